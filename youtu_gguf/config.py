@@ -1,0 +1,84 @@
+"""What a user may set, with the defaults and their reasons. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from youtu_gguf.engines.base import Sampling
+from youtu_gguf.errors import InputError
+
+MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
+"""Names the model to load where the caller names none."""
+
+HiddenWay = Literal["auto", "nextn", "embeddings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is loaded and asked.
+
+    Attributes:
+        n_ctx: Positions shared by the image, the questions and the answers. 16,384 holds the largest image
+            (2,048 tokens) and the longest documented answer (12,280); the cache takes 46 KB a position at full size.
+        n_batch: Positions decoded in one go.
+        n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
+        threads: CPU threads; None means every core this process may use.
+        image_max_tokens: Most tokens an image may take (documented: 2,048).
+        hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
+        sampling: How tokens are drawn.
+    """
+
+    n_ctx: int = 16_384
+    n_batch: int = 512
+    n_gpu_layers: int = -1
+    threads: int | None = None
+    image_max_tokens: int = 2048
+    hidden_way: HiddenWay = "auto"
+    sampling: Sampling = field(default_factory=Sampling)
+
+    def __post_init__(self) -> None:
+        for name in ("n_ctx", "n_batch", "image_max_tokens"):
+            _check_positive(name, getattr(self, name))
+        if self.threads is not None:
+            _check_positive("threads", self.threads)
+        if self.hidden_way not in get_args(HiddenWay):
+            raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
+
+    @property
+    def n_threads(self) -> int:
+        """CPU threads to use."""
+        return self.threads or _usable_cores()
+
+
+def make_settings(**named: Any) -> Settings:
+    """Build settings from keywords; those of `Sampling` are accepted beside those of `Settings`.
+
+    Raises:
+        InputError: An unknown name, or a value out of range.
+    """
+    own = {f.name for f in fields(Settings)} - {"sampling"}
+    drawing = {f.name for f in fields(Sampling)}
+    unknown = sorted(named.keys() - own - drawing)
+    if unknown:
+        known = ", ".join(sorted(own | drawing))
+        raise InputError(f"unknown setting {', '.join(unknown)}. The settings are: {known}.")
+    sampling = Sampling(**{name: value for name, value in named.items() if name in drawing})
+    return Settings(**{name: value for name, value in named.items() if name in own}, sampling=sampling)
+
+
+def default_model() -> str | None:
+    """Return the model named by the environment variable `YOUTU_GGUF_MODEL`, if it is set."""
+    return os.environ.get(MODEL_VARIABLE) or None
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name} must be a positive whole number; got {value!r}.")
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux; a container's limits show here, not in cpu_count
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

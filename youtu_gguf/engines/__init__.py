@@ -1,0 +1,1 @@
+"""Engines: what turns prepared images and text into answers and hidden states."""

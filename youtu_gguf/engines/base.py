@@ -1,0 +1,245 @@
+"""What an engine is, and the values that cross its boundary.
+
+An engine turns one prepared image and text into text and, where it can, into the hidden states of the image
+tokens. It knows nothing of tasks or answer grammars. Every engine passes `tests/engine_contract.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import F32, U8, Finish, Grid, Size, checked
+
+if TYPE_CHECKING:
+    import threading
+
+TOKEN_PX = 32
+"""Prepared pixels per image token and axis: patch 16 x merge 2 (facts: image preparation)."""
+
+DEFAULT_SYSTEM = "You are a helpful assistant."
+"""System prompt of the model's chat template, always present (facts: prompt)."""
+
+ProgressFn = Callable[[str, int, int], None]
+"""Called with (stage, done, total) while an engine works; total is 0 where it is not known beforehand."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedImage:
+    """An image as the model sees it: `rgb` (H, W, 3) uint8 with both sides multiples of 32."""
+
+    rgb: U8
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rgb", checked("prepared image", self.rgb, (None, None, 3), np.uint8))
+        height, width, _ = self.rgb.shape
+        if not height or not width or height % TOKEN_PX or width % TOKEN_PX:
+            raise InputError(
+                f"a prepared image must have sides that are multiples of {TOKEN_PX}; got {width}x{height}. "
+                "Prepare it with youtu_gguf.image.prepare."
+            )
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the prepared image."""
+        return Size(self.rgb.shape[1], self.rgb.shape[0])
+
+    @property
+    def grid(self) -> Grid:
+        """Rows and columns of image tokens."""
+        return Grid(self.rgb.shape[0] // TOKEN_PX, self.rgb.shape[1] // TOKEN_PX)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of size and pixels: equal digests mean equal images."""
+        state = hashlib.blake2b(repr(self.rgb.shape).encode(), digest_size=16)
+        state.update(self.rgb.data)
+        return state.hexdigest()
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Everything before the question: the system prompt, the user's text before the image, and the image."""
+
+    image: PreparedImage
+    before: str = ""
+    system: str = DEFAULT_SYSTEM
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
+    likeliest token all but always wins anyway, so answers hardly vary with `seed`.
+    """
+
+    temperature: float = 0.1
+    top_p: float = 0.001
+    repeat_penalty: float = 1.05
+    max_tokens: int = 12_280
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, fits in (
+            ("temperature", self.temperature, self.temperature >= 0),
+            ("top_p", self.top_p, 0 < self.top_p <= 1),
+            ("repeat_penalty", self.repeat_penalty, self.repeat_penalty > 0),
+            ("max_tokens", self.max_tokens, self.max_tokens >= 1),
+        ):
+            if not fits:
+                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1"
+                raise InputError(f"sampling needs {ranges}; got {name}={value}.")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of the answer, always whole UTF-8 characters. Only the last piece has a `finish`."""
+
+    text: str
+    n_tokens: int = 0
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished generation."""
+
+    text: str
+    finish: Finish
+    n_tokens: int
+    seconds: float = 0.0
+
+
+def collect(pieces: Iterable[Piece]) -> Answer:
+    """Join `pieces` into one answer; a stream that ends without a finish counts as cancelled."""
+    text: list[str] = []
+    n_tokens = 0
+    finish: Finish = "cancelled"
+    for piece in pieces:
+        text.append(piece.text)
+        n_tokens += piece.n_tokens
+        finish = piece.finish or finish
+    return Answer("".join(text), finish, n_tokens)
+
+
+class HeadRows(Protocol):
+    """Rows of the language model's head, one per token id."""
+
+    def rows(self, ids: Sequence[int]) -> F32:
+        """Return (len(ids), dim) float32 rows; `hidden @ rows.T` are the logits of those tokens."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PatchStates:
+    """Final hidden states of the image tokens: `hidden` (rows, cols, dim) float32, after the last norm."""
+
+    hidden: F32
+    head: HeadRows = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", checked("hidden", self.hidden, (None, None, None), np.float32))
+
+    @property
+    def grid(self) -> Grid:
+        """Rows and columns of image tokens."""
+        return Grid(*self.hidden.shape[:2])
+
+    def logits(self, ids: Sequence[int]) -> F32:
+        """Score tokens at every image token.
+
+        Args:
+            ids: k token ids of the model's vocabulary.
+
+        Returns:
+            (rows, cols, k) raw logits.
+        """
+        return self.hidden @ self.head.rows(ids).T
+
+
+@dataclass(frozen=True)
+class PrefixCost:
+    """Seconds an engine spent on a prefix so far; zero where it did nothing or cannot tell."""
+
+    encode_s: float = 0.0
+    prefill_s: float = 0.0
+
+
+class Session(Protocol):
+    """One prefix, encoded at most once, asked any number of questions. Close it when done."""
+
+    @property
+    def prefix(self) -> Prefix:
+        """What the session was opened with."""
+        ...
+
+    @property
+    def cost(self) -> PrefixCost:
+        """What encoding and prefilling took; grows from zero when the first question pays for it."""
+        ...
+
+    def patches(self) -> PatchStates:
+        """Return the states of the image tokens; runs no generation.
+
+        Raises:
+            CapabilityError: This engine cannot give them.
+        """
+        ...
+
+    def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
+        """Answer `question`, put after the image; yields text as it comes and ends with a piece that has a finish."""
+        ...
+
+    def close(self) -> None:
+        """Release what the session holds. Safe to call twice."""
+        ...
+
+
+class Vocabulary(Protocol):
+    """The model's tokens."""
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Return the ids of plain `text`; text that looks like a special token is taken as plain text too."""
+        ...
+
+    def token_id(self, token: str) -> int | None:
+        """Return the id of the single token whose text is exactly `token`, or None where there is none."""
+        ...
+
+
+class Engine(Protocol):
+    """A loaded model that can look at images. Close it when done."""
+
+    @property
+    def name(self) -> str:
+        """Short name for messages, such as "native"."""
+        ...
+
+    @property
+    def image_max_tokens(self) -> int:
+        """Most image tokens one image may take."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens.
+
+        Raises:
+            CapabilityError: This engine cannot see them.
+        """
+        ...
+
+    def open(self, prefix: Prefix) -> Session:
+        """Start a session; the expensive work may be put off until the first question."""
+        ...
+
+    def close(self) -> None:
+        """Release the model. Safe to call twice; sessions are closed first."""
+        ...

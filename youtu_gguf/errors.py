@@ -1,0 +1,50 @@
+"""Every exception this package raises on purpose; each child says who must act.
+
+YoutuError
+├── InputError        the caller: an argument, an image, a prompt
+├── ModelFileError    whoever placed the files: missing, broken, or not a pair
+├── EngineError       the machine or the llama.cpp library
+├── CapabilityError   choose another engine or another model: this one cannot do it
+└── DecodeError       nobody: the model's answer is unusable (strict decoding only)
+
+A message gives what was expected, what came, and the remedy, in that order.
+"""
+
+from typing import ClassVar
+
+
+class YoutuError(Exception):
+    """Base of all errors raised by this package."""
+
+    exit_code: ClassVar[int] = 4
+    """Exit status of the command line when this error ends it."""
+
+
+class InputError(YoutuError):
+    """The caller's argument, image or prompt cannot be used."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ModelFileError(YoutuError):
+    """A model or projector file is missing, broken, or does not belong to the other."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class EngineError(YoutuError):
+    """llama.cpp or the machine failed."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class CapabilityError(YoutuError):
+    """The chosen engine or model cannot do what was asked."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class DecodeError(YoutuError):
+    """The model's answer does not hold what the task needs, and strict decoding was asked for."""
+
+    exit_code: ClassVar[int] = 5

@@ -1,0 +1,267 @@
+"""The values that tasks return, and the geometry they are expressed in. No I/O.
+
+Unless a docstring says otherwise, coordinates are pixels of the **source** image (upright, after its EXIF
+orientation), origin at the top-left corner, x to the right, y down, float32. A pixel's area spans
+``[x, x + 1)``, so a box over a whole image is ``(0, 0, width, height)``.
+
+Arrays are checked once, when a value is made, and are read-only from then on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf.errors import InputError
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+U8 = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.bool_]
+
+Finish = Literal["stop", "length", "cancelled", "none"]
+"""Why an answer ended: the model's end token, the token or context limit, the caller, or nothing was generated."""
+
+N_JOINTS = 16
+"""Joints of the MPII Human Pose data set (facts: the pose prompt lists them in this order)."""
+
+MPII_JOINTS = (
+    "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "pelvis", "thorax",
+    "upper_neck", "head_top", "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow",
+    "left_wrist",
+)  # fmt: skip
+
+MPII_SKELETON = (
+    (0, 1), (1, 2), (2, 6), (3, 6), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9), (10, 11), (11, 12), (12, 7), (13, 7),
+    (13, 14), (14, 15),
+)  # fmt: skip
+"""Pairs of joint indices that are drawn as limbs."""
+
+
+def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> Any:
+    """Return `array` as a read-only array of `dtype`, or say how its shape differs from `shape` (None = any)."""
+    result = np.ascontiguousarray(array, dtype=dtype)
+    if result.size == 0 and len(shape) > 1 and shape[0] is None:
+        result = result.reshape([0 if want is None else want for want in shape])
+    fits = result.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, result.shape, strict=True)
+    )
+    if not fits:
+        wanted = tuple("n" if want is None else want for want in shape)
+        raise InputError(f"{name} must have shape {wanted}; got {result.shape}.")
+    if result is array:
+        result = result.view()
+    result.setflags(write=False)
+    return result
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+class Grid(NamedTuple):
+    """Image tokens per column and per row; token `r * cols + c` covers the 32x32 px cell at row r, column c."""
+
+    rows: int
+    cols: int
+
+    @property
+    def n_tokens(self) -> int:
+        """Image tokens in all."""
+        return self.rows * self.cols
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Both frames of one image: the source, and the prepared image the model saw.
+
+    The prepared size is the source resized on each axis by its own factor, so aspect ratios differ a little
+    (facts: image preparation).
+    """
+
+    source: Size
+    prepared: Size
+
+    def to_source(self, xy: npt.ArrayLike) -> F32:
+        """Map (..., 2k) coordinates x, y, x, y... of the prepared image to source pixels, same shape."""
+        return self._scaled(xy, self.source, self.prepared)
+
+    def to_prepared(self, xy: npt.ArrayLike) -> F32:
+        """Map (..., 2k) coordinates x, y, x, y... of the source image to prepared pixels, same shape."""
+        return self._scaled(xy, self.prepared, self.source)
+
+    @staticmethod
+    def _scaled(xy: npt.ArrayLike, target: Size, origin: Size) -> F32:
+        points = np.asarray(xy, dtype=np.float32)
+        if points.ndim == 0 or points.shape[-1] % 2:
+            raise InputError(f"coordinates must come as x, y pairs in the last axis; got shape {points.shape}.")
+        factor = np.array([target.width / origin.width, target.height / origin.height], dtype=np.float32)
+        return (points.reshape(*points.shape[:-1], -1, 2) * factor).reshape(points.shape)
+
+
+@dataclass(frozen=True)
+class Issue:
+    """A flaw found while decoding: what it was, and where in the raw answer (character offsets)."""
+
+    message: str
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds spent on one result. Encode and prefill are zero when an earlier question paid for them."""
+
+    encode_s: float = 0.0
+    prefill_s: float = 0.0
+    generate_s: float = 0.0
+    decode_s: float = 0.0
+    n_image_tokens: int = 0
+    n_generated: int = 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result:
+    """What every value carries besides itself."""
+
+    raw: str = ""
+    """The model's answer as it came; empty when nothing was generated."""
+    finish: Finish = "none"
+    issues: tuple[Issue, ...] = ()
+    timings: Timings = field(default_factory=Timings)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class Text(Result):
+    """A free answer. `str()` gives the words."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes(Result):
+    """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None if not asked."""
+
+    xyxy: F32
+    labels: tuple[str, ...]
+    scores: F32 | None = None
+
+    def __post_init__(self) -> None:
+        self._set("xyxy", checked("xyxy", self.xyxy, (None, 4), np.float32))
+        _check_count("labels", self.labels, len(self.xyxy))
+        if self.scores is not None:
+            self._set("scores", checked("scores", self.scores, (len(self.xyxy),), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+
+@dataclass(frozen=True, eq=False)
+class Polygons(Result):
+    """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3."""
+
+    parts: tuple[tuple[F32, ...], ...]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        rings = tuple(tuple(checked("outline", ring, (None, 2), np.float32) for ring in part) for part in self.parts)
+        self._set("parts", rings)
+        _check_count("labels", self.labels, len(rings))
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Poses(Result):
+    """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy."""
+
+    xyv: F32
+    boxes: F32
+    skeleton: tuple[tuple[int, int], ...] = MPII_SKELETON
+
+    def __post_init__(self) -> None:
+        self._set("xyv", checked("xyv", self.xyv, (None, N_JOINTS, 3), np.float32))
+        self._set("boxes", checked("boxes", self.boxes, (len(self.xyv), 4), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.xyv)
+
+
+@dataclass(frozen=True, eq=False)
+class Mask(Result):
+    """One region: `bits` (H, W) bool over the source image; `score` or None if not asked."""
+
+    bits: Bits
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        self._set("bits", checked("bits", self.bits, (None, None), np.bool_))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap(Result):
+    """A class per pixel: `ids` (H, W) int32 indexes `classes`, -1 = background; `margin` (H, W) or None if not asked.
+
+    `refined_by` names the refinement that ran, "none" when none did.
+    """
+
+    ids: I32
+    classes: tuple[str, ...]
+    margin: F32 | None = None
+    refined_by: str = "none"
+
+    def __post_init__(self) -> None:
+        self._set("ids", checked("ids", self.ids, (None, None), np.int32))
+        if self.margin is not None:
+            self._set("margin", checked("margin", self.margin, self.ids.shape, np.float32))
+
+    def mask(self, name: str) -> Bits:
+        """Return the (H, W) bool region of class `name`.
+
+        Raises:
+            InputError: `name` is not among `classes`.
+        """
+        if name not in self.classes:
+            raise InputError(f"the label map has no class {name!r}; it has: {', '.join(self.classes) or 'none'}.")
+        found: Bits = self.ids == self.classes.index(name)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class DepthMap(Result):
+    """Distance per pixel: `values` (H, W) float32, 0 = invalid; metres when `unit` is "m", else only relative."""
+
+    values: F32
+    unit: Literal["m", "relative"]
+
+    def __post_init__(self) -> None:
+        self._set("values", checked("values", self.values, (None, None), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Action(Result):
+    """A user-interface action: its `name`, the point `xy` (2,) or None, and the other `arguments` as given."""
+
+    name: str
+    xy: F32 | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.xy is not None:
+            self._set("xy", checked("xy", self.xy, (2,), np.float32))
+
+
+def _check_count(name: str, values: tuple[str, ...], n: int) -> None:
+    if len(values) != n:
+        raise InputError(f"{name} must name each of the {n} items; got {len(values)}.")
