@@ -1,0 +1,100 @@
+"""What every engine must do. A test module subclasses `EngineContract` and gives it an `engine` fixture."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from youtu_gguf.engines.base import Engine, Prefix, PreparedImage, Sampling, Session, collect
+from youtu_gguf.errors import EngineError
+
+GREEDY = Sampling(temperature=0, max_tokens=12)
+
+
+def picture(seed: int, height: int = 64, width: int = 96) -> PreparedImage:
+    return PreparedImage(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+class EngineContract:
+    question = "What is in the picture?"
+
+    @pytest.fixture
+    def session(self, engine: Engine) -> Session:
+        return engine.open(Prefix(picture(1)))
+
+    def test_an_answer_ends_with_one_finish(self, session: Session) -> None:
+        pieces = list(session.generate(self.question, GREEDY))
+        assert [piece.finish for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
+        assert pieces[-1].finish in ("stop", "length")
+        assert 1 <= sum(piece.n_tokens for piece in pieces) <= GREEDY.max_tokens
+
+    def test_the_token_limit_is_kept_and_named(self, session: Session) -> None:
+        answer = collect(session.generate(self.question, Sampling(temperature=0, max_tokens=1)))
+        assert (answer.n_tokens, answer.finish) == (1, "length")
+
+    def test_a_cancelled_answer_keeps_what_had_come(self, session: Session) -> None:
+        cancel = threading.Event()
+        pieces = []
+        for piece in session.generate(self.question, GREEDY, cancel):
+            pieces.append(piece)
+            cancel.set()
+        assert pieces[-1].finish == "cancelled"
+        assert sum(piece.n_tokens for piece in pieces) == 1
+
+    def test_an_abandoned_answer_does_not_block_the_next(self, session: Session) -> None:
+        expected = collect(session.generate(self.question, GREEDY))
+        for _ in range(20):
+            abandoned = iter(session.generate(self.question, GREEDY))
+            next(abandoned)
+            del abandoned
+        assert collect(session.generate(self.question, GREEDY)) == expected
+
+    def test_answers_streamed_side_by_side_are_those_of_one_after_the_other(self, session: Session) -> None:
+        alone = [collect(session.generate(q, GREEDY)).text for q in (self.question, "Why?")]
+        streams = [session.generate(q, GREEDY) for q in (self.question, "Why?")]
+        texts = ["", ""]
+        open_streams = {0, 1}
+        while open_streams:
+            for i in sorted(open_streams):
+                piece = next(streams[i], None)
+                if piece is None:
+                    open_streams.discard(i)
+                else:
+                    texts[i] += piece.text
+        assert texts == alone
+
+    def test_sessions_do_not_disturb_each_other(self, engine: Engine) -> None:
+        first, second = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(2)))
+        before = collect(first.generate(self.question, GREEDY))
+        states = first.patches().hidden
+        collect(second.generate(self.question, GREEDY))
+        assert collect(first.generate(self.question, GREEDY)) == before
+        assert np.array_equal(first.patches().hidden, states)
+
+    def test_states_lie_on_the_grid_of_image_tokens(self, session: Session) -> None:
+        patches = session.patches()
+        assert patches.grid == session.prefix.image.grid == (2, 3)
+        assert np.isfinite(patches.hidden).all()
+
+    def test_logits_are_states_times_head_rows(self, session: Session) -> None:
+        patches = session.patches()
+        logits = patches.logits([0, 1, 1])
+        assert logits.shape == (2, 3, 3)
+        assert np.allclose(logits[..., 1], patches.hidden @ patches.head.rows([1])[0], atol=1e-4)
+        assert np.array_equal(logits[..., 1], logits[..., 2])
+
+    def test_different_pictures_have_different_states(self, engine: Engine) -> None:
+        states = [engine.open(Prefix(picture(seed))).patches().hidden for seed in (1, 2)]
+        assert not np.allclose(*states, atol=1e-3)
+
+    def test_unknown_tokens_have_no_id(self, engine: Engine) -> None:
+        assert engine.vocabulary.token_id("<no_such_token>") is None
+        assert engine.vocabulary.tokenize("") == ()
+
+    def test_closing_twice_is_harmless_and_final(self, engine: Engine) -> None:
+        engine.close()
+        engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            engine.open(Prefix(picture(1)))

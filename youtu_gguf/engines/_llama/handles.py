@@ -1,0 +1,221 @@
+"""Owners of llama.cpp's handles, each freed once, children before parents. They know no images and no prompts."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from youtu_gguf.engines._llama import bindings
+from youtu_gguf.engines._llama.batch import Batch
+from youtu_gguf.engines._llama.bindings import Way, lib
+from youtu_gguf.errors import EngineError
+from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.engines.base import ProgressFn, Sampling
+
+N_SEQUENCES = 8
+"""Sequences of a context: the shared prefix, and the answers being generated."""
+
+PREFIX_SEQUENCE = 0
+
+TAPLESS_SLICE = 64
+"""Image tokens decoded at a time without the tap: logits of each take 1.13 MB at full size (facts)."""
+
+PENALTY_LAST_N = 64
+TOP_K = 40
+"""llama.cpp's own defaults, in force beside the documented flags. Top-k changes nothing at top-p 0.001, but saves
+sorting the whole vocabulary."""
+
+_NO_KV_SLOT = 1  # llama_decode's answer when the cache is full
+_PIECE_BYTES = 256
+
+
+class LlamaModel:
+    """A language model's weights and vocabulary."""
+
+    def __init__(self, path: Path, settings: Settings, progress: ProgressFn) -> None:
+        bindings.start()
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = settings.n_gpu_layers
+
+        @lib.llama_progress_callback  # type: ignore[untyped-decorator]
+        def report(fraction: float, _user_data: object) -> bool:
+            progress("load", round(fraction * 100), 100)
+            return True
+
+        params.progress_callback = report
+        self.handle: Any = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle:
+            raise EngineError(f"llama.cpp could not load {path}.{bindings.last_words()}")
+        self.vocab: Any = lib.llama_model_get_vocab(self.handle)
+        self.n_embd: int = lib.llama_model_n_embd(self.handle)
+        self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Return token ids; `special` lets `<|...|>` and other special tokens in `text` become single tokens."""
+        data = text.encode()
+        buffer = (lib.llama_token * (len(data) + 2))()
+        n = lib.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
+        if n < 0:
+            raise EngineError(f"llama.cpp could not tokenise {text[:80]!r}.{bindings.last_words()}")
+        return list(buffer[:n])
+
+    def piece(self, token: int) -> bytes:
+        """Return a token's bytes; they need not be whole UTF-8 characters."""
+        buffer = ctypes.create_string_buffer(_PIECE_BYTES)
+        n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
+        if n < 0:
+            buffer = ctypes.create_string_buffer(-n)
+            n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
+        return buffer.raw[:n]
+
+    def ends(self, token: int) -> bool:
+        """Whether `token` ends an answer."""
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    def close(self) -> None:
+        """Free the model; every context of it must be closed by then."""
+        if self.handle:
+            lib.llama_model_free(self.handle)
+            self.handle = None
+
+
+class LlamaContext:
+    """The cache of decoded positions, and what the last decode left behind."""
+
+    def __init__(self, model: LlamaModel, settings: Settings, way: Way) -> None:
+        self._model = model
+        self.way = way
+        self.n_ctx = settings.n_ctx
+        self.slice = min(settings.n_batch, settings.n_ctx)
+        self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
+        if not self.handle:
+            raise EngineError(
+                f"llama.cpp could not make a context of {settings.n_ctx} positions.{bindings.last_words()} "
+                "Lower n_ctx if memory is short."
+            )
+        self._memory = lib.llama_get_memory(self.handle)
+        self.tokens = Batch(self.slice)
+        self.embeddings = Batch(self.slice, model.n_embd)
+        if way == "nextn":
+            bindings.enable_tap(self.handle)
+
+    def _params(self, settings: Settings) -> Any:
+        params = lib.llama_context_default_params()
+        params.n_ctx = settings.n_ctx
+        params.n_batch = params.n_ubatch = self.slice
+        params.n_seq_max = N_SEQUENCES
+        # Bounds the logits buffer that llama.cpp reserves: 1.13 MB per output at full size.
+        params.n_outputs_max = N_SEQUENCES if self.way == "nextn" else TAPLESS_SLICE
+        params.n_threads = params.n_threads_batch = settings.n_threads
+        params.kv_unified = True  # forks share the prefix's cells
+        params.pooling_type = lib.LLAMA_POOLING_TYPE_NONE
+        return params
+
+    def decode_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> bool:
+        """Decode `tokens` at positions from `start` on, keeping the last one's logits; False when the cache is full."""
+        for first in range(0, len(tokens), self.slice):
+            part = tokens[first : first + self.slice]
+            last = slice(-1, None) if first + len(part) == len(tokens) else slice(0)
+            if not self.decode(self.tokens.fill(part, start + first, sequence, outputs=last)):
+                return False
+        return True
+
+    def decode_states(self, embeddings: F32, start: int, progress: ProgressFn) -> F32:
+        """Decode (n, n_embd) embeddings of image tokens into the prefix; return their (n, n_embd) final states."""
+        hidden = np.empty_like(embeddings)
+        step, outputs = self.slice, slice(0)
+        if self.way == "embeddings":
+            step, outputs = min(self.slice, TAPLESS_SLICE), slice(None)
+            lib.llama_set_embeddings(self.handle, True)
+        for first in range(0, len(embeddings), step):
+            progress("prefill", first, len(embeddings))
+            part = embeddings[first : first + step]
+            if not self.decode(self.embeddings.fill(part, start + first, PREFIX_SEQUENCE, outputs=outputs)):
+                raise EngineError(f"the cache of n_ctx={self.n_ctx} positions is full. Raise n_ctx.")
+            hidden[first : first + step] = self._read_states(len(part))
+        if self.way == "embeddings":
+            lib.llama_set_embeddings(self.handle, False)
+        progress("prefill", len(embeddings), len(embeddings))
+        return hidden
+
+    def _read_states(self, n: int) -> F32:
+        pointer = bindings.read_tap(self.handle) if self.way == "nextn" else lib.llama_get_embeddings(self.handle)
+        if not pointer:
+            raise EngineError(f"llama.cpp gave no hidden states by way of {self.way!r}.{bindings.last_words()}")
+        return np.ctypeslib.as_array(pointer, shape=(n, self._model.n_embd)).copy()
+
+    def decode(self, batch: Any) -> bool:
+        """Decode a filled batch; False when the cache is full."""
+        status = lib.llama_decode(self.handle, batch)
+        if status == _NO_KV_SLOT:
+            return False
+        if status != 0:
+            raise EngineError(f"llama_decode failed with status {status}.{bindings.last_words()}")
+        return True
+
+    def last_logits(self) -> F32:
+        """Return a copy of the (n_vocab,) logits of the last decoded token."""
+        pointer = lib.llama_get_logits_ith(self.handle, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self._model.n_vocab,)).copy()
+
+    def clear(self) -> None:
+        """Forget every sequence."""
+        lib.llama_memory_clear(self._memory, False)
+
+    def fork(self, sequence: int) -> None:
+        """Let `sequence` begin as a copy of the prefix; takes no memory."""
+        lib.llama_memory_seq_cp(self._memory, PREFIX_SEQUENCE, sequence, -1, -1)
+
+    def drop(self, sequence: int) -> None:
+        """Forget `sequence`; cells it shares with the prefix stay."""
+        if self.handle:
+            lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def close(self) -> None:
+        """Free the context and its batches."""
+        if self.handle:
+            self.tokens.close()
+            self.embeddings.close()
+            lib.llama_free(self.handle)
+            self.handle = None
+
+
+class Sampler:
+    """llama.cpp's own sampler chain for one answer: penalties, top-k, top-p, temperature, draw."""
+
+    def __init__(self, sampling: Sampling, n_vocab: int, seen: Sequence[int]) -> None:
+        self.handle: Any = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        penalties = lib.llama_sampler_init_penalties(n_vocab, PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0)
+        for link in (penalties, *self._draw(sampling)):
+            lib.llama_sampler_chain_add(self.handle, link)
+        for token in seen[-PENALTY_LAST_N:]:  # llama-server counts the prompt among the repeated tokens too
+            lib.llama_sampler_accept(self.handle, token)
+
+    @staticmethod
+    def _draw(sampling: Sampling) -> tuple[Any, ...]:
+        if sampling.temperature == 0:
+            return (lib.llama_sampler_init_greedy(),)
+        return (
+            lib.llama_sampler_init_top_k(TOP_K),
+            lib.llama_sampler_init_top_p(sampling.top_p, 1),
+            lib.llama_sampler_init_temp(sampling.temperature),
+            lib.llama_sampler_init_dist(sampling.seed),
+        )
+
+    def next(self, context: LlamaContext) -> int:
+        """Draw the token that follows the last decoded one."""
+        token: int = lib.llama_sampler_sample(self.handle, context.handle, -1)
+        return token
+
+    def close(self) -> None:
+        """Free the chain with its links."""
+        if self.handle:
+            lib.llama_sampler_free(self.handle)
+            self.handle = None
