@@ -100,7 +100,7 @@ class Transform:
         if points.ndim == 0 or points.shape[-1] % 2:
             raise InputError(f"coordinates must come as x, y pairs in the last axis; got shape {points.shape}.")
         factor = np.array([target.width / origin.width, target.height / origin.height], dtype=np.float32)
-        return (points.reshape(*points.shape[:-1], -1, 2) * factor).reshape(points.shape)
+        return (points.reshape(*points.shape[:-1], points.shape[-1] // 2, 2) * factor).reshape(points.shape)
 
 
 @dataclass(frozen=True)

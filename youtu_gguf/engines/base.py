@@ -206,7 +206,7 @@ class Vocabulary(Protocol):
     """The model's tokens."""
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """Return the ids of plain `text`; text that looks like a special token is taken as plain text too."""
+        """Return the ids of `text`; control tokens such as `<|end_of_text|>` in it are taken as plain text."""
         ...
 
     def token_id(self, token: str) -> int | None:

@@ -6,6 +6,7 @@ import codecs
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -16,6 +17,7 @@ from youtu_gguf.engines._llama.vision import VisionTower
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, ProgressFn, Sampling
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.files.head import Head
+from youtu_gguf.files.header import GGUFArray
 from youtu_gguf.types import F32, Finish
 
 if TYPE_CHECKING:
@@ -78,14 +80,19 @@ class NativeEngine:
         return self
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """Return the ids of plain `text`."""
+        """Return the ids of `text`; control tokens in it are taken as plain text."""
         return tuple(self.model.tokenize(text, special=False))
 
     def token_id(self, token: str) -> int | None:
-        """Return the id of the single token written `token`, or None."""
-        ids = self.model.tokenize(token, special=True)
-        single = len(ids) == 1 and self.model.piece(ids[0]) == token.encode()
-        return ids[0] if single else None
+        """Return the id of the token whose text is exactly `token`, or None."""
+        return self._ids.get(token)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        # llama.cpp has no look-up by text, and tokenising searches the text for every special token there is.
+        tokens = self.pair.model.metadata["tokenizer.ggml.tokens"]
+        assert isinstance(tokens, GGUFArray)
+        return {token: i for i, token in enumerate(tokens.strings())}
 
     def open(self, prefix: Prefix) -> NativeSession:
         """Start a session; nothing is encoded before its first question.

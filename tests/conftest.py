@@ -1,0 +1,47 @@
+"""Fixtures that need files: the tiny random pair, made once per run, and photographs that scikit-image ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import youtu_gguf as yg
+
+Pair = tuple[Path, Path]
+
+
+@pytest.fixture(scope="session")
+def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return yg.write_synthetic_pair(tmp_path_factory.mktemp("tiny"), "tiny", seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_pair_f32(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return yg.write_synthetic_pair(tmp_path_factory.mktemp("tiny-f32"), "tiny", seed=0, quant="F32")
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tiny_pair: Pair) -> Iterator[yg.Model]:
+    with yg.load(*tiny_pair, n_ctx=4096, max_tokens=24) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Three photographs: square, not a multiple of 32, and stored sideways with an EXIF orientation."""
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("photographs")
+    save: Callable[..., Path] = lambda name, image, **how: (image.save(folder / name, **how), folder / name)[1]  # noqa: E731
+    sideways = Image.Exif()
+    sideways[0x0112] = 6  # the camera was held upright: turn 90 degrees clockwise to show
+    stored = Image.fromarray(np.rot90(data.rocket()))
+    return {
+        "astronaut": save("astronaut.png", Image.fromarray(data.astronaut())),
+        "cat": save("cat.png", Image.fromarray(data.chelsea())),
+        "rocket": save("rocket.jpg", stored, exif=sideways, quality=95),
+    }

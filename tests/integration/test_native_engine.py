@@ -1,0 +1,175 @@
+"""The native engine on the tiny random pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Pair
+from tests.engine_contract import GREEDY, EngineContract, picture
+from youtu_gguf.config import make_settings
+from youtu_gguf.engines._llama.bindings import lib
+from youtu_gguf.engines.base import Prefix, Sampling, collect
+from youtu_gguf.engines.native import NativeEngine, no_progress
+from youtu_gguf.errors import EngineError, InputError
+from youtu_gguf.files.pair import check_pair
+
+
+def load(pair: Pair, **settings: Any) -> NativeEngine:
+    return NativeEngine(check_pair(*pair), make_settings(**{"n_ctx": 2048, **settings}))
+
+
+@pytest.fixture
+def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
+    loaded = load(tiny_pair)
+    yield loaded
+    loaded.close()
+
+
+class TestNativeEngine(EngineContract):
+    @pytest.fixture
+    def engine(self, tiny_pair: Pair) -> Iterator[NativeEngine]:
+        loaded = load(tiny_pair)
+        yield loaded
+        loaded.close()
+
+
+class TestNativeEngineWithoutTheTap(EngineContract):
+    @pytest.fixture
+    def engine(self, tiny_pair: Pair) -> Iterator[NativeEngine]:
+        loaded = load(tiny_pair, hidden_way="embeddings")
+        yield loaded
+        loaded.close()
+
+
+def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None:
+    assert engine.hidden_way == "nextn"
+
+
+def test_both_ways_of_reading_states_agree(tiny_pair: Pair) -> None:
+    """In slices of the same length: llama.cpp's kernels round differently for other lengths."""
+    prefix = Prefix(picture(3, 320, 288))  # 90 tokens: more than one slice
+    states = []
+    for way in ("nextn", "embeddings"):
+        loaded = load(tiny_pair, hidden_way=way, n_batch=64)
+        states.append(loaded.open(prefix).patches().hidden)
+        loaded.close()
+    assert np.abs(states[0] - states[1]).max() <= 1e-4
+
+
+def test_the_length_of_slices_changes_states_only_by_rounding(tiny_pair_f32: Pair) -> None:
+    """Cosine 0.9999 per token: the cache and CPU attention hold keys and values in 16 bits."""
+    prefix = Prefix(picture(3, 320, 288))
+    states = []
+    for n_batch in (512, 7):
+        loaded = load(tiny_pair_f32, n_batch=n_batch)
+        hidden = loaded.open(prefix).patches().hidden
+        states.append(hidden / np.linalg.norm(hidden, axis=-1, keepdims=True))
+        loaded.close()
+    assert (states[0] * states[1]).sum(axis=-1).min() >= 0.9999
+
+
+def test_logits_after_a_fork_are_bit_identical_every_time(engine: NativeEngine) -> None:
+    session = engine.open(Prefix(picture(1)))
+    first = session.last_logits("How many?")
+    collect(session.generate("Something else entirely, and longer.", GREEDY))
+    assert np.array_equal(session.last_logits("How many?"), first)
+
+
+def test_displaced_prefix_is_decoded_again_but_not_encoded_again(engine: NativeEngine) -> None:
+    first, second = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(2)))
+    first.patches()
+    encode_s = first.cost.encode_s
+    collect(second.generate("Why?", GREEDY))
+    collect(first.generate("Why?", GREEDY))
+    assert first.cost.encode_s - encode_s < encode_s
+    assert first.cost.prefill_s > 0
+
+
+def test_two_prefixes_of_one_image_share_its_encoding(engine: NativeEngine) -> None:
+    plain, asked = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(1), before="NYUv2"))
+    plain.patches()
+    asked.patches()
+    assert asked.embeddings is plain.embeddings
+
+
+def test_states_of_image_tokens_do_not_depend_on_what_follows_them(engine: NativeEngine) -> None:
+    session = engine.open(Prefix(picture(1)))
+    before = session.patches().hidden.copy()
+    collect(session.generate("Segment: a, b", GREEDY))
+    assert np.array_equal(session.patches().hidden, before)
+
+
+def test_image_that_does_not_fit_the_context_names_both_numbers_and_the_setting(tiny_pair: Pair) -> None:
+    loaded = load(tiny_pair, n_ctx=256)
+    with pytest.raises(InputError, match=r"needs \d+ positions, 400 .* n_ctx=256. Raise n_ctx or lower image_max_tok"):
+        loaded.open(Prefix(picture(1, 640, 640)))
+    loaded.close()
+
+
+def test_question_that_does_not_fit_the_context_is_refused(tiny_pair: Pair) -> None:
+    loaded = load(tiny_pair, n_ctx=256)
+    session = loaded.open(Prefix(picture(1)))
+    with pytest.raises(InputError, match="n_ctx=256"):
+        collect(session.generate("why " * 200, GREEDY))
+    assert collect(session.generate("why", GREEDY)).n_tokens
+    loaded.close()
+
+
+def test_answer_that_fills_the_context_ends_with_length_and_keeps_its_text(tiny_pair: Pair) -> None:
+    loaded = load(tiny_pair, n_ctx=256)
+    session = loaded.open(Prefix(picture(1)))
+    answers = [collect(session.generate(f"why {i}?", Sampling(max_tokens=1000, seed=i))) for i in range(4)]
+    assert all(answer.text for answer in answers)
+    assert any(answer.finish == "length" and answer.n_tokens > 50 for answer in answers)
+    loaded.close()
+
+
+def test_streaming_about_one_image_bars_another_with_a_clear_error(engine: NativeEngine) -> None:
+    first, second = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(2)))
+    stream = first.generate("Why?", GREEDY)
+    next(stream)
+    with pytest.raises(EngineError, match="still being streamed"):
+        second.patches()
+    stream.close()
+    assert second.patches().hidden.size
+
+
+def test_a_ninth_stream_is_refused_and_a_finished_one_makes_room(engine: NativeEngine) -> None:
+    session = engine.open(Prefix(picture(1)))
+    streams = [session.generate(f"Why {i}?", GREEDY) for i in range(7)]
+    for stream in streams:
+        next(stream)
+    with pytest.raises(EngineError, match="most at a time"):
+        next(session.generate("Why?", GREEDY))
+    streams[0].close()
+    assert next(session.generate("Why?", GREEDY)).n_tokens == 1
+
+
+def test_special_tokens_are_found_by_their_text(engine: NativeEngine) -> None:
+    ids = [engine.token_id(t) for t in ("<x_0>", "<y_0>", "<custom_1>", "<custom_1000>", "<|vision_start|>")]
+    assert None not in ids
+    assert ids[1] == ids[0] + 1  # type: ignore[operator]
+    assert engine.token_id("<custom_1001>") is None
+
+
+def test_text_that_looks_like_a_control_token_is_plain_text_for_class_names(engine: NativeEngine) -> None:
+    assert len(engine.tokenize("<|vision_start|>")) > 1
+
+
+def test_head_rows_times_states_are_llama_cpps_own_logits(tiny_pair: Pair) -> None:
+    """Both use the same Q8_0 rows. llama.cpp rounds the states to 8 bits in blocks of 32 as well, so each product is
+    off by at most 1/254 of its block's largest state: 1 % of the logits' range is a safe bound on the sum."""
+    loaded = load(tiny_pair, hidden_way="embeddings")
+    session = loaded.open(Prefix(picture(4)))
+    embeddings = loaded.vision.encode(session.prefix.image)
+    loaded.context.clear()
+    states = loaded.context.decode_states(embeddings, 0, no_progress)
+    pointer = lib.llama_get_logits(loaded.context.handle)
+    own = np.ctypeslib.as_array(pointer, shape=(len(states), loaded.model.n_vocab)).copy()
+    ours = states @ loaded.head.rows(range(own.shape[1])).T
+    assert np.abs(ours - own).max() <= 0.01 * np.ptp(own)
+    loaded.close()

@@ -1,0 +1,126 @@
+"""Tasks and scenes on the fake engine: scripted answers, and states that are the mean colours of the cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import youtu_gguf as yg
+from youtu_gguf.testing import FakeEngine
+
+# A source image of 100x50 px is prepared to 128x64: x shrinks by 100/128, y by 50/64.
+IMAGE = np.zeros((50, 100, 3), np.uint8)
+IMAGE[:, 50:] = (255, 0, 0)
+HEAD = np.array([[0, 0, 0], [4, 0, 0], [-4, 0, 0], [8, 0, 0]], np.float32)
+WORDS = {"red": 1, "black": 2, "very": 3}
+
+
+def open_scene(answers: dict[str, str] | None = None, **engine: object) -> yg.Scene:
+    return yg.load(engine=FakeEngine(answers, head=HEAD, vocabulary=WORDS, **engine)).open(IMAGE)  # type: ignore[arg-type]
+
+
+def test_boxes_come_in_source_pixels() -> None:
+    boxes = open_scene({"the cup": "<box><x_64><y_0><x_128><y_64></box>"}).ground("the cup")
+    assert boxes.xyxy.tolist() == [[50, 0, 100, 50]]
+    assert boxes.labels == ("the cup",)
+    assert (boxes.issues, boxes.finish) == ((), "stop")
+
+
+def test_polygons_come_in_source_pixels() -> None:
+    answer = "Sure. <ins><poly><x_0><y_0><x_128><y_0><x_128><y_64></poly></ins>"
+    outlines = open_scene({"the cup": answer}).polygon("the cup")
+    assert outlines.parts[0][0].tolist() == [[0, 0], [100, 0], [100, 50]]
+
+
+def test_detection_asks_for_the_classes_and_keeps_their_names() -> None:
+    answer = "<ref>cup</ref><box><x_0><y_0><x_32><y_32></box><box><x_32><y_0><x_64><y_32></box>"
+    scene = open_scene({"Detect all objects in these classes: cup, cat": answer})
+    assert scene.detect(["cup", "cat"]).labels == ("cup", "cup")
+
+
+def test_label_map_is_aligned_with_the_picture() -> None:
+    labels = open_scene().segment(["black", "red"], present="all")
+    assert (labels.ids[:, :45] == 0).all()
+    assert (labels.ids[:, 55:] == 1).all()
+    assert labels.mask("red")[:, 60:].all()
+
+
+def test_only_classes_named_in_the_answer_are_labelled() -> None:
+    scene = open_scene({"Segment: black, red": "The target categories include <ref>red</ref>, numbered"})
+    labels = scene.segment(["black", "red"])
+    assert labels.classes == ("red",)
+    assert (labels.ids == 0).all()
+
+
+def test_a_class_of_two_words_scores_their_mean() -> None:
+    scores = open_scene().patches().logits([1, 3]).mean(axis=-1)
+    labels = open_scene().segment(["black", "very red"], present="all")
+    assert np.array_equal(labels.ids[32, [10, 90]] == 1, scores[1, [0, 3]] > 0)
+
+
+def test_a_class_the_answer_invents_is_labelled_and_reported() -> None:
+    labels = open_scene({"Segment: red": "include <ref>black</ref>, numbered"}).segment(["red"])
+    assert labels.classes == ("black",)
+    assert any("'black', which was not asked for" in issue.message for issue in labels.issues)
+
+
+@pytest.mark.parametrize("classes", [[], [" "], ["red", "red"], "red", [3]])
+def test_unusable_class_lists_are_input_errors(classes: list[str]) -> None:
+    with pytest.raises(yg.InputError, match="class"):
+        open_scene().segment(classes, present="all")
+
+
+def test_a_class_without_tokens_is_an_input_error() -> None:
+    with pytest.raises(yg.InputError, match="'unheard' has none"):
+        open_scene().segment(["red", "unheard"], present="all")
+
+
+@pytest.mark.parametrize(("task", "argument"), [("ask", ""), ("ground", "  "), ("polygon", "\n")])
+def test_blank_words_are_input_errors(task: str, argument: str) -> None:
+    with pytest.raises(yg.InputError, match="must be words"):
+        getattr(open_scene(), task)(argument)
+
+
+def test_depth_without_its_tokens_is_a_model_file_error() -> None:
+    with pytest.raises(yg.ModelFileError, match=r"lacks <custom_1>.*and others"):
+        open_scene().depth()
+
+
+def test_an_answer_cut_at_the_token_limit_is_an_issue() -> None:
+    engine = FakeEngine({"long": "one two three four"})
+    answer = yg.load(engine=engine, max_tokens=2).open(IMAGE).ask("long")
+    assert (answer.value, answer.finish) == ("one two", "length")
+    assert "cut off at the token limit" in answer.issues[0].message
+
+
+def test_a_cut_answer_is_refused_when_strict() -> None:
+    model = yg.load(engine=FakeEngine({"long": "one two three four"}), max_tokens=2)
+    with pytest.raises(yg.DecodeError, match="cut off"):
+        model.open(IMAGE).ask("long", strict=True)
+
+
+def test_unknown_settings_are_named_with_the_known_ones() -> None:
+    with pytest.raises(yg.InputError, match=r"unknown setting n_ctxx. The settings are: .*n_ctx"):
+        yg.load(engine=FakeEngine(), n_ctxx=5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"n_ctx": 0}, {"threads": -1}, {"image_max_tokens": 2.5}, {"temperature": -1}, {"top_p": 0}, {"hidden_way": "x"}],
+)
+def test_settings_out_of_range_are_input_errors(settings: dict[str, object]) -> None:
+    with pytest.raises(yg.InputError, match=next(iter(settings))):
+        yg.load(engine=FakeEngine(), **settings)
+
+
+def test_without_a_model_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YOUTU_GGUF_MODEL", raising=False)
+    with pytest.raises(yg.ModelFileError, match="YOUTU_GGUF_MODEL"):
+        yg.load()
+
+
+def test_the_model_closes_its_engine() -> None:
+    engine = FakeEngine()
+    with yg.load(engine=engine):
+        pass
+    assert engine.closed

@@ -1,0 +1,77 @@
+"""Open an image once, ask it many things, get typed values in source-image pixels back.
+
+```python
+import youtu_gguf as yg
+
+with yg.load("Youtu-VL-4B-Instruct-Q8_0.gguf") as model:
+    scene = model.open("street.jpg")
+    print(scene.describe())
+    boxes = scene.detect(["car", "person"])
+    labels = scene.segment(["road", "sky", "building"], present="all")
+    depth = scene.depth()
+```
+"""
+
+from typing import TYPE_CHECKING
+
+from youtu_gguf.errors import (
+    CapabilityError,
+    DecodeError,
+    EngineError,
+    InputError,
+    ModelFileError,
+    YoutuError,
+)
+from youtu_gguf.model import Model, Scene, load
+from youtu_gguf.types import (
+    Action,
+    Boxes,
+    DepthMap,
+    Issue,
+    LabelMap,
+    Mask,
+    Polygons,
+    Poses,
+    Result,
+    Text,
+    Timings,
+    Transform,
+)
+
+if TYPE_CHECKING:
+    from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Action",
+    "Boxes",
+    "CapabilityError",
+    "DecodeError",
+    "DepthMap",
+    "EngineError",
+    "InputError",
+    "Issue",
+    "LabelMap",
+    "Mask",
+    "Model",
+    "ModelFileError",
+    "Polygons",
+    "Poses",
+    "Result",
+    "Scene",
+    "Text",
+    "Timings",
+    "Transform",
+    "YoutuError",
+    "load",
+    "write_synthetic_pair",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "write_synthetic_pair":  # imports the gguf package, which takes a while
+        from youtu_gguf.files.synthetic import write_pair
+
+        return write_pair
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,156 @@
+"""The blocks of an answer: tags grouped into names, number lists, and the objects that hold them.
+
+The grammar that all parsers share. It is two levels deep, so nested rubbish cannot grow a tree:
+
+    answer    = (container | leaf | bare | stray)*
+    container = <ins> leaf* </ins>  |  <person> leaf* </person>  |  <mask> ... </mask>
+    leaf      = <ref> name </ref>  |  <box> number* </box>  |  <poly> number* </poly>  |  <kpt> number* </kpt>
+
+A block without its closing tag ends where the next block tag begins, or with the text. Numbers outside any leaf
+are gathered into a leaf named `stray`. Each such flaw becomes an issue; what the numbers of a block should be is
+the parsers' business.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from youtu_gguf.decode.tags import Tag, scan
+from youtu_gguf.types import Issue
+
+_CONTAINERS = frozenset({"ins", "person", "mask"})
+STRAY = "stray"
+
+
+class Block(NamedTuple):
+    """A block of the answer, `text[start:end]` with its tags.
+
+    `name` is the tag's name, or `stray`. `words` is the stripped text of a `ref`; `numbers` are the number tags of
+    the other leaves, broken ones included; `children` are the leaves of a container. `cut` is True when the
+    text ended before the closing tag.
+    """
+
+    name: str
+    start: int
+    end: int
+    words: str = ""
+    numbers: tuple[Tag, ...] = ()
+    children: tuple["Block", ...] = ()
+    cut: bool = False
+
+
+def read_blocks(text: str, issues: list[Issue]) -> Iterator[Block]:
+    """Yield the top-level blocks of `text` in order; flaws of the structure are appended to `issues` on the way.
+
+    Linear in the length of `text`; never raises.
+    """
+    builder = _Builder(text, issues)
+    for tag in scan(text):
+        builder.take(tag)
+        if builder.done:
+            yield from builder.done
+            builder.done.clear()
+    builder.finish()
+    yield from builder.done
+
+
+def leaves(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield every leaf and bare tag in order, those inside containers too."""
+    for block in blocks:
+        if block.name in _CONTAINERS:
+            yield from block.children
+        else:
+            yield block
+
+
+def by_place(issues: list[Issue]) -> tuple[Issue, ...]:
+    """Return `issues` in the order of their places in the text."""
+    return tuple(sorted(issues, key=lambda issue: issue.start))
+
+
+class _Builder:
+    """Holds at most one open container and one open leaf; finished top-level blocks wait in `done`."""
+
+    def __init__(self, text: str, issues: list[Issue]) -> None:
+        self.done: list[Block] = []
+        self._text = text
+        self._issues = issues
+        self._container: Tag | None = None
+        self._children: list[Block] = []
+        self._leaf: Tag | None = None
+        self._leaf_name = ""
+        self._numbers: list[Tag] = []
+
+    def take(self, tag: Tag) -> None:
+        if tag.kind in ("number", "broken"):
+            self._take_number(tag)
+        elif tag.kind == "open":
+            self._open(tag)
+        elif tag.kind == "close":
+            self._close(tag)
+        elif self._leaf_name != "ref":  # inside a name a bare tag is part of the name
+            self._end_leaf(tag.start)
+            self._add(Block(tag.name, tag.start, tag.end))
+
+    def finish(self) -> None:
+        end = len(self._text)
+        self._end_leaf(end, cut=True)
+        self._end_container(end, cut=True)
+
+    def _take_number(self, tag: Tag) -> None:
+        if tag.kind == "broken":
+            if self._leaf is None or self._leaf_name == "ref":  # "<x_axis>" in prose or in a name is just text
+                return
+            self._report(f"unreadable number {self._text[tag.start : tag.end]!r}", tag.start, tag.end)
+        if self._leaf_name == "ref":
+            self._end_leaf(tag.start)
+        if self._leaf is None:
+            self._leaf, self._leaf_name = tag, STRAY
+        self._numbers.append(tag)
+
+    def _open(self, tag: Tag) -> None:
+        self._end_leaf(tag.start)
+        if tag.name in _CONTAINERS:
+            self._end_container(tag.start)
+            self._container = tag
+        else:
+            self._leaf, self._leaf_name = tag, tag.name
+
+    def _close(self, tag: Tag) -> None:
+        if self._leaf is not None and self._leaf_name == tag.name:
+            self._end_leaf(tag.start, closing=tag)
+            return
+        self._end_leaf(tag.start)
+        if self._container is not None and self._container.name == tag.name:
+            self._end_container(tag.start, closing=tag)
+        else:
+            self._report(f"</{tag.name}> closes nothing", tag.start, tag.end)
+
+    def _end_leaf(self, at: int, *, closing: Tag | None = None, cut: bool = False) -> None:
+        if self._leaf is None:
+            return
+        opening, name, numbers = self._leaf, self._leaf_name, tuple(self._numbers)
+        end = closing.end if closing else at
+        self._leaf, self._leaf_name, self._numbers = None, "", []
+        if name == STRAY:
+            end = numbers[-1].end
+            self._report(f"{len(numbers)} number(s) outside any block, ignored", opening.start, end)
+        elif closing is None:
+            self._report(f"<{name}> is not closed", opening.start, end)
+        words = self._text[opening.end : at].strip() if name == "ref" else ""
+        self._add(Block(name, opening.start, end, words, numbers, cut=cut))
+
+    def _end_container(self, at: int, *, closing: Tag | None = None, cut: bool = False) -> None:
+        if self._container is None:
+            return
+        opening, children = self._container, tuple(self._children)
+        end = closing.end if closing else at
+        self._container, self._children = None, []
+        if closing is None:
+            self._report(f"<{opening.name}> is not closed", opening.start, end)
+        self.done.append(Block(opening.name, opening.start, end, children=children, cut=cut))
+
+    def _add(self, block: Block) -> None:
+        (self.done if self._container is None else self._children).append(block)
+
+    def _report(self, message: str, start: int, end: int) -> None:
+        self._issues.append(Issue(message, start, end))

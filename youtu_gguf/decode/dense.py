@@ -1,0 +1,153 @@
+"""From the states of image tokens to a class per pixel. No refinement.
+
+Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.decode.resample import Strip, Taps, axis_taps, check_maps, check_size, stretch_columns, strips, upsample
+from youtu_gguf.engines.base import PatchStates
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import F32, I32, Size
+
+TEMPERATURE = 0.2
+"""Softmax temperature over classes, used without background (report, section A.1.5)."""
+
+_STRIP_PIXELS = 1 << 15
+"""Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
+
+
+def class_scores(patches: PatchStates, classes: Sequence[Sequence[int]]) -> F32:
+    """Score every class at every image token: the mean of the raw logits of the tokens of its name.
+
+    Args:
+        patches: States of the image tokens.
+        classes: Token ids per class, each non-empty; an id that comes twice counts twice.
+
+    Returns:
+        (K, rows, cols) float32 raw logits; higher is likelier, not normalised.
+
+    Raises:
+        InputError: There are no classes, or a class has no tokens.
+
+    Source: Youtu-VL report (arXiv 2601.19798), section 2.2.
+    """
+    if not classes:
+        raise InputError("expected at least one class; got none. Name the classes to score.")
+    empty = [index for index, ids in enumerate(classes) if not len(ids)]
+    if empty:
+        raise InputError(f"every class needs at least one token; classes {empty} (counted from 0) have none.")
+    union = sorted({token for ids in classes for token in ids})
+    column = {token: index for index, token in enumerate(union)}
+    mean = np.zeros((len(union), len(classes)), np.float32)
+    for index, ids in enumerate(classes):
+        for token in ids:
+            mean[column[token], index] += 1 / len(ids)
+    scores: F32 = np.ascontiguousarray(np.moveaxis(patches.logits(union) @ mean, -1, 0), np.float32)
+    return scores
+
+
+def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
+    """Return (K, H, W) float32 from grid scores (K, rows, cols), bilinear.
+
+    Raises:
+        InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
+    """
+    check_maps("scores", scores)
+    check_size(size)
+    return upsample(scores, size, align_corners=calibration.align_corners)
+
+
+def class_probabilities(scores: F32) -> F32:
+    """Return the softmax of `scores` (K, ...) over the classes at temperature 0.2, same shape."""
+    raised = np.exp((scores - scores.max(axis=0)) / np.float32(TEMPERATURE))
+    probabilities: F32 = raised / raised.sum(axis=0)
+    return probabilities
+
+
+def label_map(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> I32:
+    """Return the (H, W) int32 index of the best class per pixel; equal scores go to the earlier class.
+
+    Scores are upsampled bilinearly first and compared then. The full (K, H, W) never exists: besides the result it
+    takes K x rows x W values.
+
+    Args:
+        scores: Grid scores (K, rows, cols), raw logits.
+        size: Width and height of the result, in any frame that the grid spans.
+        background: Give -1 to pixels where no class reaches the constant background channel; a class that equals
+            it wins.
+        calibration: How grid values lie on the image.
+
+    Raises:
+        InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
+
+    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2 and A.1.5.
+    """
+    check_maps("scores", scores)
+    check_size(size)
+    small_ids = np.empty((size.height, size.width), np.min_scalar_type(len(scores) - 1))
+    result = np.empty(small_ids.shape, np.int32)
+    wide = stretch_columns(scores, size.width, align_corners=calibration.align_corners)
+    for strip, weight in _strips(scores, size, calibration):
+        rows = slice(strip.start, strip.stop)
+        best = _best_of_strip(wide[:, strip.low], wide[:, strip.high], weight, small_ids[rows])
+        result[rows] = small_ids[rows]
+        if background:
+            # The report compares sigmoid(logit / 4) with 0.5. The sigmoid rises steadily and is 0.5 at 0, so the
+            # order of the classes is that of their logits, and 0.5 is beaten where a logit is above 0.
+            result[rows][best < 0] = -1
+    return result
+
+
+def label_margin(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
+    """Return how clear each pixel's class is: (H, W) float32 in 0..1, best minus second-best probability.
+
+    Probabilities are `class_probabilities` of the upsampled scores. A single class has margin 1.
+
+    Raises:
+        InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
+    """
+    check_maps("scores", scores)
+    check_size(size)
+    result = np.ones((size.height, size.width), np.float32)
+    if len(scores) == 1:
+        return result
+    wide = stretch_columns(scores, size.width, align_corners=calibration.align_corners)
+    for strip, weight in _strips(scores, size, calibration):
+        low = wide[:, strip.low, None]
+        block = low + (wide[:, strip.high, None] - low) * weight
+        top = np.partition(class_probabilities(block), -2, axis=0)[-2:]
+        result[strip.start : strip.stop] = top[1] - top[0]
+    return result
+
+
+def _strips(scores: F32, size: Size, calibration: Calibration) -> Iterator[tuple[Strip, F32]]:
+    """Yield strips of output rows with their (n, 1) weights of the lower grid row."""
+    taps: Taps = axis_taps(scores.shape[1], size.height, align_corners=calibration.align_corners)
+    for strip in strips(taps, max(1, _STRIP_PIXELS // size.width)):
+        yield strip, taps.weight[strip.start : strip.stop, None]
+
+
+def _best_of_strip(low: F32, high: F32, weight: F32, ids: npt.NDArray[Any]) -> F32:
+    """Write the best class of every pixel into `ids` (n, W) and return its score (n, W).
+
+    `low` and `high` (K, W) are the scores on the two grid rows around the strip.
+    """
+    best: F32 = low[0] + (high[0] - low[0]) * weight
+    score, product = np.empty_like(best), np.empty_like(ids)
+    better = np.empty(best.shape, np.bool_)
+    ids.fill(0)
+    for index in range(1, len(low)):
+        np.multiply(high[index] - low[index], weight, out=score)
+        score += low[index]
+        np.greater(score, best, out=better)
+        np.maximum(score, best, out=best)
+        # Classes come in rising order, so "take this one where it is better" is a maximum: no masked copy.
+        np.multiply(better.view(np.uint8), ids.dtype.type(index), out=product)
+        np.maximum(ids, product, out=ids)
+    return best

@@ -1,0 +1,163 @@
+"""From the logits of the depth tokens to a distance per pixel.
+
+Source: Youtu-VL report (arXiv 2601.19798), sections 2.2 and A.1.7: argmax over `<custom_1>`..`<custom_1000>` after
+upsampling the logits x2, then the bins resized to full size; bin 0 is invalid.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import F32, I32, Size
+
+N_BINS = 1000
+"""Depth tokens (facts: tokens)."""
+
+OPEN_FOCAL_PX = 2000.0
+"""Focal length, in pixels of the prepared image, at which open-world distances are metres (report, A.1.7)."""
+
+_MAJORITY = 0.5
+
+
+@dataclass(frozen=True)
+class DepthScale:
+    """Distances of the bins 1..1000, from `near_m` to `far_m` metres, in equal steps or (`log`) equal ratios.
+
+    `focal_px` is the focal length at which the metres hold; None where the range belongs to one data set's camera.
+    """
+
+    near_m: float
+    far_m: float
+    log: bool = False
+    focal_px: float | None = None
+
+    def unit(self, focal_px: float | None) -> Literal["m", "relative"]:
+        """Return the unit of distances on this scale when the image's focal length is `focal_px` (None: unknown)."""
+        return "m" if self.focal_px is None or focal_px is not None else "relative"
+
+
+DEPTH_SCALES: dict[str, DepthScale] = {
+    "open": DepthScale(0.5, 100.0, log=True, focal_px=OPEN_FOCAL_PX),
+    "nyuv2": DepthScale(0.0, 10.0),
+    "cityscapes": DepthScale(0.0, 80.0),
+    "ddad": DepthScale(0.05, 120.0),
+}
+"""Ranges the model was trained on (report, A.1.7), by the name a caller gives."""
+
+
+def depth_scale(name: str) -> DepthScale:
+    """Return the scale called `name`.
+
+    Raises:
+        InputError: There is no such scale.
+    """
+    if name not in DEPTH_SCALES:
+        raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {name!r}.")
+    return DEPTH_SCALES[name]
+
+
+def depth_bins(logits: F32, *, calibration: Calibration = DEFAULT) -> I32:
+    """Return the likeliest bin on a grid twice as fine: (2 x rows, 2 x cols) int32.
+
+    Args:
+        logits: (rows, cols, 1000) raw logits of `<custom_1>`..`<custom_1000>`, in this order.
+        calibration: The bin of the first token, and how grid values lie on the image.
+
+    Returns:
+        Bins 1..1000; with `bin_base` 0, bins 0..999 where 0 is invalid. Equal logits go to the nearer bin.
+
+    Raises:
+        InputError: `logits` is not a finite (rows, cols, 1000).
+    """
+    check_maps("depth logits", logits, f"(rows, cols, {N_BINS})")
+    rows, cols, n_bins = logits.shape
+    if n_bins != N_BINS:
+        raise InputError(f"depth logits must be (rows, cols, {N_BINS}); got {logits.shape}.")
+    bins = np.empty((2 * rows, 2 * cols), np.int32)
+    down = axis_taps(rows, 2 * rows, align_corners=calibration.align_corners)
+    across = axis_taps(cols, 2 * cols, align_corners=calibration.align_corners)
+    for row, (low, high, weight) in enumerate(zip(*down, strict=True)):  # all rows at once would be 1000 maps
+        line = logits[low] + (logits[high] - logits[low]) * weight
+        bins[row] = blend(line, across).argmax(axis=1)
+    return bins + np.int32(calibration.bin_base)
+
+
+def bins_to_depth(bins: npt.ArrayLike, scale: DepthScale) -> F32:
+    """Return distances in metres for bins, same shape; bin 0 and below is 0, invalid.
+
+    With t = (bin - 1) / 999, so that bin 1 is the near end and bin 1000 the far end as on the open scale:
+    logarithmic `near x (far / near)^t`, which on the open scale is 0.5 x 200^t; linear `near + (far - near) x t`.
+    On a scale that starts at 0 m, bin 1 is 0 m and so reads as invalid. Bins may be fractional, as resizing makes them.
+    """
+    numbers = np.asarray(bins, np.float32)
+    t = (numbers - 1) / np.float32(N_BINS - 1)
+    if scale.log:
+        depth = np.float32(scale.near_m) * np.exp(t * np.float32(np.log(scale.far_m / scale.near_m)))
+    else:
+        depth = np.float32(scale.near_m) + np.float32(scale.far_m - scale.near_m) * t
+    return np.where(numbers > 0, np.maximum(depth, 0), 0).astype(np.float32)
+
+
+def resize_bins(bins: I32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
+    """Return (H, W) float32 bins, fractional between grid values; 0 = invalid.
+
+    Invalid bins lend no weight: a pixel takes the mean of the valid ones around it, by their bilinear weights, and
+    is invalid itself where those weigh less than half.
+    """
+    numbers = bins.astype(np.float32)[None]
+    check_maps("depth bins", numbers)
+    check_size(size)
+    valid = (numbers > 0).astype(np.float32)
+    resized: F32 = upsample(numbers * valid, size, align_corners=calibration.align_corners)[0]
+    if valid.all():
+        return resized
+    share = upsample(valid, size, align_corners=calibration.align_corners)[0]
+    kept = share >= _MAJORITY
+    result: F32 = np.divide(resized, share, out=np.zeros_like(resized), where=kept)
+    return result
+
+
+def depth_map(
+    logits: F32,
+    size: Size,
+    scale: str = "open",
+    focal_px: float | None = None,
+    *,
+    calibration: Calibration = DEFAULT,
+) -> F32:
+    """Return the distance of every pixel: (H, W) float32, 0 = invalid; the unit is `DepthScale.unit(focal_px)`.
+
+    Args:
+        logits: (rows, cols, 1000) raw logits of `<custom_1>`..`<custom_1000>`, in this order.
+        size: Width and height of the result, in any frame that the grid spans.
+        scale: A name of `DEPTH_SCALES`.
+        focal_px: Focal length in pixels of the **prepared** image. Open-world distances are multiplied by
+            `focal_px / 2000`, which makes them metres. Other scales are in metres without it.
+        calibration: The bin of the first token, and how grid values lie on the image.
+
+    Raises:
+        InputError: No such scale, a focal length that is not positive or that the scale does not use, broken logits,
+            an empty size.
+    """
+    chosen = depth_scale(scale)
+    factor = _focal_factor(chosen, scale, focal_px)
+    bins = depth_bins(logits, calibration=calibration)
+    metres: F32 = bins_to_depth(resize_bins(bins, size, calibration=calibration), chosen) * factor
+    return metres
+
+
+def _focal_factor(scale: DepthScale, name: str, focal_px: float | None) -> np.float32:
+    if focal_px is None:
+        return np.float32(1)
+    if scale.focal_px is None:
+        raise InputError(
+            f"scale {name!r} is in metres already; expected no focal length, got {focal_px}. Leave it out."
+        )
+    if not (0 < focal_px < float("inf")):
+        raise InputError(f"the focal length must be positive, in pixels of the prepared image; got {focal_px}.")
+    return np.float32(focal_px / scale.focal_px)

@@ -1,0 +1,49 @@
+"""The points of a block: x, y and, where written, a visibility."""
+
+from typing import NamedTuple
+
+from youtu_gguf.decode.blocks import Block
+from youtu_gguf.decode.tags import Tag
+from youtu_gguf.types import Issue, Size
+
+
+class Point(NamedTuple):
+    """One point in pixels of the prepared image; `v` is its visibility, None where the answer gave none."""
+
+    x: float
+    y: float
+    v: float | None = None
+
+
+def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
+    """Read the points of `block` in order; None holds the place of a point that lacks a readable x or y."""
+    points: list[Point | None] = []
+    issues: list[Issue] = []
+    for group in _groups(block.numbers):
+        values = {tag.name: tag.value for tag in group}
+        x, y = values.get("x"), values.get("y")
+        if x is not None and y is not None:
+            points.append(Point(x, y, values.get("v")))
+        elif values.keys() == {"v"}:
+            issues.append(Issue("visibility without a point, ignored", group[0].start, group[-1].end))
+        else:
+            issues.append(Issue(f"incomplete point in <{block.name}>", group[0].start, group[-1].end))
+            points.append(None)
+    return points, issues
+
+
+def _groups(numbers: tuple[Tag, ...]) -> list[list[Tag]]:
+    """Split a number list into runs of x, y, v; a number that would go backwards starts the next run."""
+    groups: list[list[Tag]] = []
+    last = ""
+    for tag in numbers:
+        if not groups or "xyv".index(tag.name) <= "xyv".index(last):
+            groups.append([])
+        groups[-1].append(tag)
+        last = tag.name
+    return groups
+
+
+def outside(x: float, y: float, size: Size | None) -> bool:
+    """Tell whether a point lies beyond `size`; points on the right and bottom border lie inside."""
+    return size is not None and (x > size.width or y > size.height)

@@ -1,0 +1,111 @@
+"""Outlines of an answer, as written: pixels of the prepared image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from youtu_gguf.decode.blocks import Block, by_place, read_blocks
+from youtu_gguf.decode.points import Point, outside, read_points
+from youtu_gguf.types import F32, Issue, Size, checked
+
+MIN_POINTS = 3
+MAX_POINTS = 20
+"""Most points the model was trained to write per outline (facts: answers by task, polygon)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPolygons:
+    """Objects: `parts[i]` is the tuple of outlines of object i, each (k, 2) float32; n `labels`; flaws as `issues`."""
+
+    parts: tuple[tuple[F32, ...], ...]
+    labels: tuple[str, ...]
+    issues: tuple[Issue, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = tuple(tuple(checked("outline", ring, (None, 2), np.float32) for ring in part) for part in self.parts)
+        object.__setattr__(self, "parts", parts)
+
+
+def parse_polygons(text: str, *, default_label: str = "", size: Size | None = None) -> FoundPolygons:
+    """Find the outlined objects of an answer, in order.
+
+    One `<ins>` is one object with all its `<poly>`; a `<poly>` outside any `<ins>` is an object of its own. An object
+    takes the name of the last `<ref>` before its first outline. Every number returned is written in the text. Kept,
+    with an issue: more than 20 points, points outside `size`, an outline that was cut off (its complete points).
+    Dropped, with an issue: a point without x or y, an outline of fewer than 3 points, an object without outlines, an
+    exact repeat of an object under the same name.
+
+    Args:
+        text: The answer.
+        default_label: Name of objects that no `<ref>` precedes, or whose `<ref>` is empty.
+        size: The prepared image; None leaves the range unchecked.
+    """
+    issues: list[Issue] = []
+    reader = _Reader(default_label, size, issues)
+    for block in read_blocks(text, issues):
+        reader.take(block)
+    parts = tuple(tuple(np.array(ring, dtype=np.float32) for ring in rings) for _, rings in reader.found)
+    return FoundPolygons(parts, tuple(label for label, _ in reader.found), by_place(issues))
+
+
+_Ring = tuple[tuple[float, float], ...]
+
+
+class _Reader:
+    """Walks the blocks with the current label."""
+
+    def __init__(self, default_label: str, size: Size | None, issues: list[Issue]) -> None:
+        self.found: dict[tuple[str, tuple[_Ring, ...]], None] = {}
+        self.issues = issues
+        self._default = self._label = default_label
+        self._size = size
+
+    def take(self, block: Block) -> None:
+        if block.name == "ref":
+            self._label = block.words or self._default
+        elif block.name == "poly":
+            ring = self._ring(block)
+            if ring:
+                self._add(self._label, (ring,), block)
+        elif block.name == "ins":
+            self._take_object(block)
+
+    def _take_object(self, block: Block) -> None:
+        label = self._label
+        rings: list[_Ring] = []
+        for child in block.children:
+            if child.name == "ref":
+                self.take(child)
+            elif child.name == "poly" and (ring := self._ring(child)):
+                label = label if rings else self._label
+                rings.append(ring)
+        if rings:
+            self._add(label, tuple(rings), block)
+        else:
+            self._report("<ins> holds no outline, dropped", block)
+
+    def _ring(self, block: Block) -> _Ring:
+        """Return the outline's points, or () where there are too few."""
+        points, flaws = read_points(block)
+        self.issues += flaws
+        whole = [point for point in points if point is not None]
+        if len(whole) < MIN_POINTS:
+            self._report(f"an outline needs {MIN_POINTS} points; got {len(whole)}, dropped", block)
+            return ()
+        self._check(whole, block)
+        return tuple((point.x, point.y) for point in whole)
+
+    def _check(self, points: list[Point], block: Block) -> None:
+        if len(points) > MAX_POINTS:
+            self._report(f"outline has {len(points)} points, more than {MAX_POINTS}", block)
+        beyond = sum(outside(point.x, point.y, self._size) for point in points)
+        if beyond:
+            self._report(f"{beyond} point(s) of an outline lie beyond the image", block)
+
+    def _add(self, label: str, rings: tuple[_Ring, ...], block: Block) -> None:
+        if (label, rings) in self.found:
+            self._report("repeated object, dropped", block)
+        self.found[label, rings] = None
+
+    def _report(self, message: str, block: Block) -> None:
+        self.issues.append(Issue(message, block.start, block.end))

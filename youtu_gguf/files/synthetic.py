@@ -1,0 +1,160 @@
+"""Model pairs of Youtu-VL's exact architecture with random weights, at any size.
+
+They stand in for the published files: a tiny pair for tests, and a full-size one to measure a machine with before a
+6 GB download. Their answers mean nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from gguf import GGUFWriter
+from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.files._synthetic_layout import (
+    FILE_TYPES,
+    SIZES,
+    LanguageShape,
+    Shape,
+    VisionShape,
+    describe_language,
+    describe_vision,
+    language_tensors,
+    vision_tensors,
+)
+from youtu_gguf.files._synthetic_tokens import VocabularyShape
+from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights, TensorSpec, Weights
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.base import ProgressFn
+
+__all__ = ["SIZES", "LanguageShape", "Shape", "VisionShape", "VocabularyShape", "replacing", "write_pair"]
+
+HEADER_ALLOWANCE = 32 << 20
+"""Bytes kept free for the headers when the disk is checked."""
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Report nothing."""
+
+
+def write_pair(
+    folder: str | Path,
+    size: str | Shape = "tiny",
+    *,
+    seed: int = 0,
+    quant: str = "Q8_0",
+    projector_quant: str | None = None,
+    tied: bool = True,
+    progress: ProgressFn | None = None,
+) -> tuple[Path, Path]:
+    """Write a language model and its projector into `folder`, replacing files of the same names.
+
+    Args:
+        folder: Made when it does not exist.
+        size: "tiny", "full", or a shape of your own.
+        seed: Equal seeds give equal bytes.
+        quant: Encoding of the language model's matrices: F32, F16, BF16 or Q8_0.
+        projector_quant: The same for the vision tower; None picks F32 with F32 and BF16 otherwise.
+        tied: Use the token embedding as the head instead of writing `output.weight`.
+        progress: Called with ("model" or "projector", bytes written, bytes in all).
+
+    Returns:
+        Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
+
+    Raises:
+        InputError: Unknown size or encoding, or too little room on the disk.
+    """
+    shape, report = _find_shape(size), progress or _silent
+    folder = Path(folder)
+    projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
+    model = folder / f"{shape.name}-{quant}.gguf"
+    projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
+    model_specs = language_tensors(shape, _find_type(quant), tied=tied)
+    projector_specs = vision_tensors(shape, _find_type(projector_quant))
+    weights: Weights = PooledWeights(seed) if shape.pooled else NormalWeights(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_room(folder, [*model_specs, *projector_specs])
+    try:
+        with replacing(projector) as new_projector, replacing(model) as new_model:
+            writer = GGUFWriter(new_model, "deepseek2")
+            describe_language(writer, shape, quant)
+            _write(writer, new_model, model_specs, weights, partial(report, "model"))
+            writer = GGUFWriter(new_projector, "clip")
+            describe_vision(writer, shape, projector_quant)
+            _write(writer, new_projector, projector_specs, weights, partial(report, "projector"))
+    except OSError as exc:
+        raise InputError(f"expected to write {model.name} in {folder}; got: {exc}. Choose another folder.") from exc
+    return model, projector
+
+
+def _write(
+    writer: GGUFWriter,
+    path: Path,
+    specs: Sequence[TensorSpec],
+    weights: Weights,
+    report: Callable[[int, int], None],
+) -> None:
+    """Write the header with gguf's writer, then stream the tensors behind it."""
+    for spec in specs:
+        writer.add_tensor_info(spec.name, spec.shape[::-1], np.dtype(np.float32), spec.n_bytes, raw_dtype=spec.type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    done, total = 0, sum(spec.n_bytes for spec in specs)
+    with path.open("ab") as file:
+        for spec in specs:
+            _pad(file)
+            for chunk in weights.chunks(spec):
+                done += file.write(chunk.data)
+                report(done, total)
+        _pad(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _pad(file: BinaryIO) -> None:
+    file.write(bytes(-file.tell() % GGUF_DEFAULT_ALIGNMENT))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place on success and vanishes on any error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _find_shape(size: str | Shape) -> Shape:
+    if isinstance(size, Shape):
+        return size
+    if size not in SIZES:
+        raise InputError(f"size must be one of {', '.join(SIZES)}; got {size!r}.")
+    return SIZES[size]
+
+
+def _find_type(quant: str) -> GGMLQuantizationType:
+    if quant not in FILE_TYPES:
+        raise InputError(f"quant must be one of {', '.join(FILE_TYPES)}; got {quant!r}.")
+    return GGMLQuantizationType[quant]
+
+
+def _check_room(folder: Path, specs: Sequence[TensorSpec]) -> None:
+    needed = sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{folder} needs {needed / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
+        )

@@ -1,0 +1,1 @@
+"""Sharpening of dense scores along image edges. Nothing here yet."""

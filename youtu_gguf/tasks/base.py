@@ -1,0 +1,97 @@
+"""What a task is: a function from a view of one scene to a value. It never sees a concrete engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.types import Result, Transform
+
+COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
+"""First and last coordinate tokens: with these in the vocabulary the run between them is (facts: tokens)."""
+
+
+class View(Protocol):
+    """One scene as one task sees it. What a task asks through it is recorded and timed."""
+
+    @property
+    def transform(self) -> Transform:
+        """Source and prepared frame."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is assumed about the weights."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens; CapabilityError where the engine cannot see them."""
+        ...
+
+    def answer(self, question: str) -> Answer:
+        """Generate the answer to `question`, put after the image."""
+        ...
+
+    def patches(self, before: str = "") -> PatchStates:
+        """Return the image tokens' states, with the text `before` in front of the image."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """An entry of the registry.
+
+    Attributes:
+        run: `(view, *arguments) -> value`; the scene adds the raw answer, finish and timings to the value.
+        tokens: Special tokens without which a model cannot do this task.
+    """
+
+    run: Callable[..., Result]
+    tokens: tuple[str, ...] = ()
+
+
+def phrase(text: str, what: str) -> str:
+    """Return `text` stripped.
+
+    Raises:
+        InputError: Nothing is left.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{what} must be words; got {text!r}.")
+    return text.strip()
+
+
+def class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the class names stripped, in order.
+
+    Raises:
+        InputError: There are none, one is blank or twice there, or a string came in place of a list.
+    """
+    if isinstance(classes, str):
+        raise InputError(f'classes must be a list of names; got the string {classes!r}. Pass ["{classes}"].')
+    names = tuple(phrase(name, "a class name") for name in classes)
+    if not names:
+        raise InputError("expected at least one class name; got none.")
+    if len(set(names)) < len(names):
+        raise InputError(f"class names must differ; got {', '.join(names)}.")
+    return names
+
+
+def require_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> None:
+    """Check that the model's vocabulary has `tokens`.
+
+    Raises:
+        ModelFileError: One is missing.
+    """
+    missing = [token for token in tokens if vocabulary.token_id(token) is None]
+    if missing:
+        raise ModelFileError(
+            f"{task} needs the special tokens of Youtu-VL; this model's vocabulary lacks {', '.join(missing[:4])}"
+            f"{' and others' if len(missing) > 4 else ''}. "  # noqa: PLR2004
+            "Use a GGUF converted from Youtu-VL-4B-Instruct."
+        )

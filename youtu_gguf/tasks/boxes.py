@@ -1,0 +1,28 @@
+"""Tasks whose answer is boxes: grounding one phrase, and detecting classes."""
+
+from collections.abc import Sequence
+
+from youtu_gguf import prompts
+from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.tasks.base import View, class_names, phrase
+from youtu_gguf.types import Boxes, Issue
+
+
+def ground(view: View, description: str) -> Boxes:
+    """Find the region that `description` describes."""
+    words = phrase(description, "the description")
+    return _boxes(view, prompts.ground(words), default_label=words)
+
+
+def detect(view: View, classes: Sequence[str] | None = None) -> Boxes:
+    """Find every object of `classes`, or of any class when None."""
+    names = None if classes is None else class_names(classes)
+    only = names[0] if names is not None and len(names) == 1 else ""
+    return _boxes(view, prompts.detect(names), default_label=only)
+
+
+def _boxes(view: View, question: str, default_label: str) -> Boxes:
+    text = view.answer(question).text
+    found = parse_boxes(text, default_label=default_label, size=view.transform.prepared)
+    issues = found.issues if found.labels else (*found.issues, Issue("the answer holds no whole box", 0, len(text)))
+    return Boxes(view.transform.to_source(found.xyxy), found.labels, issues=issues)

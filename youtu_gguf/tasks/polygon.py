@@ -1,0 +1,16 @@
+"""Outlines of one described object."""
+
+from youtu_gguf import prompts
+from youtu_gguf.decode.polygons import parse_polygons
+from youtu_gguf.tasks.base import View, phrase
+from youtu_gguf.types import Issue, Polygons
+
+
+def polygon(view: View, description: str) -> Polygons:
+    """Outline what `description` describes."""
+    words = phrase(description, "the description")
+    text = view.answer(prompts.polygon(words)).text
+    found = parse_polygons(text, default_label=words, size=view.transform.prepared)
+    parts = tuple(tuple(view.transform.to_source(ring) for ring in part) for part in found.parts)
+    issues = found.issues if parts else (*found.issues, Issue("the answer holds no whole outline", 0, len(text)))
+    return Polygons(parts, found.labels, issues=issues)
