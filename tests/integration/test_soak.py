@@ -1,0 +1,27 @@
+"""A short form of each script under scripts/soak."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+SOAK = Path(__file__).parents[2] / "scripts" / "soak"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SOAK / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_damaged_file_kills_the_process(tmp_path: Path) -> None:
+    outcomes = script("broken_files").run(300, seed=1, folder=tmp_path)
+    assert sum(outcomes.values()) == 300
+    assert set(outcomes) <= {"ran", "ModelFileError", "EngineError"}
+    assert outcomes["ModelFileError"] > 200
