@@ -19,7 +19,7 @@ from youtu_gguf.files.pair import check_pair
 
 
 def load(pair: Pair, **settings: Any) -> NativeEngine:
-    return NativeEngine(check_pair(*pair), make_settings(**{"n_ctx": 2048, **settings}))
+    return NativeEngine(check_pair(*pair), make_settings(**{"n_ctx": 2048, "threads": 1, **settings}))
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What the full-size benchmarks share: the synthetic pair, the machine's description, and a memory probe."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+
+from youtu_gguf.files.pair import find_model, find_projector
+from youtu_gguf.files.synthetic import write_pair
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "youtu-gguf" / "synthetic-full"
+
+
+def add_pair_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, default=CACHE, help="where the full-size pair is, or is to be written")
+
+
+def full_pair(folder: Path) -> tuple[Path, Path]:
+    """Return the model and projector in `folder`, writing the random full-size pair (6.1 GB) if they are not there."""
+    if not list(folder.glob("*.gguf")):
+        print(f"writing the full-size synthetic pair to {folder}", file=sys.stderr)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_pair(folder, "full")
+    model = find_model(folder)
+    return model, find_projector(model)
+
+
+def machine() -> str:
+    """Return processor, cores in use, memory and date, for the report."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        processor = names[0] if names else processor
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    return f"{processor}, {len(os.sched_getaffinity(0))} cores, {memory_gb:.0f} GiB, {platform.system()}, {today}"
+
+
+def peak_memory_gb() -> float:
+    """Return the largest resident size this process has had, in GB (10^9 bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
