@@ -26,7 +26,7 @@ def tiny_pair_f32(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture(scope="module")
 def tiny_model(tiny_pair: Pair) -> Iterator[yg.Model]:
-    with yg.load(*tiny_pair, n_ctx=4096, max_tokens=24) as model:
+    with yg.load(*tiny_pair, n_ctx=4096, max_tokens=24, threads=1) as model:
         yield model
 
 

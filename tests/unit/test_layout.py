@@ -34,9 +34,8 @@ def imported_modules(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            found.add(node.module or "")
-            if node.module == "youtu_gguf":
-                found |= {f"youtu_gguf.{alias.name}" for alias in node.names if alias.name.islower()}
+            whole = node.module == "youtu_gguf"
+            found |= {f"youtu_gguf.{alias.name}" for alias in node.names} if whole else {node.module or ""}
     return found
 
 

@@ -97,10 +97,8 @@ class _Builder:
         self._end_container(end, cut=True)
 
     def _take_number(self, tag: Tag) -> None:
-        if tag.kind == "broken":
-            if self._leaf is None or self._leaf_name == "ref":  # "<x_axis>" in prose or in a name is just text
-                return
-            self._report(f"unreadable number {self._text[tag.start : tag.end]!r}", tag.start, tag.end)
+        if tag.kind == "broken" and (self._leaf is None or self._leaf_name == "ref"):
+            return  # "<x_axis>" in prose or in a name is just text
         if self._leaf_name == "ref":
             self._end_leaf(tag.start)
         if self._leaf is None:
@@ -131,6 +129,7 @@ class _Builder:
         opening, name, numbers = self._leaf, self._leaf_name, tuple(self._numbers)
         end = closing.end if closing else at
         self._leaf, self._leaf_name, self._numbers = None, "", []
+        self._report_broken(numbers)
         if name == STRAY:
             end = numbers[-1].end
             self._report(f"{len(numbers)} number(s) outside any block, ignored", opening.start, end)
@@ -138,6 +137,14 @@ class _Builder:
             self._report(f"<{name}> is not closed", opening.start, end)
         words = self._text[opening.end : at].strip() if name == "ref" else ""
         self._add(Block(name, opening.start, end, words, numbers, cut=cut))
+
+    def _report_broken(self, numbers: tuple[Tag, ...]) -> None:
+        """Report the unreadable numbers of one block together."""
+        broken = [tag for tag in numbers if tag.value is None]
+        if broken:
+            first, last = broken[0], broken[-1]
+            written = self._text[first.start : first.end]
+            self._report(f"{len(broken)} unreadable number(s), the first {written!r}", first.start, last.end)
 
     def _end_container(self, at: int, *, closing: Tag | None = None, cut: bool = False) -> None:
         if self._container is None:

@@ -1,6 +1,7 @@
 """What nobody outside the authors has published about the dense maps, in one place.
 
-Facts: "Not published: keep behind one calibration".
+Facts: "Not published: keep behind one calibration". One more guess has no switch yet: that the state at an image
+token's own position is the one that scores it, not the state one position before.
 """
 
 from dataclasses import dataclass
@@ -11,19 +12,14 @@ from typing import Literal
 class Calibration:
     """Guesses about the published weights; a measurement on the real model may replace them."""
 
-    state_shift: Literal[0, -1] = 0
-    """Position whose state carries image token i, relative to i. 0: the state at the token itself, as in models whose
-    dense head reads the token's own output; -1: the position before, as in next-token prediction. Applied where
-    states are collected, before `PatchStates` exist."""
-
     leading_space: bool = False
     """Whether class names are tokenised with a space before them. False: names stand alone inside `<ref>name</ref>`,
     where no space precedes them. Applied where class names become token ids."""
 
     bin_base: Literal[0, 1] = 1
-    """Depth bin that `<custom_1>` stands for. 1: tokens 1..1000 are the bins 1..1000 of the report (arXiv 2601.19798,
-    section 2.2), and the model never says "invalid"; 0: `<custom_1>` is bin 0, invalid, and `<custom_1000>` is bin
-    999."""
+    """Depth bin that `<custom_1>` stands for. 1: the tokens 1..1000 are the bins 1..1000 of the report (arXiv
+    2601.19798), and the model never says "invalid". 0: `<custom_1>` is bin 0, invalid, and `<custom_1000>` is bin 999.
+    The default follows the numbers in the tokens' names."""
 
     align_corners: bool = False
     """How grid values lie on the image when upsampled. False (half-pixel): a value sits in the middle of its 32x32 px

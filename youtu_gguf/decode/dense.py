@@ -1,6 +1,6 @@
 """From the states of image tokens to a class per pixel. No refinement.
 
-Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7.
+Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 1-4).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, I32, Size
 
 TEMPERATURE = 0.2
-"""Softmax temperature over classes, used without background (report, section A.1.5)."""
+"""Softmax temperature over classes, used without background (facts: dense maps, 3)."""
 
 _STRIP_PIXELS = 1 << 15
 """Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
@@ -35,7 +35,7 @@ def class_scores(patches: PatchStates, classes: Sequence[Sequence[int]]) -> F32:
     Raises:
         InputError: There are no classes, or a class has no tokens.
 
-    Source: Youtu-VL report (arXiv 2601.19798), section 2.2.
+    Source: Youtu-VL report (arXiv 2601.19798), section 2.2 (facts: dense maps, 1).
     """
     if not classes:
         raise InputError("expected at least one class; got none. Name the classes to score.")
@@ -86,7 +86,8 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
 
-    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2 and A.1.5.
+    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 2 and 4). That the
+    scores are upsampled before, not after the sigmoid is our reading.
     """
     check_maps("scores", scores)
     check_size(size)

@@ -1,7 +1,7 @@
 """From the logits of the depth tokens to a distance per pixel.
 
-Source: Youtu-VL report (arXiv 2601.19798), sections 2.2 and A.1.7: argmax over `<custom_1>`..`<custom_1000>` after
-upsampling the logits x2, then the bins resized to full size; bin 0 is invalid.
+Argmax over `<custom_1>`..`<custom_1000>` after upsampling the logits x2, then the bins resized to full size; bin 0 is
+invalid. Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 5).
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,10 @@ N_BINS = 1000
 """Depth tokens (facts: tokens)."""
 
 OPEN_FOCAL_PX = 2000.0
-"""Focal length, in pixels of the prepared image, at which open-world distances are metres (report, A.1.7)."""
+"""Focal length, in pixels of the prepared image, at which open-world distances are metres (facts: dense maps, 5)."""
 
 _MAJORITY = 0.5
+"""Share of a pixel's bilinear weight that valid bins must hold; at one half, edges stay where they were."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ DEPTH_SCALES: dict[str, DepthScale] = {
     "cityscapes": DepthScale(0.0, 80.0),
     "ddad": DepthScale(0.05, 120.0),
 }
-"""Ranges the model was trained on (report, A.1.7), by the name a caller gives."""
+"""Ranges the model was trained on (facts: dense maps, 5), by the name a caller gives."""
 
 
 def depth_scale(name: str) -> DepthScale:

@@ -6,6 +6,8 @@ from youtu_gguf.decode.blocks import Block
 from youtu_gguf.decode.tags import Tag
 from youtu_gguf.types import Issue, Size
 
+_ORDER = {"x": 0, "y": 1, "v": 2}
+
 
 class Point(NamedTuple):
     """One point in pixels of the prepared image; `v` is its visibility, None where the answer gave none."""
@@ -24,7 +26,7 @@ def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
         x, y = values.get("x"), values.get("y")
         if x is not None and y is not None:
             points.append(Point(x, y, values.get("v")))
-        elif values.keys() == {"v"}:
+        elif group[0].name == "v":
             issues.append(Issue("visibility without a point, ignored", group[0].start, group[-1].end))
         else:
             issues.append(Issue(f"incomplete point in <{block.name}>", group[0].start, group[-1].end))
@@ -35,12 +37,14 @@ def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
 def _groups(numbers: tuple[Tag, ...]) -> list[list[Tag]]:
     """Split a number list into runs of x, y, v; a number that would go backwards starts the next run."""
     groups: list[list[Tag]] = []
-    last = ""
+    last = len(_ORDER)
     for tag in numbers:
-        if not groups or "xyv".index(tag.name) <= "xyv".index(last):
-            groups.append([])
-        groups[-1].append(tag)
-        last = tag.name
+        rank = _ORDER[tag.name]
+        if rank <= last:
+            groups.append([tag])
+        else:
+            groups[-1].append(tag)
+        last = rank
     return groups
 
 

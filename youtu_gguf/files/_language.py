@@ -69,6 +69,7 @@ def check_language(header: Header) -> LanguageFacts:
     n_ff = expect.integer(f"{ARCHITECTURE}.feed_forward_length", high=MAX_WIDTH)
     n_ctx_train = expect.integer(f"{ARCHITECTURE}.context_length")
     expect.real(f"{ARCHITECTURE}.attention.layer_norm_rms_epsilon")
+    expect.equal(f"{ARCHITECTURE}.embedding_length_out", n_embd, "embedding_length", default=n_embd)
     _check_dense(expect, n_layer)
     _check_rope(expect)
     heads = _check_heads(expect)
@@ -117,6 +118,8 @@ def _check_heads(expect: Expect) -> _Heads:
     expect.equal(attention + "head_count_kv", 1, "latent attention shares one key among the heads")
     expect.equal(attention + "key_length", heads.kv_lora + heads.rope, "kv_lora_rank + rope.dimension_count")
     expect.equal(attention + "value_length", heads.kv_lora, "kv_lora_rank")
+    if attention + "temperature_scale" in expect.header.types:
+        raise expect.failure(f"expected no {attention}temperature_scale; got one")
     return heads
 
 
@@ -131,6 +134,9 @@ def _check_vocabulary(expect: Expect) -> int:
     expect.equal(f"{ARCHITECTURE}.vocab_size", n_vocab, "tokens in the token list", default=n_vocab)
     for name in ("bos", "eos"):
         expect.integer(f"tokenizer.ggml.{name}_token_id", low=0, high=n_vocab - 1)
+    for key in expect.header.types:
+        if key.startswith("tokenizer.") and key.endswith("_token_id"):
+            expect.type(key, GGUFValueType.UINT32)
     # llama.cpp ends the process when two tokens have the same text.
     counts = Counter(tokens.byte_strings())
     if len(counts) != n_vocab:

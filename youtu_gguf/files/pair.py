@@ -113,8 +113,8 @@ def _is_projector(path: Path) -> bool:
 
 def _base_name(path: Path) -> str:
     """Return the name without suffix, "mmproj" and quantisation tag, in lower case."""
-    stem = re.sub(r"[-_.]?mmproj[-_.]?", "", path.stem, flags=re.IGNORECASE)
-    return _QUANT_TAG.sub("", stem).lower()
+    stem = _QUANT_TAG.sub("", path.stem)
+    return re.sub(r"[-_.]?mmproj[-_.]?", "", stem, flags=re.IGNORECASE).lower()
 
 
 def _only(found: list[Path], folder: Path, role: str, argument: str) -> Path:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from gguf import GGUFWriter
-from gguf.constants import GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.files._synthetic_layout import (
     FILE_TYPES,
+    FULL,
     SIZES,
+    TINY,
     LanguageShape,
     Shape,
     VisionShape,
@@ -36,7 +38,21 @@ from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights, Te
 if TYPE_CHECKING:
     from youtu_gguf.engines.base import ProgressFn
 
-__all__ = ["SIZES", "LanguageShape", "Shape", "VisionShape", "VocabularyShape", "replacing", "write_pair"]
+__all__ = [
+    "FULL",
+    "SIZES",
+    "TINY",
+    "LanguageShape",
+    "Shape",
+    "VisionShape",
+    "VocabularyShape",
+    "find_type",
+    "language_tensors",
+    "replacing",
+    "vision_tensors",
+    "write_gguf",
+    "write_pair",
+]
 
 HEADER_ALLOWANCE = 32 << 20
 """Bytes kept free for the headers when the disk is checked."""
@@ -71,39 +87,40 @@ def write_pair(
         Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
 
     Raises:
-        InputError: Unknown size or encoding, or too little room on the disk.
+        InputError: Unknown size or encoding, rows that an encoding cannot hold, or no room on the disk.
     """
     shape, report = _find_shape(size), progress or _silent
     folder = Path(folder)
     projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
     model = folder / f"{shape.name}-{quant}.gguf"
     projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
-    model_specs = language_tensors(shape, _find_type(quant), tied=tied)
-    projector_specs = vision_tensors(shape, _find_type(projector_quant))
+    model_specs = language_tensors(shape, find_type(quant), tied=tied)
+    projector_specs = vision_tensors(shape, find_type(projector_quant))
     weights: Weights = PooledWeights(seed) if shape.pooled else NormalWeights(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_room(folder, [*model_specs, *projector_specs])
+    _check_rows([*model_specs, *projector_specs])
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_room(folder, [*model_specs, *projector_specs])
         with replacing(projector) as new_projector, replacing(model) as new_model:
             writer = GGUFWriter(new_model, "deepseek2")
             describe_language(writer, shape, quant)
-            _write(writer, new_model, model_specs, weights, partial(report, "model"))
+            write_gguf(writer, new_model, model_specs, weights, partial(report, "model"))
             writer = GGUFWriter(new_projector, "clip")
             describe_vision(writer, shape, projector_quant)
-            _write(writer, new_projector, projector_specs, weights, partial(report, "projector"))
+            write_gguf(writer, new_projector, projector_specs, weights, partial(report, "projector"))
     except OSError as exc:
         raise InputError(f"expected to write {model.name} in {folder}; got: {exc}. Choose another folder.") from exc
     return model, projector
 
 
-def _write(
+def write_gguf(
     writer: GGUFWriter,
     path: Path,
     specs: Sequence[TensorSpec],
     weights: Weights,
     report: Callable[[int, int], None],
 ) -> None:
-    """Write the header with gguf's writer, then stream the tensors behind it."""
+    """Write the metadata that `writer` was given and these tensors to `path`, a piece at a time."""
     for spec in specs:
         writer.add_tensor_info(spec.name, spec.shape[::-1], np.dtype(np.float32), spec.n_bytes, raw_dtype=spec.type)
     writer.write_header_to_file()
@@ -145,7 +162,12 @@ def _find_shape(size: str | Shape) -> Shape:
     return SIZES[size]
 
 
-def _find_type(quant: str) -> GGMLQuantizationType:
+def find_type(quant: str) -> GGMLQuantizationType:
+    """Return the encoding named `quant`.
+
+    Raises:
+        InputError: It is none that this module writes.
+    """
     if quant not in FILE_TYPES:
         raise InputError(f"quant must be one of {', '.join(FILE_TYPES)}; got {quant!r}.")
     return GGMLQuantizationType[quant]
@@ -158,3 +180,13 @@ def _check_room(folder: Path, specs: Sequence[TensorSpec]) -> None:
         raise InputError(
             f"{folder} needs {needed / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
         )
+
+
+def _check_rows(specs: Sequence[TensorSpec]) -> None:
+    for spec in specs:
+        block, _ = GGML_QUANT_SIZES[spec.type]
+        if spec.shape[0] % block:
+            raise InputError(
+                f"rows of {spec.name} must be multiples of {block} for {spec.type.name}; got {spec.shape[0]}. "
+                "Choose another encoding or shape."
+            )
