@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from youtu_gguf import image as images
+from youtu_gguf import prompts
 from youtu_gguf.config import Settings, default_model, make_settings
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.decode.strictness import require
@@ -89,6 +90,7 @@ def _load_native(
     settings: Settings,
     progress: ProgressFn | None,
 ) -> Engine:
+    from youtu_gguf.files.header import read_header
     from youtu_gguf.files.pair import check_pair, find_model, find_projector
 
     wanted = model or default_model()
@@ -102,6 +104,7 @@ def _load_native(
         raise ModelFileError(f"expected a GGUF file or a folder that holds one; {model_path} does not exist.")
     if model_path.is_dir():
         model_path = find_model(model_path)
+    read_header(model_path)  # a file that is no model should not be answered with "no projector beside it"
     pair = check_pair(model_path, Path(mmproj) if mmproj else find_projector(model_path))
     from youtu_gguf.engines.native import NativeEngine, no_progress
 
@@ -196,22 +199,24 @@ class Scene:
     @overload
     def ask(self, question: str, *, stream: Literal[True], cancel: threading.Event | None = None) -> Iterator[str]: ...
     def ask(
-        self,
-        question: str,
-        *,
-        stream: bool = False,
-        strict: bool = False,
-        cancel: threading.Event | None = None,
+        self, question: str, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
     ) -> Text | Iterator[str]:
         """Ask anything; with `stream`, get the answer's pieces as they come. `cancel` ends a stream early."""
-        if not stream:
-            return self._run("ask", question, strict=strict, expect=Text)
+        return self._stream(question, cancel) if stream else self._run("ask", question, strict=strict, expect=Text)
+
+    @overload
+    def describe(self, *, stream: Literal[False] = False, strict: bool = False) -> Text: ...
+    @overload
+    def describe(self, *, stream: Literal[True], cancel: threading.Event | None = None) -> Iterator[str]: ...
+    def describe(
+        self, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
+    ) -> Text | Iterator[str]:
+        """Describe the image; `stream` and `cancel` as for `ask`."""
+        return self._stream(prompts.DESCRIBE, cancel) if stream else self._run("describe", strict=strict, expect=Text)
+
+    def _stream(self, question: str, cancel: threading.Event | None) -> Iterator[str]:
         pieces = self.session().generate(phrase(question, "the question"), self._model.settings.sampling, cancel)
         return (piece.text for piece in pieces if piece.text)
-
-    def describe(self, *, strict: bool = False) -> Text:
-        """Describe the image."""
-        return self._run("describe", strict=strict, expect=Text)
 
     def ground(self, description: str, *, strict: bool = False) -> Boxes:
         """Find the region a phrase describes."""

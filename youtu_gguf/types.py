@@ -56,6 +56,13 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
     return result
 
 
+def run_lengths(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return (n, 2) pairs value, run of an (H, W) array, row by row from the top left; neighbours differ in value."""
+    flat = pixels.ravel().astype(np.int64)
+    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))
+    return np.column_stack([flat[starts], np.diff(starts, append=flat.size)])
+
+
 class Size(NamedTuple):
     """Width and height in pixels."""
 

@@ -36,9 +36,8 @@ def run(n_grids: int, seeds: range, folder: Path, *, verbose: bool = False) -> A
                 tied = "tied" if seed % 2 == 0 else "untied"
                 print(f"seed {seed} {tied:6} {grid[0]:2}x{grid[1]:<2} {found.embeddings:.8f} {found.hidden:.8f} "
                       f"{found.logits:.5f}")  # fmt: skip
-            worst = Agreement(
-                min(worst.embeddings, found.embeddings), min(worst.hidden, found.hidden), max(worst.logits, found.logits)
-            )
+            least = (min(worst.embeddings, found.embeddings), min(worst.hidden, found.hidden))
+            worst = Agreement(*least, max(worst.logits, found.logits))
         engine.close()
     return worst
 

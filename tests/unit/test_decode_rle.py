@@ -3,15 +3,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.rle import decode_runs, encode_runs, runs
+from youtu_gguf.decode.rle import decode_runs, encode_runs
 from youtu_gguf.errors import DecodeError
-from youtu_gguf.types import Size
+from youtu_gguf.types import Size, run_lengths
 
 IDS = np.array([[0, 0, 3], [3, -1, -1]], np.int32)
 
 
 def test_runs_cross_row_ends() -> None:
-    assert runs(IDS).tolist() == [[0, 2], [3, 2], [-1, 2]]
+    assert run_lengths(IDS).tolist() == [[0, 2], [3, 2], [-1, 2]]
 
 
 def test_a_map_is_written_as_pairs() -> None:
@@ -43,11 +43,11 @@ def test_random_maps_survive_the_round_trip() -> None:
         size = Size(int(width), int(height))
 
         assert np.array_equal(decode_runs(encode_runs(ids), size), ids)
-        assert np.array_equal(decode_runs(runs(ids), size), ids)
+        assert np.array_equal(decode_runs(run_lengths(ids), size), ids)
 
 
 def test_an_empty_map_has_no_runs() -> None:
-    assert runs(np.empty((0, 4), np.int32)).shape == (0, 2)
+    assert run_lengths(np.empty((0, 4), np.int32)).shape == (0, 2)
     assert decode_runs("", Size(4, 0)).shape == (0, 4)
 
 

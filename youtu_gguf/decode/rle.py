@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from youtu_gguf.errors import DecodeError
-from youtu_gguf.types import I32, Size
+from youtu_gguf.types import I32, Size, run_lengths
 
 I64 = npt.NDArray[np.int64]
 
@@ -18,18 +18,9 @@ _PAIRS = re.compile(r"\s*+(?:\(\s*+-?+[0-9]{1,9}+\s*+,\s*+[0-9]{1,9}+\s*+\)\s*+,
 _TO_NUMBERS = str.maketrans("(),", "   ")
 
 
-def runs(ids: npt.ArrayLike) -> I64:
-    """Return the (n, 2) int64 pairs value, run of an (H, W) map; neighbouring pairs differ in value."""
-    flat = np.asarray(ids).ravel()
-    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1])) if flat.size else np.empty(0, np.intp)
-    starts = np.concatenate((np.zeros(min(flat.size, 1), np.intp), starts))
-    lengths = np.diff(starts, append=flat.size)
-    return np.stack((flat[starts].astype(np.int64), lengths.astype(np.int64)), axis=1)
-
-
 def encode_runs(ids: npt.ArrayLike) -> str:
     """Return an (H, W) map as text, `(value, run),(value, run)`."""
-    return ",".join(f"({value}, {run})" for value, run in runs(ids).tolist())
+    return ",".join(f"({value}, {run})" for value, run in run_lengths(np.asarray(ids)).tolist())
 
 
 def decode_runs(pairs: str | npt.ArrayLike, size: Size) -> I32:

@@ -1,0 +1,100 @@
+"""What all commands share: the options of a task, and how an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from youtu_gguf.errors import YoutuError
+
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
+
+_INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """The options that every task has, as one value. A field here is an option there."""
+
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="GGUF file, or a folder with the pair. [default: $YOUTU_GGUF_MODEL]"),
+    ] = None
+    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result as a picture (.png), or a text as .txt.")
+    ] = None
+    npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")] = False
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer. [default: 12280]")] = None
+    image_max_tokens: Annotated[
+        int | None, typer.Option(help="Most image tokens, 32x32 px each; fewer is faster. [default: 2048]")
+    ] = None
+    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384]")] = None
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None
+    n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
+    temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None
+    seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
+        names = ("max_tokens", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "temperature", "seed")
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of `function`.
+
+    A parameter annotated `TaskOptions` becomes one option per field of it. Errors of ours are printed as one message on
+    stderr and end the command with their exit code.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    parameters = [p.replace(annotation=hints[p.name]) for p in inspect.signature(function).parameters.values()]
+    bundle = next((p.name for p in parameters if p.annotation is TaskOptions), None)
+
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        if bundle is not None:
+            given[bundle] = TaskOptions(**{f.name: given.pop(f.name) for f in fields(TaskOptions)})
+        _run(functools.partial(function, **given))
+
+    flat = [p for p in parameters if p.name != bundle]
+    if bundle is not None:
+        flat += _option_parameters()
+    run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in flat}
+    del run.__wrapped__  # inspect would look through it
+    return run
+
+
+def _option_parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(TaskOptions, include_extras=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    assert all(f.default is not MISSING for f in fields(TaskOptions))
+    return [inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name]) for f in fields(TaskOptions)]
+
+
+def _run(function: Callable[[], None]) -> None:
+    try:
+        function()
+        sys.stdout.flush()
+    except YoutuError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        raise typer.Exit(exc.exit_code) from exc
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
+    except BrokenPipeError:  # the reader of our output has left; Python would complain while flushing at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None

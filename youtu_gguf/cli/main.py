@@ -1,0 +1,47 @@
+"""The command `youtu-gguf`, put together from one file per group of commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli import boxes, dense, synth, text
+from youtu_gguf.cli.common import command
+
+app = typer.Typer(
+    name="youtu-gguf",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for function in (text.describe, text.ask, boxes.ground, boxes.detect, boxes.polygon, dense.segment, dense.depth):
+    app.command()(command(function))
+app.command()(command(synth.synth))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(yg.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Ask a Youtu-VL GGUF about an image: text, boxes, outlines, label maps, depth. Runs offline, through llama.cpp.
+
+    Exit codes: 0 done, 2 your mistake, 3 a model file, 4 the engine, 5 the answer is unusable (with --strict).
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,82 @@
+"""One run of one task: load, open, ask, and deliver the result where it was wanted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import youtu_gguf as yg
+from youtu_gguf.cli.common import TaskOptions
+from youtu_gguf.cli.progress import shown
+from youtu_gguf.cli.report import lines
+from youtu_gguf.errors import InputError
+from youtu_gguf.output import WRITERS, to_json, write_bytes
+from youtu_gguf.render import draw
+
+SHOWN_ISSUES = 5
+
+
+@contextmanager
+def opened(image: str, options: TaskOptions) -> Iterator[yg.Scene]:
+    """Load the model and open the image, with progress on stderr; close both at the end."""
+    with (
+        shown(not options.quiet) as progress,
+        yg.load(options.model, options.mmproj, progress=progress, **options.settings()) as model,
+    ):
+        yield model.open(image)
+
+
+def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scene], yg.Result], **context: Any) -> None:
+    """Ask one thing of one image and deliver the answer.
+
+    Args:
+        task: Its name, for the JSON.
+        image: Path of the picture.
+        options: What the user chose.
+        ask: From the opened scene to the result.
+        context: Further keys of the JSON, such as the query.
+    """
+    _check_outputs(task, options)
+    with opened(image, options) as scene:
+        result = ask(scene)
+    if options.output:
+        _write_output(options.output, scene, result)
+    if options.npz:
+        WRITERS["npz"](options.npz, result)
+    if options.json:
+        print(json.dumps(to_json(result, task=task, image=image, **context), ensure_ascii=False))
+    else:
+        for line in lines(result):
+            print(line)
+    if not options.quiet:
+        _print_issues(result)
+
+
+def _check_outputs(task: str, options: TaskOptions) -> None:
+    """Refuse outputs that cannot work before minutes are spent on the answer."""
+    suffix = ".txt" if task in ("describe", "ask") else ".png"
+    if options.output and options.output.suffix.lower() != suffix:
+        raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
+    if options.npz and suffix == ".txt":
+        raise InputError(f"{task} gives text; an .npz file holds arrays. Use --output answer.txt, or --json.")
+    for path in (options.output, options.npz):
+        if path and not path.parent.is_dir():
+            raise InputError(f"expected a folder to write {path} in; {path.parent} does not exist. Make it first.")
+
+
+def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
+    if isinstance(result, yg.Text):
+        write_bytes(path, f"{result.value}\n".encode())
+    else:
+        WRITERS["png"](path, draw(scene.rgb, result))
+
+
+def _print_issues(result: yg.Result) -> None:
+    for issue in result.issues[:SHOWN_ISSUES]:
+        print(f"warning: {issue.message} (characters {issue.start}-{issue.end} of the answer)", file=sys.stderr)
+    if len(result.issues) > SHOWN_ISSUES:
+        print(f"warning: and {len(result.issues) - SHOWN_ISSUES} more; --json lists them all", file=sys.stderr)

@@ -1,0 +1,45 @@
+"""Commands that answer in words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from youtu_gguf.cli.common import Image, TaskOptions
+from youtu_gguf.cli.task import opened, run_task
+
+
+def describe(image: Image, options: TaskOptions) -> None:
+    """Describe the image."""
+    if _wants_stream(options):
+        with opened(image, options) as scene:
+            _print_pieces(scene.describe(stream=True))
+    else:
+        run_task("describe", image, options, lambda scene: scene.describe(strict=options.strict))
+
+
+def ask(
+    image: Image,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
+    options: TaskOptions,
+) -> None:
+    """Ask anything about the image."""
+    if _wants_stream(options):
+        with opened(image, options) as scene:
+            _print_pieces(scene.ask(question, stream=True))
+    else:
+        run_task("ask", image, options, lambda scene: scene.ask(question, strict=options.strict), question=question)
+
+
+def _print_pieces(pieces: Iterator[str]) -> None:
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def _wants_stream(options: TaskOptions) -> bool:
+    """Whether a person watches the answer appear: nothing else is to be done with it, and stdout is a terminal."""
+    return sys.stdout.isatty() and not (options.json or options.output or options.strict)

@@ -1,0 +1,50 @@
+"""The arrays of a result as one .npz file, under the names of its fields; readable without pickle."""
+
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.output.atomic import write_bytes
+from youtu_gguf.types import Polygons, Result
+
+
+def write_npz(path: str | Path, result: Result) -> None:
+    """Write every array of `result`, with labels and classes as arrays of strings.
+
+    Polygons become `points` (n, 2) with `objects` (n,) and `outlines` (n,): which object and which of all outlines each
+    point belongs to.
+
+    Raises:
+        InputError: The result has no arrays, or the file cannot be written.
+    """
+    arrays = _polygon_arrays(result) if isinstance(result, Polygons) else _field_arrays(result)
+    if not arrays:
+        raise InputError(f"a {type(result).__name__} has no arrays for an .npz file. Use JSON.")
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def _field_arrays(result: Result) -> dict[str, Any]:
+    base = {field.name for field in fields(Result)}
+    values = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in base}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    if not arrays:
+        return {}
+    names = {k: np.array(values[k], np.str_) for k in ("labels", "classes", "unit") if k in values}
+    return arrays | names
+
+
+def _polygon_arrays(polygons: Polygons) -> dict[str, Any]:
+    rings = [(i, ring) for i, parts in enumerate(polygons.parts) for ring in parts]
+    lengths = [len(ring) for _, ring in rings]
+    return {
+        "points": np.concatenate([ring for _, ring in rings]) if rings else np.zeros((0, 2), np.float32),
+        "objects": np.repeat(np.array([i for i, _ in rings], np.int32), lengths),
+        "outlines": np.repeat(np.arange(len(rings), dtype=np.int32), lengths),
+        "labels": np.array(polygons.labels, np.str_),
+    }

@@ -1,0 +1,117 @@
+"""Results as JSON: one form for the command line, files and anything else that speaks JSON.
+
+Arrays over pixels become run lengths `[value, run]` in row-major order over the whole image; NaN becomes null.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.output.atomic import write_bytes
+from youtu_gguf.types import Action, Boxes, DepthMap, LabelMap, Mask, Polygons, Poses, Result, Text, run_lengths
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes; new keys do not raise it."""
+
+_COORDINATE_DIGITS = 2
+_VALUE_DIGITS = 4
+
+
+def to_json(result: Result, **context: Any) -> dict[str, Any]:
+    """Return the JSON form of `result`; `context` (task, image, model, ...) comes first in it."""
+    return {
+        "schema": SCHEMA,
+        **context,
+        "type": type(result).__name__,
+        **_value(result),
+        "raw": result.raw,
+        "finish": result.finish,
+        "issues": [asdict(issue) for issue in result.issues],
+        "timings": {name: _rounded(value, _VALUE_DIGITS) for name, value in asdict(result.timings).items()},
+    }
+
+
+def write_json(path: str | Path, result: Result, **context: Any) -> None:
+    """Write the JSON form of `result`.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    text = json.dumps(to_json(result, **context), ensure_ascii=False, indent=2)
+    write_bytes(path, (text + "\n").encode())
+
+
+def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
+    match result:
+        case Text():
+            return {"text": result.value}
+        case Boxes():
+            return {"boxes": _boxes(result)}
+        case Polygons():
+            parts = [[_points(ring) for ring in part] for part in result.parts]
+            return {"polygons": [{"label": n, "parts": p} for n, p in zip(result.labels, parts, strict=True)]}
+        case Poses():
+            persons = zip(_points(result.boxes), _points(result.xyv), strict=True)
+            return {"persons": [{"xyxy": box, "xyv": xyv} for box, xyv in persons], "skeleton": result.skeleton}
+        case Mask():
+            return {"size": _size(result.bits), "runs": run_lengths(result.bits).tolist(), "score": result.score}
+        case LabelMap():
+            return _label_map(result)
+        case DepthMap():
+            return _depth(result)
+        case Action():
+            xy = None if result.xy is None else _points(result.xy)
+            return {"action": result.name, "xy": xy, "arguments": result.arguments}
+    raise InputError(f"there is no JSON form for a {type(result).__name__}.")
+
+
+def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
+    scores = [None] * len(boxes) if boxes.scores is None else _rounded(boxes.scores.tolist(), _VALUE_DIGITS)
+    rows = zip(boxes.labels, _points(boxes.xyxy), scores, strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score} for label, xyxy, score in rows]
+
+
+def _label_map(labels: LabelMap) -> dict[str, Any]:
+    return {
+        "size": _size(labels.ids),
+        "classes": labels.classes,
+        "shares": {name: round(float(np.mean(labels.ids == i)), 4) for i, name in enumerate(labels.classes)},
+        "refined_by": labels.refined_by,
+        "runs": run_lengths(labels.ids).tolist(),
+    }
+
+
+def _depth(depth: DepthMap) -> dict[str, Any]:
+    valid = depth.values[depth.values > 0]
+    quantiles = np.quantile(valid, (0, 0.25, 0.5, 0.75, 1)).tolist() if valid.size else [None] * 5
+    names = ("min", "p25", "median", "p75", "max")
+    return {
+        "size": _size(depth.values),
+        "unit": depth.unit,
+        "valid_share": round(float(np.mean(depth.values > 0)), 4),
+        **dict(zip(names, _rounded(quantiles, _VALUE_DIGITS), strict=True)),
+    }
+
+
+def _size(array: npt.NDArray[Any]) -> list[int]:
+    """Return [width, height]."""
+    return [array.shape[1], array.shape[0]]
+
+
+def _points(array: npt.NDArray[Any]) -> Any:
+    return _rounded(array.tolist(), _COORDINATE_DIGITS)
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item, digits) for item in value]
+    if isinstance(value, float):
+        return round(value, digits) if np.isfinite(value) else None
+    return value

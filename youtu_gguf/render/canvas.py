@@ -1,0 +1,99 @@
+"""A copy of a picture to draw on: lines and labels whose size follows the picture's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from youtu_gguf.types import F32, U8
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+    from youtu_gguf.render.palette import Colour
+
+_LINE_SHARE = 1 / 300
+_TEXT_SHARE = 1 / 32
+_MIN_TEXT_PX = 11
+_MAX_LABEL = 32
+"""Characters of a label that are drawn; a whole sentence would cover the picture."""
+
+
+class Canvas:
+    """A picture being drawn on; the source is never changed. `text_px` is chosen from its size when None."""
+
+    def __init__(self, rgb: U8, text_px: int | None = None) -> None:
+        from PIL import Image, ImageDraw, ImageFont
+
+        self._image = Image.fromarray(np.ascontiguousarray(rgb))
+        self._draw = ImageDraw.Draw(self._image)
+        extent = min(self._image.size) / 2 + max(self._image.size) / 2
+        self.line_px = max(2, round(extent * _LINE_SHARE))
+        self.text_px = text_px or max(_MIN_TEXT_PX, round(extent * _TEXT_SHARE))
+        self._font: ImageFont.FreeTypeFont | ImageFont.ImageFont = ImageFont.load_default(self.text_px)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self._image.size
+
+    def box(self, xyxy: F32, colour: Colour) -> None:
+        """Outline a box; its line lies inside it."""
+        left, top, right, bottom = (float(v) for v in xyxy)
+        corners = (min(left, right), min(top, bottom), max(left, right) - 1, max(top, bottom) - 1)
+        if corners[2] >= corners[0] and corners[3] >= corners[1]:
+            self._draw.rectangle(corners, outline=colour, width=self.line_px)
+
+    def outline(self, points: F32, colour: Colour) -> None:
+        """Draw a closed outline through (n, 2) points."""
+        ring = [(float(x), float(y)) for x, y in points]
+        self._draw.line([*ring, ring[0]], fill=colour, width=self.line_px, joint="curve")
+
+    def segment(self, start: Sequence[float], end: Sequence[float], colour: Colour) -> None:
+        """Draw a straight line."""
+        self._draw.line([*start, *end], fill=colour, width=self.line_px)
+
+    def dot(self, x: float, y: float, colour: Colour) -> None:
+        """Draw a filled circle."""
+        self._draw.circle((x, y), 1.5 * self.line_px, fill=colour)
+
+    def bar(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+        """Fill a rectangle."""
+        self._draw.rectangle((left, top, right, bottom), fill=colour)
+
+    def label(self, x: float, y: float, text: str, colour: Colour) -> None:
+        """Write `text` on a plate of `colour` whose lower left corner is at x, y, moved to stay inside the picture."""
+        shown = printable(text)
+        width, height = self.text_size(shown)
+        pad = self.text_px // 4
+        left = min(max(0.0, x), max(0.0, self.size[0] - width - 2 * pad))
+        top = min(max(0.0, y - height - 2 * pad), max(0.0, self.size[1] - height - 2 * pad))
+        self.bar(left, top, left + width + 2 * pad, top + height + 2 * pad, colour)
+        self.write(left + pad, top + pad, shown, readable_on(colour))
+
+    def write(self, x: float, y: float, text: str, colour: Colour) -> None:
+        """Write `text` with its upper left corner at x, y."""
+        self._draw.text((x, y), text, font=self._font, fill=colour, anchor="lt")
+
+    def text_size(self, text: str) -> tuple[float, float]:
+        """Return the width of `text` and the height of a line."""
+        left, _, right, _ = self._draw.textbbox((0, 0), text, font=self._font)
+        return right - left, float(self.text_px)
+
+    def pixels(self) -> U8:
+        """Return what has been drawn, (H, W, 3) uint8."""
+        return np.asarray(self._image)
+
+
+def printable(text: str) -> str:
+    """Return `text` shortened, with "?" for characters that Pillow's built-in font has no shape for."""
+    short = text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
+    return "".join(c if c.isprintable() and (ord(c) < 0x250 or c == "…") else "?" for c in short)  # noqa: PLR2004 - end of Latin Extended-B
+
+
+def readable_on(colour: Colour) -> Colour:
+    """Return black or white, whichever is read more easily on `colour`."""
+    red, green, blue = colour
+    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)  # noqa: PLR2004

@@ -1,0 +1,67 @@
+"""Depth as colours: near is warm, far is cold, on a logarithmic scale, with a legend that carries the values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from youtu_gguf.render.canvas import Canvas
+from youtu_gguf.render.legend import INK, PAPER, paper
+from youtu_gguf.types import F32, U8, DepthMap
+
+INVALID = (48, 48, 48)
+N_TICKS = 5
+
+_LEAST = 1e-3  # metres; keeps the logarithm finite
+
+
+def draw_depth(depth: DepthMap) -> U8:
+    """Return the depth as a picture of its own size with a legend strip below.
+
+    Colours span the map's own 1st to 99th percentile, so that a few stray pixels do not flatten the rest.
+    """
+    near, far = depth_range(depth)
+    picture = depth_colours(depth.values, near, far)
+    return np.vstack([picture, _legend(picture, near, far, depth.unit)])
+
+
+def depth_range(depth: DepthMap) -> tuple[float, float]:
+    """Return the 1st and 99th percentile of the valid values; (1, 1) where there are none."""
+    valid = depth.values[depth.values > 0]
+    if not valid.size:
+        return 1.0, 1.0
+    near, far = np.percentile(valid, (1, 99))
+    return float(max(near, _LEAST)), float(max(far, _LEAST))
+
+
+def depth_colours(values: F32, near: float, far: float) -> U8:
+    """Return (H, W, 3) colours for (H, W) distances; invalid ones (0) are dark grey."""
+    import cv2
+
+    spread = np.log(far / near) or 1.0
+    t = np.clip(np.log(np.maximum(values, _LEAST) / near) / spread, 0, 1)
+    bgr = cv2.applyColorMap(np.round(255 * (1 - t)).astype(np.uint8), cv2.COLORMAP_TURBO)
+    colours = np.asarray(bgr[..., ::-1], np.uint8).copy()
+    colours[values <= 0] = INVALID
+    return colours
+
+
+def _legend(picture: U8, near: float, far: float, unit: str) -> U8:
+    ruler = Canvas(picture)
+    height, width = round(ruler.text_px * 1.2), picture.shape[1]
+    margin = min(2 * ruler.text_px, width // 8)
+    scale = np.geomspace(near, far, max(1, width - 2 * margin), dtype=np.float32)
+    bar = paper(width, height)
+    bar[height // 4 :, margin : margin + len(scale)] = depth_colours(scale[None], near, far)
+    canvas = Canvas(paper(width, 2 * ruler.text_px), text_px=ruler.text_px)
+    name = "m" if unit == "m" else "(relative)"
+    n_ticks = max(2, min(N_TICKS, width // (5 * ruler.text_px)))
+    last_end = -1.0
+    for i, value in enumerate(np.geomspace(near, far, n_ticks)):
+        text = f"{value:.3g} {name}" if i in (0, n_ticks - 1) else f"{value:.3g}"
+        text_width = canvas.text_size(text)[0]
+        x = margin + i * (width - 2 * margin) / (n_ticks - 1) - text_width / 2
+        x = min(max(2.0, x), max(2.0, width - text_width - 2))
+        if x > last_end:
+            canvas.write(x, ruler.text_px * 0.5, text, INK)
+            last_end = x + text_width + ruler.text_px / 2
+    return np.vstack([np.full((height // 4, width, 3), PAPER, np.uint8), bar, canvas.pixels()])

@@ -1,0 +1,40 @@
+"""Strips that explain a picture's colours, as wide as the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from youtu_gguf.render.canvas import Canvas, printable
+from youtu_gguf.render.palette import Colour
+from youtu_gguf.types import U8
+
+PAPER: Colour = (24, 24, 24)
+INK: Colour = (235, 235, 235)
+
+
+def class_legend(picture: U8, entries: Sequence[tuple[str, Colour, float]]) -> U8:
+    """Return a (h, W, 3) strip with a swatch, name and share of the picture per entry, on as many lines as needed."""
+    ruler = Canvas(picture)
+    step = round(ruler.text_px * 1.6)
+    placed: list[tuple[int, int, str, Colour]] = []
+    x, line = step // 2, 0
+    for name, swatch, share in entries:
+        text = f"{printable(name)} {share:.0%}"
+        width = round(ruler.text_size(text)[0]) + 2 * step
+        if x + width > picture.shape[1] and x > step // 2:
+            x, line = step // 2, line + 1
+        placed.append((x, line, text, swatch))
+        x += width
+    canvas = Canvas(paper(picture.shape[1], (line + 1) * step + step // 2), text_px=ruler.text_px)
+    for x, line, text, swatch in placed:
+        top = step // 4 + line * step + (step - ruler.text_px) // 2
+        canvas.bar(x, top, x + ruler.text_px, top + ruler.text_px - 1, swatch)
+        canvas.write(x + 1.4 * ruler.text_px, top + ruler.text_px * 0.1, text, INK)
+    return canvas.pixels()
+
+
+def paper(width: int, height: int) -> U8:
+    """Return an empty dark strip."""
+    return np.full((height, width, 3), PAPER, np.uint8)

@@ -1,0 +1,88 @@
+"""Results drawn over the picture they speak of. Every function returns a new (H, W, 3) uint8 picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from youtu_gguf.render.canvas import Canvas
+from youtu_gguf.render.legend import class_legend
+from youtu_gguf.render.palette import BACKGROUND, Colour, colour
+from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Poses
+
+OPACITY = 0.55
+"""Share of the class colour in a blended pixel: the picture stays recognisable under it."""
+
+_MASK_COLOUR: Colour = (230, 159, 0)
+
+
+def draw_boxes(rgb: U8, boxes: Boxes) -> U8:
+    """Draw labelled boxes; equal labels share a colour."""
+    canvas = Canvas(rgb)
+    colours = _colours(boxes.labels)
+    for xyxy, label in zip(boxes.xyxy, boxes.labels, strict=True):
+        canvas.box(xyxy, colours[label])
+    for xyxy, label in zip(boxes.xyxy, boxes.labels, strict=True):  # above all lines
+        if label:
+            canvas.label(float(xyxy[0]), float(xyxy[1]), label, colours[label])
+    return canvas.pixels()
+
+
+def draw_polygons(rgb: U8, polygons: Polygons) -> U8:
+    """Fill and outline labelled objects, each in its own colour."""
+    import cv2
+
+    ids = np.full(rgb.shape[:2], -1, np.int32)
+    for i, parts in enumerate(polygons.parts):
+        rings = [np.round(ring).astype(np.int32) for ring in parts]
+        cv2.fillPoly(ids, rings, i)
+    canvas = Canvas(_blend(rgb, ids, len(polygons)))
+    for i, (parts, label) in enumerate(zip(polygons.parts, polygons.labels, strict=True)):
+        for ring in parts:
+            canvas.outline(ring, colour(i))
+        if parts and label:
+            left, top = parts[0].min(axis=0).tolist()
+            canvas.label(left, top, label, colour(i))
+    return canvas.pixels()
+
+
+def draw_poses(rgb: U8, poses: Poses) -> U8:
+    """Draw a box, limbs and joints per person; joints whose visibility is 0 are left out."""
+    canvas = Canvas(rgb)
+    for i, (joints, box) in enumerate(zip(poses.xyv, poses.boxes, strict=True)):
+        if np.isfinite(box).all():
+            canvas.box(box, colour(i))
+        shown = joints[:, 2] != 0
+        for a, b in poses.skeleton:
+            if shown[a] and shown[b]:
+                canvas.segment(joints[a, :2].tolist(), joints[b, :2].tolist(), colour(i))
+        for x, y in joints[shown, :2].tolist():
+            canvas.dot(x, y, colour(i))
+    return canvas.pixels()
+
+
+def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
+    """Tint every pixel with its class's colour and put a legend below; background stays as it is."""
+    picture = _blend(rgb, labels.ids, len(labels.classes))
+    shares = [float(np.mean(labels.ids == i)) for i in range(len(labels.classes))]
+    entries = [(name, colour(i), shares[i]) for i, name in enumerate(labels.classes)]
+    unlabelled = float(np.mean(labels.ids < 0))
+    if unlabelled > 0:
+        entries.append(("(no class)", BACKGROUND, unlabelled))
+    return np.vstack([picture, class_legend(picture, entries)])
+
+
+def draw_mask(rgb: U8, mask: Mask) -> U8:
+    """Tint the region."""
+    return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1, (_MASK_COLOUR,))
+
+
+def _colours(labels: tuple[str, ...]) -> dict[str, Colour]:
+    return {label: colour(i) for i, label in enumerate(dict.fromkeys(labels))}
+
+
+def _blend(rgb: U8, ids: I32, n: int, colours: tuple[Colour, ...] | None = None) -> U8:
+    """Mix each pixel with the colour of its id; ids below 0 keep the pixel."""
+    table = np.array([*(colours or (colour(i) for i in range(n))), (0, 0, 0)], np.float32)
+    weight: F32 = np.where(ids >= 0, np.float32(OPACITY), np.float32(0))[..., None]
+    mixed = rgb * (1 - weight) + table[ids] * weight
+    return np.round(mixed).astype(np.uint8)
