@@ -42,7 +42,7 @@ MPII_SKELETON = (
 def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> Any:
     """Return `array` as a read-only array of `dtype`, or say how its shape differs from `shape` (None = any)."""
     result = np.ascontiguousarray(array, dtype=dtype)
-    if result.size == 0 and len(shape) > 1 and shape[0] is None:
+    if result.shape == (0,) and len(shape) > 1 and shape[0] in (None, 0):  # an empty list of rows
         result = result.reshape([0 if want is None else want for want in shape])
     fits = result.ndim == len(shape) and all(
         want is None or want == got for want, got in zip(shape, result.shape, strict=True)

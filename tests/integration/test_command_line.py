@@ -1,0 +1,194 @@
+"""The command as users run it: in a process of its own, on photographs, with the tiny random pair."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import youtu_gguf as yg
+from tests.conftest import Pair
+from youtu_gguf.files.synthetic import SIZES, write_pair
+
+TASKS: dict[str, list[str]] = {
+    "describe": [],
+    "ask": ["What is it?"],
+    "ground": ["the cat"],
+    "detect": ["cat", "sky"],
+    "polygon": ["the cat"],
+    "segment": ["cat", "sky", "--present", "all", "--background"],
+    "depth": [],
+}
+
+
+def run(*arguments: str | Path, model: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "YOUTU_GGUF_MODEL"}
+    if model is not None:
+        environment["YOUTU_GGUF_MODEL"] = str(model)
+    command = [sys.executable, "-m", "youtu_gguf", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+
+
+SMALL = ("--max-tokens", "12", "--threads", "1", "--n-ctx", "2048")
+
+
+@pytest.mark.parametrize("photograph", ["astronaut", "cat", "rocket"])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_runs_on_every_photograph(
+    task: str, photograph: str, photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    suffix = "txt" if task in ("describe", "ask") else "png"
+    output = tmp_path / f"result.{suffix}"
+    done = run(task, photographs[photograph], *TASKS[task], "--json", "-o", output, *SMALL, model=tiny_pair[0])
+    assert done.returncode == 0, done.stderr
+    form = json.loads(done.stdout)
+    assert form["task"] == task
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    if suffix == "png":
+        with Image.open(output) as picture, Image.open(photographs[photograph]) as source:
+            upright = source.size if photograph != "rocket" else source.size[::-1]
+            assert picture.width == upright[0]
+            assert picture.height >= upright[1]
+    else:
+        assert output.read_text(encoding="utf-8").strip() == form["text"]
+
+
+def test_arrays_of_a_label_map_are_written_beside_its_picture(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    arrays = tmp_path / "labels.npz"
+    options = ("--present", "all", "--npz", arrays, *SMALL)
+    done = run("segment", photographs["cat"], "cat", "sky", *options, model=tiny_pair[0])
+    assert done.returncode == 0, done.stderr
+    with np.load(arrays, allow_pickle=False) as stored:
+        assert stored["ids"].shape == (300, 451)
+        assert stored["classes"].tolist() == ["cat", "sky"]
+    assert "%  cat" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_folder_with_the_pair_is_a_model(photographs: dict[str, Path], tiny_pair: Pair) -> None:
+    done = run("depth", photographs["cat"], "-m", tiny_pair[0].parent, *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "(relative)" in done.stdout
+
+
+def test_synth_writes_a_pair_that_answers(photographs: dict[str, Path], tmp_path: Path) -> None:
+    written = run("synth", tmp_path, "--quant", "F32", "--seed", "5")
+    assert written.returncode == 0, written.stderr
+    model, mmproj = written.stdout.split()
+    done = run("ask", photographs["cat"], "What?", "-m", model, "--mmproj", mmproj, *SMALL)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wrong_files(tiny_pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files that must be refused, by what is wrong with them."""
+    folder = tmp_path_factory.mktemp("wrong")
+    model = tiny_pair[0].read_bytes()
+    files = {
+        "text": b"Dear Sir or Madam\n",
+        "truncated": model[: len(model) // 2],
+        "cut header": model[:3000],
+        "other architecture": model.replace(b"deepseek2", b"deepseek3"),
+    }
+    paths = {}
+    for name, content in files.items():
+        paths[name] = folder / f"{name}.gguf"
+        paths[name].write_bytes(content)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("text", "GGUF"),
+        ("truncated", "truncated"),
+        ("cut header", "Download it again"),
+        ("other architecture", "deepseek2"),
+    ],
+)
+def test_wrong_model_file_ends_with_code_3_and_one_message(
+    name: str, message: str, wrong_files: dict[str, Path], photographs: dict[str, Path], tiny_pair: Pair
+) -> None:
+    done = run("depth", photographs["cat"], "-m", wrong_files[name], "--mmproj", tiny_pair[1])
+    assert_refused(done, 3, message)
+
+
+def test_swapped_files_are_named_as_such(photographs: dict[str, Path], tiny_pair: Pair) -> None:
+    done = run("depth", photographs["cat"], "-m", tiny_pair[1], "--mmproj", tiny_pair[0])
+    assert_refused(done, 3, "swapped")
+
+
+def test_projector_of_another_width_is_refused(photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    tiny = SIZES["tiny"]
+    wide = replace(tiny, language=replace(tiny.language, n_embd=96))
+    _, mmproj = write_pair(tmp_path, wide)
+    done = run("depth", photographs["cat"], "-m", tiny_pair[0], "--mmproj", mmproj)
+    assert_refused(done, 3, "width 64")
+
+
+def test_vocabulary_without_the_tokens_of_a_task_is_refused(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.gguf"
+    content = tiny_pair[0].read_bytes()
+    model.write_bytes(content.replace(b"<custom_1000>", b"<kustom_1000>").replace(b"<x_2047>", b"<k_2047>"))
+    for task, query in (("depth", []), ("ground", ["cat"])):
+        done = run(task, photographs["cat"], *query, "-m", model, "--mmproj", tiny_pair[1])
+        assert_refused(done, 3, "vocabulary lacks")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ground", "/nowhere/picture.png", "cat"], "does not exist"),
+        (["ground", "{text}", "cat"], "not one that Pillow can read"),
+        (["segment", "{cat}", " ", "--present", "all"], "must be words"),
+        (["depth", "{cat}", "--n-ctx", "64"], "Raise n_ctx or lower image_max_tokens"),
+        (["depth", "{cat}", "-o", "depth.jpg"], "writes a .png"),
+        (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
+        (["ask", "{cat}", "why", "--npz", "x.npz"], "gives text"),
+        (["depth", "{cat}", "--scale", "nyuv2", "--focal-px", "500"], "metres already"),
+        (["depth", "{cat}", "--scale", "moon"], "moon"),
+        (["segment", "{cat}"], "CLASS"),
+        (["detect", "{cat}", "--max-tokens", "0"], "max_tokens"),
+    ],
+)
+def test_callers_mistake_ends_with_code_2_and_one_message(
+    arguments: list[str], message: str, wrong_files: dict[str, Path], photographs: dict[str, Path], tiny_pair: Pair
+) -> None:
+    filled = [a.format(cat=photographs["cat"], text=wrong_files["text"]) for a in arguments]
+    assert_refused(run(*filled, model=tiny_pair[0]), 2, message)
+
+
+def test_flawed_answer_ends_with_code_5_when_strict(photographs: dict[str, Path], tiny_pair: Pair) -> None:
+    done = run("ground", photographs["cat"], "the cat", "--strict", *SMALL, model=tiny_pair[0])
+    assert_refused(done, 5, "flawless")
+
+
+def test_version_is_the_packages() -> None:
+    assert run("--version").stdout.strip() == yg.__version__
+
+
+def test_reader_that_leaves_early_ends_the_command_quietly(photographs: dict[str, Path], tiny_pair: Pair) -> None:
+    command = (
+        f"{sys.executable} -m youtu_gguf detect {photographs['cat']} --json -q -m {tiny_pair[0]} --threads 1 | true"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], code: int, message: str) -> None:
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

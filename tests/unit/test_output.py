@@ -1,0 +1,114 @@
+"""Results as JSON and arrays, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import youtu_gguf as yg
+from youtu_gguf.decode.rle import decode_runs
+from youtu_gguf.output import WRITERS, to_json, write_bytes
+from youtu_gguf.types import Size
+
+RING = np.array([[0, 0], [4, 0], [4, 3]], np.float32)
+IDS = np.array([[0, 0, 1], [1, -1, -1]])
+XYV = np.zeros((1, 16, 3), np.float32)
+XYV[0, 0] = (1.234, 5, np.nan)
+
+RESULTS: dict[str, yg.Result] = {
+    "text": yg.Text("a cup", raw=" a cup", finish="stop"),
+    "boxes": yg.Boxes([[1, 2, 3.456, 4]], ("cup",), np.array([0.5])),
+    "polygons": yg.Polygons(((RING, RING + 5), (RING,)), ("cup", "杯")),
+    "poses": yg.Poses(XYV, [[0, 0, 5, 5]]),
+    "mask": yg.Mask(IDS == 1),
+    "labels": yg.LabelMap(IDS, ("cup", "table")),
+    "depth": yg.DepthMap([[1, 0, 3]], "m"),
+    "action": yg.Action("left_click", [3, 4], {"button": 1}),
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_result_has_a_strict_json_form(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    WRITERS["json"](path, RESULTS[name], task="test")
+    form = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert form["schema"] == 1
+    assert form["task"] == "test"
+    assert {"type", "raw", "finish", "issues", "timings"} <= form.keys()
+
+
+def test_boxes_are_plain_numbers() -> None:
+    assert to_json(RESULTS["boxes"])["boxes"] == [{"label": "cup", "xyxy": [1, 2, 3.46, 4], "score": 0.5}]
+
+
+def test_missing_visibility_becomes_null() -> None:
+    assert to_json(RESULTS["poses"])["persons"][0]["xyv"][0] == [1.23, 5, None]
+
+
+def test_runs_rebuild_the_label_map_and_the_mask() -> None:
+    labels, mask = to_json(RESULTS["labels"]), to_json(RESULTS["mask"])
+    assert np.array_equal(decode_runs(labels["runs"], Size(*labels["size"])), IDS)
+    assert np.array_equal(decode_runs(mask["runs"], Size(*mask["size"])), IDS == 1)
+
+
+def test_depth_is_summed_up_without_its_invalid_pixels() -> None:
+    form = to_json(RESULTS["depth"])
+    assert (form["min"], form["median"], form["max"], form["unit"]) == (1, 2, 3, "m")
+    assert form["valid_share"] == 0.6667
+    assert to_json(yg.DepthMap([[0]], "m"))["median"] is None
+
+
+def test_issues_keep_their_place() -> None:
+    form = to_json(yg.Text("x", issues=(yg.Issue("cut", 3, 5),)))
+    assert form["issues"] == [{"message": "cut", "start": 3, "end": 5}]
+
+
+def test_arrays_come_back_under_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npz"
+    WRITERS["npz"](path, RESULTS["labels"])
+    with np.load(path, allow_pickle=False) as stored:
+        assert np.array_equal(stored["ids"], IDS)
+        assert stored["classes"].tolist() == ["cup", "table"]
+
+
+def test_polygons_can_be_rebuilt_from_their_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "outlines.npz"
+    WRITERS["npz"](path, RESULTS["polygons"])
+    with np.load(path, allow_pickle=False) as stored:
+        assert stored["labels"].tolist() == ["cup", "杯"]
+        assert stored["objects"].tolist() == [0] * 6 + [1] * 3
+        assert np.array_equal(stored["points"][stored["outlines"] == 1], RING + 5)
+
+
+def test_no_polygons_are_arrays_too(tmp_path: Path) -> None:
+    WRITERS["npz"](tmp_path / "none.npz", yg.Polygons((), ()))
+
+
+def test_text_has_no_arrays(tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match="no arrays"):
+        WRITERS["npz"](tmp_path / "text.npz", RESULTS["text"])
+
+
+def test_a_picture_comes_back_as_it_was(tmp_path: Path) -> None:
+    from PIL import Image
+
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    WRITERS["png"](tmp_path / "picture.png", rgb)
+    with Image.open(tmp_path / "picture.png") as stored:
+        assert np.array_equal(np.asarray(stored), rgb)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    (taken / "inside").mkdir(parents=True)
+    with pytest.raises(yg.InputError, match="expected to write"):
+        write_bytes(taken, b"new")
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match="folder you may write to"):
+        write_bytes(tmp_path / "no" / "file", b"new")

@@ -1,0 +1,123 @@
+"""Pictures: drawn where the numbers say, on a copy, with the picture part keeping its size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import youtu_gguf as yg
+from youtu_gguf.render import draw
+from youtu_gguf.render.canvas import printable
+from youtu_gguf.render.depth import INVALID, depth_colours
+from youtu_gguf.render.overlay import OPACITY
+from youtu_gguf.render.palette import colour
+
+GREY = np.full((40, 60, 3), 128, np.uint8)
+
+
+def changed(picture: np.ndarray) -> np.ndarray:
+    return (picture[:40] != GREY).any(axis=-1)
+
+
+def test_a_box_is_drawn_inside_its_edges_and_nowhere_else() -> None:
+    drawn = changed(draw(GREY, yg.Boxes([[10, 5, 50, 35]], ("",))))
+    assert drawn[5, 10:50].all()
+    assert drawn[34, 10:50].all()
+    assert drawn[5:35, 10].all()
+    assert drawn[5:35, 49].all()
+    inside, outside = np.zeros_like(drawn), np.ones_like(drawn)
+    inside[9:31, 14:46] = True
+    outside[5:35, 10:50] = False
+    assert not drawn[inside].any()
+    assert not drawn[outside].any()
+
+
+@pytest.mark.parametrize("xyxy", [[0, 0, 60, 40], [50, 30, 10, 5], [-20, -20, 200, 200], [5, 5, 5, 5]])
+def test_any_box_can_be_drawn(xyxy: list[float]) -> None:
+    assert draw(GREY, yg.Boxes([xyxy], ("a cup",))).shape == GREY.shape
+
+
+def test_the_source_is_not_changed() -> None:
+    source = GREY.copy()
+    draw(source, yg.Boxes([[10, 5, 50, 35]], ("cup",)))
+    draw(source, yg.LabelMap(np.zeros((40, 60)), ("cup",)))
+    assert np.array_equal(source, GREY)
+
+
+def test_a_label_map_tints_exactly_its_pixels_and_has_its_legend_below() -> None:
+    ids = np.full((40, 60), -1)
+    ids[10:20, 20:30] = 1
+    picture = draw(GREY, yg.LabelMap(ids, ("sky", "cup")))
+    assert picture.shape[0] > 40
+    assert picture.shape[1] == 60
+    assert np.array_equal(changed(picture), ids == 1)
+    expected = 128 * (1 - OPACITY) + np.array(colour(1)) * OPACITY
+    assert np.abs(picture[15, 25] - expected).max() <= 1
+
+
+def test_a_mask_tints_exactly_its_pixels() -> None:
+    bits = np.zeros((40, 60), bool)
+    bits[3:9, 4:50] = True
+    assert np.array_equal(changed(draw(GREY, yg.Mask(bits))), bits)
+
+
+def test_a_polygon_is_filled_and_labelled() -> None:
+    ring = np.array([[30, 20], [55, 20], [55, 38], [30, 38]], np.float32)
+    drawn = changed(draw(GREY, yg.Polygons(((ring,),), ("",))))
+    assert drawn[20:38, 30:55].all()
+    assert not drawn[:17].any()
+
+
+def test_an_object_without_outlines_draws_nothing() -> None:
+    assert not changed(draw(GREY, yg.Polygons(((),), ("cup",)))).any()
+
+
+def test_joints_that_are_missing_are_not_drawn() -> None:
+    xyv = np.zeros((1, 16, 3), np.float32)
+    xyv[0, 6] = (30, 30, 1)
+    xyv[0, 7] = (30, 10, np.nan)  # seen, without a visibility
+    drawn = changed(draw(GREY, yg.Poses(xyv, [[np.nan] * 4])))
+    assert drawn[10:31, 30].all()
+    assert not drawn[:5, :5].any()
+
+
+def test_near_is_warm_far_is_cold_and_invalid_is_grey() -> None:
+    near, far, invalid = depth_colours(np.array([[1.2, 9, 0]], np.float32), 1, 10)[0].astype(int)
+    assert near[0] > near[2]
+    assert far[2] > far[0]
+    assert tuple(invalid) == INVALID
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros((40, 60)), np.full((40, 60), 3.0), np.linspace(1, 50, 2400).reshape(40, 60)]
+)
+def test_depth_keeps_its_size_above_the_legend(values: np.ndarray) -> None:
+    picture = draw(GREY, yg.DepthMap(values, "m"))
+    assert picture.shape[1] == 60
+    assert picture.shape[0] > 40
+
+
+def test_text_has_no_picture() -> None:
+    with pytest.raises(yg.InputError, match="no picture"):
+        draw(GREY, yg.Text("a cup"))
+
+
+def test_characters_the_font_lacks_are_shown_as_question_marks() -> None:
+    assert printable("杯 cup\n") == "? cup?"
+    assert len(printable("x" * 500)) == 32
+
+
+def test_colours_of_many_classes_differ() -> None:
+    assert len({colour(i) for i in range(200)}) == 200
+    assert colour(37) == colour(37)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 3)])
+def test_tiny_pictures_can_be_drawn_on(size: tuple[int, int]) -> None:
+    rgb = np.zeros((*size, 3), np.uint8)
+    for result in (
+        yg.Boxes([[0, 0, 1, 1]], ("cup",)),
+        yg.LabelMap(np.zeros(size), ("a class with a rather long name", "cup")),
+        yg.DepthMap(np.ones(size), "relative"),
+    ):
+        assert draw(rgb, result).shape[1] == size[1]
