@@ -7,6 +7,7 @@ orientation), origin at the top-left corner, x to the right, y down, float32. A 
 Arrays are checked once, when a value is made, and are read-only from then on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,9 @@ Bits = npt.NDArray[np.bool_]
 
 Finish = Literal["stop", "length", "cancelled", "none"]
 """Why an answer ended: the model's end token, the token or context limit, the caller, or nothing was generated."""
+
+ProgressFn = Callable[[str, int, int], None]
+"""Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""
 
 N_JOINTS = 16
 """Joints of the MPII Human Pose data set (facts: the pose prompt lists them in this order)."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from youtu_gguf.engines.base import ProgressFn
+from youtu_gguf.types import ProgressFn
 
 STAGES = {
     "load": "loading the model",

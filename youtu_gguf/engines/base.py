@@ -7,7 +7,7 @@ tokens. It knows nothing of tasks or answer grammars. Every engine passes `tests
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -25,9 +25,6 @@ TOKEN_PX = 32
 
 DEFAULT_SYSTEM = "You are a helpful assistant."
 """System prompt of the model's chat template, always present (facts: prompt)."""
-
-ProgressFn = Callable[[str, int, int], None]
-"""Called with (stage, done, total) while an engine works; total is 0 where it is not known beforehand."""
 
 
 @dataclass(frozen=True, eq=False)

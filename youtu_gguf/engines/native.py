@@ -14,11 +14,11 @@ from youtu_gguf import prompts
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.handles import N_SEQUENCES, PREFIX_SEQUENCE, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines._llama.vision import VisionTower
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, ProgressFn, Sampling
+from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Sampling
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.files.head import Head
 from youtu_gguf.files.header import GGUFArray
-from youtu_gguf.types import F32, Finish
+from youtu_gguf.types import F32, Finish, ProgressFn
 
 if TYPE_CHECKING:
     import threading

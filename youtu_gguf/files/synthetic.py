@@ -36,7 +36,7 @@ from youtu_gguf.files._synthetic_tokens import VocabularyShape
 from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights, TensorSpec, Weights
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.base import ProgressFn
+    from youtu_gguf.types import ProgressFn
 
 __all__ = [
     "FULL",

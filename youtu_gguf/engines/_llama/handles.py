@@ -13,11 +13,11 @@ from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.batch import Batch
 from youtu_gguf.engines._llama.bindings import Way, lib
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, ProgressFn
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
-    from youtu_gguf.engines.base import ProgressFn, Sampling
+    from youtu_gguf.engines.base import Sampling
 
 N_SEQUENCES = 8
 """Sequences of a context: the shared prefix, and the answers being generated."""
