@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import Pair
 from tests.engine_contract import GREEDY, EngineContract, picture
+from tests.unit.test_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.engines.base import Prefix, Sampling, collect
@@ -173,3 +175,9 @@ def test_head_rows_times_states_are_llama_cpps_own_logits(tiny_pair: Pair) -> No
     ours = states @ loaded.head.rows(range(own.shape[1])).T
     assert np.abs(ours - own).max() <= 0.01 * np.ptp(own)
     loaded.close()
+
+
+@pytest.mark.parametrize("name", HARMLESS_MODELS)
+def test_llama_cpp_loads_what_the_checks_let_pass(name: str, tiny_pair: Pair, tmp_path: Path) -> None:
+    model = write_edited(tmp_path / "model.gguf", "model", HARMLESS_MODELS[name])
+    load((model, tiny_pair[1])).close()
