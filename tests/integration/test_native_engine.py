@@ -14,6 +14,7 @@ from tests.engine_contract import GREEDY, EngineContract, picture
 from tests.unit.test_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines._llama.bindings import lib
+from youtu_gguf.engines._llama.handles import LlamaContext, Sampler
 from youtu_gguf.engines.base import Prefix, Sampling, collect
 from youtu_gguf.engines.native import NativeEngine, no_progress
 from youtu_gguf.errors import EngineError, InputError
@@ -32,19 +33,57 @@ def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
 
 
 class TestNativeEngine(EngineContract):
+    way = "nextn"
+
     @pytest.fixture
     def engine(self, tiny_pair: Pair) -> Iterator[NativeEngine]:
-        loaded = load(tiny_pair)
+        loaded = load(tiny_pair, hidden_way=self.way)
         yield loaded
         loaded.close()
 
 
-class TestNativeEngineWithoutTheTap(EngineContract):
-    @pytest.fixture
-    def engine(self, tiny_pair: Pair) -> Iterator[NativeEngine]:
-        loaded = load(tiny_pair, hidden_way="embeddings")
-        yield loaded
-        loaded.close()
+class TestNativeEngineWithoutTheTap(TestNativeEngine):
+    way = "embeddings"
+
+
+class ScriptedSampler(Sampler):
+    """Draws the bytes of a sentence, one token each, then the end."""
+
+    script: list[int]
+
+    def next(self, context: LlamaContext) -> int:
+        super().next(context)
+        return self.script.pop(0)
+
+
+def test_characters_of_several_tokens_are_streamed_whole(tiny_pair: Pair) -> None:
+    sentence = "Café 杯子 🚲!"
+
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    by_bytes = {engine.model.piece(token): token for token in range(512)}
+    end = engine.token_id("<|end_of_text|>")
+    assert end is not None
+    ScriptedSampler.script = [by_bytes[bytes([byte])] for byte in sentence.encode()] + [end]
+    pieces = list(engine.open(Prefix(picture(1))).generate("What?", Sampling()))
+    engine.close()
+    assert [piece.text for piece in pieces if piece.text] == list(sentence)
+    assert sum(piece.n_tokens for piece in pieces) == len(sentence.encode())
+    assert pieces[-1].finish == "stop"
+
+
+def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pair) -> None:
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    by_bytes = {engine.model.piece(token): token for token in range(512)}
+    ScriptedSampler.script = [by_bytes[bytes([byte])] for byte in "a杯".encode()]
+    answer = collect(engine.open(Prefix(picture(1))).generate("What?", Sampling(max_tokens=3)))
+    engine.close()
+    assert (answer.text, answer.finish) == ("a\ufffd", "length")
 
 
 def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -49,6 +49,8 @@ class NativeEngine:
     """
 
     name = "native"
+    new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
+    """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
         self.pair = pair
@@ -256,7 +258,7 @@ class NativeSession:
     ) -> Iterator[Piece]:
         context, model = self._engine.context, self._engine.model
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        sampler = Sampler(sampling, model.n_vocab, [*self._opening, *self._image_end, *asked])
+        sampler = self._engine.new_sampler(sampling, model.n_vocab, [*self._opening, *self._image_end, *asked])
         position = self.length
         pending: Sequence[int] = asked
         n_generated = 0
