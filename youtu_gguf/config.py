@@ -12,6 +12,12 @@ from youtu_gguf.errors import InputError
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
 
+MAX_IMAGE_TOKENS = 62_500
+MAX_THREADS = 512
+"""llama.cpp's own limits for this projector and for a thread pool (clip.cpp, ggml.h)."""
+
+_INT32_MAX = (1 << 31) - 1
+
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 
 
@@ -39,10 +45,12 @@ class Settings:
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
-        for name in ("n_ctx", "n_batch", "image_max_tokens"):
-            _check_positive(name, getattr(self, name))
+        _check_range("n_ctx", self.n_ctx, 1, _INT32_MAX)
+        _check_range("n_batch", self.n_batch, 1, _INT32_MAX)
+        _check_range("n_gpu_layers", self.n_gpu_layers, -1, _INT32_MAX)
+        _check_range("image_max_tokens", self.image_max_tokens, 1, MAX_IMAGE_TOKENS)
         if self.threads is not None:
-            _check_positive("threads", self.threads)
+            _check_range("threads", self.threads, 1, MAX_THREADS)
         if self.hidden_way not in get_args(HiddenWay):
             raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
 
@@ -73,9 +81,9 @@ def default_model() -> str | None:
     return os.environ.get(MODEL_VARIABLE) or None
 
 
-def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name} must be a positive whole number; got {value!r}.")
+def _check_range(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
 
 
 def _usable_cores() -> int:

@@ -112,6 +112,8 @@ def _decode(source: Path | BytesIO, name: str) -> U8:
             return _upright_rgb(opened, name)
     except FileNotFoundError as exc:
         raise InputError(f"expected an image file; {name} does not exist. Check the path.") from exc
+    except (IsADirectoryError, PermissionError) as exc:
+        raise InputError(f"expected an image file; {name} cannot be read: {exc.strerror}. Name a file.") from exc
     except UnidentifiedImageError as exc:
         raise InputError(f"expected an image (JPEG, PNG, WebP, ...); {name} is not one that Pillow can read.") from exc
     except Image.DecompressionBombError as exc:

@@ -101,7 +101,10 @@ def _load_native(
         )
     model_path = Path(wanted)
     if not model_path.exists():
-        raise ModelFileError(f"expected a GGUF file or a folder that holds one; {model_path} does not exist.")
+        raise ModelFileError(
+            f"expected a GGUF file or a folder that holds a pair; {model_path} does not exist. Check the path. "
+            "Names of repositories are not resolved yet: download the two files first."
+        )
     if model_path.is_dir():
         model_path = find_model(model_path)
     read_header(model_path)  # a file that is no model should not be answered with "no projector beside it"

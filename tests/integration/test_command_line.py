@@ -159,6 +159,7 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
         (["ask", "{cat}", "why", "--npz", "x.npz"], "gives text"),
         (["depth", "{cat}", "--scale", "nyuv2", "--focal-px", "500"], "metres already"),
+        (["depth", "{cat}", "--focal-px", "-3"], "positive length in pixels of the source image; got -3"),
         (["depth", "{cat}", "--scale", "moon"], "moon"),
         (["segment", "{cat}"], "CLASS"),
         (["detect", "{cat}", "--max-tokens", "0"], "max_tokens"),

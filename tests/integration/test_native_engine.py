@@ -15,6 +15,7 @@ from tests.unit.test_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.engines._llama.handles import LlamaContext, Sampler
+from youtu_gguf.engines._llama.vision import check_memory
 from youtu_gguf.engines.base import Prefix, Sampling, collect
 from youtu_gguf.engines.native import NativeEngine, no_progress
 from youtu_gguf.errors import EngineError, InputError
@@ -84,6 +85,25 @@ def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pai
     answer = collect(engine.open(Prefix(picture(1))).generate("What?", Sampling(max_tokens=3)))
     engine.close()
     assert (answer.text, answer.finish) == ("a\ufffd", "length")
+
+
+def test_a_context_beyond_the_models_own_is_refused(tiny_pair: Pair) -> None:
+    with pytest.raises(InputError, match="n_ctx must be at most 32768, the model's own context; got 2000000000"):
+        load(tiny_pair, n_ctx=2_000_000_000)
+
+
+@pytest.mark.parametrize("n_ctx", [1, 2, 7, 8, 31])
+def test_a_context_too_small_for_anything_is_refused_at_the_image(tiny_pair: Pair, n_ctx: int) -> None:
+    loaded = load(tiny_pair, n_ctx=n_ctx)
+    with pytest.raises(InputError, match=f"n_ctx={n_ctx}"):
+        loaded.open(Prefix(picture(1)))
+    loaded.close()
+
+
+def test_an_image_whose_mask_exceeds_the_memory_is_refused() -> None:
+    check_memory(2048, 16 * 10**9)
+    with pytest.raises(EngineError, match=r"20000 tokens needs 64.0 GB to encode; 16.0 GB are free. Lower image_max"):
+        check_memory(20_000, 16 * 10**9)
 
 
 def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None:

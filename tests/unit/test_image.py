@@ -141,5 +141,5 @@ def test_unusable_image_is_an_input_error_that_says_why(image: object, message: 
 
 
 def test_a_folder_in_place_of_an_image_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be decoded"):
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
         load(tmp_path)

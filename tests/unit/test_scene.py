@@ -106,7 +106,20 @@ def test_unknown_settings_are_named_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"n_ctx": 0}, {"threads": -1}, {"image_max_tokens": 2.5}, {"temperature": -1}, {"top_p": 0}, {"hidden_way": "x"}],
+    [
+        {"n_ctx": 0},
+        {"n_ctx": True},
+        {"threads": -1},
+        {"threads": 100_000},
+        {"image_max_tokens": 2.5},
+        {"image_max_tokens": 10**9},
+        {"n_gpu_layers": -2},
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"top_p": 0},
+        {"seed": -1},
+        {"hidden_way": "x"},
+    ],
 )
 def test_settings_out_of_range_are_input_errors(settings: dict[str, object]) -> None:
     with pytest.raises(yg.InputError, match=next(iter(settings))):

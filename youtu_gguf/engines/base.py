@@ -89,9 +89,10 @@ class Sampling:
             ("top_p", self.top_p, 0 < self.top_p <= 1),
             ("repeat_penalty", self.repeat_penalty, self.repeat_penalty > 0),
             ("max_tokens", self.max_tokens, self.max_tokens >= 1),
+            ("seed", self.seed, 0 <= self.seed < 1 << 32),
         ):
             if not fits:
-                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1"
+                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
                 raise InputError(f"sampling needs {ranges}; got {name}={value}.")
 
 

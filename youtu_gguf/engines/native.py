@@ -44,6 +44,7 @@ class NativeEngine:
         progress: Told of loading, encoding, prefilling and generating.
 
     Raises:
+        InputError: The context is longer than the model was made for.
         EngineError: llama.cpp refuses the files or runs out of memory.
         CapabilityError: The wanted way of reading hidden states is missing.
     """
@@ -53,6 +54,11 @@ class NativeEngine:
     """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
+        if settings.n_ctx > pair.language.n_ctx_train:  # far beyond, llama.cpp's own tables exhaust the memory
+            raise InputError(
+                f"n_ctx must be at most {pair.language.n_ctx_train}, the model's own context; got {settings.n_ctx}. "
+                "Lower it."
+            )
         self.pair = pair
         self.settings = settings
         self.progress = progress
@@ -62,6 +68,7 @@ class NativeEngine:
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._resident: NativeSession | None = None
         self._free_sequences = list(range(PREFIX_SEQUENCE + 1, N_SEQUENCES))
+        progress("load", 0, 100)
         with ExitStack() as stack:  # frees what was made so far if a later step fails
             self.model = LlamaModel(pair.model.path, settings, progress)
             stack.callback(self.model.close)
@@ -70,6 +77,7 @@ class NativeEngine:
             self.vision = VisionTower(pair.projector.path, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
+        progress("load", 100, 100)
 
     @property
     def image_max_tokens(self) -> int:

@@ -2,6 +2,7 @@
 
 from youtu_gguf import prompts
 from youtu_gguf.decode.depth import N_BINS, depth_map, depth_scale
+from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import View, require_tokens
 from youtu_gguf.types import DepthMap
 
@@ -18,6 +19,8 @@ def depth(view: View, scale: str = "open", focal_px: float | None = None) -> Dep
         focal_px: Focal length in pixels of the **source** image; turns open-world depth into metres.
     """
     chosen = depth_scale(scale)
+    if focal_px is not None and not 0 < focal_px < float("inf"):
+        raise InputError(f"focal_px must be a positive length in pixels of the source image; got {focal_px}.")
     require_tokens(view.vocabulary, BIN_TOKENS, "depth")
     ids = [view.vocabulary.token_id(token) or 0 for token in BIN_TOKENS]
     transform = view.transform

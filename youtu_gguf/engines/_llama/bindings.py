@@ -34,7 +34,7 @@ Way = Literal["nextn", "embeddings"]
 """How hidden states of all tokens are read: the tap, or by flagging every token as an output."""
 
 _LOG_LINES_KEPT = 40
-_LEVEL_WARN, _LEVEL_ERROR = 2, 3  # enum ggml_log_level
+_LEVEL_WARN, _LEVEL_ERROR = 3, 4  # enum ggml_log_level in ggml.h
 
 
 def choose_way(wanted: str) -> Way:

@@ -32,6 +32,9 @@ TOP_K = 40
 """llama.cpp's own defaults, in force beside the documented flags. Top-k changes nothing at top-p 0.001, but saves
 sorting the whole vocabulary."""
 
+LOAD_SHARE = 80
+"""Percent of loading that is done when the language model's weights are in; context and projector follow."""
+
 _NO_KV_SLOT = 1  # llama_decode's answer when the cache is full
 _PIECE_BYTES = 256
 
@@ -46,7 +49,7 @@ class LlamaModel:
 
         @lib.llama_progress_callback  # type: ignore[untyped-decorator]
         def report(fraction: float, _user_data: object) -> bool:
-            progress("load", round(fraction * 100), 100)
+            progress("load", round(fraction * LOAD_SHARE), 100)
             return True
 
         params.progress_callback = report

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.bindings import lib, mtmd
@@ -19,6 +20,10 @@ from youtu_gguf.types import F32
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
     from youtu_gguf.engines.base import PreparedImage
+
+
+MASK_BYTES = 4 + 4 + 2
+"""Per pair of patches: llama.cpp fills the window mask as floats, copies it into the graph, and casts it to half."""
 
 
 class VisionTower:
@@ -37,7 +42,12 @@ class VisionTower:
             raise EngineError(f"llama.cpp could not load the projector {path}.{bindings.last_words()}")
 
     def encode(self, image: PreparedImage) -> F32:
-        """Return (n_tokens, n_embd) embeddings of the image tokens in raster order."""
+        """Return (n_tokens, n_embd) embeddings of the image tokens in raster order.
+
+        Raises:
+            EngineError: The image needs more memory than there is, or llama.cpp failed.
+        """
+        check_memory(image.grid.n_tokens, psutil.virtual_memory().available)
         with self._image_chunk(image) as chunk:
             n = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
             if n != image.grid.n_tokens:
@@ -78,6 +88,21 @@ class VisionTower:
         if self.handle:
             mtmd.mtmd_free(self.handle)
             self.handle = None
+
+
+def check_memory(n_tokens: int, available: int) -> None:
+    """Refuse an image whose attention mask exceeds `available` bytes: llama.cpp ends the process when it runs out.
+
+    Raises:
+        EngineError: It does.
+    """
+    n_patches = 4 * n_tokens
+    needed = n_patches**2 * MASK_BYTES
+    if needed > available:
+        raise EngineError(
+            f"an image of {n_tokens} tokens needs {needed / 1e9:.1f} GB to encode; {available / 1e9:.1f} GB are free. "
+            "Lower image_max_tokens."
+        )
 
 
 def _items(chunks: Any) -> Iterator[Any]:
