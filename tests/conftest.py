@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "cat": save("cat.png", Image.fromarray(data.chelsea())),
         "rocket": save("rocket.jpg", stored, exif=sideways, quality=95),
     }
+
+
+def pytest_unconfigure() -> None:
+    """Close what llama_cpp leaves open, or the interpreter complains below pytest's summary.
+
+    Remove when llama_cpp._utils no longer opens os.devnull at import (it does in 0.3.36).
+    """
+    utilities = sys.modules.get("llama_cpp._utils")
+    for name in ("outnull_file", "errnull_file"):
+        if utilities is not None and hasattr(utilities, name):
+            getattr(utilities, name).close()
