@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +37,12 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     from skimage import data
 
     folder = tmp_path_factory.mktemp("photographs")
-    save: Callable[..., Path] = lambda name, image, **how: (image.save(folder / name, **how), folder / name)[1]  # noqa: E731
     sideways = Image.Exif()
     sideways[0x0112] = 6  # the camera was held upright: turn 90 degrees clockwise to show
-    stored = Image.fromarray(np.rot90(data.rocket()))
-    return {
-        "astronaut": save("astronaut.png", Image.fromarray(data.astronaut())),
-        "cat": save("cat.png", Image.fromarray(data.chelsea())),
-        "rocket": save("rocket.jpg", stored, exif=sideways, quality=95),
-    }
+    Image.fromarray(data.astronaut()).save(folder / "astronaut.png")
+    Image.fromarray(data.chelsea()).save(folder / "cat.png")
+    Image.fromarray(np.rot90(data.rocket())).save(folder / "rocket.jpg", exif=sideways, quality=95)
+    return {path.stem: path for path in folder.iterdir()}
 
 
 def pytest_unconfigure() -> None:

@@ -61,10 +61,9 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     prepared = scene.session().prefix.image
     opening, ending = scene.session().prompt_tokens("")  # type: ignore[attr-defined]
     if engine.hidden_way == "nextn":
-        bindings._tap().llama_set_embeddings_nextn(engine.context.handle, False, False)
+        bindings.set_tap(engine.context.handle, False)
     context = engine.context
     context.clear()
-    engine._resident = None
     started = time.perf_counter()
     embeddings = engine.vision.encode(prepared)
     context.decode_tokens(opening, 0, PREFIX_SEQUENCE)
@@ -75,7 +74,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started
     if engine.hidden_way == "nextn":
-        bindings.enable_tap(context.handle)
+        bindings.set_tap(context.handle, True)
     scene.close()
     return seconds
 

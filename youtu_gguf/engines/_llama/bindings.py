@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from youtu_gguf.errors import CapabilityError, EngineError
 
-__all__ = ["VERSION", "Way", "choose_way", "enable_tap", "last_words", "lib", "mtmd", "read_tap", "start"]
+__all__ = ["VERSION", "Way", "choose_way", "last_words", "lib", "mtmd", "read_tap", "set_tap", "start"]
 
 try:
     import llama_cpp as _package
@@ -54,9 +54,9 @@ def choose_way(wanted: str) -> Way:
     return "nextn" if wanted == "nextn" else "embeddings"
 
 
-def enable_tap(context: Any) -> None:
-    """Make every decode on `context` keep the final hidden state of every token of its batch."""
-    _tap().llama_set_embeddings_nextn(context, True, False)
+def set_tap(context: Any, enabled: bool) -> None:
+    """Make every decode on `context` keep, or no longer keep, the final hidden state of every token of its batch."""
+    _tap().llama_set_embeddings_nextn(context, enabled, False)
 
 
 def read_tap(context: Any) -> Any:

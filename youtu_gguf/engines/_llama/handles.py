@@ -107,7 +107,7 @@ class LlamaContext:
         self.tokens = Batch(self.slice)
         self.embeddings = Batch(self.slice, model.n_embd)
         if way == "nextn":
-            bindings.enable_tap(self.handle)
+            bindings.set_tap(self.handle, True)
 
     def _params(self, settings: Settings) -> Any:
         params = lib.llama_context_default_params()
