@@ -210,6 +210,15 @@ def test_a_ninth_stream_is_refused_and_a_finished_one_makes_room(engine: NativeE
     assert next(session.generate("Why?", GREEDY)).n_tokens == 1
 
 
+def test_a_stream_of_a_closed_model_ends_with_an_error(tiny_pair: Pair) -> None:
+    loaded = load(tiny_pair)
+    stream = loaded.open(Prefix(picture(1))).generate("Why?", GREEDY)
+    next(stream)
+    loaded.close()
+    with pytest.raises(EngineError, match="closed while it was answering"):
+        next(stream)
+
+
 def test_special_tokens_are_found_by_their_text(engine: NativeEngine) -> None:
     ids = [engine.token_id(t) for t in ("<x_0>", "<y_0>", "<custom_1>", "<custom_1000>", "<|vision_start|>")]
     assert None not in ids

@@ -81,6 +81,11 @@ def test_blank_words_are_input_errors(task: str, argument: str) -> None:
         getattr(open_scene(), task)(argument)
 
 
+def test_words_that_are_not_unicode_are_input_errors() -> None:
+    with pytest.raises(yg.InputError, match="valid Unicode"):
+        open_scene().ground("a cup \udcff")
+
+
 def test_depth_without_its_tokens_is_a_model_file_error() -> None:
     with pytest.raises(yg.ModelFileError, match=r"lacks <custom_1>.*and others"):
         open_scene().depth()

@@ -59,10 +59,14 @@ def phrase(text: str, what: str) -> str:
     """Return `text` stripped.
 
     Raises:
-        InputError: Nothing is left.
+        InputError: Nothing is left, or it is not valid Unicode.
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{what} must be words; got {text!r}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:  # half of a surrogate pair, as undecodable command lines have
+        raise InputError(f"{what} must be valid Unicode; got {text!r}. Pass it as UTF-8.") from exc
     return text.strip()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from youtu_gguf.engines._llama.bindings import lib
+from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
 
@@ -35,6 +36,8 @@ class Batch:
             outputs: Which of the n leave logits.
         """
         n = len(content)
+        if self.handle is None:
+            raise EngineError("this model was closed while it was answering. Load it again.")
         self.handle.n_tokens = n
         self._content[:n] = content
         self._pos[:n] = np.arange(start, start + n)
