@@ -74,6 +74,16 @@ def test_arrays_of_a_label_map_are_written_beside_its_picture(
     assert done.stderr == ""
 
 
+def test_a_file_name_that_is_no_unicode_is_no_obstacle(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(name)).write_bytes(photographs["cat"].read_bytes())
+    done = run("depth", os.fsdecode(name), "--json", *SMALL, model=tiny_pair[0])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["image"].endswith("caf\ufffd.png")
+
+
 def test_a_folder_with_the_pair_is_a_model(photographs: dict[str, Path], tiny_pair: Pair) -> None:
     done = run("depth", photographs["cat"], "-m", tiny_pair[0].parent, *SMALL)
     assert done.returncode == 0, done.stderr

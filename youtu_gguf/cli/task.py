@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scen
     if options.npz:
         WRITERS["npz"](options.npz, result)
     if options.json:
-        print(json.dumps(to_json(result, task=task, image=image, **context), ensure_ascii=False))
+        name = os.fsencode(image).decode("utf-8", "replace")  # a file's name need not be UTF-8, but JSON must be
+        print(json.dumps(to_json(result, task=task, image=name, **context), ensure_ascii=False))
     else:
         for line in lines(result):
             print(line)
