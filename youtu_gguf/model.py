@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
@@ -24,6 +24,7 @@ from youtu_gguf.engines.base import (
     collect,
 )
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
+from youtu_gguf.streaming import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase, require_tokens
 from youtu_gguf.types import (
@@ -200,26 +201,26 @@ class Scene:
     @overload
     def ask(self, question: str, *, stream: Literal[False] = False, strict: bool = False) -> Text: ...
     @overload
-    def ask(self, question: str, *, stream: Literal[True], cancel: threading.Event | None = None) -> Iterator[str]: ...
+    def ask(self, question: str, *, stream: Literal[True], cancel: threading.Event | None = None) -> TextStream: ...
     def ask(
         self, question: str, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
-    ) -> Text | Iterator[str]:
-        """Ask anything; with `stream`, get the answer's pieces as they come. `cancel` ends a stream early."""
+    ) -> Text | TextStream:
+        """Ask anything; with `stream`, get an iterator over the answer's pieces. `cancel` ends a stream early."""
         return self._stream(question, cancel) if stream else self._run("ask", question, strict=strict, expect=Text)
 
     @overload
     def describe(self, *, stream: Literal[False] = False, strict: bool = False) -> Text: ...
     @overload
-    def describe(self, *, stream: Literal[True], cancel: threading.Event | None = None) -> Iterator[str]: ...
+    def describe(self, *, stream: Literal[True], cancel: threading.Event | None = None) -> TextStream: ...
     def describe(
         self, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
-    ) -> Text | Iterator[str]:
+    ) -> Text | TextStream:
         """Describe the image; `stream` and `cancel` as for `ask`."""
         return self._stream(prompts.DESCRIBE, cancel) if stream else self._run("describe", strict=strict, expect=Text)
 
-    def _stream(self, question: str, cancel: threading.Event | None) -> Iterator[str]:
-        pieces = self.session().generate(phrase(question, "the question"), self._model.settings.sampling, cancel)
-        return (piece.text for piece in pieces if piece.text)
+    def _stream(self, question: str, cancel: threading.Event | None) -> TextStream:
+        words = phrase(question, "the question")
+        return TextStream(self.session().generate(words, self._model.settings.sampling, cancel))
 
     def ground(self, description: str, *, strict: bool = False) -> Boxes:
         """Find the region a phrase describes."""

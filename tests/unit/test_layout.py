@@ -13,13 +13,14 @@ MAX_LINES = 400
 ALLOWED = {
     "errors": [],
     "types": ["errors"],
+    "streaming": ["types", "engines.base"],
     "decode": ["decode", "types", "errors", "engines.base"],
     "refine": ["refine", "types", "errors", "engines.base"],
     "render": ["render", "types", "errors", "engines.base"],
     "output": ["output", "types", "errors", "engines.base"],
     "engines": ["engines", "types", "errors", "config", "prompts", "files", "image"],
     "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image"],
-    "cli": ["cli", "types", "errors", "output", "render", ""],
+    "cli": ["cli", "types", "errors", "streaming", "output", "render", ""],
 }
 
 

@@ -44,6 +44,10 @@ def test_boxes_are_plain_numbers() -> None:
     assert to_json(RESULTS["boxes"])["boxes"] == [{"label": "cup", "xyxy": [1, 2, 3.46, 4], "score": 0.5}]
 
 
+def test_score_that_is_no_number_becomes_null() -> None:
+    assert to_json(yg.Mask(IDS == 1, float("nan")))["score"] is None
+
+
 def test_missing_visibility_becomes_null() -> None:
     assert to_json(RESULTS["poses"])["persons"][0]["xyv"][0] == [1.23, 5, None]
 

@@ -7,7 +7,7 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.render import draw
-from youtu_gguf.render.canvas import printable
+from youtu_gguf.render.canvas import Canvas, printable
 from youtu_gguf.render.depth import INVALID, depth_colours
 from youtu_gguf.render.overlay import OPACITY
 from youtu_gguf.render.palette import colour
@@ -104,6 +104,7 @@ def test_text_has_no_picture() -> None:
 
 def test_characters_the_font_lacks_are_shown_as_question_marks() -> None:
     assert printable("杯 cup\n") == "? cup?"
+    assert printable("café × ß") == "caf? ? ?"
     assert len(printable("x" * 500)) == 32
 
 
@@ -121,3 +122,18 @@ def test_tiny_pictures_can_be_drawn_on(size: tuple[int, int]) -> None:
         yg.DepthMap(np.ones(size), "relative"),
     ):
         assert draw(rgb, result).shape[1] == size[1]
+
+
+def test_words_without_tall_letters_stand_on_the_same_line_as_others() -> None:
+    def lowest_ink(text: str) -> int:
+        canvas = Canvas(np.zeros((60, 60, 3), np.uint8))
+        canvas.write(2, 2, text, (255, 255, 255))
+        return int(np.flatnonzero(canvas.pixels().any(axis=(1, 2)))[-1])
+
+    assert lowest_ink("woman") == lowest_ink("flat")
+
+
+def test_legend_names_only_classes_that_are_seen() -> None:
+    ids = np.zeros((40, 60))
+    few, many = (draw(GREY, yg.LabelMap(ids, ("cup", *(f"class {i}" for i in range(n))))) for n in (0, 50))
+    assert few.shape == many.shape

@@ -98,6 +98,14 @@ def test_an_answer_cut_at_the_token_limit_is_an_issue() -> None:
     assert "cut off at the token limit" in answer.issues[0].message
 
 
+def test_a_stream_says_why_it_ended() -> None:
+    scene = yg.load(engine=FakeEngine({"long": "one two three four"}), max_tokens=2).open(IMAGE)
+    stream = scene.ask("long", stream=True)
+    assert stream.finish == "none"
+    assert "".join(stream) == "one two "
+    assert stream.finish == "length"
+
+
 def test_a_cut_answer_is_refused_when_strict() -> None:
     model = yg.load(engine=FakeEngine({"long": "one two three four"}), max_tokens=2)
     with pytest.raises(yg.DecodeError, match="cut off"):

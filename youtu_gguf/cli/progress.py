@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from youtu_gguf.types import ProgressFn
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 STAGES = {
     "load": "loading the model",
@@ -18,25 +20,53 @@ STAGES = {
 }
 
 
+class Display:
+    """One line that shows the current stage; draws nothing where `progress` is None."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._stage = ""
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Show that `done` of `total` is done; a `ProgressFn`."""
+        if self._progress is None:
+            return
+        # An answer's length is not known beforehand: a bar towards the limit would only mislead.
+        known = total if total and stage != "generate" else None
+        count = f"{done} tokens" if stage == "generate" else ""
+        if not self._stage:
+            self._progress.add_task("", count="")
+        (task,) = self._progress.task_ids
+        if stage != self._stage:
+            self._progress.reset(task, total=known, description=STAGES.get(stage, stage))
+            self._stage = stage
+        self._progress.update(task, completed=done, total=known, count=count)
+
+    def clear(self) -> None:
+        """Take the line off the screen for good, to make way for the answer. Safe to call twice."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
 @contextmanager
-def shown(enabled: bool) -> Iterator[ProgressFn | None]:
-    """Yield a progress function that draws on stderr; None where stderr is no terminal or nothing is wanted."""
+def shown(enabled: bool) -> Iterator[Display]:
+    """Yield a display that draws on stderr, or nothing where stderr is no terminal or `enabled` is false."""
     if not enabled or not sys.stderr.isatty():
-        yield None
+        yield Display(None)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[count]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as display:
-        stages: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = display.add_task(STAGES.get(stage, stage), total=None, count="")
-            # An answer's length is not known beforehand: a bar towards the limit would only mislead.
-            known = total if total and stage != "generate" else None
-            count = f"{done} tokens" if stage == "generate" else ""
-            display.update(stages[stage], completed=done, total=known, count=count)
-
-        yield report
+    # Left to itself, rich takes over sys.stdout too and breaks a streamed answer into lines.
+    progress = Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with progress:
+        yield Display(progress)

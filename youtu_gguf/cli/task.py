@@ -12,7 +12,7 @@ from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.cli.common import TaskOptions
-from youtu_gguf.cli.progress import shown
+from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.report import lines
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import WRITERS, to_json, write_bytes
@@ -22,13 +22,14 @@ SHOWN_ISSUES = 5
 
 
 @contextmanager
-def opened(image: str, options: TaskOptions) -> Iterator[yg.Scene]:
+def opened(task: str, image: str, options: TaskOptions) -> Iterator[tuple[yg.Scene, Display]]:
     """Load the model and open the image, with progress on stderr; close both at the end."""
+    _check_files(task, image, options)
     with (
-        shown(not options.quiet) as progress,
-        yg.load(options.model, options.mmproj, progress=progress, **options.settings()) as model,
+        shown(not options.quiet) as display,
+        yg.load(options.model, options.mmproj, progress=display.report, **options.settings()) as model,
     ):
-        yield model.open(image)
+        yield model.open(image), display
 
 
 def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scene], yg.Result], **context: Any) -> None:
@@ -41,8 +42,7 @@ def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scen
         ask: From the opened scene to the result.
         context: Further keys of the JSON, such as the query.
     """
-    _check_outputs(task, options)
-    with opened(image, options) as scene:
+    with opened(task, image, options) as (scene, _):
         result = ask(scene)
     if options.output:
         _write_output(options.output, scene, result)
@@ -58,8 +58,10 @@ def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scen
         _print_issues(result)
 
 
-def _check_outputs(task: str, options: TaskOptions) -> None:
-    """Refuse outputs that cannot work before minutes are spent on the answer."""
+def _check_files(task: str, image: str, options: TaskOptions) -> None:
+    """Refuse paths that cannot work before minutes are spent on the model and the answer."""
+    if not Path(image).exists():
+        raise InputError(f"expected an image file; {image} does not exist. Check the path.")
     suffix = ".txt" if task in ("describe", "ask") else ".png"
     if options.output and options.output.suffix.lower() != suffix:
         raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
+from youtu_gguf.cli.progress import Display
 from youtu_gguf.cli.task import opened, run_task
+from youtu_gguf.streaming import TextStream
 
 
 def describe(image: Image, options: TaskOptions) -> None:
     """Describe the image."""
     if _wants_stream(options):
-        with opened(image, options) as scene:
-            _print_pieces(scene.describe(stream=True))
+        with opened("describe", image, options) as (scene, display):
+            _print_pieces(scene.describe(stream=True), display, options)
     else:
         run_task("describe", image, options, lambda scene: scene.describe(strict=options.strict))
 
@@ -28,16 +29,19 @@ def ask(
 ) -> None:
     """Ask anything about the image."""
     if _wants_stream(options):
-        with opened(image, options) as scene:
-            _print_pieces(scene.ask(question, stream=True))
+        with opened("ask", image, options) as (scene, display):
+            _print_pieces(scene.ask(question, stream=True), display, options)
     else:
         run_task("ask", image, options, lambda scene: scene.ask(question, strict=options.strict), question=question)
 
 
-def _print_pieces(pieces: Iterator[str]) -> None:
+def _print_pieces(pieces: TextStream, display: Display, options: TaskOptions) -> None:
     for piece in pieces:
+        display.clear()
         print(piece, end="", flush=True)
     print()
+    if pieces.finish == "length" and not options.quiet:
+        print("warning: cut off at the token limit; raise --max-tokens or --n-ctx for the rest", file=sys.stderr)
 
 
 def _wants_stream(options: TaskOptions) -> bool:

@@ -26,8 +26,9 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except OSError as exc:
-        Path(temporary).unlink(missing_ok=True)
         raise _cannot_write(path, exc) from exc
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _cannot_write(path: Path, exc: OSError) -> InputError:

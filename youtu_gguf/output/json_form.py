@@ -61,7 +61,11 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
             persons = zip(_points(result.boxes), _points(result.xyv), strict=True)
             return {"persons": [{"xyxy": box, "xyv": xyv} for box, xyv in persons], "skeleton": result.skeleton}
         case Mask():
-            return {"size": _size(result.bits), "runs": run_lengths(result.bits).tolist(), "score": result.score}
+            return {
+                "size": _size(result.bits),
+                "runs": run_lengths(result.bits).tolist(),
+                "score": _rounded(result.score, _VALUE_DIGITS),
+            }
         case LabelMap():
             return _label_map(result)
         case DepthMap():

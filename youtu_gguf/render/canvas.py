@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,11 @@ _MIN_TEXT_PX = 11
 _MAX_LABEL = 32
 """Characters of a label that are drawn; a whole sentence would cover the picture."""
 
+_LEAST_CHARACTERS = 14
+"""Text shrinks, down to the smallest size, until about so many characters fit across a narrow picture."""
+
+_NOT_A_CHARACTER = "\uffff"
+
 
 class Canvas:
     """A picture being drawn on; the source is never changed. `text_px` is chosen from its size when None."""
@@ -31,8 +37,12 @@ class Canvas:
         self._draw = ImageDraw.Draw(self._image)
         extent = min(self._image.size) / 2 + max(self._image.size) / 2
         self.line_px = max(2, round(extent * _LINE_SHARE))
-        self.text_px = text_px or max(_MIN_TEXT_PX, round(extent * _TEXT_SHARE))
+        wanted = min(
+            extent * _TEXT_SHARE, 2 * self._image.size[0] / _LEAST_CHARACTERS
+        )  # a letter is half as wide as high
+        self.text_px = text_px or max(_MIN_TEXT_PX, round(wanted))
         self._font: ImageFont.FreeTypeFont | ImageFont.ImageFont = ImageFont.load_default(self.text_px)
+        self._ascent = -self._draw.textbbox((0, 0), "lT", font=self._font, anchor="ls")[1]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,8 +84,8 @@ class Canvas:
         self.write(left + pad, top + pad, shown, readable_on(colour))
 
     def write(self, x: float, y: float, text: str, colour: Colour) -> None:
-        """Write `text` with its upper left corner at x, y."""
-        self._draw.text((x, y), text, font=self._font, fill=colour, anchor="lt")
+        """Write `text` with the upper left corner of its line at x, y; its baseline does not depend on its letters."""
+        self._draw.text((x, y + self._ascent), text, font=self._font, fill=colour, anchor="ls")
 
     def text_size(self, text: str) -> tuple[float, float]:
         """Return the width of `text` and the height of a line."""
@@ -88,9 +98,18 @@ class Canvas:
 
 
 def printable(text: str) -> str:
-    """Return `text` shortened, with "?" for characters that Pillow's built-in font has no shape for."""
+    """Return `text` shortened, with "?" for what the built-in font has no shape for: nearly all but ASCII."""
     short = text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
-    return "".join(c if c.isprintable() and (ord(c) < 0x250 or c == "…") else "?" for c in short)  # noqa: PLR2004 - end of Latin Extended-B
+    return "".join(c if _has_shape(c) else "?" for c in short)
+
+
+@cache
+def _has_shape(char: str) -> bool:
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(_MIN_TEXT_PX * 2)  # large enough for all shapes to differ
+    missing, shape = font.getmask(_NOT_A_CHARACTER), font.getmask(char)
+    return (shape.size, bytes(shape)) != (missing.size, bytes(missing))
 
 
 def readable_on(colour: Colour) -> Colour:

@@ -21,7 +21,7 @@ def class_legend(picture: U8, entries: Sequence[tuple[str, Colour, float]]) -> U
     placed: list[tuple[int, int, str, Colour]] = []
     x, line = step // 2, 0
     for name, swatch, share in entries:
-        text = f"{printable(name)} {share:.0%}"
+        text = f"{printable(name)} {_percent(share)}"
         width = round(ruler.text_size(text)[0]) + 2 * step
         if x + width > picture.shape[1] and x > step // 2:
             x, line = step // 2, line + 1
@@ -33,6 +33,10 @@ def class_legend(picture: U8, entries: Sequence[tuple[str, Colour, float]]) -> U
         canvas.bar(x, top, x + ruler.text_px, top + ruler.text_px - 1, swatch)
         canvas.write(x + 1.4 * ruler.text_px, top + ruler.text_px * 0.1, text, INK)
     return canvas.pixels()
+
+
+def _percent(share: float) -> str:
+    return "<1%" if share < 0.005 else f"{share:.0%}"  # noqa: PLR2004 - what would round to nothing
 
 
 def paper(width: int, height: int) -> U8:

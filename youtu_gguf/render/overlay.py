@@ -61,10 +61,10 @@ def draw_poses(rgb: U8, poses: Poses) -> U8:
 
 
 def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
-    """Tint every pixel with its class's colour and put a legend below; background stays as it is."""
+    """Tint every pixel with its class's colour and put a legend of those seen below; background stays as it is."""
     picture = _blend(rgb, labels.ids, len(labels.classes))
     shares = [float(np.mean(labels.ids == i)) for i in range(len(labels.classes))]
-    entries = [(name, colour(i), shares[i]) for i, name in enumerate(labels.classes)]
+    entries = [(name, colour(i), shares[i]) for i, name in enumerate(labels.classes) if shares[i] > 0]
     unlabelled = float(np.mean(labels.ids < 0))
     if unlabelled > 0:
         entries.append(("(no class)", BACKGROUND, unlabelled))

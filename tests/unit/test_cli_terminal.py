@@ -1,0 +1,82 @@
+"""What a person at a terminal sees, and what survives on the way out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from youtu_gguf.cli.common import TaskOptions, command
+from youtu_gguf.cli.progress import Display
+from youtu_gguf.cli.text import ask
+
+STREAM = """
+from youtu_gguf.cli.common import TaskOptions
+from youtu_gguf.cli.progress import shown
+from youtu_gguf.cli.text import _print_pieces
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.streaming import TextStream
+pieces = [Piece("a "), Piece("[/b]"), Piece(" cup"), Piece("", finish="length")]
+with shown(True) as display:
+    display.report("load", 0, 100)
+    display.report("prefill", 3, 9)
+    _print_pieces(TextStream(iter(pieces)), display, TaskOptions())
+    display.report("generate", 3, 0)
+"""
+
+
+def on_a_terminal(script: str) -> str:
+    pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix matter")
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([sys.executable, "-c", script], stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        try:
+            while chunk := terminal.read(4096):
+                seen += chunk
+        except OSError:  # Linux says so when the other end is closed
+            pass
+    assert child.wait(60) == 0, seen
+    return seen.decode()
+
+
+def test_streamed_answer_is_one_line_and_progress_is_gone_before_it() -> None:
+    seen = on_a_terminal(STREAM)
+    assert "reading the image" in seen
+    assert seen.endswith(
+        "a [/b] cup\r\nwarning: cut off at the token limit; raise --max-tokens or --n-ctx for the rest\r\n"
+    )
+
+
+def test_display_draws_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display(None)
+    display.report("load", 0, 100)
+    display.clear()
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "message"),
+    [("nowhere.png", TaskOptions(), "does not exist"), (__file__, TaskOptions(npz=Path("x.npz")), "gives text")],
+)
+def test_mistakes_are_told_before_a_model_is_loaded_even_when_streaming(
+    image: str, options: TaskOptions, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    given = {name: getattr(options, name) for name in options.__dataclass_fields__}
+    with pytest.raises(typer.Exit) as ended:
+        command(ask)(image=image, question="what", **given)
+    assert ended.value.exit_code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_stdout_of_a_narrow_encoding_is_no_reason_to_fail() -> None:
+    script = "from youtu_gguf.cli import main as m; m.app = lambda: print('杯 \\udce9'); m.main()"
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stdout.decode().strip()) == (0, "杯 \\udce9"), done.stderr
