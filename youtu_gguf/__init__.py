@@ -10,6 +10,8 @@ with yg.load("Youtu-VL-4B-Instruct-Q8_0.gguf") as model:
     labels = scene.segment(["road", "sky", "building"], present="all")
     depth = scene.depth()
 ```
+
+Docstrings cite what is known about the model, and where it is from, as "facts: ..."; that is docs/facts.md.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """What nobody outside the authors has published about the dense maps, in one place.
 
-Facts: "Not published: keep behind one calibration". One more guess has no switch yet: that the state at an image
+Facts: "Not published". One more guess has no switch yet: that the state at an image
 token's own position is the one that scores it, not the state one position before.
 """
 

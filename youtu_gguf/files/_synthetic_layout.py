@@ -1,6 +1,6 @@
 """What is in a synthetic pair: shapes, tensors and metadata under the names llama.cpp looks for.
 
-Shapes, prompt and tokens: project facts. Names and keys: llama.cpp's `deepseek2` and `youtuvl` loaders.
+Shapes, prompt and tokens: docs/facts.md. Names and keys: llama.cpp's `deepseek2` and `youtuvl` loaders.
 """
 
 from __future__ import annotations

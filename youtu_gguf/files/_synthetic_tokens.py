@@ -1,7 +1,7 @@
 """The token list of a synthetic model: the published order of Youtu-VL's vocabulary at any size.
 
 Base tokens (byte-level BPE), control tokens, the codebook, interleaved coordinates, depth bins, tags. Ids and
-counts: project facts, "Tokens"; the order inside the last block is a guess there, and here.
+counts: docs/facts.md, "Tokens"; the order inside the last block is a guess there, and here.
 """
 
 from __future__ import annotations
