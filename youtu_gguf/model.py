@@ -91,8 +91,7 @@ def _load_native(
     settings: Settings,
     progress: ProgressFn | None,
 ) -> Engine:
-    from youtu_gguf.files.header import read_header
-    from youtu_gguf.files.pair import check_pair, find_model, find_projector
+    from youtu_gguf.files.pair import check_pair, find_model
 
     wanted = model or default_model()
     if wanted is None:
@@ -108,8 +107,7 @@ def _load_native(
         )
     if model_path.is_dir():
         model_path = find_model(model_path)
-    read_header(model_path)  # a file that is no model should not be answered with "no projector beside it"
-    pair = check_pair(model_path, Path(mmproj) if mmproj else find_projector(model_path))
+    pair = check_pair(model_path, Path(mmproj) if mmproj else None)
     from youtu_gguf.engines.native import NativeEngine, no_progress
 
     return NativeEngine(pair, settings, progress or no_progress)

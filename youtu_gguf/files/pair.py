@@ -29,13 +29,16 @@ class ModelPair:
     vision: VisionFacts
 
 
-def check_pair(model_path: str | Path, mmproj_path: str | Path) -> ModelPair:
+def check_pair(model_path: str | Path, mmproj_path: str | Path | None = None) -> ModelPair:
     """Read both headers and check everything that can be known without loading.
+
+    Without `mmproj_path`, the projector is looked for beside the model once that has turned out to be a GGUF file.
 
     Raises:
         ModelFileError: A file is missing, broken, of another model, or the two do not belong together.
     """
-    model, projector = read_header(model_path), read_header(mmproj_path)
+    model = read_header(model_path)
+    projector = read_header(mmproj_path or find_projector(model_path))
     _check_roles(model, projector)
     for header in (model, projector):
         _check_whole(header)
