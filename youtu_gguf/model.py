@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from youtu_gguf import image as images
 from youtu_gguf import prompts
 from youtu_gguf.config import Settings, default_model, make_settings
-from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.decode.strictness import require
 from youtu_gguf.engines.base import (
     Answer,
@@ -26,7 +26,7 @@ from youtu_gguf.engines.base import (
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
 from youtu_gguf.streaming import TextStream
 from youtu_gguf.tasks import TASKS
-from youtu_gguf.tasks.base import phrase, require_tokens
+from youtu_gguf.tasks.base import find_tokens, phrase
 from youtu_gguf.types import (
     U8,
     Boxes,
@@ -121,10 +121,10 @@ class Model:
         calibration: What is assumed about the weights that nobody has published.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, calibration: Calibration | None = None) -> None:
+    def __init__(self, engine: Engine, settings: Settings, calibration: Calibration = DEFAULT) -> None:
         self.engine = engine
         self.settings = settings
-        self.calibration = calibration or Calibration()
+        self.calibration = calibration
 
     def open(self, image: ImageLike) -> Scene:
         """Decode an image and get ready to ask about it; encoding waits for the first question.
@@ -310,7 +310,7 @@ class _Work:
             vocabulary = self.vocabulary
         except CapabilityError:  # a remote model: nobody can look, and its answer will show
             return
-        require_tokens(vocabulary, tokens, task)
+        find_tokens(vocabulary, tokens, task)
 
     def settle(self, value: R, seconds: float, *, strict: bool) -> R:
         issues = (*value.issues, *self._cut_short())

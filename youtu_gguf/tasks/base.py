@@ -86,16 +86,18 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def require_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> None:
-    """Check that the model's vocabulary has `tokens`.
+def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> list[int]:
+    """Return the ids of special `tokens` that `task` needs.
 
     Raises:
         ModelFileError: One is missing.
     """
-    missing = [token for token in tokens if vocabulary.token_id(token) is None]
+    ids = {token: vocabulary.token_id(token) for token in tokens}
+    missing = [token for token, token_id in ids.items() if token_id is None]
     if missing:
         raise ModelFileError(
             f"{task} needs the special tokens of Youtu-VL; this model's vocabulary lacks {', '.join(missing[:4])}"
             f"{' and others' if len(missing) > 4 else ''}. "  # noqa: PLR2004
             "Use a GGUF converted from Youtu-VL-4B-Instruct."
         )
+    return [token_id for token_id in ids.values() if token_id is not None]

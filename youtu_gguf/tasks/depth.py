@@ -3,7 +3,7 @@
 from youtu_gguf import prompts
 from youtu_gguf.decode.depth import N_BINS, depth_map, depth_scale
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import View, require_tokens
+from youtu_gguf.tasks.base import View, find_tokens
 from youtu_gguf.types import DepthMap
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
@@ -21,8 +21,7 @@ def depth(view: View, scale: str = "open", focal_px: float | None = None) -> Dep
     chosen = depth_scale(scale)
     if focal_px is not None and not 0 < focal_px < float("inf"):
         raise InputError(f"focal_px must be a positive length in pixels of the source image; got {focal_px}.")
-    require_tokens(view.vocabulary, BIN_TOKENS, "depth")
-    ids = [view.vocabulary.token_id(token) or 0 for token in BIN_TOKENS]
+    ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
     transform = view.transform
     focal_prepared = None if focal_px is None else focal_px * transform.prepared.width / transform.source.width
     logits = view.patches(prompts.depth_before(scale)).logits(ids)
