@@ -41,6 +41,7 @@ from youtu_gguf.types import (
     Text,
     Timings,
     Transform,
+    no_progress,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _load_native(
     if model_path.is_dir():
         model_path = find_model(model_path)
     pair = check_pair(model_path, Path(mmproj) if mmproj else None)
-    from youtu_gguf.engines.native import NativeEngine, no_progress
+    from youtu_gguf.engines.native import NativeEngine
 
     return NativeEngine(pair, settings, progress or no_progress)
 

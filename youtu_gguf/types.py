@@ -27,6 +27,11 @@ Finish = Literal["stop", "length", "cancelled", "none"]
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""
 
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """Report nothing; a `ProgressFn`."""
+
+
 N_JOINTS = 16
 """Joints of the MPII Human Pose data set (facts: the pose prompt lists them in this order)."""
 

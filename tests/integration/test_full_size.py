@@ -12,8 +12,9 @@ import pytest
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.engines.base import Prefix, PreparedImage, Sampling, collect
-from youtu_gguf.engines.native import NativeEngine, no_progress
+from youtu_gguf.engines.native import NativeEngine
 from youtu_gguf.files.pair import ModelPair, check_pair, find_model, find_projector
+from youtu_gguf.types import no_progress
 
 pytestmark = pytest.mark.full
 

@@ -17,9 +17,10 @@ from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.engines._llama.handles import LlamaContext, Sampler
 from youtu_gguf.engines._llama.vision import check_memory
 from youtu_gguf.engines.base import Prefix, Sampling, collect
-from youtu_gguf.engines.native import NativeEngine, no_progress
+from youtu_gguf.engines.native import NativeEngine
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.files.pair import check_pair
+from youtu_gguf.types import no_progress
 
 
 def load(pair: Pair, **settings: Any) -> NativeEngine:

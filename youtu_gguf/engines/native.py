@@ -18,17 +18,13 @@ from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Samp
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.files.head import Head
 from youtu_gguf.files.header import GGUFArray
-from youtu_gguf.types import F32, Finish, ProgressFn
+from youtu_gguf.types import F32, Finish, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     import threading
 
     from youtu_gguf.config import Settings
     from youtu_gguf.files.pair import ModelPair
-
-
-def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """Report nothing."""
 
 
 class NativeEngine:

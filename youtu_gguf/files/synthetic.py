@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from gguf import GGUFWriter
@@ -34,9 +34,7 @@ from youtu_gguf.files._synthetic_layout import (
 )
 from youtu_gguf.files._synthetic_tokens import VocabularyShape
 from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights, TensorSpec, Weights
-
-if TYPE_CHECKING:
-    from youtu_gguf.types import ProgressFn
+from youtu_gguf.types import ProgressFn, no_progress
 
 __all__ = [
     "FULL",
@@ -56,10 +54,6 @@ __all__ = [
 
 HEADER_ALLOWANCE = 32 << 20
 """Bytes kept free for the headers when the disk is checked."""
-
-
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    """Report nothing."""
 
 
 def write_pair(
@@ -89,7 +83,7 @@ def write_pair(
     Raises:
         InputError: Unknown size or encoding, rows that an encoding cannot hold, or no room on the disk.
     """
-    shape, report = _find_shape(size), progress or _silent
+    shape, report = _find_shape(size), progress or no_progress
     folder = Path(folder)
     projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
     model = folder / f"{shape.name}-{quant}.gguf"
