@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -40,7 +39,7 @@ def summary(value: yg.Result) -> str:
         case yg.Text():
             return repr(value.value[:50])
         case yg.LabelMap():
-            shares = [f"{name} {np.mean(value.mask(name)):.0%}" for name in value.classes]
+            shares = [f"{name} {share:.0%}" for name, share in zip(value.classes, value.shares, strict=True)]
             return ", ".join(shares) or "no class named"
         case yg.DepthMap():
             return f"{value.values.min():.2f} to {value.values.max():.2f} {value.unit}"

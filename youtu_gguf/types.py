@@ -242,6 +242,11 @@ class LabelMap(Result):
         if self.margin is not None:
             self._set("margin", checked("margin", self.margin, self.ids.shape, np.float32))
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of the pixels that each class has, in the order of `classes`."""
+        return tuple(float(np.mean(self.ids == i)) for i in range(len(self.classes)))
+
     def mask(self, name: str) -> Bits:
         """Return the (H, W) bool region of class `name`.
 

@@ -38,8 +38,8 @@ def _boxes(boxes: yg.Boxes) -> Iterator[str]:
 def _shares(labels: yg.LabelMap) -> Iterator[str]:
     if not labels.classes:
         yield "no class named"
-    for i, name in enumerate(labels.classes):
-        yield f"{np.mean(labels.ids == i):6.1%}  {name}"
+    for name, share in zip(labels.classes, labels.shares, strict=True):
+        yield f"{share:6.1%}  {name}"
     if labels.classes and (labels.ids < 0).any():
         yield f"{np.mean(labels.ids < 0):6.1%}  (no class)"
 

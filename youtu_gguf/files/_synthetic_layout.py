@@ -12,8 +12,8 @@ from gguf.constants import GGMLQuantizationType, LlamaFileType
 
 from youtu_gguf.files._synthetic_tokens import BOS, EOS, VocabularyShape, make_tokens
 from youtu_gguf.files._synthetic_weights import TensorSpec
+from youtu_gguf.files._vision import MERGE_SIZE, PATCH_SIZE
 
-PATCH, MERGE = 16, 2
 RMS_EPS = LAYER_NORM_EPS = 1e-6
 ROPE_BASE = 500_000.0
 EMBEDDING_GAIN, QUERY_GAIN = 0.25, 2.0
@@ -126,9 +126,9 @@ def language_tensors(shape: Shape, kind: GGMLQuantizationType, *, tied: bool = T
 
 def vision_tensors(shape: Shape, kind: GGMLQuantizationType) -> list[TensorSpec]:
     """List the tensors of a projector file, in file order."""
-    s, merged = shape.vision, shape.vision.n_embd * MERGE * MERGE
+    s, merged = shape.vision, shape.vision.n_embd * MERGE_SIZE * MERGE_SIZE
     # The converter keeps the patch embedding in full precision whatever the rest is.
-    patch = _linear("v.patch_embd", 3 * PATCH * PATCH, s.n_embd, GGMLQuantizationType.F32)
+    patch = _linear("v.patch_embd", 3 * PATCH_SIZE * PATCH_SIZE, s.n_embd, GGMLQuantizationType.F32)
     specs = [*patch, *_layer_norm("v.post_ln", s.n_embd)]
     for i in range(s.n_layer):
         block = f"v.blk.{i}."
@@ -217,8 +217,8 @@ def describe_vision(writer: GGUFWriter, shape: Shape, quant: str) -> None:
     writer.add_clip_projector_type("youtuvl")
     writer.add_vision_projection_dim(shape.language.n_embd)
     writer.add_vision_image_size(560)  # what the converter writes; the real size is the caller's
-    writer.add_vision_patch_size(PATCH)
-    writer.add_vision_spatial_merge_size(MERGE)
+    writer.add_vision_patch_size(PATCH_SIZE)
+    writer.add_vision_spatial_merge_size(MERGE_SIZE)
     writer.add_vision_embedding_length(s.n_embd)
     writer.add_vision_feed_forward_length(s.n_ff)
     writer.add_vision_block_count(s.n_layer)

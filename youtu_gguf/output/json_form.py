@@ -86,7 +86,7 @@ def _label_map(labels: LabelMap) -> dict[str, Any]:
     return {
         "size": _size(labels.ids),
         "classes": labels.classes,
-        "shares": {name: round(float(np.mean(labels.ids == i)), 4) for i, name in enumerate(labels.classes)},
+        "shares": {name: round(share, 4) for name, share in zip(labels.classes, labels.shares, strict=True)},
         "refined_by": labels.refined_by,
         "runs": run_lengths(labels.ids).tolist(),
     }

@@ -12,8 +12,6 @@ from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Pose
 OPACITY = 0.55
 """Share of the class colour in a blended pixel: the picture stays recognisable under it."""
 
-_MASK_COLOUR: Colour = (230, 159, 0)
-
 
 def draw_boxes(rgb: U8, boxes: Boxes) -> U8:
     """Draw labelled boxes; equal labels share a colour."""
@@ -63,8 +61,8 @@ def draw_poses(rgb: U8, poses: Poses) -> U8:
 def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
     """Tint every pixel with its class's colour and put a legend of those seen below; background stays as it is."""
     picture = _blend(rgb, labels.ids, len(labels.classes))
-    shares = [float(np.mean(labels.ids == i)) for i in range(len(labels.classes))]
-    entries = [(name, colour(i), shares[i]) for i, name in enumerate(labels.classes) if shares[i] > 0]
+    shares = zip(labels.classes, labels.shares, strict=True)
+    entries = [(name, colour(i), share) for i, (name, share) in enumerate(shares) if share > 0]
     unlabelled = float(np.mean(labels.ids < 0))
     if unlabelled > 0:
         entries.append(("(no class)", BACKGROUND, unlabelled))
@@ -73,16 +71,16 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
 
 def draw_mask(rgb: U8, mask: Mask) -> U8:
     """Tint the region."""
-    return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1, (_MASK_COLOUR,))
+    return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1)
 
 
 def _colours(labels: tuple[str, ...]) -> dict[str, Colour]:
     return {label: colour(i) for i, label in enumerate(dict.fromkeys(labels))}
 
 
-def _blend(rgb: U8, ids: I32, n: int, colours: tuple[Colour, ...] | None = None) -> U8:
-    """Mix each pixel with the colour of its id; ids below 0 keep the pixel."""
-    table = np.array([*(colours or (colour(i) for i in range(n))), (0, 0, 0)], np.float32)
+def _blend(rgb: U8, ids: I32, n: int) -> U8:
+    """Mix each pixel with the colour of its id, one of n; ids below 0 keep the pixel."""
+    table = np.array([*(colour(i) for i in range(n)), (0, 0, 0)], np.float32)
     weight: F32 = np.where(ids >= 0, np.float32(OPACITY), np.float32(0))[..., None]
     mixed = rgb * (1 - weight) + table[ids] * weight
     return np.round(mixed).astype(np.uint8)
