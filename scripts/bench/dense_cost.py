@@ -66,11 +66,11 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     context.clear()
     started = time.perf_counter()
     embeddings = engine.vision.encode(prepared)
-    context.decode_tokens(opening, 0, PREFIX_SEQUENCE)
+    context.decode_prefix_tokens(opening, 0)
     for first in range(0, len(embeddings), context.slice):
         part = embeddings[first : first + context.slice]
         context.decode(context.embeddings.fill(part, len(opening) + first, PREFIX_SEQUENCE, outputs=slice(0)))
-    context.decode_tokens(ending[:1], len(opening) + len(embeddings), PREFIX_SEQUENCE)
+    context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings))
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started
     if engine.hidden_way == "nextn":

@@ -198,10 +198,9 @@ class NativeSession:
         encoded = time.perf_counter()
         context = self._engine.context
         after_image = len(self._opening) + len(embeddings)
-        fits = context.decode_tokens(self._opening, 0, PREFIX_SEQUENCE)
+        context.decode_prefix_tokens(self._opening, 0)
         self._hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress)
-        if not fits or not context.decode_tokens(self._image_end, after_image, PREFIX_SEQUENCE):
-            raise EngineError(f"the cache of n_ctx={context.n_ctx} positions is full; raise n_ctx.")
+        context.decode_prefix_tokens(self._image_end, after_image)
         self._cost = PrefixCost(
             self._cost.encode_s + encoded - started, self._cost.prefill_s + time.perf_counter() - encoded
         )
@@ -234,7 +233,7 @@ class NativeSession:
             EngineError: llama.cpp failed, or too many answers are being streamed.
         """
         self._check_open()
-        asked = self._engine.model.tokenize(prompts.closing(question), special=True)
+        asked = self._tokens_of(question)
         self._check_room(len(asked))
         sequence = self._engine.take_sequence(self)
         try:
@@ -244,18 +243,19 @@ class NativeSession:
 
     def last_logits(self, question: str) -> F32:
         """Return the (n_vocab,) logits of the token that would follow `question`; for tests and measurements."""
-        asked = self._engine.model.tokenize(prompts.closing(question), special=True)
         sequence = self._engine.take_sequence(self)
         try:
-            self._engine.context.decode_tokens(asked, self.length, sequence)
+            self._engine.context.decode_tokens(self._tokens_of(question), self.length, sequence)
             return self._engine.context.last_logits()
         finally:
             self._engine.give_back(sequence)
 
     def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
         """Return the token ids before the image and after it, as `question` would be asked; for tests."""
-        asked = self._engine.model.tokenize(prompts.closing(question), special=True)
-        return list(self._opening), self._image_end + asked
+        return list(self._opening), self._image_end + self._tokens_of(question)
+
+    def _tokens_of(self, question: str) -> list[int]:
+        return self._engine.model.tokenize(prompts.closing(question), special=True)
 
     def _stream(
         self, asked: Sequence[int], sequence: int, sampling: Sampling, cancel: threading.Event | None

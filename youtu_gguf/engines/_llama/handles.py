@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,23 +131,49 @@ class LlamaContext:
                 return False
         return True
 
+    def decode_prefix_tokens(self, tokens: Sequence[int], start: int) -> None:
+        """Decode `tokens` into the prefix; nothing follows them at once, so the head is not computed.
+
+        Raises:
+            EngineError: The cache is full.
+        """
+        for first in range(0, len(tokens), self.slice):
+            part = tokens[first : first + self.slice]
+            self._decode_prefix(self.tokens.fill(part, start + first, PREFIX_SEQUENCE, outputs=slice(0)))
+
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn) -> F32:
-        """Decode (n, n_embd) embeddings of image tokens into the prefix; return their (n, n_embd) final states."""
+        """Decode (n, n_embd) embeddings of image tokens into the prefix; return their (n, n_embd) final states.
+
+        Raises:
+            EngineError: The cache is full, or llama.cpp left no states.
+        """
         hidden = np.empty_like(embeddings)
         step, outputs = self.slice, slice(0)
         if self.way == "embeddings":
             step, outputs = min(self.slice, TAPLESS_SLICE), slice(None)
-            lib.llama_set_embeddings(self.handle, True)
-        for first in range(0, len(embeddings), step):
-            progress("prefill", first, len(embeddings))
-            part = embeddings[first : first + step]
-            if not self.decode(self.embeddings.fill(part, start + first, PREFIX_SEQUENCE, outputs=outputs)):
-                raise EngineError(f"the cache of n_ctx={self.n_ctx} positions is full. Raise n_ctx.")
-            hidden[first : first + step] = self._read_states(len(part))
-        if self.way == "embeddings":
-            lib.llama_set_embeddings(self.handle, False)
+        with self._keeping_states():
+            for first in range(0, len(embeddings), step):
+                progress("prefill", first, len(embeddings))
+                part = embeddings[first : first + step]
+                self._decode_prefix(self.embeddings.fill(part, start + first, PREFIX_SEQUENCE, outputs=outputs))
+                hidden[first : first + step] = self._read_states(len(part))
         progress("prefill", len(embeddings), len(embeddings))
         return hidden
+
+    @contextmanager
+    def _keeping_states(self) -> Iterator[None]:
+        """Without the tap, outputs leave their states only while this lasts; with it, every decode leaves them."""
+        if self.way == "embeddings":
+            lib.llama_set_embeddings(self.handle, True)
+        try:
+            yield
+        finally:
+            if self.way == "embeddings":
+                lib.llama_set_embeddings(self.handle, False)
+
+    def _decode_prefix(self, batch: Any) -> None:
+        if not self.decode(batch):
+            raise EngineError(f"the cache of n_ctx={self.n_ctx} positions is full. Raise n_ctx.")
 
     def _read_states(self, n: int) -> F32:
         pointer = bindings.read_tap(self.handle) if self.way == "nextn" else lib.llama_get_embeddings(self.handle)
