@@ -129,6 +129,8 @@ def test_unknown_settings_are_named_with_the_known_ones() -> None:
         {"n_gpu_layers": -2},
         {"temperature": -1},
         {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"repeat_penalty": float("inf")},
         {"top_p": 0},
         {"seed": -1},
         {"hidden_way": "x"},

@@ -21,6 +21,9 @@ N_BINS = 1000
 OPEN_FOCAL_PX = 2000.0
 """Focal length, in pixels of the prepared image, at which open-world distances are metres (facts: dense maps, 5)."""
 
+MAX_FOCAL_PX = 1e6
+"""Beyond any lens; far beyond, distances would overflow."""
+
 _MAJORITY = 0.5
 """Share of a pixel's bilinear weight that valid bins must hold; at one half, edges stay where they were."""
 
@@ -152,6 +155,19 @@ def depth_map(
     return metres
 
 
+def check_focal(focal_px: float, frame: str) -> None:
+    """Refuse a focal length, in pixels of the `frame` image, that no camera has.
+
+    Raises:
+        InputError: It is not positive, or above a million.
+    """
+    if not 0 < focal_px <= MAX_FOCAL_PX:
+        raise InputError(
+            f"the focal length must be positive, in pixels of the {frame} image, up to {MAX_FOCAL_PX:,.0f}; "
+            f"got {focal_px}."
+        )
+
+
 def _focal_factor(scale: DepthScale, name: str, focal_px: float | None) -> np.float32:
     if focal_px is None:
         return np.float32(1)
@@ -159,6 +175,5 @@ def _focal_factor(scale: DepthScale, name: str, focal_px: float | None) -> np.fl
         raise InputError(
             f"scale {name!r} is in metres already; expected no focal length, got {focal_px}. Leave it out."
         )
-    if not (0 < focal_px < float("inf")):
-        raise InputError(f"the focal length must be positive, in pixels of the prepared image; got {focal_px}.")
+    check_focal(focal_px, "prepared")
     return np.float32(focal_px / scale.focal_px)

@@ -7,6 +7,7 @@ tokens. It knows nothing of tasks or answer grammars. Every engine passes `tests
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,15 +86,15 @@ class Sampling:
 
     def __post_init__(self) -> None:
         for name, value, fits in (
-            ("temperature", self.temperature, self.temperature >= 0),
+            ("temperature", self.temperature, 0 <= self.temperature < math.inf),
             ("top_p", self.top_p, 0 < self.top_p <= 1),
-            ("repeat_penalty", self.repeat_penalty, self.repeat_penalty > 0),
+            ("repeat_penalty", self.repeat_penalty, 0 < self.repeat_penalty < math.inf),
             ("max_tokens", self.max_tokens, self.max_tokens >= 1),
             ("seed", self.seed, 0 <= self.seed < 1 << 32),
         ):
             if not fits:
                 ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
-                raise InputError(f"sampling needs {ranges}; got {name}={value}.")
+                raise InputError(f"sampling needs {ranges}, all finite; got {name}={value}.")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """A distance for every pixel, from the image tokens' states. Nothing is generated."""
 
 from youtu_gguf import prompts
-from youtu_gguf.decode.depth import N_BINS, depth_map, depth_scale
-from youtu_gguf.errors import InputError
+from youtu_gguf.decode.depth import N_BINS, check_focal, depth_map, depth_scale
 from youtu_gguf.tasks.base import View, find_tokens
 from youtu_gguf.types import DepthMap
 
@@ -19,8 +18,8 @@ def depth(view: View, scale: str = "open", focal_px: float | None = None) -> Dep
         focal_px: Focal length in pixels of the **source** image; turns open-world depth into metres.
     """
     chosen = depth_scale(scale)
-    if focal_px is not None and not 0 < focal_px < float("inf"):
-        raise InputError(f"focal_px must be a positive length in pixels of the source image; got {focal_px}.")
+    if focal_px is not None:
+        check_focal(focal_px, "source")
     ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
     transform = view.transform
     focal_prepared = None if focal_px is None else focal_px * transform.prepared.width / transform.source.width

@@ -13,6 +13,7 @@ import numpy as np
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.batch import Batch
 from youtu_gguf.engines._llama.bindings import Way, lib
+from youtu_gguf.engines._llama.runs import check_runs
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
 
@@ -62,7 +63,12 @@ class LlamaModel:
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Return token ids; `special` lets `<|...|>` and other special tokens in `text` become single tokens."""
+        """Return token ids; `special` lets `<|...|>` and other special tokens in `text` become single tokens.
+
+        Raises:
+            InputError: A word of it is so long that llama.cpp would end the process.
+        """
+        check_runs(text)
         data = text.encode()
         buffer = (lib.llama_token * (len(data) + 2))()
         n = lib.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
