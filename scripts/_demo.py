@@ -25,9 +25,15 @@ CLASSES = ["person", "sky", "table", "cup"]
 TASKS: dict[str, Callable[[yg.Scene], yg.Result]] = {
     "describe": lambda scene: scene.describe(),
     "ask": lambda scene: scene.ask("What colour is it?"),
+    "ocr": lambda scene: scene.ocr(),
+    "classify": lambda scene: scene.classify(),
+    "count": lambda scene: scene.count("cup"),
     "ground": lambda scene: scene.ground("the cup"),
     "detect": lambda scene: scene.detect(["person", "cup"]),
     "polygon": lambda scene: scene.polygon("the cup"),
+    "refer": lambda scene: scene.refer("the cup"),
+    "refer box": lambda scene: scene.refer(box=(150, 50, 350, 250)),
+    "pose": lambda scene: scene.pose(),
     "segment model": lambda scene: scene.segment(CLASSES),
     "segment all": lambda scene: scene.segment(CLASSES, present="all"),
     "depth": lambda scene: scene.depth(),
@@ -38,14 +44,16 @@ def summary(value: yg.Result) -> str:
     match value:
         case yg.Text():
             return repr(value.value[:50])
+        case yg.Mask():
+            return f"{value.bits.mean():.0%} of the picture"
         case yg.LabelMap():
             shares = [f"{name} {share:.0%}" for name, share in zip(value.classes, value.shares, strict=True)]
             return ", ".join(shares) or "no class named"
         case yg.DepthMap():
             return f"{value.values.min():.2f} to {value.values.max():.2f} {value.unit}"
-        case yg.Boxes() | yg.Polygons():
+        case yg.Boxes() | yg.Polygons() | yg.Poses():
             return f"{len(value)} found"
-    return type(value).__name__
+    return str(value) or "no number"
 
 
 def main() -> None:
@@ -71,7 +79,7 @@ def run_tasks(scene: yg.Scene, name: str, out: Path, table: Table) -> None:
         started = time.perf_counter()
         value = run(scene)
         seconds = time.perf_counter() - started
-        if not isinstance(value, yg.Text):
+        if not isinstance(value, yg.Text | yg.Count):
             WRITERS["png"](out / f"{name}-{task.replace(' ', '-')}.png", draw(scene.rgb, value))
         table.add_row(name, task, f"{seconds:.2f}", summary(value), str(len(value.issues)))
 

@@ -24,10 +24,12 @@ from youtu_gguf.errors import (
     ModelFileError,
     YoutuError,
 )
-from youtu_gguf.model import Model, Scene, load
+from youtu_gguf.model import Model, load
+from youtu_gguf.scene import Scene
 from youtu_gguf.types import (
     Action,
     Boxes,
+    Count,
     DepthMap,
     Issue,
     LabelMap,
@@ -49,6 +51,7 @@ __all__ = [
     "Action",
     "Boxes",
     "CapabilityError",
+    "Count",
     "DecodeError",
     "DepthMap",
     "EngineError",

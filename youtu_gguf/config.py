@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from youtu_gguf.engines.base import Sampling
@@ -16,6 +17,9 @@ MAX_IMAGE_TOKENS = 62_500
 MAX_THREADS = 512
 """llama.cpp's own limits for this projector and for a thread pool (clip.cpp, ggml.h)."""
 
+DEFAULT_CONTEXT = 16_384
+"""Holds the largest image (2,048 tokens) and the longest documented answer (12,280)."""
+
 _INT32_MAX = (1 << 31) - 1
 
 HiddenWay = Literal["auto", "nextn", "embeddings"]
@@ -26,8 +30,8 @@ class Settings:
     """How a model is loaded and asked.
 
     Attributes:
-        n_ctx: Positions shared by the image, the questions and the answers. 16,384 holds the largest image
-            (2,048 tokens) and the longest documented answer (12,280); the cache takes 46 KB a position at full size.
+        n_ctx: Positions shared by the image, the questions and the answers. None means `DEFAULT_CONTEXT`, or the
+            model's own context where that is shorter. The cache takes 46 KB a position at full size.
         n_batch: Positions decoded in one go.
         n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
         threads: CPU threads; None means every core this process may use.
@@ -36,7 +40,7 @@ class Settings:
         sampling: How tokens are drawn.
     """
 
-    n_ctx: int = 16_384
+    n_ctx: int | None = None
     n_batch: int = 512
     n_gpu_layers: int = -1
     threads: int | None = None
@@ -45,7 +49,8 @@ class Settings:
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
-        _check_range("n_ctx", self.n_ctx, 1, _INT32_MAX)
+        if self.n_ctx is not None:
+            _check_range("n_ctx", self.n_ctx, 1, _INT32_MAX)
         _check_range("n_batch", self.n_batch, 1, _INT32_MAX)
         _check_range("n_gpu_layers", self.n_gpu_layers, -1, _INT32_MAX)
         _check_range("image_max_tokens", self.image_max_tokens, 1, MAX_IMAGE_TOKENS)
@@ -79,6 +84,20 @@ def make_settings(**named: Any) -> Settings:
 def default_model() -> str | None:
     """Return the model named by the environment variable `YOUTU_GGUF_MODEL`, if it is set."""
     return os.environ.get(MODEL_VARIABLE) or None
+
+
+def hub_cache() -> Path:
+    """Return the folder where Hugging Face tools keep what they download, by the variables they read.
+
+    Source: huggingface_hub's documentation, "Environment variables".
+    """
+    home = _folder("HF_HOME") or (_folder("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    return _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE") or home / "hub"
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(os.path.expandvars(value)).expanduser() if value else None
 
 
 def _check_range(name: str, value: object, low: int, high: int) -> None:

@@ -12,7 +12,30 @@ VISION_END = "<|vision_end|>"
 DESCRIBE = "Describe this image in detail."
 """Ours: the report names no fixed wording for captions."""
 
+OCR = "Read the text in this image."
+"""Ours: the report names no fixed wording for reading text."""
+
+CLASSIFY = "What is the category of the primary object in this image? Answer the question with a single word or phrase."
 DETECT_ALL = "Detect all objects in the provided image."
+SEGMENT_ALL = "Segment all objects in this image."
+DEPTH = "Estimate the depth."
+CORE = "Segment the core target."
+"""Asked on a crop with the target's box drawn on it."""
+
+POSE = (
+    "Detect all persons and their poses from the image within the class set of MPII Human Pose Dataset. The "
+    "output format should be a JSON-like string, containing person instances. Each person instance is "
+    "enclosed in <person>...</person> tags. Within each person instance, provide the bounding box using "
+    "<box>...</box> tags and their 16 keypoints using <kpt>...</kpt> tags. The bounding box is defined by "
+    "<x_x1><y_y1><x_x2><y_y2> tags, and each keypoint is defined by <x_...><y_...><v_...> tags, where x, y "
+    "are coordinates and v is visibility. The joints must be in this specific order: (0) right_ankle, (1) "
+    "right_knee, (2) right_hip, (3) left_hip, (4) left_knee, (5) left_ankle, (6) pelvis, (7) thorax, (8) "
+    "upper_neck, (9) head_top, (10) right_wrist, (11) right_elbow, (12) right_shoulder, (13) left_shoulder, "
+    "(14) left_elbow, (15) left_wrist. Please output all detected persons with their bounding boxes and "
+    "keypoints."
+)
+"""Names the order of `types.MPII_JOINTS`."""
+
 DEPTH_BEFORE = "Please estimate the depth of this image from the {data_set} dataset."
 """Text before the image that selects a data set's depth range."""
 
@@ -40,6 +63,11 @@ def detect(classes: Sequence[str] | None) -> str:
     if classes is None:
         return DETECT_ALL
     return f"Detect all objects in these classes: {', '.join(classes)}"
+
+
+def count(what: str) -> str:
+    """Ask how many of something there are."""
+    return f"How many {what} are there in the image? Output the final answer as a single number."
 
 
 def polygon(phrase: str) -> str:

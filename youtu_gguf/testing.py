@@ -106,7 +106,7 @@ class FakeSession:
         """What the session was opened with."""
         return self._prefix
 
-    def patches(self) -> PatchStates:
+    def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
         """Return the states made from the pixels."""
         return PatchStates(self._engine.states(self._prefix.image), self._engine)
 

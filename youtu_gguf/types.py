@@ -165,6 +165,16 @@ class Text(Result):
 
 
 @dataclass(frozen=True, eq=False)
+class Count(Result):
+    """How many there are; None where the answer gives no number. `str()` gives the digits."""
+
+    value: int | None
+
+    def __str__(self) -> str:
+        return "" if self.value is None else str(self.value)
+
+
+@dataclass(frozen=True, eq=False)
 class Boxes(Result):
     """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None if not asked."""
 

@@ -151,6 +151,32 @@ def test_displaced_prefix_is_decoded_again_but_not_encoded_again(engine: NativeE
     assert first.cost.prefill_s > 0
 
 
+@pytest.mark.parametrize("way", ["nextn", "embeddings"])
+def test_states_read_aside_leave_the_resident_prefix_in_place(tiny_pair: Pair, way: str) -> None:
+    """Tolerance: attention passes over the resident prefix's cells, masked, which changes the order of sums."""
+    loaded = load(tiny_pair, hidden_way=way)
+    first, second, alone = (loaded.open(Prefix(picture(seed))) for seed in (1, 2, 2))
+    logits = first.last_logits("How many?")
+    prefill_s = first.cost.prefill_s
+    aside = second.patches(aside=True).hidden
+    assert np.array_equal(first.last_logits("How many?"), logits)
+    assert first.cost.prefill_s == prefill_s
+    assert np.abs(alone.patches().hidden - aside).max() <= 1e-2 * np.abs(aside).max()
+    assert collect(second.generate("Why?", GREEDY)).n_tokens
+    loaded.close()
+
+
+def test_states_read_aside_take_the_prefixs_place_where_the_context_is_short(tiny_pair: Pair) -> None:
+    loaded = load(tiny_pair, n_ctx=256)
+    first, second = loaded.open(Prefix(picture(1))), loaded.open(Prefix(picture(2, 384, 512)))
+    collect(first.generate("Why?", GREEDY))
+    prefill_s = first.cost.prefill_s
+    assert second.patches(aside=True).grid == (12, 16)
+    collect(first.generate("Why?", GREEDY))
+    assert first.cost.prefill_s > prefill_s
+    loaded.close()
+
+
 def test_two_prefixes_of_one_image_share_its_encoding(engine: NativeEngine) -> None:
     plain, asked = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(1), before="NYUv2"))
     plain.patches()

@@ -34,7 +34,7 @@ def test_frames_and_grid_fit_together(scene: yg.Scene) -> None:
 
 
 def test_free_answers_are_text(scene: yg.Scene) -> None:
-    for answer in (scene.describe(), scene.ask("What is it?")):
+    for answer in (scene.describe(), scene.ask("What is it?"), scene.ocr(), scene.classify()):
         assert answer.value == answer.raw.strip()
         assert 1 <= answer.timings.n_generated <= 24
         assert answer.finish in ("stop", "length")
@@ -57,6 +57,34 @@ def test_polygon_gives_polygons(scene: yg.Scene) -> None:
     assert outlines.issues
 
 
+def test_random_words_hold_no_person_and_no_number(scene: yg.Scene) -> None:
+    poses, count = scene.pose(), scene.count("cat")
+    assert poses.xyv.shape == (len(poses), 16, 3)
+    assert poses.issues
+    assert count.value is None or str(count.value) in count.raw
+
+
+def test_referring_by_box_masks_inside_its_surroundings_and_generates_nothing(scene: yg.Scene) -> None:
+    mask = scene.refer(box=(100, 80, 200, 180), crop_size=160)
+    assert mask.bits.shape == scene.rgb.shape[:2]
+    outside = mask.bits.copy()
+    outside[70:190, 90:210] = False
+    assert not outside.any()
+    assert mask.timings.n_generated == 0
+    assert mask.timings.n_image_tokens == 25
+
+
+def test_referring_leaves_the_scenes_prefix_in_place(tiny_model: yg.Model, photographs: dict[str, Path]) -> None:
+    scene = tiny_model.open(photographs["cat"])
+    first = scene.ask("What is it?")
+    mask = scene.refer(box=(100, 80, 200, 180), crop_size=160)
+    second = scene.ask("What is it?")
+    assert mask.timings.encode_s > 0
+    assert mask.timings.prefill_s > 0
+    assert second.timings.encode_s == second.timings.prefill_s == 0
+    assert second.raw == first.raw
+
+
 def test_segmenting_given_classes_labels_every_pixel_and_generates_nothing(scene: yg.Scene) -> None:
     labels = scene.segment(CLASSES, present="all")
     assert labels.ids.shape == scene.rgb.shape[:2]
@@ -67,7 +95,7 @@ def test_segmenting_given_classes_labels_every_pixel_and_generates_nothing(scene
 
 
 def test_background_leaves_pixels_without_a_class(scene: yg.Scene) -> None:
-    forced = scene.segment(CLASSES, present="all").ids
+    forced = scene.segment(CLASSES, present="all", refine="none").ids
     free = scene.segment(CLASSES, present="all", background=True).ids
     assert set(np.unique(free)) <= {-1, 0, 1, 2}
     assert np.array_equal(free[free >= 0], forced[free >= 0])

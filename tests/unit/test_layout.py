@@ -13,14 +13,15 @@ MAX_LINES = 400
 ALLOWED = {
     "errors": [],
     "types": ["errors"],
+    "crop": ["types", "errors"],
     "streaming": ["types", "engines.base"],
     "decode": ["decode", "types", "errors", "engines.base"],
     "refine": ["refine", "types", "errors", "engines.base"],
     "render": ["render", "types", "errors", "engines.base"],
     "output": ["output", "types", "errors", "engines.base"],
     "engines": ["engines", "types", "errors", "config", "prompts", "files", "image"],
-    "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image"],
-    "cli": ["cli", "types", "errors", "streaming", "output", "render", ""],
+    "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image", "crop"],
+    "cli": ["cli", "types", "errors", "streaming", "output", "render", "crop", ""],
 }
 
 

@@ -20,6 +20,7 @@ XYV[0, 0] = (1.234, 5, np.nan)
 
 RESULTS: dict[str, yg.Result] = {
     "text": yg.Text("a cup", raw=" a cup", finish="stop"),
+    "count": yg.Count(3),
     "boxes": yg.Boxes([[1, 2, 3.456, 4]], ("cup",), np.array([0.5])),
     "polygons": yg.Polygons(((RING, RING + 5), (RING,)), ("cup", "杯")),
     "poses": yg.Poses(XYV, [[0, 0, 5, 5]]),
@@ -42,6 +43,10 @@ def test_every_result_has_a_strict_json_form(name: str, tmp_path: Path) -> None:
 
 def test_boxes_are_plain_numbers() -> None:
     assert to_json(RESULTS["boxes"])["boxes"] == [{"label": "cup", "xyxy": [1, 2, 3.46, 4], "score": 0.5}]
+
+
+def test_a_count_is_a_number_or_null() -> None:
+    assert [to_json(count)["count"] for count in (RESULTS["count"], yg.Count(None))] == [3, None]
 
 
 def test_score_that_is_no_number_becomes_null() -> None:

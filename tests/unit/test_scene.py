@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,55 @@ def test_a_class_the_answer_invents_is_labelled_and_reported() -> None:
     assert any("'black', which was not asked for" in issue.message for issue in labels.issues)
 
 
+def test_labels_say_which_refinement_ran() -> None:
+    scene = open_scene()
+    for refine, ran in (("guided", "guided"), ("none", "none")):
+        assert scene.segment(["black", "red"], present="all", refine=refine).refined_by == ran  # type: ignore[arg-type]
+    assert scene.segment(["black", "red"], present="all", background=True).refined_by == "none"
+    assert scene.segment(["black", "red"], present="all").refined_by in ("crf", "guided")
+    assert scene.segment(["red"], present="all").refined_by == "none"  # no border
+
+
+def test_an_unknown_refinement_is_an_input_error() -> None:
+    with pytest.raises(yg.InputError, match="refine must be one of auto, crf, guided, none; got 'best'"):
+        open_scene().segment(["red"], refine="best")  # type: ignore[arg-type]
+
+
+def test_persons_come_in_source_pixels_with_their_visibility() -> None:
+    joints = "".join(f"<kpt><x_{8 * i}><y_64><v_1.0></kpt>" for i in range(15)) + "<kpt><x_128><y_0></kpt>"
+    poses = open_scene({"MPII": f"<person><box><x_0><y_0><x_128><y_64></box>{joints}</person>"}).pose()
+    assert poses.boxes.tolist() == [[0, 0, 100, 50]]
+    assert poses.xyv[0, 8].tolist() == [50, 50, 1]
+    assert poses.xyv[0, 15, :2].tolist() == [100, 0]
+    assert np.isnan(poses.xyv[0, 15, 2])
+    assert poses.issues == ()
+
+
+def test_an_answer_without_persons_is_an_issue() -> None:
+    poses = open_scene().pose()
+    assert len(poses) == 0
+    assert "no whole person" in poses.issues[0].message
+
+
+def test_counting_gives_a_number_and_keeps_the_answer() -> None:
+    count = open_scene({"How many dogs are there": "There are 3."}).count(" dogs ")
+    assert (count.value, str(count), count.raw) == (3, "3", "There are 3.")
+
+
+def test_a_count_that_cannot_be_read_is_none_an_issue_and_refused_when_strict() -> None:
+    scene = open_scene({"How many": "a few"})
+    count = scene.count("dogs")
+    assert (count.value, str(count)) == (None, "")
+    assert "expected one whole number in the answer; got none" in count.issues[0].message
+    with pytest.raises(yg.DecodeError, match="one whole number"):
+        scene.count("dogs", strict=True)
+
+
+def test_reading_and_classifying_give_the_words() -> None:
+    scene = open_scene({"Read the text": " STOP\n", "What is the category of the primary object": "a sign"})
+    assert (scene.ocr().value, scene.classify().value) == ("STOP", "a sign")
+
+
 @pytest.mark.parametrize("classes", [[], [" "], ["red", "red"], "red", [3]])
 def test_unusable_class_lists_are_input_errors(classes: list[str]) -> None:
     with pytest.raises(yg.InputError, match="class"):
@@ -75,7 +126,7 @@ def test_a_class_without_tokens_is_an_input_error() -> None:
         open_scene().segment(["red", "unheard"], present="all")
 
 
-@pytest.mark.parametrize(("task", "argument"), [("ask", ""), ("ground", "  "), ("polygon", "\n")])
+@pytest.mark.parametrize(("task", "argument"), [("ask", ""), ("ground", "  "), ("polygon", "\n"), ("count", " ")])
 def test_blank_words_are_input_errors(task: str, argument: str) -> None:
     with pytest.raises(yg.InputError, match="must be words"):
         getattr(open_scene(), task)(argument)
@@ -141,9 +192,11 @@ def test_settings_out_of_range_are_input_errors(settings: dict[str, object]) -> 
         yg.load(engine=FakeEngine(), **settings)
 
 
-def test_without_a_model_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("YOUTU_GGUF_MODEL", raising=False)
-    with pytest.raises(yg.ModelFileError, match="YOUTU_GGUF_MODEL"):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(yg.ModelFileError, match=r'"nano".* set YOUTU_GGUF_MODEL .*hf download'):
         yg.load()
 
 

@@ -1,4 +1,4 @@
-"""Commands that find things: boxes and outlines."""
+"""Commands that find things: boxes, outlines, masks and persons."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
+from youtu_gguf.crop import CROP_SIZE, PADDING
 
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help='What to look for, such as "the left cup".')]
 
@@ -33,3 +34,35 @@ def detect(
 def polygon(image: Image, phrase: Phrase, options: TaskOptions) -> None:
     """Outline what a phrase describes."""
     run_task("polygon", image, options, lambda scene: scene.polygon(phrase, strict=options.strict), query=phrase)
+
+
+def refer(
+    image: Image,
+    phrase: Annotated[
+        str | None, typer.Argument(metavar="PHRASE", help='What to mask, such as "the left cup"; or give --box.')
+    ] = None,
+    box: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="LEFT TOP RIGHT BOTTOM", help="Mask what is in this box, in pixels of the image."),
+    ] = None,
+    crop_size: Annotated[
+        int, typer.Option(help="Short side of the enlarged picture that is looked at; smaller is faster.")
+    ] = CROP_SIZE,
+    padding: Annotated[float, typer.Option(help="Sides of that picture relative to those of the box.")] = PADDING,
+    *,
+    options: TaskOptions,
+) -> None:
+    """Mask what a phrase describes, or what is in a box, to the pixel."""
+    run_task(
+        "refer",
+        image,
+        options,
+        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, strict=options.strict),
+        query=phrase,
+        box=box,
+    )
+
+
+def pose(image: Image, options: TaskOptions) -> None:
+    """Find all persons and their joints."""
+    run_task("pose", image, options, lambda scene: scene.pose(strict=options.strict))

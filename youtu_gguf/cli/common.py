@@ -26,7 +26,12 @@ class TaskOptions:
 
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="GGUF file, or a folder with the pair. [default: $YOUTU_GGUF_MODEL]"),
+        typer.Option(
+            "--model",
+            "-m",
+            help='GGUF file, a folder with the pair, "nano" for the small model that ships, or ORG/NAME[:QUANT] as '
+            "downloaded from Hugging Face. [default: $YOUTU_GGUF_MODEL, else the published model if downloaded]",
+        ),
     ] = None
     mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None
     output: Annotated[
@@ -40,7 +45,9 @@ class TaskOptions:
     image_max_tokens: Annotated[
         int | None, typer.Option(help="Most image tokens, 32x32 px each; fewer is faster. [default: 2048]")
     ] = None
-    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384]")] = None
+    n_ctx: Annotated[
+        int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384, or the model's own]")
+    ] = None
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None
     n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None

@@ -10,6 +10,7 @@ from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
 
 Present = Literal["model", "all"]
+Refine = Literal["auto", "crf", "guided", "none"]
 Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 
 
@@ -20,6 +21,13 @@ def segment(
         Present, typer.Option(help="Which classes are there: the model says, or all of those given (faster).")
     ] = "model",
     background: Annotated[bool, typer.Option("--background", help="Pixels may belong to no class.")] = False,
+    refine: Annotated[
+        Refine,
+        typer.Option(
+            help="How borders are pulled to the picture's edges. auto: by the CRF where it is installed, else by the "
+            "guided filter; not with --background."
+        ),
+    ] = "auto",
     *,
     options: TaskOptions,
 ) -> None:
@@ -28,7 +36,9 @@ def segment(
         "segment",
         image,
         options,
-        lambda scene: scene.segment(classes, present=present, background=background, strict=options.strict),
+        lambda scene: scene.segment(
+            classes, present=present, background=background, refine=refine, strict=options.strict
+        ),
         query=classes,
     )
 

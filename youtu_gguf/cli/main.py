@@ -21,9 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for function in (text.describe, text.ask, boxes.ground, boxes.detect, boxes.polygon, dense.segment, dense.depth):
+WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
+THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
+for function in (*WORDS, *THINGS, dense.segment, dense.depth, synth.synth):
     app.command()(command(function))
-app.command()(command(synth.synth))
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,7 +39,8 @@ def _root(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Ask a Youtu-VL GGUF about an image: text, boxes, outlines, label maps, depth. Runs offline, through llama.cpp.
+    """Ask a Youtu-VL GGUF about an image: text, boxes, outlines, masks, poses, label maps, depth. Runs offline,
+    through llama.cpp.
 
     Exit codes: 0 done, 2 your mistake, 3 a model file, 4 the engine, 5 the answer is unusable (with --strict).
     """

@@ -19,6 +19,8 @@ from youtu_gguf.output import WRITERS, to_json, write_bytes
 from youtu_gguf.render import draw
 
 SHOWN_ISSUES = 5
+IN_WORDS = ("describe", "ask", "ocr", "classify", "count")
+"""Tasks whose result is words or a number: no picture, no arrays."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def _check_files(task: str, image: str, options: TaskOptions) -> None:
     """Refuse paths that cannot work before minutes are spent on the model and the answer."""
     if not Path(image).exists():
         raise InputError(f"expected an image file; {image} does not exist. Check the path.")
-    suffix = ".txt" if task in ("describe", "ask") else ".png"
+    suffix = ".txt" if task in IN_WORDS else ".png"
     if options.output and options.output.suffix.lower() != suffix:
         raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
     if options.npz and suffix == ".txt":
@@ -73,14 +75,15 @@ def _check_files(task: str, image: str, options: TaskOptions) -> None:
 
 
 def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
-    if isinstance(result, yg.Text):
-        write_bytes(path, f"{result.value}\n".encode())
+    if isinstance(result, yg.Text | yg.Count):
+        write_bytes(path, f"{result}\n".encode())
     else:
         WRITERS["png"](path, draw(scene.rgb, result))
 
 
 def _print_issues(result: yg.Result) -> None:
     for issue in result.issues[:SHOWN_ISSUES]:
-        print(f"warning: {issue.message} (characters {issue.start}-{issue.end} of the answer)", file=sys.stderr)
+        place = f" (characters {issue.start}-{issue.end} of the answer)" if issue.end else ""
+        print(f"warning: {issue.message}{place}", file=sys.stderr)
     if len(result.issues) > SHOWN_ISSUES:
         print(f"warning: and {len(result.issues) - SHOWN_ISSUES} more; --json lists them all", file=sys.stderr)

@@ -35,6 +35,25 @@ def ask(
         run_task("ask", image, options, lambda scene: scene.ask(question, strict=options.strict), question=question)
 
 
+def ocr(image: Image, options: TaskOptions) -> None:
+    """Read the text in the image."""
+    run_task("ocr", image, options, lambda scene: scene.ocr(strict=options.strict))
+
+
+def classify(image: Image, options: TaskOptions) -> None:
+    """Name the category of the primary object."""
+    run_task("classify", image, options, lambda scene: scene.classify(strict=options.strict))
+
+
+def count(
+    image: Image,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help='What to count, such as "dog".')],
+    options: TaskOptions,
+) -> None:
+    """Count the objects of some kind; prints a number."""
+    run_task("count", image, options, lambda scene: scene.count(what, strict=options.strict), query=what)
+
+
 def _print_pieces(pieces: TextStream, display: Display, options: TaskOptions) -> None:
     for piece in pieces:
         display.clear()

@@ -184,8 +184,10 @@ class Session(Protocol):
         """What encoding and prefilling took; grows from zero when the first question pays for it."""
         ...
 
-    def patches(self) -> PatchStates:
+    def patches(self, *, aside: bool = False) -> PatchStates:
         """Return the states of the image tokens; runs no generation.
+
+        `aside` says that no question will follow: an engine that holds another session's prefix may leave it in place.
 
         Raises:
             CapabilityError: This engine cannot give them.

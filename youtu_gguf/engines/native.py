@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from youtu_gguf import prompts
+from youtu_gguf.config import DEFAULT_CONTEXT
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.handles import N_SEQUENCES, PREFIX_SEQUENCE, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines._llama.vision import VisionTower
@@ -50,11 +51,10 @@ class NativeEngine:
     """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
-        if settings.n_ctx > pair.language.n_ctx_train:  # far beyond, llama.cpp's own tables exhaust the memory
-            raise InputError(
-                f"n_ctx must be at most {pair.language.n_ctx_train}, the model's own context; got {settings.n_ctx}. "
-                "Lower it."
-            )
+        own = pair.language.n_ctx_train
+        n_ctx = min(DEFAULT_CONTEXT, own) if settings.n_ctx is None else settings.n_ctx
+        if n_ctx > own:  # far beyond, llama.cpp's own tables exhaust the memory
+            raise InputError(f"n_ctx must be at most {own}, the model's own context; got {n_ctx}. Lower it.")
         self.pair = pair
         self.settings = settings
         self.progress = progress
@@ -68,7 +68,7 @@ class NativeEngine:
         with ExitStack() as stack:  # frees what was made so far if a later step fails
             self.model = LlamaModel(pair.model.path, settings, progress)
             stack.callback(self.model.close)
-            self.context = LlamaContext(self.model, settings, self.hidden_way)
+            self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
             self.vision = VisionTower(pair.projector.path, self.model, settings)
             stack.callback(self.vision.close)
@@ -134,8 +134,25 @@ class NativeEngine:
             raise EngineError("an answer about another image is still being streamed. Finish or close it first.")
         self._resident = None  # stays so if prefilling fails half-way
         self.context.clear()
-        session.prefill()
+        session.prefill(PREFIX_SEQUENCE)
         self._resident = session
+
+    def look(self, session: NativeSession, *, aside: bool) -> None:
+        """Decode the prefix of `session` for its states; with `aside`, beside the resident one if there is room."""
+        self._check_open()
+        if not (aside and self._has_room_beside(session)):
+            self.give_back(self.take_sequence(session))
+            return
+        sequence = self._free_sequences.pop()
+        try:
+            session.prefill(sequence)
+        finally:
+            self.give_back(sequence)
+
+    def _has_room_beside(self, session: NativeSession) -> bool:
+        answering = len(self._free_sequences) < N_SEQUENCES - 1
+        resident = self._resident
+        return resident is not None and not answering and resident.length + session.length <= self.context.n_ctx
 
     def reusable_embeddings(self, digest: str) -> F32 | None:
         """Return the embeddings of the image with `digest` if an open session has them."""
@@ -191,16 +208,16 @@ class NativeSession:
         """Whether this session holds the embeddings of the image with `digest`."""
         return self.embeddings is not None and self._prefix.image.digest == digest
 
-    def prefill(self) -> None:
-        """Decode the prefix into the empty cache, encoding the image first if nobody has."""
+    def prefill(self, sequence: int) -> None:
+        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has."""
         started = time.perf_counter()
         embeddings = self._encode()
         encoded = time.perf_counter()
         context = self._engine.context
         after_image = len(self._opening) + len(embeddings)
-        context.decode_prefix_tokens(self._opening, 0)
-        self._hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress)
-        context.decode_prefix_tokens(self._image_end, after_image)
+        context.decode_prefix_tokens(self._opening, 0, sequence)
+        self._hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
+        context.decode_prefix_tokens(self._image_end, after_image, sequence)
         self._cost = PrefixCost(
             self._cost.encode_s + encoded - started, self._cost.prefill_s + time.perf_counter() - encoded
         )
@@ -215,11 +232,11 @@ class NativeSession:
             self._engine.progress("encode", 1, 1)
         return self.embeddings
 
-    def patches(self) -> PatchStates:
+    def patches(self, *, aside: bool = False) -> PatchStates:
         """Return the states of the image tokens, encoding and prefilling if nobody has."""
         self._check_open()
         if self._hidden is None:
-            self._engine.give_back(self._engine.take_sequence(self))
+            self._engine.look(self, aside=aside)
         if self._hidden is None:
             raise EngineError("the prefix was decoded without leaving hidden states.")
         grid = self._prefix.image.grid

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType, LlamaFileType
 
-from youtu_gguf.files._synthetic_tokens import BOS, EOS, VocabularyShape, make_tokens
+from youtu_gguf.files._synthetic_tokens import BOS, EOS, TokenTable, VocabularyShape, make_tokens
 from youtu_gguf.files._synthetic_weights import TensorSpec
 from youtu_gguf.files._vision import MERGE_SIZE, PATCH_SIZE
 
@@ -20,6 +20,8 @@ EMBEDDING_GAIN, QUERY_GAIN = 0.25, 2.0
 """Weaker embeddings and sharper attention than 1/sqrt(fan-in). With 1 and 1 a greedy answer of 120 tokens of the tiny
 model holds about 12 different ones, since a tied head favours the token that came last; with these, about 50. Sharper
 attention still would magnify llama.cpp's half-precision steps beyond what a comparison with a reference can bear."""
+
+RANDOM_WEIGHTS = "Random weights in the architecture of Youtu-VL; its answers mean nothing."
 
 CHAT_TEMPLATE = (
     "{% if messages[0]['role'] != 'system' %}{{ '<|begin_of_text|>system\nYou are a helpful assistant."
@@ -124,11 +126,15 @@ def language_tensors(shape: Shape, kind: GGMLQuantizationType, *, tied: bool = T
     return specs
 
 
-def vision_tensors(shape: Shape, kind: GGMLQuantizationType) -> list[TensorSpec]:
-    """List the tensors of a projector file, in file order."""
+def vision_tensors(
+    shape: Shape, kind: GGMLQuantizationType, patch_kind: GGMLQuantizationType = GGMLQuantizationType.F32
+) -> list[TensorSpec]:
+    """List the tensors of a projector file, in file order.
+
+    The converter keeps the patch embedding in full precision whatever the rest is.
+    """
     s, merged = shape.vision, shape.vision.n_embd * MERGE_SIZE * MERGE_SIZE
-    # The converter keeps the patch embedding in full precision whatever the rest is.
-    patch = _linear("v.patch_embd", 3 * PATCH_SIZE * PATCH_SIZE, s.n_embd, GGMLQuantizationType.F32)
+    patch = _linear("v.patch_embd", 3 * PATCH_SIZE * PATCH_SIZE, s.n_embd, patch_kind)
     specs = [*patch, *_layer_norm("v.post_ln", s.n_embd)]
     for i in range(s.n_layer):
         block = f"v.blk.{i}."
@@ -167,12 +173,14 @@ def _linear(name: str, n_in: int, n_out: int, kind: GGMLQuantizationType) -> lis
     return [_matrix(name, n_in, n_out, kind), _bias(name, n_out)]
 
 
-def describe_language(writer: GGUFWriter, shape: Shape, quant: str) -> None:
-    """Write a language model's metadata, as llama.cpp's converter would."""
-    s, table = shape.language, make_tokens(shape.vocabulary)
+def describe_language(
+    writer: GGUFWriter, shape: Shape, quant: str, table: TokenTable | None = None, description: str = RANDOM_WEIGHTS
+) -> None:
+    """Write a language model's metadata, as llama.cpp's converter would; `table` replaces the made-up tokens."""
+    s, table = shape.language, table or make_tokens(shape.vocabulary)
     writer.add_type("model")
     writer.add_name(shape.name)
-    writer.add_description("Random weights in the architecture of Youtu-VL; its answers mean nothing.")
+    writer.add_description(description)
     writer.add_file_type(FILE_TYPES[quant])
     writer.add_quantization_version(2)
     writer.add_block_count(s.n_layer)
@@ -207,11 +215,12 @@ def describe_language(writer: GGUFWriter, shape: Shape, quant: str) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def describe_vision(writer: GGUFWriter, shape: Shape, quant: str) -> None:
+def describe_vision(writer: GGUFWriter, shape: Shape, quant: str, description: str = RANDOM_WEIGHTS) -> None:
     """Write a projector's metadata, as llama.cpp's converter would."""
     s = shape.vision
     writer.add_type("mmproj")
     writer.add_name(shape.name)
+    writer.add_description(description)
     writer.add_file_type(FILE_TYPES[quant])
     writer.add_clip_has_vision_encoder(True)
     writer.add_clip_projector_type("youtuvl")

@@ -6,12 +6,14 @@ counts: docs/facts.md, "Tokens"; the order inside the last block is a guess ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from string import ascii_lowercase
 
 from gguf.constants import TokenType
+
+from youtu_gguf.errors import InputError
 
 N_COORDINATES = 2048
 """Values per axis: `<x_0>`..`<x_2047>` and the same for y."""
@@ -58,11 +60,22 @@ class TokenTable:
     merges: list[str]
 
 
-def make_tokens(shape: VocabularyShape) -> TokenTable:
-    """Make the token list of a model whose vocabulary has this shape."""
-    alphabet = [_byte_to_text(byte) for byte in range(256)]
-    merges = _take_merges(shape.n_base - len(alphabet))
-    table = TokenTable([], [], [f"{left} {right}" for left, right in merges])
+def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None) -> TokenTable:
+    """Make the token list of a model whose vocabulary has this shape.
+
+    Args:
+        shape: Sizes of the blocks.
+        merges: "left right", best first: as many as `shape.n_base` leaves room for beside the bytes. None takes
+            made-up ones.
+    """
+    alphabet = [byte_to_text(byte) for byte in range(256)]
+    if merges is None:
+        merges = [f"{left} {right}" for left, right in _take_merges(shape.n_base - len(alphabet))]
+    elif len(merges) != shape.n_base - len(alphabet):
+        raise InputError(
+            f"merges must number {shape.n_base - len(alphabet)}; got {len(merges)}. Change n_base or them."
+        )
+    table = TokenTable([], [], list(merges))
 
     def add(texts: Iterator[str] | list[str] | tuple[str, ...], kind: TokenType) -> None:
         for text in texts:
@@ -73,7 +86,7 @@ def make_tokens(shape: VocabularyShape) -> TokenTable:
         add([f"[PAD{len(table.texts) + i}]" for i in range(count)], TokenType.UNUSED)
 
     add(alphabet, TokenType.NORMAL)
-    add([left + right for left, right in merges], TokenType.NORMAL)
+    add([merge.replace(" ", "") for merge in merges], TokenType.NORMAL)
     add((BOS, EOS), TokenType.CONTROL)
     add([f"<|reserved_special_token_{i}|>" for i in range(shape.n_control - 2)], TokenType.CONTROL)
     add(VISION, TokenType.CONTROL)
@@ -85,7 +98,7 @@ def make_tokens(shape: VocabularyShape) -> TokenTable:
     return table
 
 
-def _byte_to_text(byte: int) -> str:
+def byte_to_text(byte: int) -> str:
     """Return how GPT-2's byte-level BPE writes a byte: itself where printable, else a letter from U+0100 on."""
     if _is_printable(byte):
         return chr(byte)

@@ -58,20 +58,22 @@ def find_model(folder: str | Path) -> Path:
         ModelFileError: There is none, or several.
     """
     folder = Path(folder)
-    return _only([path for path in _gguf_files(folder) if not _is_projector(path)], folder, "language model", "model")
+    return _only([path for path in gguf_files(folder) if not is_projector(path)], folder, "language model", "model")
 
 
 def find_projector(model_path: str | Path) -> Path:
     """Return the projector beside a language model: the .gguf file with "mmproj" in its name.
 
-    Among several, the one named like the model (apart from "mmproj" and the quantisation tags) is taken.
+    Among several, the one named exactly like the model with "mmproj-" before it is taken, else the one named like the
+    model apart from "mmproj" and the quantisation tags.
 
     Raises:
         ModelFileError: There is none, or several fit.
     """
     model_path = Path(model_path)
-    found = [path for path in _gguf_files(model_path.parent) if _is_projector(path)]
-    namesakes = [path for path in found if _base_name(path) == _base_name(model_path)]
+    found = [path for path in gguf_files(model_path.parent) if is_projector(path)]
+    twins = [path for path in found if path.name == f"mmproj-{model_path.name}"]
+    namesakes = twins or [path for path in found if _base_name(path) == _base_name(model_path)]
     return _only(namesakes if len(found) > 1 and namesakes else found, model_path.parent, "projector", "mmproj")
 
 
@@ -101,7 +103,7 @@ def _check_whole(header: Header) -> None:
         )
 
 
-def _gguf_files(folder: Path) -> list[Path]:
+def gguf_files(folder: Path) -> list[Path]:
     """List the visible GGUF files of a folder by name."""
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() == ".gguf" and not p.name.startswith(".")]
@@ -110,7 +112,8 @@ def _gguf_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _is_projector(path: Path) -> bool:
+def is_projector(path: Path) -> bool:
+    """Tell from its name whether a file is a projector."""
     return "mmproj" in path.name.lower()
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "Shape",
     "VisionShape",
     "VocabularyShape",
+    "check_rows",
     "find_type",
     "language_tensors",
     "replacing",
@@ -91,7 +92,7 @@ def write_pair(
     model_specs = language_tensors(shape, find_type(quant), tied=tied)
     projector_specs = vision_tensors(shape, find_type(projector_quant))
     weights: Weights = PooledWeights(seed) if shape.pooled else NormalWeights(seed)
-    _check_rows([*model_specs, *projector_specs])
+    check_rows([*model_specs, *projector_specs])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_room(folder, [*model_specs, *projector_specs])
@@ -176,7 +177,8 @@ def _check_room(folder: Path, specs: Sequence[TensorSpec]) -> None:
         )
 
 
-def _check_rows(specs: Sequence[TensorSpec]) -> None:
+def check_rows(specs: Sequence[TensorSpec]) -> None:
+    """Raise InputError when a tensor's rows do not fill whole blocks of its encoding."""
     for spec in specs:
         block, _ = GGML_QUANT_SIZES[spec.type]
         if spec.shape[0] % block:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.atomic import write_bytes
-from youtu_gguf.types import Action, Boxes, DepthMap, LabelMap, Mask, Polygons, Poses, Result, Text, run_lengths
+from youtu_gguf.types import Action, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result, Text, run_lengths
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
@@ -52,6 +52,8 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
     match result:
         case Text():
             return {"text": result.value}
+        case Count():
+            return {"count": result.value}
         case Boxes():
             return {"boxes": _boxes(result)}
         case Polygons():

@@ -4,15 +4,22 @@ from youtu_gguf.tasks.base import COORDINATE_TOKENS, Task
 from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.depth import depth
 from youtu_gguf.tasks.polygon import polygon
+from youtu_gguf.tasks.pose import pose
+from youtu_gguf.tasks.refer import refer
 from youtu_gguf.tasks.segment import segment
-from youtu_gguf.tasks.text import ask, describe
+from youtu_gguf.tasks.text import ask, classify, count, describe, ocr
 
 TASKS: dict[str, Task] = {
     "ask": Task(ask),
     "describe": Task(describe),
+    "ocr": Task(ocr),
+    "classify": Task(classify),
+    "count": Task(count),
     "ground": Task(ground, COORDINATE_TOKENS),
     "detect": Task(detect, COORDINATE_TOKENS),
     "polygon": Task(polygon, COORDINATE_TOKENS),
+    "pose": Task(pose, COORDINATE_TOKENS),
+    "refer": Task(refer),
     "segment": Task(segment),
     "depth": Task(depth),
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.types import Result, Transform
+from youtu_gguf.types import U8, Result, Transform
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
 """First and last coordinate tokens: with these in the vocabulary the run between them is (facts: tokens)."""
@@ -17,6 +20,11 @@ COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
 
 class View(Protocol):
     """One scene as one task sees it. What a task asks through it is recorded and timed."""
+
+    @property
+    def rgb(self) -> U8:
+        """The upright source image, (H, W, 3)."""
+        ...
 
     @property
     def transform(self) -> Transform:
@@ -39,6 +47,13 @@ class View(Protocol):
 
     def patches(self, before: str = "") -> PatchStates:
         """Return the image tokens' states, with the text `before` in front of the image."""
+        ...
+
+    def open_crop(self, rgb: U8) -> AbstractContextManager[View]:
+        """Look at another picture, such as a part of this one, with the same model for a while.
+
+        What is asked there counts for this run. The engine keeps this scene's prefix where it has room for both.
+        """
         ...
 
 

@@ -11,10 +11,10 @@ from youtu_gguf.decode.dense import class_scores, label_map
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import View, class_names
+from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
 from youtu_gguf.types import Issue, LabelMap
 
 Present = Literal["model", "all"]
-Refine = Literal["auto", "none"]
 
 
 def segment(
@@ -32,11 +32,13 @@ def segment(
         present: "model" lets the model say which of them are there, as the reference does; "all" takes exactly
             `classes` and generates nothing.
         background: Whether pixels may belong to none of them.
-        refine: "none", or "auto" for the best refinement available, which is none so far.
+        refine: "crf", "guided", "none", or "auto": without background the CRF where it is installed, else the guided
+            filter; with background none.
     """
     names = class_names(classes)
     _check_choice("present", present, get_args(Present))
     _check_choice("refine", refine, get_args(Refine))
+    method = choose_method(refine, background=background)
     issues: tuple[Issue, ...] = ()
     if present == "model":
         found = parse_classes(view.answer(prompts.segment(names, background=background)).text)
@@ -46,8 +48,11 @@ def segment(
         nothing = np.full((view.transform.source.height, view.transform.source.width), -1, np.int32)
         return LabelMap(nothing, (), issues=(*issues, Issue("the answer names no class")))
     scores = class_scores(view.patches(), class_tokens(view.vocabulary, names, view.calibration.leading_space))
-    ids = label_map(scores, view.transform.source, background=background, calibration=view.calibration)
-    return LabelMap(ids, names, issues=issues)
+    if method == "none" or len(names) == 1:  # one class has no border to refine
+        ids = label_map(scores, view.transform.source, background=background, calibration=view.calibration)
+        return LabelMap(ids, names, issues=issues)
+    ids = refined_labels(scores, view.rgb, method, calibration=view.calibration)
+    return LabelMap(ids, names, refined_by=method, issues=issues)
 
 
 def class_tokens(vocabulary: Vocabulary, names: Sequence[str], leading_space: bool) -> list[tuple[int, ...]]:

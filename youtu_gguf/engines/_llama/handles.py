@@ -99,15 +99,15 @@ class LlamaModel:
 class LlamaContext:
     """The cache of decoded positions, and what the last decode left behind."""
 
-    def __init__(self, model: LlamaModel, settings: Settings, way: Way) -> None:
+    def __init__(self, model: LlamaModel, settings: Settings, n_ctx: int, way: Way) -> None:
         self._model = model
         self.way = way
-        self.n_ctx = settings.n_ctx
-        self.slice = min(settings.n_batch, settings.n_ctx)
+        self.n_ctx = n_ctx
+        self.slice = min(settings.n_batch, n_ctx)
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
         if not self.handle:
             raise EngineError(
-                f"llama.cpp could not make a context of {settings.n_ctx} positions.{bindings.last_words()} "
+                f"llama.cpp could not make a context of {n_ctx} positions.{bindings.last_words()} "
                 "Lower n_ctx if memory is short."
             )
         self._memory = lib.llama_get_memory(self.handle)
@@ -118,7 +118,7 @@ class LlamaContext:
 
     def _params(self, settings: Settings) -> Any:
         params = lib.llama_context_default_params()
-        params.n_ctx = settings.n_ctx
+        params.n_ctx = self.n_ctx
         params.n_batch = params.n_ubatch = self.slice
         params.n_seq_max = N_SEQUENCES
         # Bounds the logits buffer that llama.cpp reserves: 1.13 MB per output at full size.
@@ -137,18 +137,18 @@ class LlamaContext:
                 return False
         return True
 
-    def decode_prefix_tokens(self, tokens: Sequence[int], start: int) -> None:
-        """Decode `tokens` into the prefix; nothing follows them at once, so the head is not computed.
+    def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int = PREFIX_SEQUENCE) -> None:
+        """Decode `tokens` of a prefix; nothing follows them at once, so the head is not computed.
 
         Raises:
             EngineError: The cache is full.
         """
         for first in range(0, len(tokens), self.slice):
             part = tokens[first : first + self.slice]
-            self._decode_prefix(self.tokens.fill(part, start + first, PREFIX_SEQUENCE, outputs=slice(0)))
+            self._decode_prefix(self.tokens.fill(part, start + first, sequence, outputs=slice(0)))
 
-    def decode_states(self, embeddings: F32, start: int, progress: ProgressFn) -> F32:
-        """Decode (n, n_embd) embeddings of image tokens into the prefix; return their (n, n_embd) final states.
+    def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int = PREFIX_SEQUENCE) -> F32:
+        """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
 
         Raises:
             EngineError: The cache is full, or llama.cpp left no states.
@@ -161,7 +161,7 @@ class LlamaContext:
             for first in range(0, len(embeddings), step):
                 progress("prefill", first, len(embeddings))
                 part = embeddings[first : first + step]
-                self._decode_prefix(self.embeddings.fill(part, start + first, PREFIX_SEQUENCE, outputs=outputs))
+                self._decode_prefix(self.embeddings.fill(part, start + first, sequence, outputs=outputs))
                 hidden[first : first + step] = self._read_states(len(part))
         progress("prefill", len(embeddings), len(embeddings))
         return hidden

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.decode.dense import class_probabilities, upsample_scores
+from youtu_gguf.decode.probabilities import ProbabilityMaps
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import Size
+
+SCORES = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize(("start", "stop"), [(0, 50), (0, 1), (13, 29), (49, 50)])
+def test_any_rows_are_those_of_the_whole(start: int, stop: int, align_corners: bool) -> None:
+    """Tolerance: the order of upsampling and scaling differs, so float32 rounding does."""
+    calibration = Calibration(align_corners=align_corners)
+    size = Size(61, 50)
+    whole = class_probabilities(upsample_scores(SCORES, size, calibration=calibration))
+    rows = np.stack(list(ProbabilityMaps(SCORES, size, calibration=calibration).rows(start, stop)))
+    assert np.abs(rows - whole[:, start:stop]).max() < 1e-5
+
+
+def test_probabilities_add_up_to_one_whatever_the_scores() -> None:
+    total = sum(ProbabilityMaps(SCORES * 1e4, Size(20, 20)).rows(0, 20))
+    assert np.allclose(total, 1, atol=1e-5)
+
+
+def test_broken_scores_are_refused() -> None:
+    with pytest.raises(InputError, match="finite"):
+        ProbabilityMaps(np.full((2, 2, 2), np.nan, np.float32), Size(4, 4))

@@ -1,0 +1,34 @@
+"""The number of a counting answer."""
+
+import re
+from dataclasses import dataclass
+
+from youtu_gguf.types import Issue
+
+# A number stands alone: digits inside a tag, a word, a range, a fraction or a percentage are none. Groups may be set
+# off by commas. The digits are bounded, so that no answer is a number too long to read.
+_NUMBER = re.compile(
+    r"(?<![A-Za-z_\d./+–-])(?<!\d,)"
+    r"(?:\d{1,3}(?:,\d{3}){1,2}|\d{1,9})"
+    r"(?![A-Za-z_\d%/–-]|[.,]\d)"
+)
+
+
+@dataclass(frozen=True)
+class FoundCount:
+    """The number, or None where there is none or several; flaws as `issues`."""
+
+    value: int | None
+    issues: tuple[Issue, ...] = ()
+
+
+def parse_count(text: str) -> FoundCount:
+    """Find the one whole number of an answer, which may stand in a sentence and be repeated.
+
+    Number words are not read: the question asks for a number.
+    """
+    numbers = {int(match[0].replace(",", "")) for match in _NUMBER.finditer(text)}
+    if len(numbers) == 1:
+        return FoundCount(numbers.pop())
+    got = f"{len(numbers)} different ones" if numbers else "none"
+    return FoundCount(None, (Issue(f"expected one whole number in the answer; got {got}", 0, len(text)),))

@@ -1,0 +1,133 @@
+"""One run of one task: what it asked, and what that cost. It knows no task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.decode.strictness import require
+from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Vocabulary, collect
+from youtu_gguf.errors import CapabilityError
+from youtu_gguf.tasks.base import find_tokens
+from youtu_gguf.types import U8, Issue, Result, Timings, Transform
+
+if TYPE_CHECKING:
+    from youtu_gguf.scene import Scene
+
+R = TypeVar("R", bound=Result)
+
+
+class Ledger:
+    """The answers of one run, and what they and the states cost, over the scene and every crop of it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.answers: list[Answer] = []
+        self._scenes = [scene]
+        self._seen: list[Scene] = []
+        self._before = self.cost()
+
+    def add(self, crop: Scene) -> None:
+        """Count what `crop` costs from now on."""
+        self._scenes.append(crop)
+
+    def see(self, scene: Scene) -> None:
+        """Note that the run needed the image tokens of `scene`."""
+        if scene not in self._seen:
+            self._seen.append(scene)
+
+    def cost(self) -> PrefixCost:
+        """Return what encoding and prefilling took, earlier runs included."""
+        costs = [session.cost for scene in self._scenes for session in scene.sessions()]
+        return PrefixCost(sum(c.encode_s for c in costs), sum(c.prefill_s for c in costs))
+
+    def timings(self, seconds: float) -> Timings:
+        """Return where the `seconds` of the run went."""
+        now = self.cost()
+        encode_s, prefill_s = now.encode_s - self._before.encode_s, now.prefill_s - self._before.prefill_s
+        generate_s = sum(answer.seconds for answer in self.answers)
+        return Timings(
+            encode_s=encode_s,
+            prefill_s=prefill_s,
+            generate_s=generate_s,
+            decode_s=max(0.0, seconds - encode_s - prefill_s - generate_s),
+            n_image_tokens=sum(scene.grid.n_tokens for scene in self._seen),
+            n_generated=sum(answer.n_tokens for answer in self.answers),
+        )
+
+
+class Work:
+    """A scene, or a crop of it, as one run of a task sees it. Implements `tasks.base.View`."""
+
+    def __init__(self, scene: Scene, ledger: Ledger | None = None) -> None:
+        self._scene = scene
+        self._ledger = ledger or Ledger(scene)
+        self._is_crop = ledger is not None
+
+    @property
+    def rgb(self) -> U8:
+        """The upright picture."""
+        return self._scene.rgb
+
+    @property
+    def transform(self) -> Transform:
+        """Its source and prepared frame."""
+        return self._scene.transform
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is assumed about the weights."""
+        return self._scene.model.calibration
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens."""
+        return self._scene.model.engine.vocabulary
+
+    def answer(self, question: str) -> Answer:
+        """Generate the answer to `question`, and note what it cost."""
+        self._ledger.see(self._scene)
+        before, started = self._ledger.cost(), time.perf_counter()
+        answer = collect(self._scene.session().generate(question, self._scene.model.settings.sampling))
+        after = self._ledger.cost()
+        prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
+        self._ledger.answers.append(replace(answer, seconds=time.perf_counter() - started - prefix_s))
+        return answer
+
+    def patches(self, before: str = "") -> PatchStates:
+        """Return the image tokens' states, with the text `before` in front of the image."""
+        self._ledger.see(self._scene)
+        # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
+        return self._scene.session(before).patches(aside=self._is_crop or bool(before))
+
+    @contextmanager
+    def open_crop(self, rgb: U8) -> Iterator[Work]:
+        """Look at another picture for a while, at the cost of this run."""
+        with closing(self._scene.model.open(rgb)) as crop:
+            self._ledger.add(crop)
+            yield Work(crop, self._ledger)
+
+    def require_tokens(self, tokens: Sequence[str], task: str) -> None:
+        """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
+        try:
+            vocabulary = self.vocabulary
+        except CapabilityError:  # a remote model: nobody can look, and its answer will show
+            return
+        find_tokens(vocabulary, tokens, task)
+
+    def settle(self, value: R, seconds: float, *, strict: bool) -> R:
+        """Return `value` with the raw answer, finish, issues and timings of this run of `seconds`."""
+        issues = (*value.issues, *self._cut_short())
+        require(issues, strict=strict)
+        answers = self._ledger.answers
+        last = answers[-1] if answers else Answer("", "none", 0)
+        timings = self._ledger.timings(seconds)
+        return replace(value, raw=last.text, finish=last.finish, issues=issues, timings=timings)
+
+    def _cut_short(self) -> tuple[Issue, ...]:
+        cut = [answer for answer in self._ledger.answers if answer.finish == "length"]
+        message = "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest"
+        return tuple(Issue(message, len(answer.text), len(answer.text)) for answer in cut)
