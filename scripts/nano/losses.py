@@ -1,0 +1,178 @@
+"""What the network is trained on: dense losses at image tokens, next-token loss on answers, helpers on what it sees.
+
+Dense: docs/facts.md, "Dense maps". The report's loss is independent sigmoids, mean over positives plus mean over the
+hardest negatives; a softmax over the classes, on scores upsampled as the decoder does it, is mixed in because it learns
+edges inside a token. The helpers are heads of their own on the image tokens and are not exported: they tell the tower
+what it will be asked for (boxes, outlines, joints, digits), long before the language model can.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from scripts.nano.examples import LABEL_PX, N_POINTS, TOKEN_PX, Shard
+from scripts.nano.network import N_WAVES, Ramp
+from scripts.nano.scenes import CLASSES, COLOURS, THINGS
+from scripts.nano.tokenizer import Tokenizer
+
+HARD_NEGATIVES = 16
+SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
+"""Image tokens and depth cells of each scene that the losses over many columns look at."""
+BIN_SIGMA = 5.0
+MIN_SHARE = 4 / 16
+"""Share of a token's label cells from which its class is a positive."""
+SEEN_PX = 384
+"""Helpers point at pixels below this."""
+
+
+class Words:
+    """Token ids of everything that dense losses score."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        names = [tokenizer.encode(name) for name in CLASSES]
+        self.class_ids = torch.tensor(sorted({i for ids in names for i in ids}))
+        column = {int(token): i for i, token in enumerate(self.class_ids)}
+        self.mean = torch.zeros(len(self.class_ids), len(CLASSES))
+        for k, ids in enumerate(names):
+            for token in ids:
+                self.mean[column[token], k] += 1 / len(ids)
+        self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
+        self.bin_ids = torch.arange(1000) + tokenizer.id("<custom_1>")
+        self.n_vocab = len(tokenizer.texts)
+
+
+def upsampled(scores: Tensor, rows: int, cols: int, factor: int) -> Tensor:
+    """Upsample (batch, rows cols, k) to (batch, k, factor rows, factor cols), as the decoder does."""
+    maps = scores.transpose(1, 2).unflatten(2, (rows, cols))
+    return F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def class_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labels: Tensor) -> dict[str, Tensor]:
+    """Softmax over the classes at label resolution, and sigmoids over the vocabulary at sampled tokens."""
+    scores = (hidden @ table[words.class_ids].T).float() @ words.mean
+    fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX)
+    softmax = F.cross_entropy(fine, labels.long())
+    counts = F.one_hot(labels.long(), len(CLASSES)).float()
+    share = counts.view(len(labels), shard.rows, 4, shard.cols, 4, -1).mean(dim=(2, 4)).flatten(1, 2)
+    positive = ((share >= MIN_SHARE).float() @ (words.mean > 0).float().T) > 0
+    return {"class": softmax, "words": _sigmoids(hidden, table, words, words.class_ids, positive)}
+
+
+def core_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labels: Tensor) -> dict[str, Tensor]:
+    """The same for the two words of a core target."""
+    scores = (hidden @ table[words.core_ids].T).float()
+    fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX)
+    softmax = F.cross_entropy(fine, labels.long())
+    share = labels.float().view(len(labels), shard.rows, 4, shard.cols, 4).mean(dim=(2, 4)).flatten(1)
+    positive = torch.stack([share <= 1 - MIN_SHARE, share >= MIN_SHARE], dim=-1)
+    return {"core": softmax, "core words": _sigmoids(hidden, table, words, words.core_ids, positive)}
+
+
+def _sigmoids(hidden: Tensor, table: Tensor, words: Words, ids: Tensor, positive: Tensor) -> Tensor:
+    """Mean over positives plus mean over the hardest negatives, at sampled image tokens."""
+    batch, n, _ = hidden.shape
+    pick = torch.randint(n, (batch, SAMPLED_TOKENS))
+    at = torch.arange(batch)[:, None], pick
+    logits = (hidden[at] @ table.T).float().flatten(0, 1)
+    wanted = positive[at].flatten(0, 1)
+    of_ids = logits[:, ids]
+    on = F.softplus(-of_ids)[wanted].mean()
+    negatives = logits.clone()
+    negatives[:, ids] = of_ids.masked_fill(wanted, -torch.inf)
+    negatives[:, words.bin_ids] = -torch.inf  # bins have their own loss
+    return on + F.softplus(negatives.topk(HARD_NEGATIVES, dim=1).values).mean()
+
+
+def depth_loss(hidden: Tensor, table: Tensor, words: Words, shard: Shard, bins: Tensor) -> Tensor:
+    """Cross-entropy with a Gaussian around the true bin, at sampled cells of the grid upsampled by two."""
+    maps = upsampled(hidden.float(), shard.rows, shard.cols, 2).flatten(2).transpose(1, 2)
+    pick = torch.randint(maps.shape[1], (len(maps), SAMPLED_CELLS))
+    at = torch.arange(len(maps))[:, None], pick
+    target = bins.flatten(1)[at].flatten()
+    valid = target > 0
+    logits = (maps[at].flatten(0, 1)[valid].to(hidden.dtype) @ table[words.bin_ids].T).float()
+    return soft_cross_entropy(logits, target[valid].float() - 1, BIN_SIGMA)
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor, sigma: float) -> Tensor:
+    """Cross-entropy of (n, k) against Gaussians around `target` (n,)."""
+    numbers = torch.arange(logits.shape[1])
+    wanted = torch.softmax(-(((numbers - target[:, None]) / sigma) ** 2) / 2, dim=1)
+    return -(wanted * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
+
+
+def answer_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor, axes: tuple[Ramp, Ramp], sigma: float
+) -> tuple[Tensor, Tensor]:
+    """Next-token loss, coordinates against Gaussians; returns the weighted mean and each token's loss."""
+    log_p = F.log_softmax(logits.float(), dim=1)
+    losses = -log_p.gather(1, targets[:, None])[:, 0]
+    offsets = torch.arange(-8, 9)
+    for ramp in axes:
+        number = (targets - ramp.first) // ramp.step
+        on_axis = (targets >= ramp.first) & (number < ramp.count) & ((targets - ramp.first) % ramp.step == 0)
+        if not on_axis.any():
+            continue
+        near = (number[on_axis, None] + offsets).clamp(0, ramp.count - 1)
+        share = torch.softmax(-((offsets / sigma) ** 2) / 2, dim=0)
+        soft = -(log_p[on_axis].gather(1, near * ramp.step + ramp.first) * share).sum(dim=1)
+        losses = losses.masked_scatter(on_axis, soft)
+    return (losses * weights).sum() / weights.sum(), losses.detach()
+
+
+class Helpers(nn.Module):
+    """Heads on the image tokens that say which thing a token belongs to and where that thing's points are."""
+
+    def __init__(self, n_embd: int) -> None:
+        super().__init__()
+        self.points = nn.Linear(n_embd, (N_POINTS + 2) * 2 * N_WAVES)
+        self.kinds = nn.Linear(n_embd, len(THINGS) + 1 + len(COLOURS) + 1 + 11 + 11 + 1)
+        waves = Ramp(0, 1, SEEN_PX, 16.0, 1024.0).waves()
+        self.register_buffer("waves", waves, persistent=False)
+
+    def forward(
+        self, tokens: Tensor, shard: Shard, chosen: Tensor, sigma: float, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Return the losses; `chosen` are the scenes of the shard that `tokens` (batch, n, n_embd) belong to."""
+        index = chosen.numpy()
+        owner = torch.from_numpy(shard.owner[index]).long().flatten(1)
+        batch, n = owner.shape
+        centre = torch.from_numpy(shard.centre[index]).flatten(1)
+        thing = torch.arange(batch)[:, None].expand(-1, n), owner.clamp(min=0)
+        kinds = torch.from_numpy(shard.kinds[index]).long()[thing]
+        kinds = kinds.masked_fill((owner < 0)[..., None], 0)
+        parts = self.kinds(tokens).float().split([len(THINGS) + 1, len(COLOURS) + 1, 11, 11, 1], dim=-1)
+        named = sum(F.cross_entropy(parts[i].flatten(0, 1), kinds[..., i].flatten()) for i in range(2))
+        signs = (kinds[..., 2] > 0).flatten()
+        digits = tokens.new_zeros((), dtype=torch.float32)
+        if signs.any():
+            digits = sum(F.cross_entropy(parts[i].flatten(0, 1)[signs], kinds[..., i].flatten()[signs]) for i in (2, 3))
+        middle = F.binary_cross_entropy_with_logits(parts[4][..., 0], centre.float(), pos_weight=torch.tensor(4.0))
+        points = torch.from_numpy(shard.points[index])[thing]
+        return {
+            "kind": named,
+            "digit": digits,
+            "middle": middle,
+            "points": self._points(tokens, owner, points, shard, sigma, rng),
+        }
+
+    def _points(
+        self, tokens: Tensor, owner: Tensor, points: Tensor, shard: Shard, sigma: float, rng: np.random.Generator
+    ) -> Tensor:
+        own = torch.from_numpy(np.indices((shard.cols, shard.rows)).transpose(2, 1, 0).reshape(-1, 2) * 32.0 + 16)
+        own = own.float().expand(len(owner), -1, -1)
+        wanted = torch.cat([points.masked_fill((owner < 0)[..., None], torch.nan), own], dim=-1)
+        pick = torch.from_numpy(rng.choice(N_POINTS + 2, 16, replace=False))
+        pick = torch.cat([torch.arange(4), pick, torch.tensor([N_POINTS, N_POINTS + 1])])
+        weight = self.points.weight.unflatten(0, (N_POINTS + 2, -1))[pick].flatten(0, 1)
+        bias = self.points.bias.unflatten(0, (N_POINTS + 2, -1))[pick].flatten()
+        known = ~wanted[..., pick].isnan()
+        rows, which = known.flatten(0, 1).nonzero(as_tuple=True)
+        keep = torch.from_numpy(rng.permutation(len(rows))[:6000])
+        codes = F.linear(tokens, weight, bias).flatten(0, 1).unflatten(-1, (len(pick), -1))
+        chosen = codes[rows[keep], which[keep]]
+        target = wanted[..., pick].flatten(0, 1)[rows[keep], which[keep]]
+        return soft_cross_entropy((chosen @ self.waves.to(chosen.dtype).T).float(), target, sigma)

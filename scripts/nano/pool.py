@@ -1,0 +1,93 @@
+"""A pool of shards in memory, filled by worker processes while the network trains on it."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import queue
+from collections import deque
+from multiprocessing.queues import Queue
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from scripts.nano.examples import GRIDS, Shard, make_core_shards, make_shard
+from scripts.nano.scenes import TEST_SEEDS
+from scripts.nano.tokenizer import Tokenizer
+
+SCENES_PER_SHARD, SCENES_PER_CORE_SHARD = 32, 40
+CORE_EVERY = 6
+NICENESS = 5
+
+
+class Pool:
+    """Keeps the latest shards and draws batches from them; each scene is used several times, asked differently."""
+
+    def __init__(self, tokenizer_path: Path, *, seed: int, start: int, size: int, workers: int) -> None:
+        """Start the workers; scenes `start`, `start` + 1, ... of the sequence `seed` are drawn."""
+        context = mp.get_context("spawn")
+        self.shards: deque[Shard] = deque(maxlen=size)
+        self.core: deque[Shard] = deque(maxlen=max(8, size // CORE_EVERY))
+        self.drawn = start
+        self._queue: Queue[tuple[int, list[Shard]]] = context.Queue(maxsize=8)
+        self._workers = [
+            context.Process(target=_draw_forever, args=(self._queue, tokenizer_path, seed, start, i, workers))
+            for i in range(workers)
+        ]
+        for worker in self._workers:
+            worker.daemon = True
+            worker.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.terminate()
+
+    def refill(self, at_least: int = 1, at_least_core: int = 1) -> None:
+        """Take what the workers have drawn; wait where the pool holds less than asked for."""
+        while True:
+            short = len(self.shards) < at_least or len(self.core) < at_least_core
+            try:
+                count, shards = self._queue.get(timeout=120 if short else 0.001)
+            except queue.Empty:
+                if short:
+                    raise RuntimeError("expected scenes from the workers; none came for 120 s.") from None
+                return
+            self.drawn += count
+            for shard in shards:
+                (self.core if shard.core else self.shards).append(shard)
+
+    def pick(self, rng: np.random.Generator, *, core: bool = False) -> Shard:
+        """Return a shard at random."""
+        shards = self.core if core else self.shards
+        return shards[int(rng.integers(len(shards)))]
+
+
+def _draw_forever(
+    out: Queue[tuple[int, list[Shard]]], tokenizer_path: Path, seed: int, start: int, index: int, workers: int
+) -> None:
+    os.nice(NICENESS)
+    tokenizer = Tokenizer.load(tokenizer_path)
+    rng = np.random.default_rng([seed, start, index])
+    step, parent = index, os.getppid()
+    while os.getppid() == parent:
+        core = step % CORE_EVERY == 0
+        count = SCENES_PER_CORE_SHARD if core else SCENES_PER_SHARD
+        seeds = [int(s) for s in rng.integers(0, TEST_SEEDS, count)]
+        if core:
+            shards = list(make_core_shards(seeds))
+        else:
+            shards = [make_shard(seeds, GRIDS[int(rng.integers(len(GRIDS)))], tokenizer)]
+        while os.getppid() == parent:  # a trainer that was killed takes nothing any more
+            try:
+                out.put((count, shards), timeout=5)
+                break
+            except queue.Full:
+                continue
+        step += workers
