@@ -19,7 +19,7 @@ from scripts.nano.tokenizer import Tokenizer
 
 SCENES_PER_SHARD, SCENES_PER_CORE_SHARD = 32, 40
 CORE_EVERY = 6
-NICENESS = 5
+NICENESS = 2
 
 
 class Pool:

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.nano.examples import Shard, Taught
+from scripts.nano.export import Checkpoint
 from scripts.nano.lessons import corpus
 from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss
 from scripts.nano.muon import Optimizer
@@ -40,6 +41,8 @@ WEIGHTS = {"class": 2.0, "words": 0.2, "core": 1.0, "core words": 0.1, "depth": 
            "middle": 0.5, "points": 0.25, "answer": 1.0}  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.5
 """What the weights of everything but answers are multiplied by in the second stage."""
+FIRST_SHARDS = 60
+"""Shards that must be drawn before the first step."""
 PERIOD = 6
 """Of so many steps one is spent on core crops and, in the text stage, one on poses."""
 
@@ -101,7 +104,7 @@ class Trainer:
             self.out / "tokenizer.json", seed=self.args.seed, start=self.drawn, size=self.args.pool,
             workers=self.args.workers,
         ) as pool:  # fmt: skip
-            pool.refill(12, 4)
+            pool.refill(FIRST_SHARDS, FIRST_SHARDS // 5)
             for stage in ("dense", "text"):
                 self._stage(stage, budget[stage], pool)
         self.save()
@@ -268,6 +271,20 @@ def exported(net: Network, optimizer: Optimizer) -> dict[str, Any]:
     full = Network(net.sizes, net.table.plain.shape[0], net.ramps)
     full.load_state_dict({n[len("net.") :]: m for n, m in optimizer.masters.items() if n.startswith("net.")})
     return full.named_weights()
+
+
+def network_of(checkpoint: Checkpoint) -> tuple[Network, Sizes]:
+    """Return the float32 network whose weights a checkpoint holds; its table is taken whole, without ramps."""
+    language, vision = asdict(checkpoint.language), asdict(checkpoint.vision)
+    names = {field.name for field in fields(Sizes)}
+    own = {name: value for name, value in language.items() if name in names}
+    own |= {f"vision_{name}": value for name, value in vision.items() if f"vision_{name}" in names}
+    sizes = Sizes(**own, full_layers=vision["full_layers"], window_px=vision["window_px"])
+    net = Network(sizes, len(checkpoint.tokenizer.texts), {})
+    weights = {name: torch.from_numpy(value) for name, value in checkpoint.weights.items()}
+    weights["table.plain"] = weights.pop("token_embd.weight")
+    net.load_state_dict(weights)
+    return net, sizes
 
 
 def shape_of(sizes: Sizes) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""How well a model sees drawn scenes, asked through the public API alone.
+
+    python scripts/nano/evaluate.py --n 300 [--json]
+
+The scenes are of seeds that were never trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import youtu_gguf as yg
+from scripts.nano import measures
+from scripts.nano.lessons import count
+from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
+from youtu_gguf.tasks.refining import Refine
+
+FLOORS = {
+    "segment_all_miou": 0.80, "segment_model_miou": 0.75, "detect_ap50": 0.60, "ground_acc50": 0.70,
+    "polygon_miou": 0.60, "core_miou": 0.80, "depth_d1": 0.95, "depth_absrel": 0.08, "count_exact": 0.80,
+    "pose_pck10": 0.60, "ocr_exact": 0.60, "describe_f1": 0.80,
+}  # fmt: skip
+"""What a model trained on two CPU cores should reach; `depth_absrel` should stay below."""
+PHRASES_PER_SCENE = 3
+CORE_CROP_PX = 224
+GROUPS = ("segment", "detect", "ground", "polygon", "core", "depth", "count", "pose", "ocr", "describe")
+
+
+class Tally:
+    """What has been measured so far."""
+
+    def __init__(self, refine: Refine = "guided") -> None:
+        self.refine = refine
+        self.all, self.model, self.detections = measures.Confusion(), measures.Confusion(), measures.Detections()
+        self.values: dict[str, list[float]] = {}
+        self.joints = np.zeros(2, np.int64)
+        self.described: list[tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]] = []
+
+    def segment(self, truth: Scene, scene: yg.Scene) -> None:
+        both = (("all", self.all), ("model", self.model))
+        for present, confusion in both:
+            found = scene.segment(CLASSES, present=present, refine=self.refine)  # type: ignore[arg-type]
+            confusion.add(truth, found.ids, found.classes)
+
+    def detect(self, truth: Scene, scene: yg.Scene) -> None:
+        found = scene.detect()
+        self.detections.add(truth, found.xyxy, found.labels)
+
+    def ground(self, truth: Scene, scene: yg.Scene) -> None:
+        for phrase, index in self._phrases(truth):
+            xyxy = scene.ground(phrase).xyxy
+            right = len(xyxy) > 0 and measures.box_iou(xyxy[0], truth.things[index].box) >= 0.5
+            self._note("ground_acc50", right)
+
+    def polygon(self, truth: Scene, scene: yg.Scene) -> None:
+        for phrase, index in self._phrases(truth)[:2]:
+            bits = measures.fill(scene.polygon(phrase).parts, truth.labels.shape)
+            self._note("polygon_miou", measures.mask_iou(bits, truth.things[index].mask))
+
+    def core(self, truth: Scene, scene: yg.Scene) -> None:
+        for thing in truth.things:
+            bits = scene.refer(box=thing.box, crop_size=CORE_CROP_PX).bits
+            self._note("core_miou", measures.mask_iou(bits, thing.mask))
+
+    def depth(self, truth: Scene, scene: yg.Scene) -> None:
+        d1, absrel = measures.depth_errors(scene.depth().values, truth)
+        self._note("depth_d1", d1)
+        self._note("depth_absrel", absrel)
+
+    def count(self, truth: Scene, scene: yg.Scene) -> None:
+        rng = np.random.default_rng(truth.seed)
+        thing = truth.things[rng.integers(len(truth.things))]
+        for what in ("object", thing.kind, f"{thing.colour} {thing.kind}"):
+            self._note("count_exact", scene.count(what).value == count(truth, what))
+
+    def pose(self, truth: Scene, scene: yg.Scene) -> None:
+        if any(thing.kind == "person" for thing in truth.things):
+            self.joints += measures.pose_hits(scene.pose().xyv, truth)
+
+    def ocr(self, truth: Scene, scene: yg.Scene) -> None:
+        digits = [thing.digits for thing in truth.things if thing.digits]
+        if digits:
+            self._note("ocr_exact", scene.ocr().value == " ".join(digits))
+
+    def describe(self, truth: Scene, scene: yg.Scene) -> None:
+        found = measures.named_things(scene.describe().value)
+        self.described.append((found, Counter((t.colour, t.kind) for t in truth.things)))
+
+    def figures(self) -> dict[str, float]:
+        """Return the measures of the groups that were asked."""
+        found = {name: float(np.mean(values)) for name, values in self.values.items()}
+        if self.all.counts.any():
+            found |= {"segment_all_miou": self.all.mean(), "segment_model_miou": self.model.mean()}
+        if self.detections.true:
+            found["detect_ap50"] = self.detections.ap50()
+        if self.joints[1]:
+            found["pose_pck10"] = float(self.joints[0] / self.joints[1])
+        if self.described:
+            found["describe_f1"] = measures.f1(self.described)
+        return {name: found[name] for name in FLOORS if name in found}
+
+    def _note(self, name: str, value: float) -> None:
+        self.values.setdefault(name, []).append(float(value))
+
+    @staticmethod
+    def _phrases(truth: Scene) -> list[tuple[str, int]]:
+        phrases = referring(truth)
+        order = np.random.default_rng(truth.seed).permutation(len(phrases))[:PHRASES_PER_SCENE]
+        return [phrases[i] for i in order]
+
+
+def evaluate(
+    model: yg.Model, n: int, seed: int = 0, groups: tuple[str, ...] = GROUPS, refine: Refine = "guided",
+    report: Callable[[int], None] = lambda _done: None,
+) -> Tally:  # fmt: skip
+    """Ask `n` unseen scenes everything in `groups`."""
+    tally = Tally(refine)
+    for i in range(n):
+        truth = draw(TEST_SEEDS + seed * 1_000_000 + i)
+        with closing(model.open(truth.rgb)) as scene:
+            for group in groups:
+                getattr(tally, group)(truth, scene)
+        report(i + 1)
+    return tally
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--n", type=int, default=300, help="scenes")
+    parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups of tasks")
+    parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
+    parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    began = time.monotonic()
+    with yg.load(args.model, max_tokens=600) as model:
+        tally = evaluate(model, args.n, args.seed, tuple(args.only), args.refine, _say)
+    figures = tally.figures()
+    seconds = round(time.monotonic() - began, 1)
+    if args.json:
+        print(json.dumps({**{k: round(v, 4) for k, v in figures.items()}, "n": args.n, "seconds": seconds}))
+        return
+    for name, value in figures.items():
+        better = value <= FLOORS[name] if name == "depth_absrel" else value >= FLOORS[name]
+        print(f"{name:20} {value:.3f}  floor {FLOORS[name]:.2f}  {'' if better else 'short'}")
+    if args.classes:
+        print("  ".join(f"{name} {value:.2f}" for name, value in tally.all.iou().items()))
+    print(f"{args.n} scenes, {seconds} s")
+
+
+def _say(done: int) -> None:
+    if done % 50 == 0:
+        print(f"{done} scenes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

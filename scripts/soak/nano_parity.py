@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Exported files against the PyTorch network they came from: greedy answers and hidden states on unseen scenes.
+
+    python scripts/soak/nano_parity.py CHECKPOINT_FOLDER --scenes 100
+
+Needs PyTorch beside the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import youtu_gguf as yg
+from scripts.nano.examples import MAX_TOKENS
+from scripts.nano.export import Checkpoint, export
+from scripts.nano.network import cut_patches, place
+from scripts.nano.scenes import TEST_SEEDS, Scene, draw, referring
+from scripts.nano.train import network_of
+from tests.reference.compare import least_cosine
+from youtu_gguf import prompts
+from youtu_gguf.engines.base import DEFAULT_SYSTEM
+from youtu_gguf.image import prepare
+
+MAX_ANSWER = 160
+LEAST_COSINE, LEAST_SAME_Q8 = 0.9999, 0.97
+
+
+class Heard(NamedTuple):
+    """What one model says of a scene."""
+
+    hidden: Any
+    answers: list[str]
+
+
+def questions(scene: Scene) -> list[str]:
+    """Return questions of several kinds."""
+    found = [prompts.DETECT_ALL, prompts.DESCRIBE, prompts.count("object"), prompts.OCR]
+    phrases = referring(scene)
+    if phrases:
+        phrase = phrases[scene.seed % len(phrases)][0]
+        found += [prompts.ground(phrase), prompts.polygon(phrase)]
+    return found
+
+
+class Reference:
+    """The network in float32, asked greedily, a whole forward pass for every token."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.tokenizer = checkpoint.tokenizer
+        self.net, self.sizes = network_of(checkpoint)
+        self.table = self.net.table().detach()
+        self.opening = self.tokenizer.encode(prompts.opening(DEFAULT_SYSTEM, ""))
+
+    @torch.inference_mode()
+    def hear(self, scene: Scene) -> Heard:
+        """Answer all questions on a scene."""
+        prepared, _ = prepare(scene.rgb, MAX_TOKENS)
+        grid = prepared.grid
+        where = place(self.sizes, grid.rows, grid.cols)
+        seen = self.net.see(cut_patches(torch.from_numpy(prepared.rgb.copy())[None]), where)
+        prefix = torch.cat([self.table[self.opening][None], seen], dim=1)
+        hidden = self._think(prefix)[0, len(self.opening) :]
+        return Heard(hidden.numpy(), [self._answer(prefix, question) for question in questions(scene)])
+
+    def _answer(self, prefix: torch.Tensor, question: str) -> str:
+        end = self.tokenizer.id("<|end_of_text|>")
+        tokens = self.tokenizer.encode(prompts.VISION_END + prompts.closing(question))
+        answer: list[int] = []
+        while len(answer) < MAX_ANSWER:
+            x = torch.cat([prefix, self.table[tokens + answer][None]], dim=1)
+            best = int((self._think(x)[0, -1] @ self.table.T).argmax())
+            if best == end:
+                break
+            answer.append(best)
+        return self.tokenizer.decode(answer)
+
+    def _think(self, x: torch.Tensor) -> torch.Tensor:
+        n = x.shape[1]
+        mask = torch.ones(n, n, dtype=torch.bool).tril()[None, None]
+        return self.net.think(x, torch.arange(n)[None], mask)
+
+
+def hear(model: yg.Model, scene: Scene) -> Heard:
+    """Ask the engine the same."""
+    with closing(model.open(scene.rgb)) as opened:
+        hidden = opened.patches().hidden
+        answers = [opened.ask(question).raw for question in questions(scene)]
+    return Heard(hidden.reshape(-1, hidden.shape[-1]), answers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args()
+    checkpoint = Checkpoint.load(args.checkpoint)
+    reference = Reference(checkpoint)
+    scenes = [draw(TEST_SEEDS + args.seed * 1_000_000 + i) for i in range(args.scenes)]
+    expected = [reference.hear(scene) for scene in scenes]
+    failed = False
+    for quant in ("F32", "Q8_0"):
+        with tempfile.TemporaryDirectory() as folder:
+            path, _ = export(checkpoint, folder, quant)
+            with yg.load(path, temperature=0.0, repeat_penalty=1.0, max_tokens=MAX_ANSWER) as model:
+                heard = [hear(model, scene) for scene in scenes]
+        cosine = min(least_cosine(a.hidden, b.hidden) for a, b in zip(heard, expected, strict=True))
+        same = [x == y for a, b in zip(heard, expected, strict=True) for x, y in zip(a.answers, b.answers, strict=True)]
+        print(
+            f"{quant:5} answers identical {sum(same)} of {len(same)} ({np.mean(same):.2%}), least cosine {cosine:.7f}"
+        )
+        failed |= (cosine < LEAST_COSINE or not all(same)) if quant == "F32" else np.mean(same) < LEAST_SAME_Q8
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
