@@ -25,10 +25,11 @@ N_POINTS = 4 + 32 + 32 + 2
 MAX_TOKENS = 2048
 CORE_SIZES = (160, 256)
 MAX_CORE_TOKENS = 112
-GRIDS = tuple(
-    (r, c) for r in range(7, 12) for c in range(7, 12) if 56 <= r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c)
-)
+GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
 """Rows and columns of image tokens that scenes are drawn for."""
+GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
+GRID_WEIGHTS /= GRID_WEIGHTS.sum()
+"""How often each is drawn: small ones more often, since a step on them costs less."""
 
 U8 = npt.NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from scripts.nano.examples import GRIDS, Shard, make_core_shards, make_shard
+from scripts.nano.examples import GRID_WEIGHTS, GRIDS, Shard, make_core_shards, make_shard
 from scripts.nano.scenes import TEST_SEEDS
 from scripts.nano.tokenizer import Tokenizer
 
@@ -83,7 +83,7 @@ def _draw_forever(
         if core:
             shards = list(make_core_shards(seeds))
         else:
-            shards = [make_shard(seeds, GRIDS[int(rng.integers(len(GRIDS)))], tokenizer)]
+            shards = [make_shard(seeds, GRIDS[int(rng.choice(len(GRIDS), p=GRID_WEIGHTS))], tokenizer)]
         while os.getppid() == parent:  # a trainer that was killed takes nothing any more
             try:
                 out.put((count, shards), timeout=5)

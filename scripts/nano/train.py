@@ -43,6 +43,8 @@ TEXT_DENSE_WEIGHT = 0.5
 """What the weights of everything but answers are multiplied by in the second stage."""
 FIRST_SHARDS = 60
 """Shards that must be drawn before the first step."""
+LONGEST_STEP_S = 5.0
+"""A step that takes longer, as the first ones do while PyTorch compiles, counts as this much training."""
 PERIOD = 6
 """Of so many steps one is spent on core crops and, in the text stage, one on poses."""
 
@@ -126,7 +128,7 @@ class Trainer:
             self.drawn = pool.drawn
             self.steps += 1
             now = time.monotonic()
-            self.minutes[stage] += (now - began) / 60
+            self.minutes[stage] += min(now - began, LONGEST_STEP_S) / 60
             if now - said > 30:
                 self._say(stage, seen, now - said)
                 seen, said = {}, now
@@ -304,14 +306,14 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="folder of checkpoints, weights and the log")
     parser.add_argument("--dense-minutes", type=float, default=40)
     parser.add_argument("--text-minutes", type=float, default=120)
-    parser.add_argument("--cooldown", type=float, default=0.4, help="share of a stage over which the rate falls to 0")
+    parser.add_argument("--cooldown", type=float, default=0.65, help="share of a stage over which the rate falls to 0")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pool", type=int, default=300, help="shards of 32 scenes kept in memory")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--muon-rate", type=float, default=0.02)
-    parser.add_argument("--adam-rate", type=float, default=3e-3)
+    parser.add_argument("--muon-rate", type=float, default=0.01)
+    parser.add_argument("--adam-rate", type=float, default=2e-3)
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
