@@ -24,7 +24,7 @@ N_POINTS = 4 + 32 + 32 + 2
 """Numbers told of a thing: its box, outline, joints, and the middle of its box."""
 MAX_TOKENS = 2048
 CORE_SIZES = (160, 256)
-MAX_CORE_TOKENS = 112
+MAX_CORE_TOKENS, CROPS_PER_SHARD = 96, 24
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
 """Rows and columns of image tokens that scenes are drawn for."""
 GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
@@ -94,27 +94,37 @@ def make_shard(seeds: Sequence[int], grid: tuple[int, int], tokenizer: Tokenizer
     )  # fmt: skip
 
 
-def make_core_shards(seeds: Sequence[int]) -> Iterator[Shard]:
-    """Draw scenes and yield the crops of their things, grouped by grid, with a box a little off now and then."""
-    groups: dict[tuple[int, int], list[tuple[U8, U8]]] = {}
-    for seed in seeds:
+class CoreCrops:
+    """Crops of things, collected by grid until there are enough of one for a shard."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[int, int], list[tuple[U8, U8]]] = {}
+
+    def add(self, seed: int) -> Iterator[Shard]:
+        """Draw a scene and take the crops of its things; yield the shards that are full now."""
         scene, rng = draw(seed), np.random.default_rng([seed, 2])
         for thing in scene.things:
             low, high = CORE_SIZES
             crop, mask = core_example(scene, thing.mask, thing.box, int(rng.integers(low, high + 1)), rng)
             prepared, _ = prepare(crop, MAX_TOKENS)
             rows, cols = prepared.rgb.shape[0] // TOKEN_PX, prepared.rgb.shape[1] // TOKEN_PX
-            if rows * cols <= MAX_CORE_TOKENS:
-                small = cv2.resize(mask, (cols * TOKEN_PX, rows * TOKEN_PX), interpolation=cv2.INTER_NEAREST)
-                groups.setdefault((rows, cols), []).append((prepared.rgb, _sample(small, LABEL_PX)))
-    for (rows, cols), items in groups.items():
-        rgb, labels = (np.stack(part) for part in zip(*items, strict=True))
-        n = len(items)
-        yield Shard(
-            rows, cols, True, rgb, labels, np.zeros((n, 0, 0), np.uint16), np.full((n, rows, cols), -1, np.int8),
-            np.zeros((n, rows, cols), np.bool_), np.full((n, MAX_THINGS, N_POINTS), np.nan, np.float32),
-            np.zeros((n, MAX_THINGS, 4), np.uint8), [[] for _ in items],
-        )  # fmt: skip
+            if rows * cols > MAX_CORE_TOKENS:
+                continue
+            small = cv2.resize(mask, (cols * TOKEN_PX, rows * TOKEN_PX), interpolation=cv2.INTER_NEAREST)
+            group = self._groups.setdefault((rows, cols), [])
+            group.append((prepared.rgb, _sample(small, LABEL_PX)))
+            if len(group) == CROPS_PER_SHARD:
+                yield _core_shard(rows, cols, self._groups.pop((rows, cols)))
+
+
+def _core_shard(rows: int, cols: int, crops: Sequence[tuple[U8, U8]]) -> Shard:
+    rgb, labels = (np.stack(part) for part in zip(*crops, strict=True))
+    n = len(crops)
+    return Shard(
+        rows, cols, True, rgb, labels, np.zeros((n, 0, 0), np.uint16), np.full((n, rows, cols), -1, np.int8),
+        np.zeros((n, rows, cols), np.bool_), np.full((n, MAX_THINGS, N_POINTS), np.nan, np.float32),
+        np.zeros((n, MAX_THINGS, 4), np.uint8), [[] for _ in crops],
+    )  # fmt: skip
 
 
 def core_example(

@@ -24,6 +24,8 @@ SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
 BIN_SIGMA = 5.0
 MIN_SHARE = 4 / 16
 """Share of a token's label cells from which its class is a positive."""
+THING_WEIGHT = 2.0
+"""A pixel of a thing counts as so many of the ground: things are few and small."""
 SEEN_PX = 384
 """Helpers point at pixels below this."""
 
@@ -39,6 +41,7 @@ class Words:
         for k, ids in enumerate(names):
             for token in ids:
                 self.mean[column[token], k] += 1 / len(ids)
+        self.class_weights = torch.tensor([THING_WEIGHT if name in THINGS else 1.0 for name in CLASSES])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
         self.bin_ids = torch.arange(1000) + tokenizer.id("<custom_1>")
         self.n_vocab = len(tokenizer.texts)
@@ -54,7 +57,7 @@ def class_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labe
     """Softmax over the classes at label resolution, and sigmoids over the vocabulary at sampled tokens."""
     scores = (hidden @ table[words.class_ids].T).float() @ words.mean
     fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX)
-    softmax = F.cross_entropy(fine, labels.long())
+    softmax = F.cross_entropy(fine, labels.long(), words.class_weights)
     counts = F.one_hot(labels.long(), len(CLASSES)).float()
     share = counts.view(len(labels), shard.rows, 4, shard.cols, 4, -1).mean(dim=(2, 4)).flatten(1, 2)
     positive = ((share >= MIN_SHARE).float() @ (words.mean > 0).float().T) > 0

@@ -13,13 +13,12 @@ from typing import Self
 
 import numpy as np
 
-from scripts.nano.examples import GRID_WEIGHTS, GRIDS, Shard, make_core_shards, make_shard
+from scripts.nano.examples import GRID_WEIGHTS, GRIDS, CoreCrops, Shard, make_shard
 from scripts.nano.scenes import TEST_SEEDS
 from scripts.nano.tokenizer import Tokenizer
 
 SCENES_PER_SHARD, SCENES_PER_CORE_SHARD = 32, 40
 CORE_EVERY = 6
-NICENESS = 2
 
 
 class Pool:
@@ -31,7 +30,7 @@ class Pool:
         self.shards: deque[Shard] = deque(maxlen=size)
         self.core: deque[Shard] = deque(maxlen=max(8, size // CORE_EVERY))
         self.drawn = start
-        self._queue: Queue[tuple[int, list[Shard]]] = context.Queue(maxsize=8)
+        self._queue: Queue[tuple[int, list[Shard]]] = context.Queue(maxsize=2)
         self._workers = [
             context.Process(target=_draw_forever, args=(self._queue, tokenizer_path, seed, start, i, workers))
             for i in range(workers)
@@ -49,19 +48,22 @@ class Pool:
         for worker in self._workers:
             worker.terminate()
 
-    def refill(self, at_least: int = 1, at_least_core: int = 1) -> None:
-        """Take what the workers have drawn; wait where the pool holds less than asked for."""
-        while True:
-            short = len(self.shards) < at_least or len(self.core) < at_least_core
-            try:
-                count, shards = self._queue.get(timeout=120 if short else 0.001)
-            except queue.Empty:
-                if short:
-                    raise RuntimeError("expected scenes from the workers; none came for 120 s.") from None
-                return
-            self.drawn += count
-            for shard in shards:
-                (self.core if shard.core else self.shards).append(shard)
+    def fill(self, at_least: int, at_least_core: int) -> None:
+        """Wait until the pool holds so many shards."""
+        while len(self.shards) < at_least or len(self.core) < at_least_core:
+            if not self.take(timeout=120):
+                raise RuntimeError("expected scenes from the workers; none came for 120 s.")
+
+    def take(self, timeout: float = 0.001) -> bool:
+        """Take one delivery of the workers, if there is one; they rest while theirs lie about."""
+        try:
+            count, shards = self._queue.get(timeout=timeout)
+        except queue.Empty:
+            return False
+        self.drawn += count
+        for shard in shards:
+            (self.core if shard.core else self.shards).append(shard)
+        return True
 
     def pick(self, rng: np.random.Generator, *, core: bool = False) -> Shard:
         """Return a shard at random."""
@@ -72,16 +74,16 @@ class Pool:
 def _draw_forever(
     out: Queue[tuple[int, list[Shard]]], tokenizer_path: Path, seed: int, start: int, index: int, workers: int
 ) -> None:
-    os.nice(NICENESS)
     tokenizer = Tokenizer.load(tokenizer_path)
     rng = np.random.default_rng([seed, start, index])
+    crops = CoreCrops()
     step, parent = index, os.getppid()
     while os.getppid() == parent:
         core = step % CORE_EVERY == 0
         count = SCENES_PER_CORE_SHARD if core else SCENES_PER_SHARD
         seeds = [int(s) for s in rng.integers(0, TEST_SEEDS, count)]
         if core:
-            shards = list(make_core_shards(seeds))
+            shards = [shard for seed in seeds for shard in crops.add(seed)]
         else:
             shards = [make_shard(seeds, GRIDS[int(rng.choice(len(GRIDS), p=GRID_WEIGHTS))], tokenizer)]
         while os.getppid() == parent:  # a trainer that was killed takes nothing any more

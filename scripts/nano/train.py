@@ -37,14 +37,16 @@ from youtu_gguf.engines.base import DEFAULT_SYSTEM
 TEXT_BUDGET, MAX_TEXT = 190, 1024
 SHARES = {"ground": 3.0, "detect": 2.0, "polygon": 1.0, "count": 1.5, "describe": 1.5, "ocr": 1.5, "names": 1.0}
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
-WEIGHTS = {"class": 2.0, "words": 0.2, "core": 1.0, "core words": 0.1, "depth": 0.5, "kind": 0.25, "digit": 0.25,
-           "middle": 0.5, "points": 0.25, "answer": 1.0}  # fmt: skip
+WEIGHTS = {"class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 0.3, "kind": 1.0, "digit": 0.5,
+           "middle": 0.5, "points": 0.2, "answer": 1.0}  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.5
 """What the weights of everything but answers are multiplied by in the second stage."""
 FIRST_SHARDS = 60
 """Shards that must be drawn before the first step."""
 LONGEST_STEP_S = 5.0
 """A step that takes longer, as the first ones do while PyTorch compiles, counts as this much training."""
+STEPS_PER_SHARD = 2
+"""Every so many steps a shard of new scenes is taken: each scene is used about twice, asked differently."""
 PERIOD = 6
 """Of so many steps one is spent on core crops and, in the text stage, one on poses."""
 
@@ -106,7 +108,7 @@ class Trainer:
             self.out / "tokenizer.json", seed=self.args.seed, start=self.drawn, size=self.args.pool,
             workers=self.args.workers,
         ) as pool:  # fmt: skip
-            pool.refill(FIRST_SHARDS, FIRST_SHARDS // 5)
+            pool.fill(FIRST_SHARDS, FIRST_SHARDS // 8)
             for stage in ("dense", "text"):
                 self._stage(stage, budget[stage], pool)
         self.save()
@@ -124,7 +126,8 @@ class Trainer:
                 losses = {}
             for name, value in losses.items():
                 seen.setdefault(name, []).append(value)
-            pool.refill(0, 0)
+            if self.steps % STEPS_PER_SHARD == 0:
+                pool.take()
             self.drawn = pool.drawn
             self.steps += 1
             now = time.monotonic()
