@@ -2,8 +2,8 @@
 
     python scripts/nano/train.py --out FOLDER --dense-minutes 30 --text-minutes 90
 
-Needs PyTorch, which the package does not. Stops at any time and goes on where it was: everything it needs is in FOLDER,
-written every few minutes. Minutes count training only, over all runs.
+Needs PyTorch, which the package does not. Stops at any time (Ctrl-C saves first) and goes on where it was: everything
+it needs is in FOLDER, written every few minutes. Minutes count training only, over all runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, fields
@@ -74,11 +75,16 @@ class Trainer:
         self.opening = torch.tensor(self.tokenizer.encode(prompts.opening(DEFAULT_SYSTEM, "")))
         self.minutes = {"dense": 0.0, "text": 0.0}
         self.drawn = self.steps = 0
+        self.stopping = False
         if (self.out / "checkpoint.pt").exists():
             self._load()
         self.see = torch.compile(self.net.see, dynamic=True) if args.compile else self.net.see
         self.think = torch.compile(self.net.think, dynamic=True) if args.compile else self.net.think
         self.rng = np.random.default_rng([args.seed, self.steps])
+
+    def stop(self, *_signal: object) -> None:
+        """Finish the step in hand, save and return."""
+        self.stopping = True
 
     def save(self) -> None:
         """Write the checkpoint, and the weights for the export."""
@@ -116,7 +122,7 @@ class Trainer:
     def _stage(self, stage: str, minutes: float, pool: Pool) -> None:
         seen: dict[str, list[float]] = {}
         saved = said = time.monotonic()
-        while self.minutes[stage] < minutes:
+        while self.minutes[stage] < minutes and not self.stopping:
             began = time.monotonic()
             progress = self.minutes[stage] / minutes
             rate = min(1.0, (self.optimizer.steps + 1) / 60) * min(1.0, (1 - progress) / self.args.cooldown + 0.02)
@@ -320,7 +326,10 @@ def main() -> None:
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    Trainer(args).run()
+    trainer = Trainer(args)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, trainer.stop)
+    trainer.run()
 
 
 if __name__ == "__main__":
