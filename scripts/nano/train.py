@@ -9,7 +9,6 @@ it needs is in FOLDER, written every few minutes. Minutes count training only, o
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -34,6 +33,7 @@ from scripts.nano.pool import Pool
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
 from youtu_gguf.engines.base import DEFAULT_SYSTEM
+from youtu_gguf.files.synthetic import LanguageShape, VisionShape
 
 TEXT_BUDGET, MAX_TEXT = 190, 1024
 SHARES = {"ground": 3.0, "detect": 2.0, "polygon": 1.0, "count": 1.5, "describe": 1.5, "ocr": 1.5, "names": 1.0}
@@ -48,6 +48,8 @@ LONGEST_STEP_S = 5.0
 """A step that takes longer, as the first ones do while PyTorch compiles, counts as this much training."""
 STEPS_PER_SHARD = 2
 """Every so many steps a shard of new scenes is taken: each scene is used about twice, asked differently."""
+CONTEXT = 4096
+"""Positions the exported model says it has."""
 PERIOD = 6
 """Of so many steps one is spent on core crops and, in the text stage, one on poses."""
 
@@ -92,10 +94,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(), "minutes": self.minutes, "drawn": self.drawn, "steps": self.steps,
         })  # fmt: skip
         weights = exported(self.net, self.optimizer)
-        temporary = self.out / "weights.part.npz"
-        np.savez(temporary, **weights)
-        temporary.replace(self.out / "weights.npz")
-        (self.out / "shape.json").write_text(json.dumps(shape_of(self.sizes)))
+        Checkpoint(weights, *shapes_of(self.sizes), self.tokenizer).save(self.out)
 
     def _write(self, name: str, value: Any) -> None:
         temporary = self.out / f"{name}.part"
@@ -298,15 +297,12 @@ def network_of(checkpoint: Checkpoint) -> tuple[Network, Sizes]:
     return net, sizes
 
 
-def shape_of(sizes: Sizes) -> dict[str, Any]:
+def shapes_of(sizes: Sizes) -> tuple[LanguageShape, VisionShape]:
     """Return the shapes as `export.py` takes them."""
     own = asdict(sizes)
-    vision = {name.removeprefix("vision_"): value for name, value in own.items() if name.startswith("vision_")}
-    language = {n: v for n, v in own.items() if not n.startswith("vision_") and n not in ("full_layers", "window_px")}
-    return {
-        "language": {**language, "n_ctx": 4096},
-        "vision": {**vision, "full_layers": own["full_layers"], "window_px": own["window_px"]},
-    }
+    vision = {name: own.pop(name) for name in ("full_layers", "window_px")}
+    vision |= {name.removeprefix("vision_"): own.pop(name) for name in list(own) if name.startswith("vision_")}
+    return LanguageShape(**own, n_ctx=CONTEXT), VisionShape(**vision)
 
 
 def main() -> None:
