@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -77,14 +78,24 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: str | Path) -> Checkpoint:
-        """Read the three files."""
+        """Read the three files.
+
+        Raises:
+            InputError: One is missing or damaged.
+        """
         folder = Path(folder)
-        shapes = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
-        shapes["vision"]["full_layers"] = tuple(shapes["vision"]["full_layers"])
-        with np.load(folder / WEIGHTS) as archive:
-            weights = dict(archive)
-        language, vision = LanguageShape(**shapes["language"]), VisionShape(**shapes["vision"])
-        return cls(weights, language, vision, Tokenizer.load(folder / TOKENIZER))
+        try:
+            shapes = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+            shapes["vision"]["full_layers"] = tuple(shapes["vision"]["full_layers"])
+            with np.load(folder / WEIGHTS) as archive:
+                weights = dict(archive)
+            language, vision = LanguageShape(**shapes["language"]), VisionShape(**shapes["vision"])
+            return cls(weights, language, vision, Tokenizer.load(folder / TOKENIZER))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as exc:
+            raise InputError(
+                f"expected {WEIGHTS}, {SHAPE} and {TOKENIZER} of a training run in {folder}; got: {exc}. "
+                "Name the --out folder of scripts/nano/train.py."
+            ) from exc
 
 
 class TrainedWeights:
