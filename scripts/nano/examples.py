@@ -23,6 +23,8 @@ MAX_THINGS = 5
 N_POINTS = 4 + 32 + 32 + 2
 """Numbers told of a thing: its box, outline, joints, and the middle of its box."""
 MAX_TOKENS = 2048
+SIGNS_SHARE = 0.35
+"""Share of scenes full of signs: reading takes more examples than anything else."""
 CORE_SIZES = (160, 256)
 MAX_CORE_TOKENS, CROPS_PER_SHARD = 96, 24
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
@@ -83,7 +85,8 @@ def make_shard(seeds: Sequence[int], grid: tuple[int, int], tokenizer: Tokenizer
     for seed in seeds:
         rng = np.random.default_rng([seed, 1])
         width, height = (TOKEN_PX * n - int(rng.integers(0, TOKEN_PX)) for n in (cols, rows))
-        scene = draw(seed, (width, height))
+        cast = _signs(rng) if rng.random() < SIGNS_SHARE else None
+        scene = draw(seed, (width, height), cast=cast)
         prepared, _ = prepare(scene.rgb, MAX_TOKENS)
         assert prepared.rgb.shape == (rows * TOKEN_PX, cols * TOKEN_PX, 3), (prepared.rgb.shape, grid)
         items.append((prepared.rgb, *_targets(scene, rows, cols), _taught(scene, rows, cols, rng, tokenizer)))
@@ -92,6 +95,11 @@ def make_shard(seeds: Sequence[int], grid: tuple[int, int], tokenizer: Tokenizer
         rows, cols, False, np.stack(rgb), np.stack(labels), np.stack(bins), np.stack(owner), np.stack(centre),
         np.stack(points), np.stack(kinds), list(taught),
     )  # fmt: skip
+
+
+def _signs(rng: np.random.Generator) -> list[tuple[str, str]]:
+    cast = [("sign", ("white", "yellow")[int(rng.integers(2))]) for _ in range(int(rng.integers(2, 5)))]
+    return [*cast, (THINGS[int(rng.integers(5))], COLOURS[int(rng.integers(len(COLOURS)))])]
 
 
 class CoreCrops:

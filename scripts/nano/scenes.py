@@ -119,18 +119,22 @@ class _Placed:
         return self.left + width / 2, self.top + height / 2
 
 
-def draw(seed: int, size: tuple[int, int] | None = None, focal_px: float = _CANONICAL_FOCAL_PX) -> Scene:
+def draw(
+    seed: int, size: tuple[int, int] | None = None, focal_px: float = _CANONICAL_FOCAL_PX,
+    cast: Sequence[tuple[str, str]] | None = None,
+) -> Scene:  # fmt: skip
     """The scene of a seed.
 
     Args:
         seed: Not negative.
         size: Width and height; None draws them too, 224..352 px each.
         focal_px: Another lens sees the same picture with all distances multiplied by focal_px / 2000.
+        cast: Kinds and colours of the things to place where they fit; None draws them too.
     """
     rng = np.random.default_rng(seed)
     width, height = size or _size(rng)
     world = _stage(rng, width, height)
-    placed = _populate(rng, world)
+    placed = _populate(rng, world, cast or _cast(rng))
     for item in placed:
         if rng.random() < 0.7:
             _cast_shadow(rng, world, item)
@@ -158,9 +162,7 @@ def _size(rng: Rng) -> tuple[int, int]:
 def _stage(rng: Rng, width: int, height: int) -> _World:
     edge = int(height * rng.uniform(0.25, 0.5))
     outdoors = rng.random() < 0.5
-    ground = (
-        ("grass", "sand")[int(rng.integers(2))] if outdoors else ("wood floor", "stone floor")[int(rng.integers(2))]
-    )
+    ground = (("grass", "sand") if outdoors else ("wood floor", "stone floor"))[int(rng.integers(2))]
     gap = _HORIZON_GAP_PX if outdoors else int(rng.integers(18, 46))
     scale = GROUND_SCALE[ground]
     behind = "sky" if outdoors else ("brick wall", "wood wall")[int(rng.integers(2))]
@@ -196,10 +198,9 @@ def _cast(rng: Rng) -> list[tuple[str, str]]:
     ]
 
 
-def _populate(rng: Rng, world: _World) -> list[_Placed]:
+def _populate(rng: Rng, world: _World, cast: Sequence[tuple[str, str]]) -> list[_Placed]:
     """The things that found a place, the farthest first."""
     placed: list[_Placed] = []
-    cast = _cast(rng)
     colours = [colour for _, colour in cast]
     for kind, colour in cast:
         # Two things of one colour would run into each other without an edge.

@@ -17,6 +17,7 @@ from scripts.nano.scenes import (
     THINGS,
     Scene,
     Thing,
+    _cast,
     _populate,
     _stage,
     _visible,
@@ -107,7 +108,8 @@ def test_a_sign_alone_has_digits_and_its_plate_is_whole() -> None:
 def test_things_keep_more_than_half_of_themselves_visible() -> None:
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
-        placed = _populate(rng, _stage(rng, 288, 256))
+        world = _stage(rng, 288, 256)
+        placed = _populate(rng, world, _cast(rng))
         for item, mask in zip(placed, _visible([item.full for item in placed]), strict=True):
             assert mask.sum() >= 0.55 * item.full.sum()
 
