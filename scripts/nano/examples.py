@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -15,10 +16,14 @@ from scripts.nano.scenes import COLOURS, THINGS, Scene, draw, outline
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
 from youtu_gguf.crop import make_crop
+from youtu_gguf.decode.depth import DEPTH_SCALES, N_BINS
+from youtu_gguf.decode.resample import axis_taps
 from youtu_gguf.image import prepare
 
 TOKEN_PX, LABEL_PX, DEPTH_PX = 32, 8, 16
-N_BINS, NEAR_M, FAR_M = 1000, 0.5, 100.0
+FIT_PX, FIT_ROUNDS, FIT_BINS, FIT_STEP, FIT_SHARE = 4, 12, 20.0, 1.2, 0.5
+"""How depth bins are fitted: px per sample, rounds, error in bins from which it counts less, step, and the least
+weight of valid samples that makes a cell valid."""
 MAX_THINGS = 5
 N_POINTS = 4 + 32 + 32 + 2
 """Numbers told of a thing: its box, outline, joints, and the middle of its box."""
@@ -33,6 +38,7 @@ GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
 GRID_WEIGHTS /= GRID_WEIGHTS.sum()
 """How often each is drawn: small ones more often, since a step on them costs less."""
 
+F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 
 
@@ -151,10 +157,38 @@ def core_example(
     return crop, in_crop
 
 
-def depth_to_bins(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def depth_to_bins(depth: F32) -> F32:
     """Return bins 1..1000 of the open scale (docs/facts.md) for metres, 0 where the depth is 0."""
-    t = np.log(np.maximum(depth, NEAR_M) / NEAR_M) / np.log(FAR_M / NEAR_M)
+    scale = DEPTH_SCALES["open"]
+    t = np.log(np.maximum(depth, scale.near_m) / scale.near_m) / np.log(scale.far_m / scale.near_m)
     return np.where(depth > 0, 1 + (N_BINS - 1) * t.clip(0, 1), 0).astype(np.float32)
+
+
+def bins_on_grid(depth: F32) -> F32:
+    """Return the bins on cells of 16 px that come nearest to the true ones once resized as the decoder does it.
+
+    A cell's median would give every edge of a thing a ramp as wide as a cell. Cells that no valid pixel reads are 0.
+    """
+    true = depth_to_bins(depth[FIT_PX // 2 :: FIT_PX, FIT_PX // 2 :: FIT_PX])
+    valid = (true > 0).astype(np.float32)
+    down, across = (_resizing(n // DEPTH_PX, n // FIT_PX) for n in depth.shape)
+    share = down.T @ valid @ across
+    bins = np.divide(down.T @ true @ across, share, out=np.zeros_like(share), where=share > 0)
+    for _ in range(FIT_ROUNDS):
+        error = down @ bins @ across.T - true
+        weight = valid / np.hypot(error, FIT_BINS)
+        bins -= FIT_STEP * (down.T @ (weight * error) @ across) / np.maximum(down.T @ weight @ across, 1e-4)
+    return np.where(share > FIT_SHARE, bins.clip(1, N_BINS), 0).astype(np.float32)
+
+
+@cache
+def _resizing(n_in: int, n_out: int) -> F32:
+    """Return the (n_out, n_in) matrix that resizes as the decoder does."""
+    taps = axis_taps(n_in, n_out)
+    matrix = np.zeros((n_out, n_in), np.float32)
+    matrix[np.arange(n_out), taps.low] += 1 - taps.weight
+    matrix[np.arange(n_out), taps.high] += taps.weight
+    return matrix
 
 
 def _sample(array: Any, px: int) -> Any:
@@ -166,7 +200,7 @@ def _targets(scene: Scene, rows: int, cols: int) -> tuple[npt.NDArray[np.generic
     size = (cols * TOKEN_PX, rows * TOKEN_PX)
     labels = _sample(cv2.resize(scene.labels, size, interpolation=cv2.INTER_NEAREST), LABEL_PX)
     depth: Any = cv2.resize(scene.depth, size, interpolation=cv2.INTER_NEAREST)
-    bins = depth_to_bins(_middle_depth(depth))
+    bins = bins_on_grid(depth)
     owner, centre = _owners(scene, rows, cols)
     frame = frame_of(scene, *size)
     points = np.full((MAX_THINGS, N_POINTS), np.nan, np.float32)
@@ -183,17 +217,6 @@ def _targets(scene: Scene, rows: int, cols: int) -> tuple[npt.NDArray[np.generic
         if thing.digits:
             kinds[i, 2:] = 1 + int(thing.digits[0]), 1 + int(thing.digits[1])
     return labels, np.rint(bins).astype(np.uint16), owner, centre, points, kinds
-
-
-def _middle_depth(depth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the median of the valid pixels of every cell, 0 where less than half are valid."""
-    rows, cols = depth.shape[0] // DEPTH_PX, depth.shape[1] // DEPTH_PX
-    cells = depth[2::4, 2::4].reshape(rows, DEPTH_PX // 4, cols, DEPTH_PX // 4)
-    cells = np.sort(cells.transpose(0, 2, 1, 3).reshape(rows, cols, -1), axis=-1)
-    n = cells.shape[-1]
-    n_invalid = (cells <= 0).sum(axis=-1)
-    middle = np.minimum((n + n_invalid) // 2, n - 1)
-    return np.where(n_invalid * 2 > n, 0, np.take_along_axis(cells, middle[..., None], axis=-1)[..., 0])
 
 
 def _owners(scene: Scene, rows: int, cols: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:

@@ -38,8 +38,8 @@ from youtu_gguf.files.synthetic import LanguageShape, VisionShape
 TEXT_BUDGET, MAX_TEXT = 190, 1024
 SHARES = {"ground": 3.0, "detect": 2.0, "polygon": 1.0, "count": 1.5, "describe": 1.5, "ocr": 1.5, "names": 1.0}
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
-WEIGHTS = {"class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 0.8, "kind": 1.0, "digit": 1.0,
-           "middle": 0.5, "points": 0.2, "answer": 1.0}  # fmt: skip
+WEIGHTS = {"class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "kind": 1.0, "digit": 1.0,
+           "middle": 0.5, "points": 0.8, "answer": 1.0}  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.5
 """What the weights of everything but answers are multiplied by in the second stage."""
 FIRST_SHARDS = 60
