@@ -9,6 +9,7 @@ what it will be asked for (boxes, outlines, joints, digits), long before the lan
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
@@ -21,7 +22,9 @@ from scripts.nano.tokenizer import Tokenizer
 HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
 """Image tokens and depth cells of each scene that the losses over many columns look at."""
-BIN_SIGMA = 5.0
+BIN_SIGMA, MARK_SIGMA = 5.0, 2.0
+SAMPLED_MARKS = 400
+"""Image tokens of a batch whose boxes are looked at."""
 MIN_SHARE = 4 / 16
 """Share of a token's label cells from which its class is a positive."""
 THING_WEIGHT = 2.0
@@ -42,8 +45,13 @@ class Words:
             for token in ids:
                 self.mean[column[token], k] += 1 / len(ids)
         self.class_weights = torch.tensor([THING_WEIGHT if name in THINGS else 1.0 for name in CLASSES])
+        colours = [[tokenizer.encode(form)[-1] for form in (name, f" {name}")] for name in COLOURS]
+        self.colour_ids = torch.tensor(colours)
+        self.digit_ids = torch.tensor([tokenizer.encode(digit)[0] for digit in "0123456789"])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
         self.bin_ids = torch.arange(1000) + tokenizer.id("<custom_1>")
+        coordinates = torch.arange(4096) + tokenizer.id("<x_0>")
+        self.of_other_losses = torch.cat([self.bin_ids, self.colour_ids.flatten(), self.digit_ids, coordinates])
         self.n_vocab = len(tokenizer.texts)
 
 
@@ -85,8 +93,47 @@ def _sigmoids(hidden: Tensor, table: Tensor, words: Words, ids: Tensor, positive
     on = F.softplus(-of_ids)[wanted].mean()
     negatives = logits.clone()
     negatives[:, ids] = of_ids.masked_fill(wanted, -torch.inf)
-    negatives[:, words.bin_ids] = -torch.inf  # bins have their own loss
+    negatives[:, words.of_other_losses] = -torch.inf
     return on + F.softplus(negatives.topk(HARD_NEGATIVES, dim=1).values).mean()
+
+
+def mark_losses(
+    hidden: Tensor, table: Tensor, words: Words, shard: Shard, chosen: npt.NDArray[np.intp], axes: tuple[Ramp, Ramp]
+) -> dict[str, Tensor]:
+    """Softmax over the words for what a token's thing looks like.
+
+    They are its colour, on a sign the digit on the token's side, and for either axis the two coordinates of its box.
+    The language model can only say what it finds at image tokens; named there, it need only be copied.
+    """
+    owner = torch.from_numpy(shard.owner[chosen]).long().flatten(1)
+    thing = torch.arange(len(owner))[:, None].expand_as(owner), owner.clamp(min=0)
+    kinds = torch.from_numpy(shard.kinds[chosen]).long()[thing]
+    box = torch.from_numpy(shard.points[chosen][..., :4])[thing]
+    middles = torch.arange(shard.cols).repeat(shard.rows) * TOKEN_PX + TOKEN_PX / 2
+    on_left = middles < (box[..., 0] + box[..., 2]) / 2
+    things, signs = owner >= 0, (owner >= 0) & (kinds[..., 2] > 0)
+    losses = {}
+    if things.any():
+        marked = hidden[things]
+        logits = marked.float() @ table[words.colour_ids].float().mean(dim=1).T
+        losses["colour word"] = F.cross_entropy(logits, kinds[..., 1][things] - 1)
+        losses["box words"] = sum(
+            _two_peaks(marked, table[axis.ids()[:SEEN_PX]], box[things][:, i::2]) for i, axis in enumerate(axes)
+        )  # type: ignore[assignment]
+    if signs.any():
+        logits = (hidden[signs] @ table[words.digit_ids].T).float()
+        digits = torch.where(on_left, kinds[..., 2], kinds[..., 3])
+        losses["digit word"] = F.cross_entropy(logits, digits[signs] - 1)
+    return losses
+
+
+def _two_peaks(hidden: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
+    """Cross-entropy of (n, dim) against Gaussians around two numbers each (n, 2), half each."""
+    pick = torch.randperm(len(hidden))[:SAMPLED_MARKS]
+    log_p = F.log_softmax((hidden[pick] @ rows.T).float(), dim=1)
+    away = (torch.arange(len(rows)) - numbers[pick][..., None]) / MARK_SIGMA
+    wanted = torch.softmax(-(away**2) / 2, dim=2).mean(dim=1)
+    return -(wanted * log_p).sum(dim=1).mean()
 
 
 def depth_loss(hidden: Tensor, table: Tensor, words: Words, shard: Shard, bins: Tensor) -> Tensor:

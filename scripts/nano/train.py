@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from scripts.nano.examples import Shard, Taught
 from scripts.nano.export import Checkpoint
 from scripts.nano.lessons import corpus
-from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss
+from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss, mark_losses
 from scripts.nano.muon import Optimizer
 from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
 from scripts.nano.pool import Pool
@@ -35,19 +35,32 @@ from youtu_gguf import prompts
 from youtu_gguf.engines.base import DEFAULT_SYSTEM
 from youtu_gguf.files.synthetic import LanguageShape, VisionShape
 
-TEXT_BUDGET, MAX_TEXT = 190, 1024
-SHARES = {"ground": 3.0, "detect": 2.0, "polygon": 1.0, "count": 1.5, "describe": 1.5, "ocr": 1.5, "names": 1.0}
+TEXT_BUDGET = 190
+SHARES = {
+    "ground": 3.0,
+    "detect": 2.0,
+    "polygon": 2.0,
+    "count": 1.2,
+    "describe": 3.0,
+    "ocr": 6.0,
+    "names": 0.7,
+    "ask": 2.0,
+}
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
-WEIGHTS = {"class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "kind": 1.0, "digit": 1.0,
-           "middle": 0.5, "points": 0.8, "answer": 1.0}  # fmt: skip
-TEXT_DENSE_WEIGHT = 0.5
+EMPHASIS = {"ocr": 4.0, "ask": 4.0, "describe": 2.5, "count": 2.0, "polygon": 2.0, "pose": 2.0}
+"""How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
+WEIGHTS = {
+    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "colour word": 1.0, "digit word": 1.5,
+    "box words": 1.5, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
+}  # fmt: skip
+TEXT_DENSE_WEIGHT = 0.3
 """What the weights of everything but answers are multiplied by in the second stage."""
 FIRST_SHARDS = 60
 """Shards that must be drawn before the first step."""
 LONGEST_STEP_S = 5.0
 """A step that takes longer, as the first ones do while PyTorch compiles, counts as this much training."""
-STEPS_PER_SHARD = 2
-"""Every so many steps a shard of new scenes is taken: each scene is used about twice, asked differently."""
+STEPS_PER_SHARD = 3
+"""Every so many steps a shard of new scenes is taken: each scene is used about three times, asked differently."""
 CONTEXT = 4096
 """Positions the exported model says it has."""
 PERIOD = 6
@@ -185,6 +198,7 @@ class Trainer:
             return core_losses(image_hidden, table, self.words, shard, labels)
         losses = class_losses(image_hidden, table, self.words, shard, labels)
         bins = torch.from_numpy(shard.bins[chosen].astype(np.int32))
+        losses |= mark_losses(image_hidden, table, self.words, shard, chosen, self.axes)
         losses["depth"] = depth_loss(image_hidden, table, self.words, shard, bins)
         losses |= self.helpers(tokens, shard, torch.from_numpy(chosen), sigma, self.rng)
         if task:
@@ -264,7 +278,7 @@ def _pack(picked: list[list[Taught]], n_image: int, n_before: int) -> tuple[Tens
             positions[row, start + offset : start + end] = start + torch.arange(len(tokens))
             group[row, start + offset : start + end] = number
             targets[row, first - 1 : end - 1] = torch.tensor(lesson.answer)
-            weights[row, first - 1 : end - 1] = len(lesson.answer) ** -0.4
+            weights[row, first - 1 : end - 1] = EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4
             offset = end
     return text, positions, group, targets, weights
 
