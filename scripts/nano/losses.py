@@ -119,7 +119,7 @@ def mark_losses(
         losses["colour word"] = F.cross_entropy(logits, kinds[..., 1][things] - 1)
         losses["box words"] = sum(
             _two_peaks(marked, table[axis.ids()[:SEEN_PX]], box[things][:, i::2]) for i, axis in enumerate(axes)
-        )  # type: ignore[assignment]
+        )
     if signs.any():
         logits = (hidden[signs] @ table[words.digit_ids].T).float()
         digits = torch.where(on_left, kinds[..., 2], kinds[..., 3])
