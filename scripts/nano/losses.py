@@ -8,6 +8,8 @@ what it will be asked for (boxes, outlines, joints, digits), long before the lan
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -23,6 +25,8 @@ HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
 """Image tokens and depth cells of each scene that the losses over many columns look at."""
 BIN_SIGMA, MARK_SIGMA = 5.0, 2.0
+BLOCK_ROWS = 128
+"""Rows of logits handled at a time."""
 SAMPLED_MARKS = 400
 """Image tokens of a batch whose boxes are looked at."""
 MIN_SHARE = 4 / 16
@@ -154,23 +158,48 @@ def soft_cross_entropy(logits: Tensor, target: Tensor, sigma: float) -> Tensor:
     return -(wanted * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
+class SoftTargets(torch.autograd.Function):
+    """Weighted sum of cross-entropies against a few shared targets per row, with its gradient computed at once.
+
+    `logits` (n, k); `ids` and `shares` (n, m), a row's shares adding up to one; `weights` (n,). Returns the sum and
+    each row's loss. Blocks of rows stay in the processor's cache, where whole arrays of this width would not.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, ids: Tensor, shares: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        gradient, losses = torch.empty_like(logits), torch.empty(len(logits))
+        for start in range(0, len(logits), BLOCK_ROWS):
+            at = slice(start, start + BLOCK_ROWS)
+            log_p = F.log_softmax(logits[at].float(), dim=1)
+            losses[at] = -(log_p.gather(1, ids[at]) * shares[at]).sum(dim=1)
+            gradient[at] = log_p.exp_().scatter_add_(1, ids[at], -shares[at]).mul_(weights[at, None])
+        ctx.save_for_backward(gradient)
+        ctx.mark_non_differentiable(losses)
+        return (losses * weights).sum(), losses
+
+    @staticmethod
+    def backward(ctx: Any, of_sum: Tensor, _of_losses: Tensor) -> tuple[Tensor, None, None, None]:
+        """See the class."""
+        (gradient,) = ctx.saved_tensors
+        return gradient.mul_(of_sum), None, None, None
+
+
 def answer_loss(
     logits: Tensor, targets: Tensor, weights: Tensor, axes: tuple[Ramp, Ramp], sigma: float
 ) -> tuple[Tensor, Tensor]:
     """Next-token loss, coordinates against Gaussians; returns the weighted mean and each token's loss."""
-    log_p = F.log_softmax(logits.float(), dim=1)
-    losses = -log_p.gather(1, targets[:, None])[:, 0]
     offsets = torch.arange(-8, 9)
+    ids = targets[:, None].repeat(1, len(offsets))
+    shares = (offsets == 0).float().repeat(len(targets), 1)
+    gaussian = torch.softmax(-((offsets / sigma) ** 2) / 2, dim=0)
     for ramp in axes:
         number = (targets - ramp.first) // ramp.step
         on_axis = (targets >= ramp.first) & (number < ramp.count) & ((targets - ramp.first) % ramp.step == 0)
-        if not on_axis.any():
-            continue
-        near = (number[on_axis, None] + offsets).clamp(0, ramp.count - 1)
-        share = torch.softmax(-((offsets / sigma) ** 2) / 2, dim=0)
-        soft = -(log_p[on_axis].gather(1, near * ramp.step + ramp.first) * share).sum(dim=1)
-        losses = losses.masked_scatter(on_axis, soft)
-    return (losses * weights).sum() / weights.sum(), losses.detach()
+        ids[on_axis] = (number[on_axis, None] + offsets).clamp(0, ramp.count - 1) * ramp.step + ramp.first
+        shares[on_axis] = gaussian
+    total, losses = SoftTargets.apply(logits, ids, shares, weights / weights.sum())
+    return total, losses
 
 
 class Helpers(nn.Module):
