@@ -28,7 +28,9 @@ BIN_SIGMA, MARK_SIGMA = 5.0, 2.0
 BLOCK_ROWS = 128
 """Rows of logits handled at a time."""
 SAMPLED_MARKS = 400
-"""Image tokens of a batch whose boxes are looked at."""
+"""Image tokens of a batch whose boxes and outlines are looked at."""
+NEAR_MARKS, NEAR_PX = 4, 12.0
+"""An image token names so many points of its thing, those nearest to it; farther ones less."""
 MIN_SHARE = 4 / 16
 """Share of a token's label cells from which its class is a positive."""
 THING_WEIGHT = 2.0
@@ -106,24 +108,31 @@ def mark_losses(
 ) -> dict[str, Tensor]:
     """Softmax over the words for what a token's thing looks like.
 
-    They are its colour, on a sign the digit on the token's side, and for either axis the two coordinates of its box.
-    The language model can only say what it finds at image tokens; named there, it need only be copied.
+    They are its colour, on a sign the digit on the token's side, and for either axis the two coordinates of its box and
+    those of the outline's points and joints that lie near the token. The language model can only say what it finds at
+    image tokens; named there, it need only be copied.
     """
     owner = torch.from_numpy(shard.owner[chosen]).long().flatten(1)
     thing = torch.arange(len(owner))[:, None].expand_as(owner), owner.clamp(min=0)
     kinds = torch.from_numpy(shard.kinds[chosen]).long()[thing]
-    box = torch.from_numpy(shard.points[chosen][..., :4])[thing]
-    middles = torch.arange(shard.cols).repeat(shard.rows) * TOKEN_PX + TOKEN_PX / 2
-    on_left = middles < (box[..., 0] + box[..., 2]) / 2
+    points = torch.from_numpy(shard.points[chosen])[thing].unflatten(-1, (-1, 2))
+    box, marks = points[..., :2, :], points[..., 2:-1, :]
+    middles = _middles(shard)
+    on_left = middles[:, 0] < box[..., 0].mean(dim=-1)
     things, signs = owner >= 0, (owner >= 0) & (kinds[..., 2] > 0)
     losses = {}
     if things.any():
         marked = hidden[things]
         logits = marked.float() @ table[words.colour_ids].float().mean(dim=1).T
         losses["colour word"] = F.cross_entropy(logits, kinds[..., 1][things] - 1)
-        losses["box words"] = sum(
-            _two_peaks(marked, table[axis.ids()[:SEEN_PX]], box[things][:, i::2]) for i, axis in enumerate(axes)
-        )
+        pick = torch.randperm(len(marked))[:SAMPLED_MARKS]
+        near, shares = _nearest(marks[things][pick], middles.expand(len(owner), -1, -1)[things][pick])
+        losses["box words"] = losses["outline words"] = torch.zeros(())
+        for i, axis in enumerate(axes):
+            log_p = F.log_softmax((marked[pick] @ table[axis.ids()[:SEEN_PX]].T).float(), dim=1)
+            halves = torch.full((len(pick), 2), 0.5)
+            losses["box words"] = losses["box words"] + _peaks(log_p, box[things][pick][..., i], halves)
+            losses["outline words"] = losses["outline words"] + _peaks(log_p, near[..., i], shares)
     if signs.any():
         logits = (hidden[signs] @ table[words.digit_ids].T).float()
         digits = torch.where(on_left, kinds[..., 2], kinds[..., 3])
@@ -131,12 +140,24 @@ def mark_losses(
     return losses
 
 
-def _two_peaks(hidden: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
-    """Cross-entropy of (n, dim) against Gaussians around two numbers each (n, 2), half each."""
-    pick = torch.randperm(len(hidden))[:SAMPLED_MARKS]
-    log_p = F.log_softmax((hidden[pick] @ rows.T).float(), dim=1)
-    away = (torch.arange(len(rows)) - numbers[pick][..., None]) / MARK_SIGMA
-    wanted = torch.softmax(-(away**2) / 2, dim=2).mean(dim=1)
+def _middles(shard: Shard) -> Tensor:
+    """Return the (n, 2) middles of a grid's tokens, x and y in pixels of the prepared image."""
+    row, col = np.indices((shard.rows, shard.cols)).reshape(2, -1)
+    return torch.from_numpy(np.stack([col, row], axis=1) * TOKEN_PX + TOKEN_PX / 2).float()
+
+
+def _nearest(marks: Tensor, middles: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the marks (n, m, 2) nearest to each middle (n, 2), as (n, 4, 2), and their shares (n, 4)."""
+    away = (marks - middles[:, None]).norm(dim=-1).nan_to_num(torch.inf)
+    distance, which = away.topk(NEAR_MARKS, dim=1, largest=False)
+    shares = torch.softmax(-((distance / NEAR_PX) ** 2) / 2, dim=1)
+    return marks.gather(1, which[..., None].expand(-1, -1, 2)).nan_to_num(0.0), shares
+
+
+def _peaks(log_p: Tensor, numbers: Tensor, shares: Tensor) -> Tensor:
+    """Cross-entropy of (n, k) against Gaussians around some numbers each (n, m) with their shares (n, m)."""
+    away = (torch.arange(log_p.shape[1]) - numbers[..., None]) / MARK_SIGMA
+    wanted = (torch.softmax(-(away**2) / 2, dim=2) * shares[..., None]).sum(dim=1)
     return -(wanted * log_p).sum(dim=1).mean()
 
 
@@ -241,8 +262,7 @@ class Helpers(nn.Module):
     def _points(
         self, tokens: Tensor, owner: Tensor, points: Tensor, shard: Shard, sigma: float, rng: np.random.Generator
     ) -> Tensor:
-        own = torch.from_numpy(np.indices((shard.cols, shard.rows)).transpose(2, 1, 0).reshape(-1, 2) * 32.0 + 16)
-        own = own.float().expand(len(owner), -1, -1)
+        own = _middles(shard).expand(len(owner), -1, -1)
         wanted = torch.cat([points.masked_fill((owner < 0)[..., None], torch.nan), own], dim=-1)
         pick = torch.from_numpy(rng.choice(N_POINTS + 2, 16, replace=False))
         pick = torch.cat([torch.arange(4), pick, torch.tensor([N_POINTS, N_POINTS + 1])])

@@ -51,7 +51,7 @@ EMPHASIS = {"ocr": 4.0, "ask": 4.0, "describe": 2.5, "count": 2.0, "polygon": 2.
 """How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
 WEIGHTS = {
     "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "colour word": 1.0, "digit word": 1.5,
-    "box words": 1.5, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
+    "box words": 1.5, "outline words": 1.5, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
 """What the weights of everything but answers are multiplied by in the second stage."""
