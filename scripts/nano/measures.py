@@ -56,8 +56,8 @@ class Confusion:
         self.counts = np.zeros((len(CLASSES), len(CLASSES) + 1), np.int64)
 
     def add(self, scene: Scene, ids: npt.NDArray[np.int32], names: Sequence[str]) -> None:
-        """Count one label map whose values index `names`; -1 is a class of its own that is never right."""
-        places = np.array([*(CLASSES.index(name) for name in names), len(CLASSES)])
+        """Count one label map whose values index `names`; -1 and names of no class are never right."""
+        places = np.array([*(CLASSES.index(name) if name in CLASSES else len(CLASSES) for name in names), len(CLASSES)])
         pairs = scene.labels.astype(np.int64) * (len(CLASSES) + 1) + places[ids]
         self.counts += np.bincount(pairs.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
 

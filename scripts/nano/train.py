@@ -35,7 +35,7 @@ from youtu_gguf import prompts
 from youtu_gguf.engines.base import DEFAULT_SYSTEM
 from youtu_gguf.files.synthetic import LanguageShape, VisionShape
 
-TEXT_BUDGET = 190
+TEXT_BUDGET = 210
 SHARES = {
     "ground": 3.0,
     "detect": 2.0,
@@ -43,11 +43,11 @@ SHARES = {
     "count": 1.2,
     "describe": 3.0,
     "ocr": 6.0,
-    "names": 0.7,
+    "names": 1.6,
     "ask": 2.0,
 }
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
-EMPHASIS = {"ocr": 4.0, "ask": 4.0, "describe": 2.5, "count": 2.0, "polygon": 2.0, "pose": 2.0}
+EMPHASIS = {"ocr": 4.0, "ask": 4.0, "describe": 2.5, "count": 2.0, "polygon": 2.0, "pose": 2.0, "names": 3.0}
 """How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
 WEIGHTS = {
     "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "colour word": 1.0, "digit word": 1.5,
