@@ -28,8 +28,9 @@ MAX_THINGS = 5
 N_POINTS = 4 + 32 + 32 + 2
 """Numbers told of a thing: its box, outline, joints, and the middle of its box."""
 MAX_TOKENS = 2048
-SIGNS_SHARE = 0.35
-"""Share of scenes full of signs: reading takes more examples than anything else."""
+SIGNS_SHARE = 0.15
+"""Share of scenes full of signs: reading takes more examples than anything else. More of them, and every phrase is a
+sign's."""
 CORE_SIZES = (160, 256)
 MAX_CORE_TOKENS, CROPS_PER_SHARD = 96, 24
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))

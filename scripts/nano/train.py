@@ -39,19 +39,23 @@ TEXT_BUDGET = 210
 SHARES = {
     "ground": 3.0,
     "detect": 2.0,
-    "polygon": 2.0,
-    "count": 1.2,
+    "polygon": 3.0,
+    "count": 1.5,
     "describe": 3.0,
-    "ocr": 6.0,
+    "ocr": 3.0,
     "names": 1.6,
     "ask": 2.0,
 }
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
-EMPHASIS = {"ocr": 4.0, "ask": 4.0, "describe": 2.5, "count": 2.0, "polygon": 2.0, "pose": 2.0, "names": 3.0}
+EMPHASIS = {
+    "ocr": 2.5, "ask": 4.0, "describe": 2.5, "count": 2.5, "polygon": 2.0, "pose": 2.0, "names": 3.0,
+}  # fmt: skip
 """How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
+FIRST_POINT = 4.0
+"""How much more the first point of a box or an outline counts: it chooses the thing, the others only follow."""
 WEIGHTS = {
-    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.2, "colour word": 1.0, "digit word": 1.5,
-    "box words": 1.5, "outline words": 1.5, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
+    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.5, "colour word": 1.0, "digit word": 1.5,
+    "box words": 2.0, "outline words": 2.0, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
 """What the weights of everything but answers are multiplied by in the second stage."""
@@ -80,6 +84,7 @@ class Trainer:
         self.words = Words(self.tokenizer)
         id_of = self.tokenizer.id
         self.axes = (Ramp(id_of("<x_0>"), 2, 2048, 14.0, 2048.0), Ramp(id_of("<y_0>"), 2, 2048, 14.0, 2048.0))
+        self.coordinates = range(id_of("<x_0>"), id_of("<x_0>") + 2 * self.axes[0].count)
         ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, 1000, 25.0, 2000.0)}
         torch.manual_seed(args.seed)
         self.sizes = Sizes()
@@ -187,7 +192,9 @@ class Trainer:
         where = place(self.sizes, shard.rows, shard.cols)
         tokens = self.see(cut_patches(torch.from_numpy(shard.rgb[chosen])).bfloat16(), where)
         picked = [_pick(shard.taught[i], task, self.rng) if task else [] for i in chosen]
-        text, positions, group, targets, weights = _pack(picked, n_image=tokens.shape[1], n_before=len(self.opening))
+        text, positions, group, targets, weights = _pack(
+            picked, n_image=tokens.shape[1], n_before=len(self.opening), coordinates=self.coordinates
+        )
         before = table[self.opening].expand(len(chosen), -1, -1)
         x = torch.cat([before, tokens, table[text]], dim=1)
         n_before, n_seen = len(self.opening), len(self.opening) + tokens.shape[1]
@@ -253,7 +260,7 @@ def _pick(lessons: list[Taught], task: str, rng: np.random.Generator) -> list[Ta
     return chosen
 
 
-def _pack(picked: list[list[Taught]], n_image: int, n_before: int) -> tuple[Tensor, ...]:
+def _pack(picked: list[list[Taught]], n_image: int, n_before: int, coordinates: range) -> tuple[Tensor, ...]:
     """Lay the lessons of each scene side by side.
 
     Returns text tokens (batch, n), positions and groups of the whole sequences (0 = seen by all that follow, -1 =
@@ -278,9 +285,20 @@ def _pack(picked: list[list[Taught]], n_image: int, n_before: int) -> tuple[Tens
             positions[row, start + offset : start + end] = start + torch.arange(len(tokens))
             group[row, start + offset : start + end] = number
             targets[row, first - 1 : end - 1] = torch.tensor(lesson.answer)
-            weights[row, first - 1 : end - 1] = EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4
+            weights[row, first - 1 : end - 1] = _weights(lesson, coordinates)
             offset = end
     return text, positions, group, targets, weights
+
+
+def _weights(lesson: Taught, coordinates: range) -> Tensor:
+    """Return how much each token of an answer counts."""
+    weights = torch.full((len(lesson.answer),), EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4)
+    in_a_row = 0
+    for i, token in enumerate(lesson.answer):
+        in_a_row = in_a_row + 1 if token in coordinates else 0
+        if 1 <= in_a_row <= 2:
+            weights[i] *= FIRST_POINT
+    return weights
 
 
 def _mask(group: Tensor) -> Tensor:
