@@ -48,13 +48,13 @@ SHARES = {
 }
 """How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
 EMPHASIS = {
-    "ocr": 2.5, "ask": 4.0, "describe": 2.5, "count": 2.5, "polygon": 2.0, "pose": 2.0, "names": 3.0,
+    "ocr": 2.5, "ask": 4.0, "describe": 4.0, "count": 2.5, "polygon": 3.0, "pose": 2.0, "names": 3.0,
 }  # fmt: skip
 """How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
 FIRST_POINT = 4.0
 """How much more the first point of a box or an outline counts: it chooses the thing, the others only follow."""
 WEIGHTS = {
-    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 1.5, "colour word": 1.0, "digit word": 1.5,
+    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 6.0, "colour word": 1.0, "digit word": 1.5,
     "box words": 2.0, "outline words": 2.0, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
