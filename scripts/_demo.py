@@ -1,87 +1,104 @@
-"""Runs every task on two photographs and writes one picture per visual answer.
-
-Until a trained model ships, this uses a tiny model with **random** weights: it shows that the whole path works, from a
-photograph to typed values and pictures, and nothing about sight.
-"""
+"""Draws scenes, runs every task on them with the small model, prints what it answers, and writes one contact sheet."""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
+import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from skimage import data
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import youtu_gguf as yg
+from scripts._sheet import Panel, contact_sheet
+from scripts.nano.evaluate import CORE_CROP_PX
+from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
 from youtu_gguf.output import WRITERS
-from youtu_gguf.render import draw
+from youtu_gguf.render import draw as drawn
 
-CLASSES = ["person", "sky", "table", "cup"]
-TASKS: dict[str, Callable[[yg.Scene], yg.Result]] = {
-    "describe": lambda scene: scene.describe(),
-    "ask": lambda scene: scene.ask("What colour is it?"),
-    "ocr": lambda scene: scene.ocr(),
-    "classify": lambda scene: scene.classify(),
-    "count": lambda scene: scene.count("cup"),
-    "ground": lambda scene: scene.ground("the cup"),
-    "detect": lambda scene: scene.detect(["person", "cup"]),
-    "polygon": lambda scene: scene.polygon("the cup"),
-    "refer": lambda scene: scene.refer("the cup"),
-    "refer box": lambda scene: scene.refer(box=(150, 50, 350, 250)),
-    "pose": lambda scene: scene.pose(),
-    "segment model": lambda scene: scene.segment(CLASSES),
-    "segment all": lambda scene: scene.segment(CLASSES, present="all"),
-    "depth": lambda scene: scene.depth(),
-}
+SEEDS = (501, 504, 513, 532)
+"""From 500 on, the first scenes with a person and a sign on each kind of ground; taken before the model was."""
+SEEN = 0.005
+"""Share of the picture from which a class is told."""
+TITLE = "youtu-gguf: one GGUF, one prefill per picture, every answer typed"
+
+
+def tasks(truth: Scene) -> dict[str, Callable[[yg.Scene], yg.Result]]:
+    """Return what to ask of a scene."""
+    phrase = max(referring(truth), key=lambda found: len(found[0]))[0]
+    kind = truth.things[0].kind
+    return {
+        "describe": lambda scene: scene.describe(),
+        f"ask: What colour is the {kind}?": lambda scene: scene.ask(f"What colour is the {kind}?"),
+        "ocr": lambda scene: scene.ocr(),
+        "classify": lambda scene: scene.classify(),
+        f"count: {kind}": lambda scene: scene.count(kind),
+        "detect": lambda scene: scene.detect(),
+        f"ground: {phrase}": lambda scene: scene.ground(phrase),
+        "segment": lambda scene: scene.segment(CLASSES),
+        "segment, all classes": lambda scene: scene.segment(CLASSES, present="all"),
+        "depth": lambda scene: scene.depth(),
+        f"polygon: {phrase}": lambda scene: scene.polygon(phrase),
+        f"refer: {phrase}": lambda scene: scene.refer(phrase, crop_size=CORE_CROP_PX),
+        "pose": lambda scene: scene.pose(),
+    }
+
+
+SHOWN = ("detect", "segment", "depth", "polygon", "refer", "pose")
 
 
 def summary(value: yg.Result) -> str:
     match value:
-        case yg.Text():
-            return repr(value.value[:50])
         case yg.Mask():
             return f"{value.bits.mean():.0%} of the picture"
         case yg.LabelMap():
-            shares = [f"{name} {share:.0%}" for name, share in zip(value.classes, value.shares, strict=True)]
-            return ", ".join(shares) or "no class named"
+            shares = zip(value.classes, value.shares, strict=True)
+            return ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= SEEN) or "no class seen"
         case yg.DepthMap():
             return f"{value.values.min():.2f} to {value.values.max():.2f} {value.unit}"
-        case yg.Boxes() | yg.Polygons() | yg.Poses():
+        case yg.Boxes():
+            return ", ".join(value.labels) or "none found"
+        case yg.Polygons() | yg.Poses():
             return f"{len(value)} found"
-    return str(value) or "no number"
+    return value.value if isinstance(value, yg.Text) else str(value)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo-out"))
+    parser.add_argument("--model", default="nano")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    photographs = {"coffee": data.coffee(), "cat": data.chelsea()}
-    table = Table("photograph", "task", "seconds", "answer", "issues", title="random weights: plumbing, not sight")
-    with tempfile.TemporaryDirectory() as folder:
-        pair = yg.write_synthetic_pair(folder, "tiny")
-        with yg.load(*pair, max_tokens=32) as model:
-            for name, rgb in photographs.items():
-                Image.fromarray(rgb).save(args.out / f"{name}.png")
-                run_tasks(model.open(rgb), name, args.out, table)
+    table = Table("scene", "task", "ms", "answer", "issues", title="the small model on drawn scenes it never saw")
+    rows = []
+    with yg.load(args.model, max_tokens=400) as model:
+        for seed in SEEDS:
+            truth = draw(TEST_SEEDS + seed)
+            with closing(model.open(truth.rgb)) as scene:
+                rows.append(ask_all(truth, scene, str(seed), table))
+    WRITERS["png"](args.out / "contact-sheet.png", contact_sheet(rows, TITLE))
     console = Console()
     console.print(table)
-    console.print(f"pictures: {args.out}/")
+    console.print(f"look at {args.out / 'contact-sheet.png'}")
 
 
-def run_tasks(scene: yg.Scene, name: str, out: Path, table: Table) -> None:
-    for task, run in TASKS.items():
+def ask_all(truth: Scene, scene: yg.Scene, name: str, table: Table) -> list[Panel]:
+    panels = [Panel(truth.rgb, "scene")]
+    for task, run in tasks(truth).items():
         started = time.perf_counter()
         value = run(scene)
-        seconds = time.perf_counter() - started
-        if not isinstance(value, yg.Text | yg.Count):
-            WRITERS["png"](out / f"{name}-{task.replace(' ', '-')}.png", draw(scene.rgb, value))
-        table.add_row(name, task, f"{seconds:.2f}", summary(value), str(len(value.issues)))
+        ms = (time.perf_counter() - started) * 1e3
+        table.add_row(name, task, f"{ms:.0f}", summary(value), str(len(value.issues)))
+        if task.split(":")[0] in SHOWN:
+            panels.append(Panel(drawn(truth.rgb, value), task, summary(value)))
+        elif task == "describe":
+            panels[0] = Panel(truth.rgb, "scene", summary(value))
+    return panels
 
 
 if __name__ == "__main__":

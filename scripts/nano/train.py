@@ -54,7 +54,7 @@ EMPHASIS = {
 FIRST_POINT = 4.0
 """How much more the first point of a box or an outline counts: it chooses the thing, the others only follow."""
 WEIGHTS = {
-    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 6.0, "colour word": 1.0, "digit word": 1.5,
+    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 12.0, "colour word": 1.0, "digit word": 1.5,
     "box words": 2.0, "outline words": 2.0, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
