@@ -25,8 +25,8 @@ from youtu_gguf.engines.native import NativeEngine
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models" / "nano"
 SEES = {
-    "segment_all_miou": 0.85, "segment_model_miou": 0.75, "detect_ap50": 0.45, "ground_acc50": 0.7, "polygon_miou": 0.5,
-    "core_miou": 0.75, "depth_d1": 0.9, "count_exact": 0.65, "pose_pck10": 0.7, "ocr_exact": 0.7, "describe_f1": 0.6,
+    "segment_all_miou": 0.88, "segment_model_miou": 0.85, "detect_ap50": 0.6, "ground_acc50": 0.75, "polygon_miou": 0.6,
+    "core_miou": 0.8, "depth_d1": 0.92, "count_exact": 0.75, "pose_pck10": 0.85, "ocr_exact": 0.85, "describe_f1": 0.7,
 }  # fmt: skip
 """Below what 300 scenes give (docs/benchmarks.md): a dozen scenes scatter."""
 
@@ -41,7 +41,7 @@ def test_the_pair_is_small_and_has_its_card() -> None:
     sizes = [path.stat().st_size for path in SHIPPED.glob("*.gguf")]
     assert len(sizes) == 2
     assert sum(sizes) <= 12e6
-    assert "not the published model" in (SHIPPED / "README.md").read_text(encoding="utf-8")
+    assert "**not the published model**" in " ".join((SHIPPED / "README.md").read_text(encoding="utf-8").split())
 
 
 def test_it_sees_scenes_it_was_never_trained_on(nano: yg.Model) -> None:
@@ -85,4 +85,5 @@ def test_the_command_line_finds_it_by_name(tmp_path: Path) -> None:
     command += ["--model", "nano", "--present", "all", "--json", "--threads", "1", "-o", tmp_path / "labels.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["classes"] == ["sky", "grass", "circle"]
-    assert Image.open(tmp_path / "labels.png").width >= truth.rgb.shape[1]
+    with Image.open(tmp_path / "labels.png") as picture:
+        assert picture.width >= truth.rgb.shape[1]
