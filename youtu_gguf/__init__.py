@@ -26,6 +26,7 @@ from youtu_gguf.errors import (
 )
 from youtu_gguf.model import Model, load
 from youtu_gguf.scene import Scene
+from youtu_gguf.together import Question, Update
 from youtu_gguf.types import (
     Action,
     Boxes,
@@ -63,11 +64,13 @@ __all__ = [
     "ModelFileError",
     "Polygons",
     "Poses",
+    "Question",
     "Result",
     "Scene",
     "Text",
     "Timings",
     "Transform",
+    "Update",
     "YoutuError",
     "load",
     "write_synthetic_pair",

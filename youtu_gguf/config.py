@@ -37,6 +37,11 @@ class Settings:
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
+        cache_bytes: Most memory for what has been seen of images: states, keys and values, embeddings. At full size an
+            image takes about 66 KB a token.
+        cache_dir: Folder to keep what has been seen on disk too, so that opening a known image again, even in another
+            process, decodes nothing. None keeps nothing.
+        cache_dir_bytes: Most disk space for that; the longest unused goes first.
         sampling: How tokens are drawn.
     """
 
@@ -46,6 +51,9 @@ class Settings:
     threads: int | None = None
     image_max_tokens: int = 2048
     hidden_way: HiddenWay = "auto"
+    cache_bytes: int = 256 << 20
+    cache_dir: Path | None = None
+    cache_dir_bytes: int = 4 << 30
     sampling: Sampling = field(default_factory=Sampling)
 
     def __post_init__(self) -> None:
@@ -54,6 +62,10 @@ class Settings:
         _check_range("n_batch", self.n_batch, 1, _INT32_MAX)
         _check_range("n_gpu_layers", self.n_gpu_layers, -1, _INT32_MAX)
         _check_range("image_max_tokens", self.image_max_tokens, 1, MAX_IMAGE_TOKENS)
+        _check_range("cache_bytes", self.cache_bytes, 0, 1 << 62)
+        _check_range("cache_dir_bytes", self.cache_dir_bytes, 0, 1 << 62)
+        if self.cache_dir is not None:
+            object.__setattr__(self, "cache_dir", Path(self.cache_dir).expanduser())
         if self.threads is not None:
             _check_range("threads", self.threads, 1, MAX_THREADS)
         if self.hidden_way not in get_args(HiddenWay):

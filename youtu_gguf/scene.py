@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar, cast, overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
 from youtu_gguf import image as images
 from youtu_gguf import prompts
 from youtu_gguf.crop import CROP_SIZE, PADDING
 from youtu_gguf.engines.base import PatchStates, Prefix, Session
+from youtu_gguf.options import Options, RunOptions, run_options
 from youtu_gguf.streaming import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
+from youtu_gguf.together import Asked, Question, Update, answer_together, gather
 from youtu_gguf.types import (
     U8,
     Boxes,
@@ -27,11 +30,9 @@ from youtu_gguf.types import (
     Size,
     Text,
 )
-from youtu_gguf.work import Work
+from youtu_gguf.work import AnswerFn, Work
 
 if TYPE_CHECKING:
-    import threading
-
     from youtu_gguf.model import Model
 
 R = TypeVar("R", bound=Result)
@@ -40,10 +41,11 @@ R = TypeVar("R", bound=Result)
 class Scene:
     """One image, encoded once and asked many things.
 
-    Every task takes `strict=True` to raise `DecodeError` at the first flaw in the model's answer; otherwise good items
-    are kept and flaws are listed in the value's `issues`. Tasks raise `InputError` for arguments that cannot be used,
-    `ModelFileError` where the vocabulary lacks tokens the task needs, and `CapabilityError` where the engine gives no
-    hidden states.
+    Every task takes the keywords of `youtu_gguf.options.Options`: limits for this run, `scores`, `cancel`, and `strict`
+    to raise `DecodeError` at the first flaw in the model's answer; otherwise good items are kept and flaws are listed
+    in the value's `issues`. Tasks raise `InputError` for arguments that cannot be used, `ModelFileError` where the
+    vocabulary lacks tokens the task needs, and `CapabilityError` where the engine gives no hidden states. A scene may
+    be asked from several threads.
 
     Attributes:
         rgb: (H, W, 3) uint8, the upright source image.
@@ -57,6 +59,7 @@ class Scene:
         self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens)
         self.grid: Grid = self._prepared.grid
         self._sessions: dict[str, Session] = {}
+        self._opening = threading.Lock()
         self.session()
 
     @property
@@ -71,9 +74,10 @@ class Scene:
 
     def session(self, before: str = "") -> Session:
         """Return the engine's session for this image with the text `before` in front of it."""
-        if before not in self._sessions:
-            self._sessions[before] = self._model.engine.open(Prefix(self._prepared, before))
-        return self._sessions[before]
+        with self._opening:
+            if before not in self._sessions:
+                self._sessions[before] = self._model.engine.open(Prefix(self._prepared, before))
+            return self._sessions[before]
 
     def sessions(self) -> tuple[Session, ...]:
         """Return the sessions opened so far."""
@@ -84,56 +88,55 @@ class Scene:
         return self.session().patches()
 
     @overload
-    def ask(self, question: str, *, stream: Literal[False] = False, strict: bool = False) -> Text: ...
+    def ask(self, question: str, *, stream: Literal[False] = False, **options: Unpack[Options]) -> Text: ...
     @overload
-    def ask(self, question: str, *, stream: Literal[True], cancel: threading.Event | None = None) -> TextStream: ...
-    def ask(
-        self, question: str, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
-    ) -> Text | TextStream:
-        """Ask anything; with `stream`, get an iterator over the answer's pieces. `cancel` ends a stream early."""
-        return self._stream(question, cancel) if stream else self._run("ask", question, strict=strict, expect=Text)
+    def ask(self, question: str, *, stream: Literal[True], **options: Unpack[Options]) -> TextStream: ...
+    def ask(self, question: str, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
+        """Ask anything; with `stream`, get an iterator over the answer's pieces."""
+        return self._stream(question, options) if stream else self._run("ask", question, options=options, expect=Text)
 
     @overload
-    def describe(self, *, stream: Literal[False] = False, strict: bool = False) -> Text: ...
+    def describe(self, *, stream: Literal[False] = False, **options: Unpack[Options]) -> Text: ...
     @overload
-    def describe(self, *, stream: Literal[True], cancel: threading.Event | None = None) -> TextStream: ...
-    def describe(
-        self, *, stream: bool = False, strict: bool = False, cancel: threading.Event | None = None
-    ) -> Text | TextStream:
-        """Describe the image; `stream` and `cancel` as for `ask`."""
-        return self._stream(prompts.DESCRIBE, cancel) if stream else self._run("describe", strict=strict, expect=Text)
+    def describe(self, *, stream: Literal[True], **options: Unpack[Options]) -> TextStream: ...
+    def describe(self, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
+        """Describe the image; `stream` as for `ask`."""
+        if stream:
+            return self._stream(prompts.DESCRIBE, options)
+        return self._run("describe", options=options, expect=Text)
 
-    def _stream(self, question: str, cancel: threading.Event | None) -> TextStream:
+    def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:
         words = checked_phrase(question, "the question")
-        return TextStream(self.session().generate(words, self._model.settings.sampling, cancel))
+        chosen = run_options(options, self._model.settings.sampling)
+        return TextStream(self.session().generate(words, chosen.sampling, chosen.cancel))
 
-    def ocr(self, *, strict: bool = False) -> Text:
+    def ocr(self, **options: Unpack[Options]) -> Text:
         """Read the text in the image."""
-        return self._run("ocr", strict=strict, expect=Text)
+        return self._run("ocr", options=options, expect=Text)
 
-    def classify(self, *, strict: bool = False) -> Text:
+    def classify(self, **options: Unpack[Options]) -> Text:
         """Name the category of the primary object, in a word or a phrase."""
-        return self._run("classify", strict=strict, expect=Text)
+        return self._run("classify", options=options, expect=Text)
 
-    def count(self, what: str, *, strict: bool = False) -> Count:
+    def count(self, what: str, **options: Unpack[Options]) -> Count:
         """Count the objects that `what` names, such as "dog"."""
-        return self._run("count", what, strict=strict, expect=Count)
+        return self._run("count", what, options=options, expect=Count)
 
-    def ground(self, description: str, *, strict: bool = False) -> Boxes:
+    def ground(self, description: str, **options: Unpack[Options]) -> Boxes:
         """Find the region a phrase describes."""
-        return self._run("ground", description, strict=strict, expect=Boxes)
+        return self._run("ground", description, options=options, expect=Boxes)
 
-    def detect(self, classes: Sequence[str] | None = None, *, strict: bool = False) -> Boxes:
+    def detect(self, classes: Sequence[str] | None = None, **options: Unpack[Options]) -> Boxes:
         """Find every object of `classes`, or of any class when None."""
-        return self._run("detect", classes, strict=strict, expect=Boxes)
+        return self._run("detect", classes, options=options, expect=Boxes)
 
-    def polygon(self, description: str, *, strict: bool = False) -> Polygons:
+    def polygon(self, description: str, **options: Unpack[Options]) -> Polygons:
         """Outline the object a phrase describes."""
-        return self._run("polygon", description, strict=strict, expect=Polygons)
+        return self._run("polygon", description, options=options, expect=Polygons)
 
-    def pose(self, *, strict: bool = False) -> Poses:
+    def pose(self, **options: Unpack[Options]) -> Poses:
         """Find every person and its 16 joints, in the order of `types.MPII_JOINTS`."""
-        return self._run("pose", strict=strict, expect=Poses)
+        return self._run("pose", options=options, expect=Poses)
 
     def refer(
         self,
@@ -142,7 +145,7 @@ class Scene:
         box: Sequence[float] | None = None,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
-        strict: bool = False,
+        **options: Unpack[Options],
     ) -> Mask:
         """Mask the object that a phrase describes, or the one in a box.
 
@@ -154,12 +157,12 @@ class Scene:
             box: Left, top, right, bottom in source pixels.
             crop_size: Short side of the enlarged picture; smaller is faster.
             padding: Sides of the surroundings relative to those of the box, at least 1.
-            strict: Raise `DecodeError` at any flaw.
+            options: As for every task.
 
         Returns:
             The mask. Its score is the mean over its pixels of sigmoid(foreground - background); 0 where it is empty.
         """
-        return self._run("refer", phrase, box, crop_size, padding, strict=strict, expect=Mask)
+        return self._run("refer", phrase, box, crop_size, padding, options=options, expect=Mask)
 
     def segment(
         self,
@@ -168,7 +171,7 @@ class Scene:
         present: Literal["model", "all"] = "model",
         background: bool = False,
         refine: Literal["auto", "crf", "guided", "none"] = "auto",
-        strict: bool = False,
+        **options: Unpack[Options],
     ) -> LabelMap:
         """Label every pixel with one of `classes`.
 
@@ -180,28 +183,61 @@ class Scene:
         installed, else the filter; with `background`, which the reference does not refine, it takes none, and naming
         one is an InputError. `LabelMap.refined_by` says what ran.
         """
-        return self._run("segment", classes, present, background, refine, strict=strict, expect=LabelMap)
+        return self._run("segment", classes, present, background, refine, options=options, expect=LabelMap)
 
-    def depth(self, *, scale: str = "open", focal_px: float | None = None, strict: bool = False) -> DepthMap:
+    def depth(self, *, scale: str = "open", focal_px: float | None = None, **options: Unpack[Options]) -> DepthMap:
         """Estimate the distance of every pixel.
 
         `scale` is "open" for any picture, or "nyuv2", "cityscapes", "ddad" for those data sets' ranges. Open-world
         depth is relative unless `focal_px`, the focal length in source pixels, is given.
         """
-        return self._run("depth", scale, focal_px, strict=strict, expect=DepthMap)
+        return self._run("depth", scale, focal_px, options=options, expect=DepthMap)
+
+    @overload
+    def many(
+        self, questions: Sequence[Asked], *, stream: Literal[False] = False, **options: Unpack[Options]
+    ) -> tuple[Result, ...]: ...
+    @overload
+    def many(
+        self, questions: Sequence[Asked], *, stream: Literal[True], **options: Unpack[Options]
+    ) -> Iterator[Update]: ...
+    def many(
+        self, questions: Sequence[Asked], *, stream: bool = False, **options: Unpack[Options]
+    ) -> tuple[Result, ...] | Iterator[Update]:
+        """Ask several things together: their answers are generated side by side, which costs little more than one.
+
+        Args:
+            questions: Tuples of a task's name and its arguments, such as `("detect", ["car"])` or `("depth",)`; or
+                `Question`s, which have options of their own.
+            stream: Give pieces of answers, and results as they finish, instead of all results at the end.
+            options: As for every task; a question's own come first.
+
+        Returns:
+            The results in the order of the questions; with `stream`, an iterator over updates. An error of one question
+            does not stop the others: the first is raised at the end, or comes as an update.
+
+        Raises:
+            InputError: A task or option that does not exist, or arguments that do not fit; nothing was asked then.
+        """
+        updates = answer_together(self, questions, options)
+        return updates if stream else gather(updates, len(questions))
 
     def close(self) -> None:
         """Release what the engine keeps for this image."""
         for session in self._sessions.values():
             session.close()
 
-    def _run(self, name: str, *arguments: object, strict: bool, expect: type[R]) -> R:
-        """Run a registered task and add to its value what every value carries."""
-        work = Work(self)
-        task = TASKS[name]
+    def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:
+        value = self.perform(Question(name, arguments), run_options(options, self._model.settings.sampling))
+        assert isinstance(value, expect)
+        return value
+
+    def perform(self, question: Question, options: RunOptions, answer: AnswerFn | None = None) -> Result:
+        """Run a registered task and add to its value what every value carries; `answer` generates in another way."""
+        work = Work(self, options, answer)
+        task = TASKS[question.task]
         started = time.perf_counter()
         if task.tokens:
-            work.require_tokens(task.tokens, name)
-        value = cast("R", task.run(work, *arguments))
-        assert isinstance(value, expect)
-        return work.settle(value, time.perf_counter() - started, strict=strict)
+            work.require_tokens(task.tokens, question.task)
+        value = task.run(work, *question.arguments, **question.options)
+        return work.settle(value, time.perf_counter() - started)

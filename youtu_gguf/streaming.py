@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from youtu_gguf.engines.base import Piece
 from youtu_gguf.types import Finish
@@ -24,3 +24,8 @@ class TextStream(Iterator[str]):
             if piece.text:
                 return piece.text
         raise StopIteration
+
+    def close(self) -> None:
+        """End the answer here and free what it holds. Safe to call twice."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()

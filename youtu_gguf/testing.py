@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, PreparedImage, Sampling
+from youtu_gguf.engines.base import OneByOne, PatchStates, Piece, Prefix, PrefixCost, PreparedImage, Sampling
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
@@ -41,6 +41,7 @@ class FakeEngine:
         head: (n_vocab, dim) rows; by default one row per token that never scores.
         vocabulary: Token id by text. Plain text tokenises into its whitespace-separated words.
         image_max_tokens: Most image tokens an image may take.
+        probability: That of every token of an answer, where scores are asked for.
     """
 
     name = "fake"
@@ -53,10 +54,12 @@ class FakeEngine:
         head: F32 | None = None,
         vocabulary: Mapping[str, int] | None = None,
         image_max_tokens: int = 2048,
+        probability: float = 0.5,
     ) -> None:
         self.answers = dict(answers or {})
         self.states = states
         self.image_max_tokens = image_max_tokens
+        self.probability = probability
         self.questions: list[str] = []
         self.closed = False
         self._ids = dict(vocabulary or {})
@@ -123,8 +126,13 @@ class FakeSession:
             if n == sampling.max_tokens:
                 yield Piece("", finish="length")
                 return
-            yield Piece(word if n == len(words) - 1 else f"{word} ", n_tokens=1)
+            probability = self._engine.probability if sampling.scores else None
+            yield Piece(word if n == len(words) - 1 else f"{word} ", n_tokens=1, probability=probability)
         yield Piece("", finish="stop")
+
+    def together(self) -> OneByOne:
+        """Answer in turn."""
+        return OneByOne(self)
 
     def close(self) -> None:
         """Nothing to release."""

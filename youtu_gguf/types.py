@@ -4,6 +4,9 @@ Unless a docstring says otherwise, coordinates are pixels of the **source** imag
 orientation), origin at the top-left corner, x to the right, y down, float32. A pixel's area spans
 ``[x, x + 1)``, so a box over a whole image is ``(0, 0, width, height)``.
 
+Scores lie in 0..1. They are None where none were asked for, and NaN for an item whose tokens the engine does not know;
+docs/scores.md tells what they mean.
+
 Arrays are checked once, when a value is made, and are read-only from then on.
 """
 
@@ -21,8 +24,9 @@ I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.bool_]
 
-Finish = Literal["stop", "length", "cancelled", "none"]
-"""Why an answer ended: the model's end token, the token or context limit, the caller, or nothing was generated."""
+Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
+"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles, the
+caller, or nothing was generated."""
 
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""
@@ -156,9 +160,10 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Text(Result):
-    """A free answer. `str()` gives the words."""
+    """A free answer, and the `score` of all its text. `str()` gives the words."""
 
     value: str
+    score: float | None = None
 
     def __str__(self) -> str:
         return self.value
@@ -166,9 +171,10 @@ class Text(Result):
 
 @dataclass(frozen=True, eq=False)
 class Count(Result):
-    """How many there are; None where the answer gives no number. `str()` gives the digits."""
+    """How many there are, and the number's `score`; None where the answer gives no number. `str()` gives the digits."""
 
     value: int | None
+    score: float | None = None
 
     def __str__(self) -> str:
         return "" if self.value is None else str(self.value)
@@ -176,7 +182,7 @@ class Count(Result):
 
 @dataclass(frozen=True, eq=False)
 class Boxes(Result):
-    """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None if not asked."""
+    """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None."""
 
     xyxy: F32
     labels: tuple[str, ...]
@@ -185,8 +191,7 @@ class Boxes(Result):
     def __post_init__(self) -> None:
         self._set("xyxy", checked("xyxy", self.xyxy, (None, 4), np.float32))
         _check_count("labels", self.labels, len(self.xyxy))
-        if self.scores is not None:
-            self._set("scores", checked("scores", self.scores, (len(self.xyxy),), np.float32))
+        self._set("scores", _checked_scores(self.scores, len(self.xyxy)))
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -194,15 +199,20 @@ class Boxes(Result):
 
 @dataclass(frozen=True, eq=False)
 class Polygons(Result):
-    """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3."""
+    """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3.
+
+    `labels` are n names; `scores` (n,) or None.
+    """
 
     parts: tuple[tuple[F32, ...], ...]
     labels: tuple[str, ...]
+    scores: F32 | None = None
 
     def __post_init__(self) -> None:
         rings = tuple(tuple(checked("outline", ring, (None, 2), np.float32) for ring in part) for part in self.parts)
         self._set("parts", rings)
         _check_count("labels", self.labels, len(rings))
+        self._set("scores", _checked_scores(self.scores, len(rings)))
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -210,15 +220,20 @@ class Polygons(Result):
 
 @dataclass(frozen=True, eq=False)
 class Poses(Result):
-    """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy."""
+    """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy.
+
+    `scores` (n,) or None.
+    """
 
     xyv: F32
     boxes: F32
     skeleton: tuple[tuple[int, int], ...] = MPII_SKELETON
+    scores: F32 | None = None
 
     def __post_init__(self) -> None:
         self._set("xyv", checked("xyv", self.xyv, (None, N_JOINTS, 3), np.float32))
         self._set("boxes", checked("boxes", self.boxes, (len(self.xyv), 4), np.float32))
+        self._set("scores", _checked_scores(self.scores, len(self.xyv)))
 
     def __len__(self) -> int:
         return len(self.xyv)
@@ -226,7 +241,7 @@ class Poses(Result):
 
 @dataclass(frozen=True, eq=False)
 class Mask(Result):
-    """One region: `bits` (H, W) bool over the source image; `score` or None if not asked."""
+    """One region: `bits` (H, W) bool over the source image; `score` tells how clearly it stands out, or None."""
 
     bits: Bits
     score: float | None = None
@@ -237,20 +252,24 @@ class Mask(Result):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap(Result):
-    """A class per pixel: `ids` (H, W) int32 indexes `classes`, -1 = background; `margin` (H, W) or None if not asked.
+    """A class per pixel: `ids` (H, W) int32 indexes `classes`, -1 = background.
 
-    `refined_by` names the refinement that ran, "none" when none did.
+    `margin` (H, W) or None is the lead of each pixel's best class over the second best, before refinement, as
+    `decode.dense.label_margin` defines it. `refined_by` names the refinement that ran, "none" when none did. `scores`
+    (K,) are those of the class names in the answer; None also where the classes were given and nothing was generated.
     """
 
     ids: I32
     classes: tuple[str, ...]
     margin: F32 | None = None
     refined_by: str = "none"
+    scores: F32 | None = None
 
     def __post_init__(self) -> None:
         self._set("ids", checked("ids", self.ids, (None, None), np.int32))
         if self.margin is not None:
             self._set("margin", checked("margin", self.margin, self.ids.shape, np.float32))
+        self._set("scores", _checked_scores(self.scores, len(self.classes)))
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -291,6 +310,10 @@ class Action(Result):
     def __post_init__(self) -> None:
         if self.xy is not None:
             self._set("xy", checked("xy", self.xy, (2,), np.float32))
+
+
+def _checked_scores(scores: F32 | None, n: int) -> F32 | None:
+    return None if scores is None else checked("scores", scores, (n,), np.float32)
 
 
 def _check_count(name: str, values: tuple[str, ...], n: int) -> None:

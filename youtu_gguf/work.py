@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.decode.strictness import require
-from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Vocabulary, collect
+from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect
 from youtu_gguf.errors import CapabilityError
+from youtu_gguf.options import RunOptions
 from youtu_gguf.tasks.base import find_tokens
 from youtu_gguf.types import U8, Issue, Result, Timings, Transform
 
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from youtu_gguf.scene import Scene
 
 R = TypeVar("R", bound=Result)
+
+AnswerFn = Callable[[Request], Answer]
+"""How a question on the scene is answered."""
+
+CUT_SHORT = {
+    "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
+    "time": "the answer was cut off at the time limit; raise max_seconds for the rest",
+    "loop": "the answer went round in circles and was ended there",
+    "cancelled": "the answer was cancelled before its end",
+}
+"""What is said of an answer that did not end by itself."""
 
 
 class Ledger:
@@ -62,10 +74,19 @@ class Ledger:
 class Work:
     """A scene, or a crop of it, as one run of a task sees it. Implements `tasks.base.View`."""
 
-    def __init__(self, scene: Scene, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, scene: Scene, options: RunOptions, answer: AnswerFn | None = None, ledger: Ledger | None = None
+    ) -> None:
         self._scene = scene
+        self._options = options
+        self._answer = answer or self._answer_alone
         self._ledger = ledger or Ledger(scene)
         self._is_crop = ledger is not None
+
+    @property
+    def scores(self) -> bool:
+        """Whether this run wants confidences."""
+        return self._options.sampling.scores
 
     @property
     def rgb(self) -> U8:
@@ -91,11 +112,14 @@ class Work:
         """Generate the answer to `question`, and note what it cost."""
         self._ledger.see(self._scene)
         before, started = self._ledger.cost(), time.perf_counter()
-        answer = collect(self._scene.session().generate(question, self._scene.model.settings.sampling))
+        answer = self._answer(Request(question, self._options.sampling, self._options.cancel))
         after = self._ledger.cost()
         prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
         self._ledger.answers.append(replace(answer, seconds=time.perf_counter() - started - prefix_s))
         return answer
+
+    def _answer_alone(self, request: Request) -> Answer:
+        return collect(self._scene.session().generate(request.question, request.sampling, request.cancel))
 
     def patches(self, before: str = "") -> PatchStates:
         """Return the image tokens' states, with the text `before` in front of the image."""
@@ -108,7 +132,7 @@ class Work:
         """Look at another picture for a while, at the cost of this run."""
         with closing(self._scene.model.open(rgb)) as crop:
             self._ledger.add(crop)
-            yield Work(crop, self._ledger)
+            yield Work(crop, self._options, ledger=self._ledger)
 
     def require_tokens(self, tokens: Sequence[str], task: str) -> None:
         """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
@@ -118,16 +142,18 @@ class Work:
             return
         find_tokens(vocabulary, tokens, task)
 
-    def settle(self, value: R, seconds: float, *, strict: bool) -> R:
+    def settle(self, value: R, seconds: float) -> R:
         """Return `value` with the raw answer, finish, issues and timings of this run of `seconds`."""
         issues = (*value.issues, *self._cut_short())
-        require(issues, strict=strict)
+        require(issues, strict=self._options.strict)
         answers = self._ledger.answers
         last = answers[-1] if answers else Answer("", "none", 0)
         timings = self._ledger.timings(seconds)
         return replace(value, raw=last.text, finish=last.finish, issues=issues, timings=timings)
 
     def _cut_short(self) -> tuple[Issue, ...]:
-        cut = [answer for answer in self._ledger.answers if answer.finish == "length"]
-        message = "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest"
-        return tuple(Issue(message, len(answer.text), len(answer.text)) for answer in cut)
+        return tuple(
+            Issue(CUT_SHORT[answer.finish], len(answer.text), len(answer.text))
+            for answer in self._ledger.answers
+            if answer.finish in CUT_SHORT
+        )

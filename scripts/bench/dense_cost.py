@@ -24,9 +24,9 @@ from _full import add_pair_option, full_pair, machine, peak_memory_gb
 
 import youtu_gguf as yg
 from youtu_gguf.engines._llama import bindings
+from youtu_gguf.engines._llama.batch import Run
 from youtu_gguf.engines._llama.bindings import lib
-from youtu_gguf.engines._llama.handles import PREFIX_SEQUENCE, Sampler
-from youtu_gguf.engines.base import Sampling
+from youtu_gguf.engines.base import Request, Sampling
 from youtu_gguf.engines.native import NativeEngine
 from youtu_gguf.types import U8
 
@@ -57,22 +57,23 @@ def native(model: yg.Model) -> NativeEngine:
 def bare_seconds(model: yg.Model, rgb: U8) -> float:
     """Encode and prefill one image with nothing kept: the tap is off, and no token is an output."""
     engine = native(model)
+    engine.clear()
     scene = model.open(rgb)
     prepared = scene.session().prefix.image
     opening, ending = scene.session().prompt_tokens("")  # type: ignore[attr-defined]
     if engine.hidden_way == "nextn":
         bindings.set_tap(engine.context.handle, False)
-    context = engine.context
-    context.clear()
+    context, sequence = engine.context, engine.residents.take()
     started = time.perf_counter()
     embeddings = engine.vision.encode(prepared)
-    context.decode_prefix_tokens(opening, 0)
+    context.decode_prefix_tokens(opening, 0, sequence)
     for first in range(0, len(embeddings), context.slice):
         part = embeddings[first : first + context.slice]
-        context.decode(context.embeddings.fill(part, len(opening) + first, PREFIX_SEQUENCE, outputs=slice(0)))
-    context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings))
+        context.decode(context.embeddings.fill(part, len(opening) + first, sequence, outputs=slice(0)))
+    context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings), sequence)
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started
+    engine.residents.give(sequence)
     if engine.hidden_way == "nextn":
         bindings.set_tap(context.handle, True)
     scene.close()
@@ -80,6 +81,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
 
 
 def depth_seconds(model: yg.Model, rgb: U8) -> float:
+    native(model).clear()
     started = time.perf_counter()
     scene = model.open(rgb)
     scene.depth()
@@ -89,6 +91,7 @@ def depth_seconds(model: yg.Model, rgb: U8) -> float:
 
 
 def segment_seconds(model: yg.Model, rgb: U8) -> float:
+    native(model).clear()
     started = time.perf_counter()
     scene = model.open(rgb)
     scene.segment(CLASSES, present="all")
@@ -126,12 +129,11 @@ def our_rate(scene: yg.Scene, sampling: Sampling) -> float:
 def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
     engine = native(model)
     session: Any = scene.session()
-    opening, asked = session.prompt_tokens(BARE_QUESTION)
-    sequence = engine.take_sequence(session)
-    sampler = Sampler(sampling, engine.model.n_vocab, [*opening, *asked])
-    engine.context.decode_tokens(asked[1:], session.length, sequence)
-    batch, handle, chain = engine.context.tokens.handle, engine.context.handle, sampler.handle
-    position = session.length + len(asked) - 1
+    answering = engine.start(session, Request(BARE_QUESTION, sampling))
+    asked, position, sequence = answering.pending, answering.position, answering.sequence
+    engine.context.decode_runs([Run(asked, position, sequence)])
+    batch, handle, chain = engine.context.tokens.handle, engine.context.handle, answering.sampler.handle
+    position += len(asked)
     batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
     batch.n_tokens, batch.n_seq_id[0], batch.seq_id[0][0], batch.logits[0] = 1, 1, sequence, 1
     started, n = time.perf_counter(), 0
@@ -141,8 +143,7 @@ def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
         batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
         n += 1
     rate = n / (time.perf_counter() - started)
-    sampler.close()
-    engine.give_back(sequence)
+    engine.finish(answering)
     return rate
 
 

@@ -57,7 +57,7 @@ def test_head_rows_times_states_are_llama_cpps_own_logits(pair: ModelPair) -> No
     """See the test of the same name for the tiny pair; the last slice of image tokens, every 50th word."""
     loaded = NativeEngine(pair, make_settings(n_ctx=1024, hidden_way="embeddings"))
     embeddings = loaded.vision.encode(PICTURE)
-    states = loaded.context.decode_states(embeddings, 0, no_progress)[64:]
+    states = loaded.context.decode_states(embeddings, 0, no_progress, 0)[64:]
     pointer = lib.llama_get_logits(loaded.context.handle)
     own = np.ctypeslib.as_array(pointer, shape=(len(states), loaded.model.n_vocab))[:, ::50].copy()
     ours = states @ loaded.head.rows(range(0, loaded.model.n_vocab, 50)).T

@@ -32,8 +32,7 @@ def compare(engine: NativeEngine, model: Weights, projector: Weights, image: Pre
     session = engine.open(Prefix(image))
     hidden = session.patches().hidden.reshape(image.grid.n_tokens, -1)
     last = session.last_logits(question)
-    embeddings = session.embeddings
-    assert embeddings is not None
+    embeddings = engine.embeddings(image)
 
     expected_embeddings = vision.encode_image(projector, image.rgb)
     before, after = session.prompt_tokens(question)

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -187,6 +188,43 @@ def test_the_margin_is_the_lead_of_the_best_probability() -> None:
 
 def test_a_single_class_has_full_margin() -> None:
     assert label_margin(noise((1, 2, 2)), Size(3, 2)).tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_with_background_the_margin_is_the_lead_among_sigmoids_and_the_background_channel() -> None:
+    scores = 4 * noise((4, 3, 5)) - 3
+    size = Size(40, 24)
+    sigmoids = 1 / (1 + np.exp(-upsample_scores(scores, size).astype(np.float64) / 4))
+    top = np.sort(np.concatenate([sigmoids, np.full((1, 24, 40), 0.5)]), axis=0)
+    labels = label_map(scores, size, background=True)
+
+    found = label_margin(scores, size, background=True)
+
+    assert 0.1 < np.mean(labels < 0) < 0.9
+    np.testing.assert_allclose(found, top[-1] - top[-2], atol=1e-6)
+    np.testing.assert_allclose(found[labels < 0], 0.5 - sigmoids.max(axis=0)[labels < 0], atol=1e-6)
+
+
+def test_a_single_class_leads_or_trails_the_background_channel() -> None:
+    scores = np.array([[[4 * np.log(3), -4 * np.log(3)]]], np.float32)  # sigmoids 0.75 and 0.25
+    assert label_margin(scores, Size(2, 1), background=True)[0].tolist() == pytest.approx([0.25, 0.25])
+
+
+@pytest.mark.parametrize(("background", "expected"), [(False, [1, 0, 1]), (True, [0.5, 0, 0.5])])
+def test_margins_of_huge_and_equal_scores_do_not_overflow(background: bool, expected: list[float]) -> None:
+    scores = np.array([[[1e4, 500, -1e4]], [[-1e4, 500, -2e4]]], np.float32)
+    assert label_margin(scores, Size(3, 1), background=background)[0].tolist() == expected
+
+
+def test_the_margin_map_needs_no_more_than_strips_beside_the_result() -> None:
+    scores = noise((30, 6, 8))
+    size = Size(800, 600)
+    tracemalloc.start()
+    label_margin(scores, size)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    # All classes at full size would take 58 MB; the result and one set of stretched columns take 2.5 MB.
+    assert peak < 6e6
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:

@@ -11,6 +11,7 @@ from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.poses import parse_poses
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import N_JOINTS, Issue, Size
 
 N_MUTATIONS = 3000
@@ -99,6 +100,12 @@ def written(text: str, axis: str) -> set[float]:
     return {float(np.float32(number)) for number in re.findall(rf"<{axis}_([0-9]+(?:\.[0-9]+)?)>", text)}
 
 
+def numbers_at(text: str, spans: Spans) -> set[float]:
+    """Return the numbers whose tags stand exactly at `spans`, rounded to float32; names there are passed over."""
+    tags = (re.fullmatch(r"<[xyv]_([0-9.]+)>", text[start:stop]) for start, stop in spans)
+    return {float(np.float32(tag[1])) for tag in tags if tag}
+
+
 def assert_places(issues: tuple[Issue, ...], text: str) -> None:
     assert all(0 <= issue.start <= issue.end <= len(text) for issue in issues)
     assert [issue.start for issue in issues] == sorted(issue.start for issue in issues)
@@ -112,6 +119,10 @@ def test_damaged_box_answers_never_raise_and_never_invent() -> None:
         assert set(found.xyxy[:, 1::2].ravel().tolist()) <= written(text, "y")
         assert all(label in text for label in found.labels if label != "cup")
         assert len(found.labels) == len(found.xyxy)
+        for row, label, spans in zip(found.xyxy, found.labels, found.spans, strict=True):
+            assert numbers_at(text, spans) == set(row.tolist())
+            names = spans[:-4]
+            assert [text[start:stop] for start, stop in names] == [label][: len(names)]
         assert_places(found.issues, text)
 
 
@@ -124,6 +135,10 @@ def test_damaged_polygon_answers_never_raise_and_never_invent() -> None:
             assert set(ring[:, 0].tolist()) <= written(text, "x")
             assert set(ring[:, 1].tolist()) <= written(text, "y")
         assert all(label in text for label in found.labels)
+        for part, label, spans in zip(found.parts, found.labels, found.spans, strict=True):
+            assert numbers_at(text, spans) == set(np.concatenate(part).ravel().tolist())
+            names = spans[: len(spans) - sum(ring.size for ring in part)]
+            assert [text[start:stop] for start, stop in names] == [label][: len(names)]
         assert_places(found.issues, text)
 
 
@@ -140,6 +155,9 @@ def test_damaged_pose_answers_never_raise_and_never_invent() -> None:
         boxes = found.boxes[~np.isnan(found.boxes).any(axis=1)]
         assert set(boxes[:, 0::2].ravel().tolist()) <= written(text, "x")
         assert set(boxes[:, 1::2].ravel().tolist()) <= written(text, "y")
+        for joints, corners, spans in zip(found.xyv, found.boxes, found.spans, strict=True):
+            numbers = {n for n in (*joints[~(joints == 0).all(axis=1)].ravel(), *corners) if not np.isnan(n)}
+            assert numbers_at(text, spans) == numbers
         assert_places(found.issues, text)
 
 
@@ -147,7 +165,7 @@ def test_damaged_class_answers_never_raise_and_never_invent() -> None:
     for text in mutated(classes_answer, 4):
         found = parse_classes(text)
 
-        assert all(name in text for name in found.names)
+        assert [text[start:stop] for ((start, stop),) in found.spans] == list(found.names)
         assert len(set(found.names)) == len(found.names)
         assert_places(found.issues, text)
 

@@ -53,6 +53,29 @@ def test_score_that_is_no_number_becomes_null() -> None:
     assert to_json(yg.Mask(IDS == 1, float("nan")))["score"] is None
 
 
+def test_scores_that_were_not_asked_for_are_null() -> None:
+    forms = {name: to_json(result) for name, result in RESULTS.items()}
+    assert forms["text"]["score"] is forms["count"]["score"] is forms["mask"]["score"] is None
+    assert [item["score"] for item in (*forms["polygons"]["polygons"], *forms["poses"]["persons"])] == [None] * 3
+    assert forms["labels"]["scores"] is forms["labels"]["margin"] is None
+    assert "score" not in forms["depth"]
+
+
+def test_scores_stand_beside_what_they_are_of() -> None:
+    assert to_json(yg.Text("a cup", 0.12345))["score"] == 0.1235
+    assert to_json(yg.Count(3, 0.5))["score"] == 0.5
+    outlines = yg.Polygons(((RING,), (RING,)), ("cup", "杯"), np.array([0.5, np.nan]))
+    assert [(o["label"], o["score"]) for o in to_json(outlines)["polygons"]] == [("cup", 0.5), ("杯", None)]
+    assert to_json(yg.Poses(XYV, [[0, 0, 5, 5]], scores=np.array([0.25])))["persons"][0]["score"] == 0.25
+
+
+def test_a_label_map_gives_scores_by_class_and_sums_up_its_margin() -> None:
+    margin = np.array([[0, 0.25, 0.5], [0.75, 1, 0.5]])
+    form = to_json(yg.LabelMap(IDS, ("cup", "table"), margin, scores=np.array([0.5, 0.25])))
+    assert form["scores"] == {"cup": 0.5, "table": 0.25}
+    assert form["margin"] == {"min": 0, "p25": 0.3125, "median": 0.5, "p75": 0.6875, "max": 1}
+
+
 def test_missing_visibility_becomes_null() -> None:
     assert to_json(RESULTS["poses"])["persons"][0]["xyv"][0] == [1.23, 5, None]
 
@@ -90,6 +113,34 @@ def test_polygons_can_be_rebuilt_from_their_arrays(tmp_path: Path) -> None:
         assert stored["labels"].tolist() == ["cup", "杯"]
         assert stored["objects"].tolist() == [0] * 6 + [1] * 3
         assert np.array_equal(stored["points"][stored["outlines"] == 1], RING + 5)
+
+
+@pytest.mark.parametrize(
+    ("result", "name", "expected"),
+    [
+        (RESULTS["boxes"], "scores", [0.5]),
+        (yg.Polygons(((RING,),), ("cup",), np.array([0.25])), "scores", [0.25]),
+        (yg.Poses(XYV, [[0, 0, 5, 5]], scores=np.array([0.25])), "scores", [0.25]),
+        (yg.Mask(IDS == 1, 0.75), "score", 0.75),
+        (yg.LabelMap([[0, 0]], ("cup",), [[0.5, 1]], scores=np.array([0.25])), "scores", [0.25]),
+        (yg.LabelMap([[0, 0]], ("cup",), [[0.5, 1]], scores=np.array([0.25])), "margin", [[0.5, 1]]),
+    ],
+)
+def test_scores_and_margins_are_stored_with_the_arrays(
+    result: yg.Result, name: str, expected: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "result.npz"
+    WRITERS["npz"](path, result)
+    with np.load(path, allow_pickle=False) as stored:
+        assert stored[name].tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["polygons", "poses", "mask", "labels"])
+def test_scores_that_were_not_asked_for_are_not_stored(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.npz"
+    WRITERS["npz"](path, RESULTS[name])
+    with np.load(path, allow_pickle=False) as stored:
+        assert not {"score", "scores", "margin"} & set(stored)
 
 
 def test_no_polygons_are_arrays_too(tmp_path: Path) -> None:

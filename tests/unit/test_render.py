@@ -7,7 +7,7 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.render import draw
-from youtu_gguf.render.canvas import Canvas, printable
+from youtu_gguf.render.canvas import Canvas, caption, printable
 from youtu_gguf.render.depth import INVALID, depth_colours
 from youtu_gguf.render.overlay import OPACITY
 from youtu_gguf.render.palette import colour
@@ -106,6 +106,53 @@ def test_characters_the_font_lacks_are_shown_as_question_marks() -> None:
     assert printable("杯 cup\n") == "? cup?"
     assert printable("café × ß") == "caf? ? ?"
     assert len(printable("x" * 500)) == 32
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "text"),
+    [
+        ("cup", 0.8333, "cup 0.83"),
+        ("", 0.5, "0.50"),
+        ("cup", None, "cup"),
+        ("cup", float("nan"), "cup"),
+        ("", None, ""),
+        ("x" * 50, 0.5, "x" * 26 + "… 0.50"),
+    ],
+)
+def test_a_caption_never_loses_its_score(label: str, score: float | None, text: str) -> None:
+    assert caption(label, score) == text
+    assert printable(text) == text
+
+
+RING = np.array([[30, 20], [55, 20], [55, 38], [30, 38]], np.float32)
+XYV = np.zeros((1, 16, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("plain", "scored"),
+    [
+        (yg.Boxes([[5, 15, 55, 38]], ("",)), yg.Boxes([[5, 15, 55, 38]], ("",), np.array([0.5]))),
+        (yg.Polygons(((RING,),), ("",)), yg.Polygons(((RING,),), ("",), np.array([0.5]))),
+        (yg.Poses(XYV, [[5, 15, 55, 38]]), yg.Poses(XYV, [[5, 15, 55, 38]], scores=np.array([0.5]))),
+    ],
+)
+def test_scores_are_written_above_what_they_are_of(plain: yg.Result, scored: yg.Result) -> None:
+    without, having = draw(GREY, plain), draw(GREY, scored)
+    assert (without != having).any(axis=-1)[:20].any()
+    unknown = type(scored)(**(vars(scored) | {"scores": np.array([np.nan])}))
+    assert np.array_equal(draw(GREY, unknown), without)
+
+
+def test_a_person_without_a_box_has_no_place_for_its_score() -> None:
+    nowhere = yg.Poses(XYV, [[np.nan] * 4], scores=np.array([0.5]))
+    assert np.array_equal(draw(GREY, nowhere), GREY)
+
+
+def test_the_legend_carries_scores() -> None:
+    ids = np.zeros((40, 60))
+    plain, scored = (draw(GREY, yg.LabelMap(ids, ("cup",), scores=s)) for s in (None, np.array([0.5])))
+    assert np.array_equal(plain[:40], scored[:40])
+    assert not np.array_equal(plain[40:], scored[40:])
 
 
 def test_colours_of_many_classes_differ() -> None:

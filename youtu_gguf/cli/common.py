@@ -21,8 +21,8 @@ _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 @dataclass(frozen=True)
-class TaskOptions:
-    """The options that every task has, as one value. A field here is an option there."""
+class ModelOptions:
+    """The options of every command that loads a model, as one value. A field here is an option there."""
 
     model: Annotated[
         str | None,
@@ -34,14 +34,12 @@ class TaskOptions:
         ),
     ] = None
     mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the result as a picture (.png), or a text as .txt.")
-    ] = None
-    npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
-    strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")] = False
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Give every item the confidence of its tokens, 0 to 1 (docs/scores.md).")
+    ] = False
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer. [default: 12280]")] = None
+    max_seconds: Annotated[float | None, typer.Option(help="Longest time for an answer. [default: none]")] = None
     image_max_tokens: Annotated[
         int | None, typer.Option(help="Most image tokens, 32x32 px each; fewer is faster. [default: 2048]")
     ] = None
@@ -52,44 +50,70 @@ class TaskOptions:
     n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None
     seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep what was seen of images in this folder: opening one again is then nearly free."),
+    ] = None
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
-        names = ("max_tokens", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "temperature", "seed")
+        names = (
+            "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "temperature", "seed",
+            "cache_dir",
+        )  # fmt: skip
         given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None} | {"scores": self.scores}
+
+
+@dataclass(frozen=True)
+class TaskOptions(ModelOptions):
+    """The options that every task has, as one value."""
+
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result as a picture (.png), or a text as .txt.")
+    ] = None
+    npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
+    strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Make a command of `function`.
 
-    A parameter annotated `TaskOptions` becomes one option per field of it. Errors of ours are printed as one message on
-    stderr and end the command with their exit code.
+    A parameter annotated `ModelOptions`, or a kind of it, becomes one option per field. Errors of ours are printed as
+    one message on stderr and end the command with their exit code.
     """
     hints = get_type_hints(function, include_extras=True)
     parameters = [p.replace(annotation=hints[p.name]) for p in inspect.signature(function).parameters.values()]
-    bundle = next((p.name for p in parameters if p.annotation is TaskOptions), None)
+    bundle = next((p for p in parameters if _is_bundle(p.annotation)), None)
 
     @functools.wraps(function)
     def run(**given: Any) -> None:
         if bundle is not None:
-            given[bundle] = TaskOptions(**{f.name: given.pop(f.name) for f in fields(TaskOptions)})
+            given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
         _run(functools.partial(function, **given))
 
-    flat = [p for p in parameters if p.name != bundle]
+    flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
-        flat += _option_parameters()
+        flat += _option_parameters(bundle.annotation)
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in flat}
     del run.__wrapped__  # inspect would look through it
     return run
 
 
-def _option_parameters() -> list[inspect.Parameter]:
-    hints = get_type_hints(TaskOptions, include_extras=True)
+def _is_bundle(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, ModelOptions)
+
+
+def _option_parameters(bundle: type[ModelOptions]) -> list[inspect.Parameter]:
+    """Return the options of `bundle`, those of the model last."""
+    hints = get_type_hints(bundle, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
-    assert all(f.default is not MISSING for f in fields(TaskOptions))
-    return [inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name]) for f in fields(TaskOptions)]
+    shared = {f.name for f in fields(ModelOptions)}
+    ordered = sorted(fields(bundle), key=lambda f: f.name in shared)
+    assert all(f.default is not MISSING for f in ordered)
+    return [inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name]) for f in ordered]
 
 
 def _run(function: Callable[[], None]) -> None:

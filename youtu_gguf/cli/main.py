@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import boxes, dense, synth, text
+from youtu_gguf.cli import boxes, chat, dense, synth, text
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
-for function in (*WORDS, *THINGS, dense.segment, dense.depth, synth.synth):
+for function in (*WORDS, *THINGS, dense.segment, dense.depth, chat.chat, synth.synth):
     app.command()(command(function))
 
 

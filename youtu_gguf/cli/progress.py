@@ -49,6 +49,24 @@ class Display:
             self._progress = None
 
 
+class Displays:
+    """A display for each of many questions in turn: one that has made way for an answer does not come back."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._current = Display(None)
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Show progress on the display of the moment, if there is one; a `ProgressFn`."""
+        self._current.report(stage, done, total)
+
+    @contextmanager
+    def shown(self) -> Iterator[Display]:
+        """Yield a new display, as `shown` does."""
+        with shown(self._enabled) as self._current:
+            yield self._current
+
+
 @contextmanager
 def shown(enabled: bool) -> Iterator[Display]:
     """Yield a display that draws on stderr, or nothing where stderr is no terminal or `enabled` is false."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 import youtu_gguf as yg
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, Finish
+
+SHOWN_ISSUES = 5
+
+_CUT_SHORT: dict[Finish, str] = {
+    "length": "cut off at the token limit; raise --max-tokens or --n-ctx for the rest",
+    "time": "cut off at the time limit; raise --max-seconds for the rest",
+    "loop": "the answer went round in circles and was ended there",
+}
 
 
 def lines(result: yg.Result) -> Iterator[str]:
@@ -15,14 +24,14 @@ def lines(result: yg.Result) -> Iterator[str]:
     match result:
         case yg.Text():
             yield result.value
+            yield from _score_line(result.score)
         case yg.Boxes():
             yield from _boxes(result)
         case yg.Polygons():
-            yield f"{len(result)} outlined"
-            for label, parts in zip(result.labels, result.parts, strict=True):
-                yield f"{label}: {len(parts)} part(s), {sum(len(ring) for ring in parts)} points"
+            yield from _outlines(result)
         case yg.Count():
             yield str(result) or "no number"
+            yield from _score_line(result.score)
         case yg.Poses():
             yield from _persons(result)
         case yg.Mask():
@@ -33,23 +42,46 @@ def lines(result: yg.Result) -> Iterator[str]:
             yield _distances(result)
 
 
+def warnings(result: yg.Result, *, rest: str) -> Iterator[str]:
+    """Yield the first issues of `result`; where there are more, `rest` says what shows them."""
+    for issue in result.issues[:SHOWN_ISSUES]:
+        place = f" (characters {issue.start}-{issue.end} of the answer)" if issue.end else ""
+        yield f"warning: {issue.message}{place}"
+    if len(result.issues) > SHOWN_ISSUES:
+        yield f"warning: and {len(result.issues) - SHOWN_ISSUES} more; {rest}"
+
+
+def cut_short(finish: Finish) -> Iterator[str]:
+    """Yield a warning where a streamed answer ended before its end."""
+    if finish in _CUT_SHORT:
+        yield f"warning: {_CUT_SHORT[finish]}"
+
+
 def _boxes(boxes: yg.Boxes) -> Iterator[str]:
-    yield from _table(boxes.xyxy, boxes.labels, "label")
+    yield from _table(boxes.xyxy, boxes.scores, boxes.labels, "label")
+
+
+def _outlines(polygons: yg.Polygons) -> Iterator[str]:
+    yield f"{len(polygons)} outlined"
+    for label, parts, score in zip(polygons.labels, polygons.parts, _each(polygons.scores, len(polygons)), strict=True):
+        yield f"{label}: {len(parts)} part(s), {sum(len(ring) for ring in parts)} points{_behind(score)}"
 
 
 def _persons(poses: yg.Poses) -> Iterator[str]:
     seen = [f"{n} of {poses.xyv.shape[1]}" for n in (poses.xyv[..., 2] != 0).sum(axis=1).tolist()]
-    yield from _table(poses.boxes, seen, "joints")
+    yield from _table(poses.boxes, poses.scores, seen, "joints")
 
 
-def _table(xyxy: F32, notes: Sequence[str], heading: str) -> Iterator[str]:
-    """Yield a line per box, with its note behind it."""
+def _table(xyxy: F32, scores: F32 | None, notes: Sequence[str], heading: str) -> Iterator[str]:
+    """Yield a line per box, with its score where there are scores, and its note behind it."""
     if not len(xyxy):
         yield "nothing found"
         return
-    yield f"{'left':>8} {'top':>8} {'right':>8} {'bottom':>8}  {heading}"
-    for corners, note in zip(xyxy.tolist(), notes, strict=True):
-        yield " ".join(f"{value:8.1f}" for value in corners) + f"  {note}"
+    title = "" if scores is None else f" {'score':>6}"
+    yield f"{'left':>8} {'top':>8} {'right':>8} {'bottom':>8}{title}  {heading}"
+    for corners, score, note in zip(xyxy.tolist(), _each(scores, len(xyxy)), notes, strict=True):
+        column = "" if score is None else f" {_two_decimals(score):>6}"
+        yield " ".join(f"{value:8.1f}" for value in corners) + f"{column}  {note}"
 
 
 def _extent(mask: yg.Mask) -> str:
@@ -57,17 +89,19 @@ def _extent(mask: yg.Mask) -> str:
     if not rows.size:
         return "nothing found"
     left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    score = "" if mask.score is None else f", score {mask.score:.2f}"
-    return f"{np.mean(mask.bits):.1%} of the image, from {left},{top} to {right},{bottom}{score}"
+    return f"{np.mean(mask.bits):.1%} of the image, from {left},{top} to {right},{bottom}{_behind(mask.score)}"
 
 
 def _shares(labels: yg.LabelMap) -> Iterator[str]:
     if not labels.classes:
         yield "no class named"
-    for name, share in zip(labels.classes, labels.shares, strict=True):
-        yield f"{share:6.1%}  {name}"
+    scores = _each(labels.scores, len(labels.classes))
+    for name, share, score in zip(labels.classes, labels.shares, scores, strict=True):
+        yield f"{share:6.1%}  {name}{_behind(score)}"
     if labels.classes and (labels.ids < 0).any():
         yield f"{np.mean(labels.ids < 0):6.1%}  (no class)"
+    if labels.margin is not None and labels.margin.size:
+        yield f"median margin {np.median(labels.margin):.2f}"
 
 
 def _distances(depth: yg.DepthMap) -> str:
@@ -77,3 +111,20 @@ def _distances(depth: yg.DepthMap) -> str:
     near, middle, far = np.quantile(valid, (0, 0.5, 1))
     unit = "m" if depth.unit == "m" else "relative"
     return f"nearest {near:.2f}, median {middle:.2f}, farthest {far:.2f} ({unit})"
+
+
+def _each(scores: F32 | None, n: int) -> list[float] | list[None]:
+    return [None] * n if scores is None else scores.tolist()
+
+
+def _behind(score: float | None) -> str:
+    return "" if score is None else f", score {_two_decimals(score)}"
+
+
+def _score_line(score: float | None) -> Iterator[str]:
+    if score is not None:
+        yield f"score {_two_decimals(score)}"
+
+
+def _two_decimals(score: float) -> str:
+    return "-" if math.isnan(score) else f"{score:.2f}"

@@ -13,12 +13,11 @@ from typing import Any
 import youtu_gguf as yg
 from youtu_gguf.cli.common import TaskOptions
 from youtu_gguf.cli.progress import Display, shown
-from youtu_gguf.cli.report import lines
+from youtu_gguf.cli.report import lines, warnings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import WRITERS, to_json, write_bytes
 from youtu_gguf.render import draw
 
-SHOWN_ISSUES = 5
 IN_WORDS = ("describe", "ask", "ocr", "classify", "count")
 """Tasks whose result is words or a number: no picture, no arrays."""
 
@@ -51,19 +50,33 @@ def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scen
     if options.npz:
         WRITERS["npz"](options.npz, result)
     if options.json:
-        name = os.fsencode(image).decode("utf-8", "replace")  # a file's name need not be UTF-8, but JSON must be
-        print(json.dumps(to_json(result, task=task, image=name, **context), ensure_ascii=False))
+        print(json.dumps(to_json(result, task=task, image=name_in_json(image), **context), ensure_ascii=False))
     else:
         for line in lines(result):
             print(line)
     if not options.quiet:
-        _print_issues(result)
+        for warning in warnings(result, rest="--json lists them all"):
+            print(warning, file=sys.stderr)
+
+
+def name_in_json(image: str) -> str:
+    """Return a picture's path as JSON may hold it: a file's name need not be UTF-8, but JSON must be."""
+    return os.fsencode(image).decode("utf-8", "replace")
+
+
+def check_image(image: str) -> None:
+    """Refuse a picture that is not there before minutes are spent on the model.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if not Path(image).exists():
+        raise InputError(f"expected an image file; {image} does not exist. Check the path.")
 
 
 def _check_files(task: str, image: str, options: TaskOptions) -> None:
     """Refuse paths that cannot work before minutes are spent on the model and the answer."""
-    if not Path(image).exists():
-        raise InputError(f"expected an image file; {image} does not exist. Check the path.")
+    check_image(image)
     suffix = ".txt" if task in IN_WORDS else ".png"
     if options.output and options.output.suffix.lower() != suffix:
         raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
@@ -79,11 +92,3 @@ def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
         write_bytes(path, f"{result}\n".encode())
     else:
         WRITERS["png"](path, draw(scene.rgb, result))
-
-
-def _print_issues(result: yg.Result) -> None:
-    for issue in result.issues[:SHOWN_ISSUES]:
-        place = f" (characters {issue.start}-{issue.end} of the answer)" if issue.end else ""
-        print(f"warning: {issue.message}{place}", file=sys.stderr)
-    if len(result.issues) > SHOWN_ISSUES:
-        print(f"warning: and {len(result.issues) - SHOWN_ISSUES} more; --json lists them all", file=sys.stderr)

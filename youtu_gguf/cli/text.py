@@ -9,6 +9,7 @@ import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.progress import Display
+from youtu_gguf.cli.report import cut_short
 from youtu_gguf.cli.task import opened, run_task
 from youtu_gguf.streaming import TextStream
 
@@ -59,10 +60,11 @@ def _print_pieces(pieces: TextStream, display: Display, options: TaskOptions) ->
         display.clear()
         print(piece, end="", flush=True)
     print()
-    if pieces.finish == "length" and not options.quiet:
-        print("warning: cut off at the token limit; raise --max-tokens or --n-ctx for the rest", file=sys.stderr)
+    if not options.quiet:
+        for warning in cut_short(pieces.finish):
+            print(warning, file=sys.stderr)
 
 
 def _wants_stream(options: TaskOptions) -> bool:
     """Whether a person watches the answer appear: nothing else is to be done with it, and stdout is a terminal."""
-    return sys.stdout.isatty() and not (options.json or options.output or options.strict)
+    return sys.stdout.isatty() and not (options.json or options.output or options.strict or options.scores)

@@ -14,7 +14,7 @@ the parsers' business.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from youtu_gguf.decode.tags import Tag, scan
+from youtu_gguf.decode.tags import Spans, Tag, scan
 from youtu_gguf.types import Issue
 
 _CONTAINERS = frozenset({"ins", "person", "mask"})
@@ -24,18 +24,26 @@ STRAY = "stray"
 class Block(NamedTuple):
     """A block of the answer, `text[start:end]` with its tags.
 
-    `name` is the tag's name, or `stray`. `words` is the stripped text of a `ref`; `numbers` are the number tags of
-    the other leaves, broken ones included; `children` are the leaves of a container. `cut` is True when the
-    text ended before the closing tag.
+    `name` is the tag's name, or `stray`. `words` is the stripped text of a `ref`, which starts at character
+    `words_start`; `numbers` are the number tags of the other leaves, broken ones included; `children` are the leaves of
+    a container. `cut` is True when the text ended before the closing tag.
     """
 
     name: str
     start: int
     end: int
     words: str = ""
+    words_start: int = 0
     numbers: tuple[Tag, ...] = ()
     children: tuple["Block", ...] = ()
     cut: bool = False
+
+    @property
+    def spans(self) -> Spans:
+        """Where its words or its numbers are written."""
+        if self.words:
+            return ((self.words_start, self.words_start + len(self.words)),)
+        return tuple(tag.span for tag in self.numbers)
 
 
 def read_blocks(text: str, issues: list[Issue]) -> Iterator[Block]:
@@ -135,8 +143,9 @@ class _Builder:
             self._report(f"{len(numbers)} number(s) outside any block, ignored", opening.start, end)
         elif closing is None:
             self._report(f"<{name}> is not closed", opening.start, end)
-        words = self._text[opening.end : at].strip() if name == "ref" else ""
-        self._add(Block(name, opening.start, end, words, numbers, cut=cut))
+        inside = self._text[opening.end : at] if name == "ref" else ""
+        words_start = opening.end + len(inside) - len(inside.lstrip())
+        self._add(Block(name, opening.start, end, inside.strip(), words_start, numbers, cut=cut))
 
     def _report_broken(self, numbers: tuple[Tag, ...]) -> None:
         """Report the unreadable numbers of one block together."""

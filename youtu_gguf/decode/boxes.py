@@ -6,6 +6,7 @@ import numpy as np
 
 from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import outside
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import F32, Issue, Size, checked
 
 XYXY = tuple[float, float, float, float]
@@ -13,11 +14,15 @@ XYXY = tuple[float, float, float, float]
 
 @dataclass(frozen=True, eq=False)
 class FoundBoxes:
-    """`xyxy` (n, 4) float32 left, top, right, bottom in the prepared image; n `labels`; flaws as `issues`."""
+    """`xyxy` (n, 4) float32 left, top, right, bottom in the prepared image; n `labels`; flaws as `issues`.
+
+    `spans` tell per box where its label and its corners are written; a label from elsewhere has no place.
+    """
 
     xyxy: F32
     labels: tuple[str, ...]
     issues: tuple[Issue, ...] = ()
+    spans: tuple[Spans, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "xyxy", checked("xyxy", self.xyxy, (None, 4), np.float32))
@@ -37,20 +42,22 @@ def parse_boxes(text: str, *, default_label: str = "", size: Size | None = None)
         size: The prepared image; None leaves the range unchecked.
     """
     issues: list[Issue] = []
-    found: dict[tuple[str, XYXY], None] = {}
+    found: dict[tuple[str, XYXY], Spans] = {}
     label = default_label
+    label_spans: Spans = ()
     for leaf in leaves(read_blocks(text, issues)):
         if leaf.name == "ref":
             label = leaf.words or default_label
+            label_spans = leaf.spans
         elif leaf.name == "box":
             xyxy, flaws = read_box(leaf, size)
             issues += flaws
             if xyxy is not None and (label, xyxy) in found:
                 issues.append(Issue("repeated box, dropped", leaf.start, leaf.end))
             elif xyxy is not None:
-                found[label, xyxy] = None
+                found[label, xyxy] = (*label_spans, *leaf.spans)
     values = np.array([xyxy for _, xyxy in found], dtype=np.float32)
-    return FoundBoxes(values, tuple(name for name, _ in found), by_place(issues))
+    return FoundBoxes(values, tuple(name for name, _ in found), by_place(issues), tuple(found.values()))
 
 
 def read_box(block: Block, size: Size | None) -> tuple[XYXY | None, list[Issue]]:

@@ -1,8 +1,10 @@
 """Class names of a segmentation answer, in the order in which its mask numbers them."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from youtu_gguf.decode.blocks import by_place, read_blocks
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import Issue
 
 _BACKGROUND = "OTHERS"
@@ -12,6 +14,8 @@ _BACKGROUND = "OTHERS"
 class FoundClasses:
     """`names` in order; `background` is True where the answer names `<OTHERS>`; flaws as `issues`.
 
+    `spans` tell per name where it is written.
+
     `<BG>` and `<FG>` of a core-target answer come as the names "<BG>" and "<FG>": which comes first is the answer's
     choice.
     """
@@ -19,6 +23,7 @@ class FoundClasses:
     names: tuple[str, ...]
     background: bool = False
     issues: tuple[Issue, ...] = ()
+    spans: tuple[Spans, ...] = ()
 
 
 def parse_classes(text: str) -> FoundClasses:
@@ -28,7 +33,7 @@ def parse_classes(text: str) -> FoundClasses:
     `<OTHERS>`, alone or inside a `<ref>`, is the background and no name.
     """
     issues: list[Issue] = []
-    names: dict[str, None] = {}
+    names: dict[str, Spans] = {}
     background = False
     for block in read_blocks(text, issues):
         if block.name == "mask":
@@ -40,11 +45,11 @@ def parse_classes(text: str) -> FoundClasses:
             if flaw:
                 issues.append(Issue(flaw, block.start, block.end))
             else:
-                names[block.words] = None
-    return FoundClasses(tuple(names), background, by_place(issues))
+                names[block.words] = block.spans
+    return FoundClasses(tuple(names), background, by_place(issues), tuple(names.values()))
 
 
-def _flaw(name: str, cut: bool, known: dict[str, None]) -> str:
+def _flaw(name: str, cut: bool, known: Container[str]) -> str:
     if cut:
         return "class name is cut off, dropped"
     if not name:

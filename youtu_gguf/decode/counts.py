@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import Issue
 
 # A number stands alone: digits inside a tag, a word, a range, a fraction or a percentage are none. Groups may be set
@@ -16,10 +17,11 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class FoundCount:
-    """The number, or None where there is none or several; flaws as `issues`."""
+    """The number, or None where there is none or several; flaws as `issues`; `spans` tell where it is written first."""
 
     value: int | None
     issues: tuple[Issue, ...] = ()
+    spans: Spans = ()
 
 
 def parse_count(text: str) -> FoundCount:
@@ -27,8 +29,11 @@ def parse_count(text: str) -> FoundCount:
 
     Number words are not read: the question asks for a number.
     """
-    numbers = {int(match[0].replace(",", "")) for match in _NUMBER.finditer(text)}
+    numbers: dict[int, Spans] = {}
+    for match in _NUMBER.finditer(text):
+        numbers.setdefault(int(match[0].replace(",", "")), (match.span(),))
     if len(numbers) == 1:
-        return FoundCount(numbers.pop())
+        ((value, spans),) = numbers.items()
+        return FoundCount(value, spans=spans)
     got = f"{len(numbers)} different ones" if numbers else "none"
     return FoundCount(None, (Issue(f"expected one whole number in the answer; got {got}", 0, len(text)),))

@@ -105,10 +105,19 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
     return result
 
 
-def label_margin(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
-    """Return how clear each pixel's class is: (H, W) float32 in 0..1, best minus second-best probability.
+def label_margin(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> F32:
+    """Return how clear each pixel's class is: (H, W) float32, what `label_map` compares there, best minus second best.
 
-    Probabilities are `class_probabilities` of the upsampled scores. A single class has margin 1.
+    Without background that is the lead in `class_probabilities` of the upsampled scores, 0..1; a single class has
+    margin 1. With background it is the lead among sigmoid(logit / 4) of the classes and the constant 0.5, 0..0.5: how
+    far the best class is above the background channel or the next class, or, where the background wins, below it.
+    Takes K x rows x W values besides the result, as `label_map` does.
+
+    Args:
+        scores: Grid scores (K, rows, cols), raw logits.
+        size: Width and height of the result, in any frame that the grid spans.
+        background: Whether a pixel may belong to no class.
+        calibration: How grid values lie on the image.
 
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
@@ -116,15 +125,45 @@ def label_margin(scores: F32, size: Size, *, calibration: Calibration = DEFAULT)
     check_maps("scores", scores)
     check_size(size)
     result = np.ones((size.height, size.width), np.float32)
-    if len(scores) == 1:
+    if len(scores) == 1 and not background:
         return result
     wide = stretch_columns(scores, size.width, align_corners=calibration.align_corners)
     for strip, weight in _strips(scores, size, calibration):
-        low = wide[:, strip.low, None]
-        block = low + (wide[:, strip.high, None] - low) * weight
-        top = np.partition(class_probabilities(block), -2, axis=0)[-2:]
-        result[strip.start : strip.stop] = top[1] - top[0]
+        low, high = wide[:, strip.low], wide[:, strip.high]
+        rows = slice(strip.start, strip.stop)
+        result[rows] = _background_lead(low, high, weight) if background else _probability_lead(low, high, weight)
     return result
+
+
+def _background_lead(low: F32, high: F32, weight: F32) -> F32:
+    """Return (n, W) the lead among the sigmoids of (K, W) scores between two grid rows and the background's 0.5."""
+    best, second = _best_two(low, high, weight, background=True)
+    eighth, half = np.float32(1 / 8), np.float32(1 / 2)
+    # sigmoid(x / 4) = (1 + tanh(x / 8)) / 2, which cannot overflow.
+    lead: F32 = (np.tanh(best * eighth) - np.tanh(second * eighth)) * half
+    return lead
+
+
+def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
+    """Return (n, W) the lead among the probabilities of (K, W) scores between two grid rows."""
+    best, second = _best_two(low, high, weight)
+    total = np.zeros_like(best)
+    for bottom, top in zip(low, high, strict=True):
+        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(TEMPERATURE))
+    lead: F32 = (1 - np.exp((second - best) / np.float32(TEMPERATURE))) / total
+    return lead
+
+
+def _best_two(low: F32, high: F32, weight: F32, *, background: bool = False) -> tuple[F32, F32]:
+    """Return the highest and second-highest score, (n, W) each; the background's is 0."""
+    shape = (len(weight), low.shape[1])
+    best = np.full(shape, 0 if background else -np.inf, np.float32)
+    second = np.full(shape, -np.inf, np.float32)
+    for bottom, top in zip(low, high, strict=True):
+        score = bottom + (top - bottom) * weight
+        np.maximum(second, np.minimum(best, score), out=second)
+        np.maximum(best, score, out=best)
+    return best, second
 
 
 def _strips(scores: F32, size: Size, calibration: Calibration) -> Iterator[tuple[Strip, F32]]:

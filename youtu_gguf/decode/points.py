@@ -1,20 +1,25 @@
 """The points of a block: x, y and, where written, a visibility."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from youtu_gguf.decode.blocks import Block
-from youtu_gguf.decode.tags import Tag
+from youtu_gguf.decode.tags import Spans, Tag
 from youtu_gguf.types import Issue, Size
 
 _ORDER = {"x": 0, "y": 1, "v": 2}
 
 
-class Point(NamedTuple):
-    """One point in pixels of the prepared image; `v` is its visibility, None where the answer gave none."""
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point in pixels of the prepared image; `v` is its visibility, None where the answer gave none.
+
+    `spans` are the places of its numbers, in this order. Points of equal numbers are equal, wherever they are written.
+    """
 
     x: float
     y: float
     v: float | None = None
+    spans: Spans = field(default=(), compare=False)
 
 
 def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
@@ -25,7 +30,8 @@ def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
         values = {tag.name: tag.value for tag in group}
         x, y = values.get("x"), values.get("y")
         if x is not None and y is not None:
-            points.append(Point(x, y, values.get("v")))
+            spans = tuple(tag.span for tag in group if tag.value is not None)
+            points.append(Point(x, y, values.get("v"), spans))
         elif group[0].name == "v":
             issues.append(Issue("visibility without a point, ignored", group[0].start, group[-1].end))
         else:

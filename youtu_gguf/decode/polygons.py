@@ -6,6 +6,7 @@ import numpy as np
 
 from youtu_gguf.decode.blocks import Block, by_place, read_blocks
 from youtu_gguf.decode.points import Point, outside, read_points
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import F32, Issue, Size, checked
 
 MIN_POINTS = 3
@@ -15,11 +16,15 @@ MAX_POINTS = 20
 
 @dataclass(frozen=True, eq=False)
 class FoundPolygons:
-    """Objects: `parts[i]` is the tuple of outlines of object i, each (k, 2) float32; n `labels`; flaws as `issues`."""
+    """Objects: `parts[i]` is the tuple of outlines of object i, each (k, 2) float32; n `labels`; flaws as `issues`.
+
+    `spans` tell per object where its label and its points are written; a label from elsewhere has no place.
+    """
 
     parts: tuple[tuple[F32, ...], ...]
     labels: tuple[str, ...]
     issues: tuple[Issue, ...] = ()
+    spans: tuple[Spans, ...] = ()
 
     def __post_init__(self) -> None:
         parts = tuple(tuple(checked("outline", ring, (None, 2), np.float32) for ring in part) for part in self.parts)
@@ -45,55 +50,58 @@ def parse_polygons(text: str, *, default_label: str = "", size: Size | None = No
     for block in read_blocks(text, issues):
         reader.take(block)
     parts = tuple(tuple(np.array(ring, dtype=np.float32) for ring in rings) for _, rings in reader.found)
-    return FoundPolygons(parts, tuple(label for label, _ in reader.found), by_place(issues))
+    labels = tuple(label for label, _ in reader.found)
+    return FoundPolygons(parts, labels, by_place(issues), tuple(reader.found.values()))
 
 
 _Ring = tuple[tuple[float, float], ...]
+_Label = tuple[str, Spans]
 
 
 class _Reader:
     """Walks the blocks with the current label."""
 
     def __init__(self, default_label: str, size: Size | None, issues: list[Issue]) -> None:
-        self.found: dict[tuple[str, tuple[_Ring, ...]], None] = {}
+        self.found: dict[tuple[str, tuple[_Ring, ...]], Spans] = {}
         self.issues = issues
-        self._default = self._label = default_label
+        self._default = default_label
+        self._label: _Label = (default_label, ())
         self._size = size
 
     def take(self, block: Block) -> None:
         if block.name == "ref":
-            self._label = block.words or self._default
+            self._label = (block.words or self._default, block.spans)
         elif block.name == "poly":
-            ring = self._ring(block)
-            if ring:
-                self._add(self._label, (ring,), block)
+            points = self._points(block)
+            if points:
+                self._add(self._label, [points], block)
         elif block.name == "ins":
             self._take_object(block)
 
     def _take_object(self, block: Block) -> None:
         label = self._label
-        rings: list[_Ring] = []
+        outlines: list[list[Point]] = []
         for child in block.children:
             if child.name == "ref":
                 self.take(child)
-            elif child.name == "poly" and (ring := self._ring(child)):
-                label = label if rings else self._label
-                rings.append(ring)
-        if rings:
-            self._add(label, tuple(rings), block)
+            elif child.name == "poly" and (points := self._points(child)):
+                label = label if outlines else self._label
+                outlines.append(points)
+        if outlines:
+            self._add(label, outlines, block)
         else:
             self._report("<ins> holds no outline, dropped", block)
 
-    def _ring(self, block: Block) -> _Ring:
-        """Return the outline's points, or () where there are too few."""
+    def _points(self, block: Block) -> list[Point]:
+        """Return the outline's points, or none where there are too few."""
         points, flaws = read_points(block)
         self.issues += flaws
         whole = [point for point in points if point is not None]
         if len(whole) < MIN_POINTS:
             self._report(f"an outline needs {MIN_POINTS} points; got {len(whole)}, dropped", block)
-            return ()
+            return []
         self._check(whole, block)
-        return tuple((point.x, point.y) for point in whole)
+        return whole
 
     def _check(self, points: list[Point], block: Block) -> None:
         if len(points) > MAX_POINTS:
@@ -102,10 +110,16 @@ class _Reader:
         if beyond:
             self._report(f"{beyond} point(s) of an outline lie beyond the image", block)
 
-    def _add(self, label: str, rings: tuple[_Ring, ...], block: Block) -> None:
-        if (label, rings) in self.found:
+    def _add(self, label: _Label, outlines: list[list[Point]], block: Block) -> None:
+        words, spans = label
+        rings = tuple(tuple((point.x, point.y) for point in points) for points in outlines)
+        if (words, rings) in self.found:
             self._report("repeated object, dropped", block)
-        self.found[label, rings] = None
+        else:
+            places = (
+                span for points in outlines for point in points for span in point.spans[:2]
+            )  # an outline has no v
+            self.found[words, rings] = (*spans, *places)
 
     def _report(self, message: str, block: Block) -> None:
         self.issues.append(Issue(message, block.start, block.end))

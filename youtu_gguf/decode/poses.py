@@ -7,6 +7,7 @@ import numpy as np
 from youtu_gguf.decode.blocks import Block, by_place, read_blocks
 from youtu_gguf.decode.boxes import XYXY, read_box
 from youtu_gguf.decode.points import Point, outside, read_points
+from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import F32, N_JOINTS, Issue, Size, checked
 
 _NAN = float("nan")
@@ -19,12 +20,14 @@ class FoundPoses:
     """Persons in the prepared image: `xyv` (n, 16, 3) float32, `boxes` (n, 4) float32, flaws as `issues`.
 
     A joint is x, y, visibility. Visibility is NaN where the answer gave none; a joint that the answer lacks is
-    (0, 0, 0): visibility 0 means missing. A person without a usable box has four NaN.
+    (0, 0, 0): visibility 0 means missing. A person without a usable box has four NaN. `spans` tell per person where the
+    numbers of the box and the joints are written.
     """
 
     xyv: F32
     boxes: F32
     issues: tuple[Issue, ...] = ()
+    spans: tuple[Spans, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "xyv", checked("xyv", self.xyv, (None, N_JOINTS, 3), np.float32))
@@ -45,29 +48,29 @@ def parse_poses(text: str, *, size: Size | None = None) -> FoundPoses:
         size: The prepared image; None leaves the range unchecked.
     """
     issues: list[Issue] = []
-    found: dict[tuple[XYXY | None, tuple[Point, ...]], None] = {}
+    found: dict[tuple[XYXY | None, tuple[Point, ...]], Spans] = {}
     for block in read_blocks(text, issues):
         if block.name == "person":
-            box, joints, flaws = _read_person(block, size)
+            box, joints, spans, flaws = _read_person(block, size)
             issues += flaws
             if (box, joints) in found:
                 issues.append(Issue("repeated person, dropped", block.start, block.end))
             elif box is not None or joints:
-                found[box, joints] = None
+                found[box, joints] = spans
         elif block.name == "kpt":
             issues.append(Issue("joint outside any person, ignored", block.start, block.end))
     xyv = [[_numbers(joint) for joint in _padded(joints)] for _, joints in found]
     boxes = [box or _NO_BOX for box, _ in found]
-    return FoundPoses(np.array(xyv, np.float32), np.array(boxes, np.float32), by_place(issues))
+    return FoundPoses(np.array(xyv, np.float32), np.array(boxes, np.float32), by_place(issues), tuple(found.values()))
 
 
-def _read_person(block: Block, size: Size | None) -> tuple[XYXY | None, tuple[Point, ...], list[Issue]]:
-    box, issues = _read_boxes(block, size)
+def _read_person(block: Block, size: Size | None) -> tuple[XYXY | None, tuple[Point, ...], Spans, list[Issue]]:
+    box, spans, issues = _read_boxes(block, size)
     joints, flaws = _read_joints(block)
     issues += flaws
     if box is None and all(joint is _MISSING for joint in joints):
         issues.append(Issue("person has neither box nor joints, dropped", block.start, block.end))
-        return None, (), issues
+        return None, (), (), issues
     problems = ["person has no usable box"] if box is None else []
     if len(joints) != N_JOINTS:
         rest = "the last are missing" if len(joints) < N_JOINTS else "the rest is ignored"
@@ -76,20 +79,23 @@ def _read_person(block: Block, size: Size | None) -> tuple[XYXY | None, tuple[Po
     beyond = sum(outside(joint.x, joint.y, size) for joint in joints)
     if beyond:
         problems.append(f"{beyond} joint(s) lie beyond the image")
-    return box, tuple(joints), issues + [Issue(problem, block.start, block.end) for problem in problems]
+    spans += tuple(span for joint in joints for span in joint.spans)
+    return box, tuple(joints), spans, issues + [Issue(problem, block.start, block.end) for problem in problems]
 
 
-def _read_boxes(person: Block, size: Size | None) -> tuple[XYXY | None, list[Issue]]:
-    """Return the first usable box."""
+def _read_boxes(person: Block, size: Size | None) -> tuple[XYXY | None, Spans, list[Issue]]:
+    """Return the first usable box, and where it is written."""
     box: XYXY | None = None
+    spans: Spans = ()
     issues: list[Issue] = []
     for child in person.children:
         if child.name == "box" and box is None:
             box, flaws = read_box(child, size)
+            spans = () if box is None else child.spans
             issues += flaws
         elif child.name == "box":
             issues.append(Issue("second box of a person, ignored", child.start, child.end))
-    return box, issues
+    return box, spans, issues
 
 
 def _read_joints(person: Block) -> tuple[list[Point], list[Issue]]:

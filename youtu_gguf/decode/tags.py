@@ -10,6 +10,12 @@ from typing import Literal, NamedTuple
 
 TagKind = Literal["open", "close", "bare", "number", "broken"]
 
+Span = tuple[int, int]
+"""Characters start to stop (exclusive) of an answer."""
+
+Spans = tuple[Span, ...]
+"""Where in an answer an item is said: its words and numbers, without the tags around them."""
+
 _BLOCK = "ref|box|ins|poly|person|kpt|mask"
 
 # Every alternative starts at "<" and ends after a bounded number of characters, so the scan is linear whatever
@@ -37,6 +43,11 @@ class Tag(NamedTuple):
     value: float | None
     start: int
     end: int
+
+    @property
+    def span(self) -> Span:
+        """Where the tag is written."""
+        return self.start, self.end
 
 
 def scan(text: str) -> Iterator[Tag]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.types import F32, U8, Finish, Grid, Size, checked
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ class Sampling:
     repeat_penalty: float = 1.05
     max_tokens: int = 12_280
     seed: int = 0
+    max_seconds: float = math.inf
+    loop_guard: bool = True
+    """Whether an answer that goes round in circles is ended (engines/guards.py says what counts as a circle)."""
+    scores: bool = False
+    """Whether pieces carry the probabilities of their tokens."""
 
     def __post_init__(self) -> None:
         for name, value, fits in (
@@ -91,41 +96,78 @@ class Sampling:
             ("repeat_penalty", self.repeat_penalty, 0 < self.repeat_penalty < math.inf),
             ("max_tokens", self.max_tokens, self.max_tokens >= 1),
             ("seed", self.seed, 0 <= self.seed < 1 << 32),
+            ("max_seconds", self.max_seconds, self.max_seconds > 0),
         ):
             if not fits:
                 ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
-                raise InputError(f"sampling needs {ranges}, all finite; got {name}={value}.")
+                raise InputError(f"sampling needs {ranges}, max_seconds > 0, no NaN; got {name}={value}.")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the answer, always whole UTF-8 characters. Only the last piece has a `finish`."""
+    """A stretch of the answer, always whole UTF-8 characters. Only the last piece has a `finish`.
+
+    `probability` is that of its token among all, before temperature and penalties; None when not asked for or unknown.
+    """
 
     text: str
     n_tokens: int = 0
     finish: Finish | None = None
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class TokenScore:
+    """A token of an answer: the characters `start` to `stop` that it wrote, none for a part of a character, and its
+    probability, 0 to 1."""
+
+    start: int
+    stop: int
+    probability: float
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished generation."""
+    """A finished generation. `tokens` is empty unless scores were asked for and the engine knows them."""
 
     text: str
     finish: Finish
     n_tokens: int
     seconds: float = 0.0
+    tokens: tuple[TokenScore, ...] = ()
+
+
+class Collector:
+    """Joins pieces into an answer; one that never sees a finish counts as cancelled."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._tokens: list[TokenScore] = []
+        self._length = self._n_tokens = 0
+        self._finish: Finish = "cancelled"
+
+    def add(self, piece: Piece) -> bool:
+        """Append a piece; return whether it was the last."""
+        stop = self._length + len(piece.text)
+        if piece.probability is not None:
+            self._tokens.append(TokenScore(self._length, stop, piece.probability))
+        self._text.append(piece.text)
+        self._length = stop
+        self._n_tokens += piece.n_tokens
+        self._finish = piece.finish or self._finish
+        return piece.finish is not None
+
+    def answer(self) -> Answer:
+        """Return what came so far."""
+        return Answer("".join(self._text), self._finish, self._n_tokens, tokens=tuple(self._tokens))
 
 
 def collect(pieces: Iterable[Piece]) -> Answer:
     """Join `pieces` into one answer; a stream that ends without a finish counts as cancelled."""
-    text: list[str] = []
-    n_tokens = 0
-    finish: Finish = "cancelled"
+    collector = Collector()
     for piece in pieces:
-        text.append(piece.text)
-        n_tokens += piece.n_tokens
-        finish = piece.finish or finish
-    return Answer("".join(text), finish, n_tokens)
+        collector.add(piece)
+    return collector.answer()
 
 
 class HeadRows(Protocol):
@@ -171,6 +213,72 @@ class PrefixCost:
     prefill_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Request:
+    """A question put after the image, and how to answer it. Setting `cancel` ends the answer where it is."""
+
+    question: str
+    sampling: Sampling
+    cancel: threading.Event | None = field(default=None, repr=False)
+
+
+class Together(Protocol):
+    """Answers to several questions on one prefix, all moved on by each step. Close it when done."""
+
+    def add(self, request: Request) -> int:
+        """Take a question, also between steps; return its number, counted from 0. Errors come when it is stepped."""
+        ...
+
+    def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
+        """Move answers on by about a token each; return the pieces by number. An error ends its answer, not the others.
+
+        Returns nothing when no answer is under way.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what is unfinished. Safe to call twice."""
+        ...
+
+
+class OneByOne:
+    """`Together` for engines that cannot do better: answers in turn."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._waiting: list[tuple[int, Request]] = []
+        self._count = 0
+        self._current: tuple[int, Iterator[Piece]] | None = None
+
+    def add(self, request: Request) -> int:
+        """Queue a question."""
+        self._waiting.append((self._count, request))
+        self._count += 1
+        return self._count - 1
+
+    def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
+        """Return the next piece of the answer in hand."""
+        if self._current is None:
+            if not self._waiting:
+                return ()
+            number, request = self._waiting.pop(0)
+            pieces = self._session.generate(request.question, request.sampling, request.cancel)
+            self._current = number, iter(pieces)
+        number, pieces = self._current
+        try:
+            piece: Piece | YoutuError = next(pieces, Piece("", finish="cancelled"))
+        except YoutuError as exc:
+            piece = exc
+        if isinstance(piece, YoutuError) or piece.finish is not None:
+            self._current = None
+        return ((number, piece),)
+
+    def close(self) -> None:
+        """Drop the answer in hand and all that wait."""
+        self._waiting.clear()
+        self._current = None
+
+
 class Session(Protocol):
     """One prefix, encoded at most once, asked any number of questions. Close it when done."""
 
@@ -196,6 +304,10 @@ class Session(Protocol):
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Answer `question`, put after the image; yields text as it comes and ends with a piece that has a finish."""
+        ...
+
+    def together(self) -> Together:
+        """Return a way to answer several questions at once."""
         ...
 
     def close(self) -> None:

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-import codecs
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from youtu_gguf import prompts
+import numpy as np
+
 from youtu_gguf.config import DEFAULT_CONTEXT
+from youtu_gguf.engines._answering import Answering
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.handles import N_SEQUENCES, PREFIX_SEQUENCE, LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines._llama.batch import Run
+from youtu_gguf.engines._llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines._llama.vision import VisionTower
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Sampling
+from youtu_gguf.engines._prefixes import Resident, Residents
+from youtu_gguf.engines._session import NativeSession
+from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, PreparedImage, Request, Sampling
+from youtu_gguf.engines.caches import ByteCache, PrefixStates, Sized, StateFiles
+from youtu_gguf.engines.turns import Turns
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.files.head import Head
 from youtu_gguf.files.header import GGUFArray
-from youtu_gguf.types import F32, Finish, ProgressFn, no_progress
+from youtu_gguf.types import F32, ProgressFn, no_progress
 
 if TYPE_CHECKING:
-    import threading
-
     from youtu_gguf.config import Settings
     from youtu_gguf.files.pair import ModelPair
+
+T = TypeVar("T")
+
+PATIENCE_S = 600.0
+"""Longest wait for other threads' answers to make room; a thread that answers itself does not wait at all."""
 
 
 class NativeEngine:
     """A model pair loaded into this process.
 
-    The cache holds one prefix at a time; asking a session whose prefix was displaced decodes it again, but never
-    encodes the image again. Not thread-safe: use one engine from one thread at a time. Answers of the same session may
-    be streamed side by side.
+    Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
+    several images go on side by side. The context holds the prefixes that answers are being generated from; another
+    image's prefix takes the place of those that nobody is using. What leaves is kept in memory up to `cache_bytes`, and
+    on disk where `cache_dir` is set, by content: asking about it again decodes nothing.
 
     Args:
         pair: A checked model and projector.
-        settings: Context, threads, GPU layers and how hidden states are read.
-        progress: Told of loading, encoding, prefilling and generating.
+        settings: Context, threads, GPU layers, caches and how hidden states are read.
+        progress: Told of loading, encoding, prefilling and generating, in the thread that caused it.
 
     Raises:
         InputError: The context is longer than the model was made for.
@@ -60,10 +71,13 @@ class NativeEngine:
         self.progress = progress
         self.hidden_way = bindings.choose_way(settings.hidden_way)
         self.head = Head(pair.model)
+        self.turns = Turns()
+        self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
+        self.files = _state_files(pair, settings, self.hidden_way)
         self._owned = ExitStack()
         self._sessions: WeakSet[NativeSession] = WeakSet()
-        self._resident: NativeSession | None = None
-        self._free_sequences = list(range(PREFIX_SEQUENCE + 1, N_SEQUENCES))
+        self._room = threading.Condition()
+        self._n_freed = 0
         progress("load", 0, 100)
         with ExitStack() as stack:  # frees what was made so far if a later step fails
             self.model = LlamaModel(pair.model.path, settings, progress)
@@ -73,6 +87,7 @@ class NativeEngine:
             self.vision = VisionTower(pair.projector.path, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
+        self.residents = Residents(self.context)
         progress("load", 100, 100)
 
     @property
@@ -111,219 +126,233 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def take_sequence(self, session: NativeSession) -> int:
-        """Make `session` resident and return a free sequence forked from its prefix."""
-        self._check_open()
-        if self._resident is not session:
-            self._displace(session)
-        if not self._free_sequences:
-            raise EngineError(
-                f"{N_SEQUENCES - 1} answers are already being streamed, the most at a time. Finish or close one first."
-            )
-        sequence = self._free_sequences.pop()
-        self.context.fork(sequence)
-        return sequence
+    def start(self, session: NativeSession, request: Request) -> Answering:
+        """Begin an answer: bring the prefix into the context, fork it, and get ready to decode the question.
 
-    def give_back(self, sequence: int) -> None:
-        """Forget a sequence got from `take_sequence`."""
-        self.context.drop(sequence)
-        self._free_sequences.append(sequence)
+        Waits for other threads where they have taken all the room.
 
-    def _displace(self, session: NativeSession) -> None:
-        if len(self._free_sequences) < N_SEQUENCES - 1:
-            raise EngineError("an answer about another image is still being streamed. Finish or close it first.")
-        self._resident = None  # stays so if prefilling fails half-way
-        self.context.clear()
-        session.prefill(PREFIX_SEQUENCE)
-        self._resident = session
+        Raises:
+            InputError: The question does not fit into the context.
+            EngineError: llama.cpp failed, or this thread's own unfinished answers leave no room.
+        """
+        asked = session.tokens_of(request.question)
+        session.check_room(len(asked))
+        return self._in_turn(lambda: self.try_start(session, request, asked))
 
-    def look(self, session: NativeSession, *, aside: bool) -> None:
-        """Decode the prefix of `session` for its states; with `aside`, beside the resident one if there is room."""
-        self._check_open()
-        if not (aside and self._has_room_beside(session)):
-            self.give_back(self.take_sequence(session))
+    def try_start(self, session: NativeSession, request: Request, asked: Sequence[int]) -> Answering | None:
+        """Begin an answer if there is room for it now. Call it in turn."""
+        resident = self._resident(session)
+        sequence = None if resident is None else self.residents.fork(resident)
+        if sequence is None:
+            return None
+        sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
+        return Answering(request, self.model, sampler, asked, sequence, session.length)
+
+    def finish(self, answering: Answering) -> None:
+        """Free what an answer holds, and let those who wait for room try again."""
+        with self.turns:
+            answering.sampler.close()
+            self.residents.join(answering.sequence)
+        with self._room:
+            self._n_freed += 1
+            self._room.notify_all()
+
+    def step(self, answers: Sequence[Answering]) -> list[tuple[Answering, Piece]]:
+        """Move answers on by one token each, in one decode where they fit; return what they wrote. Call it in turn."""
+        self._check_answering()
+        wrote: list[tuple[Answering, Piece]] = []
+        going = []
+        for answering in answers:
+            finish = answering.interrupted()
+            if finish is None:
+                going.append(answering)
+            else:
+                wrote.append((answering, answering.end(finish)))
+        for group in _groups(going, self.context.slice):
+            self._decode(group, wrote)
+        return wrote
+
+    def _decode(self, group: Sequence[tuple[Answering, int]], wrote: list[tuple[Answering, Piece]]) -> None:
+        """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
+        runs = [Run(a.pending[:n], a.position, a.sequence, ends=n == len(a.pending)) for a, n in group]
+        if not self.context.decode_runs(runs) and not (self._make_room() and self.context.decode_runs(runs)):
+            if len(group) > 1:  # the others may fit
+                for one in group:
+                    self._decode((one,), wrote)
+            else:
+                wrote.append((group[0][0], group[0][0].end("length")))
             return
-        sequence = self._free_sequences.pop()
+        index = -1
+        for (answering, n), run in zip(group, runs, strict=True):
+            index += n
+            answering.decoded(n)
+            self.residents.grow(answering.sequence, n)
+            if run.ends:
+                token = answering.sampler.next(self.context, index)
+                wanted = answering.request.sampling.scores
+                probability = _probability(self.context.logits(index), token) if wanted else None
+                wrote += [(answering, piece) for piece in answering.take(token, probability)]
+
+    def look(self, session: NativeSession, *, aside: bool) -> F32:
+        """Return the states of the image tokens of `session`, decoding its prefix if nothing remembers them.
+
+        With `aside` it is decoded beside the prefixes that are there, if there is room.
+        """
+        return self._in_turn(lambda: self._try_look(session, aside=aside))
+
+    def _try_look(self, session: NativeSession, *, aside: bool) -> F32 | None:
+        resident = self.residents.find(session.key)
+        remembered = resident or self._remembered(session)
+        if remembered is not None:
+            return remembered.hidden
+        if aside and self.residents.has_room(session.length) and not self.residents.n_answers:
+            sequence = self.residents.take()
+            try:
+                hidden = session.prefill(sequence)
+            finally:
+                self.residents.give(sequence)
+            self.cache.put(session.key, PrefixStates(hidden))
+            return hidden
+        resident = self._resident(session)
+        return None if resident is None else resident.hidden
+
+    def _resident(self, session: NativeSession) -> Resident | None:
+        """Return the session's prefix in the context, brought there if need be; None where others leave no room."""
+        resident = self.residents.find(session.key)
+        if resident is not None:
+            return resident
+        self._make_room()
+        if not self.residents.has_room(session.length):
+            return None
+        sequence = self.residents.take()
         try:
-            session.prefill(sequence)
-        finally:
-            self.give_back(sequence)
+            hidden = self._restore(session, sequence)
+            if hidden is None:
+                hidden = session.prefill(sequence)
+                if self.files is not None:
+                    self.files.put(session.key, PrefixStates(hidden, self.context.save(sequence)))
+        except BaseException:
+            self.residents.give(sequence)
+            raise
+        return self.residents.place(session.key, sequence, session.length, hidden)
 
-    def _has_room_beside(self, session: NativeSession) -> bool:
-        answering = len(self._free_sequences) < N_SEQUENCES - 1
-        resident = self._resident
-        return resident is not None and not answering and resident.length + session.length <= self.context.n_ctx
+    def _make_room(self) -> bool:
+        """Move the prefixes that nobody is using from the context to the cache; return whether there were any."""
+        idle = self.residents.idle()
+        for resident in idle:
+            known = self.cache.get(resident.key)
+            if not (isinstance(known, PrefixStates) and known.cache):
+                self.cache.put(resident.key, PrefixStates(resident.hidden, self.context.save(resident.sequence)))
+            self.residents.remove(resident)
+        return bool(idle)
 
-    def reusable_embeddings(self, digest: str) -> F32 | None:
-        """Return the embeddings of the image with `digest` if an open session has them."""
-        return next((s.embeddings for s in self._sessions if s.has_encoded(digest)), None)
+    def _remembered(self, session: NativeSession) -> PrefixStates | None:
+        known = self.cache.get(session.key)
+        if isinstance(known, PrefixStates):
+            return known
+        found = self.files.get(session.key) if self.files is not None else None
+        if found is not None:
+            self.cache.put(session.key, found)
+        return found
+
+    def _restore(self, session: NativeSession, sequence: int) -> F32 | None:
+        started = time.perf_counter()
+        known = self._remembered(session)
+        if known is None or not known.cache or not self.context.restore(sequence, known.cache):
+            return None
+        session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+        return known.hidden
+
+    def embeddings(self, image: PreparedImage) -> F32:
+        """Return (n_tokens, n_embd) embeddings of an image's tokens, from the cache or the vision tower."""
+        key = ("embeddings", image.digest)
+        known = self.cache.get(key)
+        if isinstance(known, np.ndarray):
+            return known
+        embeddings = self.vision.encode(image)
+        self.cache.put(key, embeddings)
+        return embeddings
+
+    def _in_turn(self, attempt: Callable[[], T | None]) -> T:
+        """Return what `attempt` gives; while it gives None, wait for other threads to finish answers and try again."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with self._room:
+                n_freed = self._n_freed
+            with self.turns:
+                self._check_open()
+                result = attempt()
+                stuck = result is None and self.residents.owned_by(threading.get_ident())
+            if result is not None:
+                return result
+            if stuck or not self._wait(n_freed, deadline - time.monotonic()):
+                raise EngineError(
+                    f"{self.residents.n_answers} answers are being streamed, of at most {N_ANSWERS} at a time, and "
+                    f"leave no room for this one in n_ctx={self.context.n_ctx}. Finish or close one first."
+                )
+
+    def _wait(self, n_freed: int, seconds: float) -> bool:
+        """Wait until answers have ended since `n_freed` was read; return False if none did in time."""
+        with self._room:
+            return self._room.wait_for(lambda: self._n_freed != n_freed, seconds)
+
+    def clear(self) -> None:
+        """Forget every image that no answer is being generated about, in context, cache and sessions; not on disk."""
+        with self.turns:
+            for resident in self.residents.idle():
+                self.residents.remove(resident)
+            self.cache.clear()
+            for session in self._sessions:
+                session.drop_states()
 
     def forget(self, session: NativeSession) -> None:
-        """Drop `session` from the cache if it is there."""
+        """Note that `session` was closed."""
         self._sessions.discard(session)
-        if self._resident is session:
-            self._resident = None
 
     def _check_open(self) -> None:
         if self.model.handle is None:
             raise EngineError("this model is closed. Load it again.")
 
+    def _check_answering(self) -> None:
+        if self.model.handle is None:
+            raise EngineError("this model was closed while it was answering. Load it again.")
+
     def close(self) -> None:
-        """Close the sessions, then free projector, context and model."""
+        """Close the sessions, then free projector, context and model, as soon as it is our turn."""
         for session in list(self._sessions):
             session.close()
-        self._owned.close()
+        with self.turns:
+            self._owned.close()
+        self.cache.clear()
 
 
-class NativeSession:
-    """One prefix on a native engine. See `engines.base.Session`."""
+def _groups(answers: Sequence[Answering], most: int) -> Iterator[list[tuple[Answering, int]]]:
+    """Put pending tokens into groups of at most `most`, in order; a question longer than that spans several."""
+    group: list[tuple[Answering, int]] = []
+    room = most
+    for answering in answers:
+        left = len(answering.pending)
+        while left:
+            if not room or (group and left > room and left <= most):
+                yield group
+                group, room = [], most
+            n = min(left, room)
+            group.append((answering, n))
+            room -= n
+            left -= n
+    if group:
+        yield group
 
-    def __init__(self, engine: NativeEngine, prefix: Prefix) -> None:
-        self._engine = engine
-        self._prefix = prefix
-        self._opening = engine.model.tokenize(prompts.opening(prefix.system, prefix.before), special=True)
-        self._image_end = engine.model.tokenize(prompts.VISION_END, special=True)
-        self._cost = PrefixCost()
-        self._hidden: F32 | None = None
-        self._closed = False
-        self.embeddings: F32 | None = None
-        self._check_room(0)
 
-    @property
-    def prefix(self) -> Prefix:
-        """What the session was opened with."""
-        return self._prefix
+def _probability(logits: F32, token: int) -> float:
+    """Return the probability of `token` among all, at temperature 1."""
+    highest = logits.max()
+    return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
 
-    @property
-    def cost(self) -> PrefixCost:
-        """What encoding and prefilling took so far."""
-        return self._cost
 
-    @property
-    def length(self) -> int:
-        """Positions of the prefix."""
-        return len(self._opening) + self._prefix.image.grid.n_tokens + len(self._image_end)
-
-    def has_encoded(self, digest: str) -> bool:
-        """Whether this session holds the embeddings of the image with `digest`."""
-        return self.embeddings is not None and self._prefix.image.digest == digest
-
-    def prefill(self, sequence: int) -> None:
-        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has."""
-        started = time.perf_counter()
-        embeddings = self._encode()
-        encoded = time.perf_counter()
-        context = self._engine.context
-        after_image = len(self._opening) + len(embeddings)
-        context.decode_prefix_tokens(self._opening, 0, sequence)
-        self._hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
-        context.decode_prefix_tokens(self._image_end, after_image, sequence)
-        self._cost = PrefixCost(
-            self._cost.encode_s + encoded - started, self._cost.prefill_s + time.perf_counter() - encoded
-        )
-
-    def _encode(self) -> F32:
-        if self.embeddings is None:
-            image = self._prefix.image
-            self._engine.progress("encode", 0, 0)
-            self.embeddings = self._engine.reusable_embeddings(image.digest)
-            if self.embeddings is None:
-                self.embeddings = self._engine.vision.encode(image)
-            self._engine.progress("encode", 1, 1)
-        return self.embeddings
-
-    def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens, encoding and prefilling if nobody has."""
-        self._check_open()
-        if self._hidden is None:
-            self._engine.look(self, aside=aside)
-        if self._hidden is None:
-            raise EngineError("the prefix was decoded without leaving hidden states.")
-        grid = self._prefix.image.grid
-        return PatchStates(self._hidden.reshape(*grid, -1), self._engine.head)
-
-    def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
-        """Answer `question`; see `engines.base.Session.generate`.
-
-        Raises:
-            InputError: The question does not fit into the context.
-            EngineError: llama.cpp failed, or too many answers are being streamed.
-        """
-        self._check_open()
-        asked = self._tokens_of(question)
-        self._check_room(len(asked))
-        sequence = self._engine.take_sequence(self)
-        try:
-            yield from self._stream(asked, sequence, sampling, cancel)
-        finally:
-            self._engine.give_back(sequence)
-
-    def last_logits(self, question: str) -> F32:
-        """Return the (n_vocab,) logits of the token that would follow `question`; for tests and measurements."""
-        sequence = self._engine.take_sequence(self)
-        try:
-            self._engine.context.decode_tokens(self._tokens_of(question), self.length, sequence)
-            return self._engine.context.last_logits()
-        finally:
-            self._engine.give_back(sequence)
-
-    def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
-        """Return the token ids before the image and after it, as `question` would be asked; for tests."""
-        return list(self._opening), self._image_end + self._tokens_of(question)
-
-    def _tokens_of(self, question: str) -> list[int]:
-        return self._engine.model.tokenize(prompts.closing(question), special=True)
-
-    def _stream(
-        self, asked: Sequence[int], sequence: int, sampling: Sampling, cancel: threading.Event | None
-    ) -> Iterator[Piece]:
-        context, model = self._engine.context, self._engine.model
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        sampler = self._engine.new_sampler(sampling, model.n_vocab, [*self._opening, *self._image_end, *asked])
-        position = self.length
-        pending: Sequence[int] = asked
-        n_generated = 0
-        finish: Finish = "stop"
-        try:
-            while True:
-                if cancel is not None and cancel.is_set():
-                    finish = "cancelled"
-                    break
-                if not context.decode_tokens(pending, position, sequence):
-                    finish = "length"
-                    break
-                position += len(pending)
-                token = sampler.next(context)
-                n_generated += 1
-                if model.ends(token):
-                    break
-                yield Piece(decoder.decode(model.piece(token)), n_tokens=1)
-                self._engine.progress("generate", n_generated, sampling.max_tokens)
-                if n_generated >= sampling.max_tokens:
-                    finish = "length"
-                    break
-                pending = (token,)
-        finally:
-            sampler.close()
-        yield Piece(decoder.decode(b"", final=True), finish=finish)
-
-    def _check_room(self, n_question: int) -> None:
-        needed = self.length + n_question + 1
-        n_ctx = self._engine.context.n_ctx
-        if needed > n_ctx:
-            grid = self._prefix.image.grid
-            raise InputError(
-                f"the prompt needs {needed} positions, {grid.n_tokens} of them for the {grid.rows}x{grid.cols} image "
-                f"tokens; the context has n_ctx={n_ctx}. Raise n_ctx or lower image_max_tokens."
-            )
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EngineError("this scene is closed. Open the image again.")
-
-    def close(self) -> None:
-        """Release the embeddings and states."""
-        if not self._closed:
-            self._closed = True
-            self._engine.forget(self)
-            self.embeddings = self._hidden = None
+def _state_files(pair: ModelPair, settings: Settings, way: str) -> StateFiles | None:
+    if settings.cache_dir is None:
+        return None
+    files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
+    identity = repr((files, bindings.VERSION, settings.n_batch, settings.n_gpu_layers, way))
+    return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)

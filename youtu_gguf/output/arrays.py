@@ -13,10 +13,10 @@ from youtu_gguf.types import Polygons, Result
 
 
 def write_npz(path: str | Path, result: Result) -> None:
-    """Write every array of `result`, with labels and classes as arrays of strings.
+    """Write every array of `result`, with labels and classes as arrays of strings, and the score of a mask.
 
-    Polygons become `points` (n, 2) with `objects` (n,) and `outlines` (n,): which object and which of all outlines each
-    point belongs to.
+    Scores and margins that were not asked for are not there. Polygons become `points` (n, 2) with `objects` (n,) and
+    `outlines` (n,): which object and which of all outlines each point belongs to.
 
     Raises:
         InputError: The result has no arrays, or the file cannot be written.
@@ -36,13 +36,16 @@ def _field_arrays(result: Result) -> dict[str, Any]:
     if not arrays:
         return {}
     names = {k: np.array(values[k], np.str_) for k in ("labels", "classes", "unit") if k in values}
-    return arrays | names
+    score = values.get("score")
+    return arrays | names | ({} if score is None else {"score": np.float32(score)})
 
 
 def _polygon_arrays(polygons: Polygons) -> dict[str, Any]:
     rings = [(i, ring) for i, parts in enumerate(polygons.parts) for ring in parts]
     lengths = [len(ring) for _, ring in rings]
+    scores = {} if polygons.scores is None else {"scores": polygons.scores}
     return {
+        **scores,
         "points": np.concatenate([ring for _, ring in rings]) if rings else np.zeros((0, 2), np.float32),
         "objects": np.repeat(np.array([i for i, _ in rings], np.int32), lengths),
         "outlines": np.repeat(np.arange(len(rings), dtype=np.int32), lengths),

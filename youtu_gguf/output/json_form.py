@@ -1,6 +1,7 @@
 """Results as JSON: one form for the command line, files and anything else that speaks JSON.
 
-Arrays over pixels become run lengths `[value, run]` in row-major order over the whole image; NaN becomes null.
+Arrays over pixels become run lengths `[value, run]` in row-major order over the whole image, or quantiles where their
+values are not whole; NaN becomes null. A score that was not asked for is null too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,20 @@ import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.atomic import write_bytes
-from youtu_gguf.types import Action, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result, Text, run_lengths
+from youtu_gguf.types import (
+    F32,
+    Action,
+    Boxes,
+    Count,
+    DepthMap,
+    LabelMap,
+    Mask,
+    Polygons,
+    Poses,
+    Result,
+    Text,
+    run_lengths,
+)
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
@@ -51,17 +65,15 @@ def write_json(path: str | Path, result: Result, **context: Any) -> None:
 def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
     match result:
         case Text():
-            return {"text": result.value}
+            return {"text": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
         case Count():
-            return {"count": result.value}
+            return {"count": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
         case Boxes():
             return {"boxes": _boxes(result)}
         case Polygons():
-            parts = [[_points(ring) for ring in part] for part in result.parts]
-            return {"polygons": [{"label": n, "parts": p} for n, p in zip(result.labels, parts, strict=True)]}
+            return {"polygons": _polygons(result)}
         case Poses():
-            persons = zip(_points(result.boxes), _points(result.xyv), strict=True)
-            return {"persons": [{"xyxy": box, "xyv": xyv} for box, xyv in persons], "skeleton": result.skeleton}
+            return {"persons": _persons(result), "skeleton": result.skeleton}
         case Mask():
             return {
                 "size": _size(result.bits),
@@ -79,31 +91,51 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
 
 
 def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
-    scores = [None] * len(boxes) if boxes.scores is None else _rounded(boxes.scores.tolist(), _VALUE_DIGITS)
-    rows = zip(boxes.labels, _points(boxes.xyxy), scores, strict=True)
+    rows = zip(boxes.labels, _points(boxes.xyxy), _scores(boxes.scores, len(boxes)), strict=True)
     return [{"label": label, "xyxy": xyxy, "score": score} for label, xyxy, score in rows]
 
 
+def _polygons(polygons: Polygons) -> list[dict[str, Any]]:
+    parts = [[_points(ring) for ring in part] for part in polygons.parts]
+    rows = zip(polygons.labels, parts, _scores(polygons.scores, len(polygons)), strict=True)
+    return [{"label": label, "parts": rings, "score": score} for label, rings, score in rows]
+
+
+def _persons(poses: Poses) -> list[dict[str, Any]]:
+    rows = zip(_points(poses.boxes), _points(poses.xyv), _scores(poses.scores, len(poses)), strict=True)
+    return [{"xyxy": xyxy, "xyv": xyv, "score": score} for xyxy, xyv, score in rows]
+
+
 def _label_map(labels: LabelMap) -> dict[str, Any]:
+    scores = _scores(labels.scores, len(labels.classes))
     return {
         "size": _size(labels.ids),
         "classes": labels.classes,
         "shares": {name: round(share, 4) for name, share in zip(labels.classes, labels.shares, strict=True)},
+        "scores": None if labels.scores is None else dict(zip(labels.classes, scores, strict=True)),
+        "margin": None if labels.margin is None else _quantiles(labels.margin),
         "refined_by": labels.refined_by,
         "runs": run_lengths(labels.ids).tolist(),
     }
 
 
 def _depth(depth: DepthMap) -> dict[str, Any]:
-    valid = depth.values[depth.values > 0]
-    quantiles = np.quantile(valid, (0, 0.25, 0.5, 0.75, 1)).tolist() if valid.size else [None] * 5
-    names = ("min", "p25", "median", "p75", "max")
     return {
         "size": _size(depth.values),
         "unit": depth.unit,
         "valid_share": round(float(np.mean(depth.values > 0)), 4),
-        **dict(zip(names, _rounded(quantiles, _VALUE_DIGITS), strict=True)),
+        **_quantiles(depth.values[depth.values > 0]),
     }
+
+
+def _quantiles(values: F32) -> dict[str, Any]:
+    quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist() if values.size else [None] * 5
+    names = ("min", "p25", "median", "p75", "max")
+    return dict(zip(names, _rounded(quantiles, _VALUE_DIGITS), strict=True))
+
+
+def _scores(scores: F32 | None, n: int) -> list[Any]:
+    return [None] * n if scores is None else [_rounded(score, _VALUE_DIGITS) for score in scores.tolist()]
 
 
 def _size(array: npt.NDArray[Any]) -> list[int]:

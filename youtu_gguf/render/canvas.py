@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,10 +98,19 @@ class Canvas:
         return np.asarray(self._image)
 
 
-def printable(text: str) -> str:
+def printable(text: str, length: int = _MAX_LABEL) -> str:
     """Return `text` shortened, with "?" for what the built-in font has no shape for: nearly all but ASCII."""
-    short = text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
+    short = text if len(text) <= length else text[: length - 1] + "…"
     return "".join(c if _has_shape(c) else "?" for c in short)
+
+
+def caption(label: str, score: float | None) -> str:
+    """Return `label` with its score behind it, where it has one; a long label is shortened, its score is not."""
+    if score is None or isnan(score):
+        return label
+    number = f"{score:.2f}"
+    room = _MAX_LABEL - len(number) - 1
+    return f"{printable(label, room)} {number}" if label else number
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from youtu_gguf.render.canvas import Canvas
+from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
 from youtu_gguf.render.palette import BACKGROUND, Colour, colour
 from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Poses
@@ -14,19 +14,20 @@ OPACITY = 0.55
 
 
 def draw_boxes(rgb: U8, boxes: Boxes) -> U8:
-    """Draw labelled boxes; equal labels share a colour."""
+    """Draw labelled boxes, with their scores where there are any; equal labels share a colour."""
     canvas = Canvas(rgb)
     colours = _colours(boxes.labels)
     for xyxy, label in zip(boxes.xyxy, boxes.labels, strict=True):
         canvas.box(xyxy, colours[label])
-    for xyxy, label in zip(boxes.xyxy, boxes.labels, strict=True):  # above all lines
-        if label:
-            canvas.label(float(xyxy[0]), float(xyxy[1]), label, colours[label])
+    scores = _each(boxes.scores, len(boxes))
+    for xyxy, label, score in zip(boxes.xyxy, boxes.labels, scores, strict=True):  # above all lines
+        if text := caption(label, score):
+            canvas.label(float(xyxy[0]), float(xyxy[1]), text, colours[label])
     return canvas.pixels()
 
 
 def draw_polygons(rgb: U8, polygons: Polygons) -> U8:
-    """Fill and outline labelled objects, each in its own colour."""
+    """Fill and outline labelled objects, each in its own colour, with their scores where there are any."""
     import cv2
 
     ids = np.full(rgb.shape[:2], -1, np.int32)
@@ -34,17 +35,18 @@ def draw_polygons(rgb: U8, polygons: Polygons) -> U8:
         rings = [np.round(ring).astype(np.int32) for ring in parts]
         cv2.fillPoly(ids, rings, i)
     canvas = Canvas(_blend(rgb, ids, len(polygons)))
-    for i, (parts, label) in enumerate(zip(polygons.parts, polygons.labels, strict=True)):
+    texts = map(caption, polygons.labels, _each(polygons.scores, len(polygons)))
+    for i, (parts, text) in enumerate(zip(polygons.parts, texts, strict=True)):
         for ring in parts:
             canvas.outline(ring, colour(i))
-        if parts and label:
+        if parts and text:
             left, top = parts[0].min(axis=0).tolist()
-            canvas.label(left, top, label, colour(i))
+            canvas.label(left, top, text, colour(i))
     return canvas.pixels()
 
 
 def draw_poses(rgb: U8, poses: Poses) -> U8:
-    """Draw a box, limbs and joints per person; joints whose visibility is 0 are left out."""
+    """Draw a box, limbs, joints and the score, if any, per person; joints whose visibility is 0 are left out."""
     canvas = Canvas(rgb)
     for i, (joints, box) in enumerate(zip(poses.xyv, poses.boxes, strict=True)):
         if np.isfinite(box).all():
@@ -55,13 +57,21 @@ def draw_poses(rgb: U8, poses: Poses) -> U8:
                 canvas.segment(joints[a, :2].tolist(), joints[b, :2].tolist(), colour(i))
         for x, y in joints[shown, :2].tolist():
             canvas.dot(x, y, colour(i))
+    for i, (box, score) in enumerate(zip(poses.boxes, _each(poses.scores, len(poses)), strict=True)):
+        text = caption("", score)
+        if text and np.isfinite(box).all():
+            canvas.label(float(box[0]), float(box[1]), text, colour(i))
     return canvas.pixels()
 
 
 def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
-    """Tint every pixel with its class's colour and put a legend of those seen below; background stays as it is."""
+    """Tint every pixel with its class's colour and put a legend of those seen below; background stays as it is.
+
+    The legend gives each class's score, where it has one, and its share of the picture.
+    """
     picture = _blend(rgb, labels.ids, len(labels.classes))
-    shares = zip(labels.classes, labels.shares, strict=True)
+    names = map(caption, labels.classes, _each(labels.scores, len(labels.classes)))
+    shares = zip(names, labels.shares, strict=True)
     entries = [(name, colour(i), share) for i, (name, share) in enumerate(shares) if share > 0]
     unlabelled = float(np.mean(labels.ids < 0))
     if unlabelled > 0:
@@ -72,6 +82,10 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
 def draw_mask(rgb: U8, mask: Mask) -> U8:
     """Tint the region."""
     return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1)
+
+
+def _each(scores: F32 | None, n: int) -> list[float] | list[None]:
+    return [None] * n if scores is None else scores.tolist()
 
 
 def _colours(labels: tuple[str, ...]) -> dict[str, Colour]:

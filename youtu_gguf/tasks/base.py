@@ -41,6 +41,11 @@ class View(Protocol):
         """The model's tokens; CapabilityError where the engine cannot see them."""
         ...
 
+    @property
+    def scores(self) -> bool:
+        """Whether this run is to say how sure its values are. Answers then carry the probabilities of their tokens."""
+        ...
+
     def answer(self, question: str) -> Answer:
         """Generate the answer to `question`, put after the image."""
         ...

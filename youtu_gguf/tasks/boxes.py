@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from youtu_gguf import prompts
 from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.tasks.base import View, class_names, phrase
 from youtu_gguf.types import Boxes, Issue
 
@@ -22,7 +23,9 @@ def detect(view: View, classes: Sequence[str] | None = None) -> Boxes:
 
 
 def _boxes(view: View, question: str, default_label: str) -> Boxes:
-    text = view.answer(question).text
-    found = parse_boxes(text, default_label=default_label, size=view.transform.prepared)
-    issues = found.issues if found.labels else (*found.issues, Issue("the answer holds no whole box", 0, len(text)))
-    return Boxes(view.transform.to_source(found.xyxy), found.labels, issues=issues)
+    answer = view.answer(question)
+    found = parse_boxes(answer.text, default_label=default_label, size=view.transform.prepared)
+    nothing = Issue("the answer holds no whole box", 0, len(answer.text))
+    issues = found.issues if found.labels else (*found.issues, nothing)
+    scores = item_scores(answer, found.spans)
+    return Boxes(view.transform.to_source(found.xyxy), found.labels, scores, issues=issues)

@@ -2,6 +2,7 @@
 
 from youtu_gguf import prompts
 from youtu_gguf.decode.polygons import parse_polygons
+from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.tasks.base import View, phrase
 from youtu_gguf.types import Issue, Polygons
 
@@ -9,8 +10,9 @@ from youtu_gguf.types import Issue, Polygons
 def polygon(view: View, description: str) -> Polygons:
     """Outline what `description` describes."""
     words = phrase(description, "the description")
-    text = view.answer(prompts.polygon(words)).text
-    found = parse_polygons(text, default_label=words, size=view.transform.prepared)
+    answer = view.answer(prompts.polygon(words))
+    found = parse_polygons(answer.text, default_label=words, size=view.transform.prepared)
     parts = tuple(tuple(view.transform.to_source(ring) for ring in part) for part in found.parts)
-    issues = found.issues if parts else (*found.issues, Issue("the answer holds no whole outline", 0, len(text)))
-    return Polygons(parts, found.labels, issues=issues)
+    nothing = Issue("the answer holds no whole outline", 0, len(answer.text))
+    issues = found.issues if parts else (*found.issues, nothing)
+    return Polygons(parts, found.labels, item_scores(answer, found.spans), issues=issues)

@@ -7,12 +7,13 @@ import numpy as np
 
 from youtu_gguf import prompts
 from youtu_gguf.decode.classes import parse_classes
-from youtu_gguf.decode.dense import class_scores, label_map
+from youtu_gguf.decode.dense import class_scores, label_map, label_margin
+from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import View, class_names
 from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
-from youtu_gguf.types import Issue, LabelMap
+from youtu_gguf.types import F32, Issue, LabelMap
 
 Present = Literal["model", "all"]
 
@@ -40,19 +41,23 @@ def segment(
     _check_choice("refine", refine, get_args(Refine))
     method = choose_method(refine, background=background)
     issues: tuple[Issue, ...] = ()
+    name_scores: F32 | None = None
     if present == "model":
-        found = parse_classes(view.answer(prompts.segment(names, background=background)).text)
+        answer = view.answer(prompts.segment(names, background=background))
+        found = parse_classes(answer.text)
         issues = (*found.issues, *_strangers(found.names, names))
-        names = found.names
+        names, name_scores = found.names, item_scores(answer, found.spans)
     if not names:
         nothing = np.full((view.transform.source.height, view.transform.source.width), -1, np.int32)
-        return LabelMap(nothing, (), issues=(*issues, Issue("the answer names no class")))
+        return LabelMap(nothing, (), scores=name_scores, issues=(*issues, Issue("the answer names no class")))
     scores = class_scores(view.patches(), class_tokens(view.vocabulary, names, view.calibration.leading_space))
+    size, calibration = view.transform.source, view.calibration
+    margin = label_margin(scores, size, background=background, calibration=calibration) if view.scores else None
     if method == "none" or len(names) == 1:  # one class has no border to refine
-        ids = label_map(scores, view.transform.source, background=background, calibration=view.calibration)
-        return LabelMap(ids, names, issues=issues)
-    ids = refined_labels(scores, view.rgb, method, calibration=view.calibration)
-    return LabelMap(ids, names, refined_by=method, issues=issues)
+        ids = label_map(scores, size, background=background, calibration=calibration)
+        return LabelMap(ids, names, margin, scores=name_scores, issues=issues)
+    ids = refined_labels(scores, view.rgb, method, calibration=calibration)
+    return LabelMap(ids, names, margin, method, name_scores, issues=issues)
 
 
 def class_tokens(vocabulary: Vocabulary, names: Sequence[str], leading_space: bool) -> list[tuple[int, ...]]:

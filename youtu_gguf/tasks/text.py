@@ -2,13 +2,15 @@
 
 from youtu_gguf import prompts
 from youtu_gguf.decode.counts import parse_count
+from youtu_gguf.decode.scores import answer_score, item_score
 from youtu_gguf.tasks.base import View, phrase
 from youtu_gguf.types import Count, Text
 
 
 def ask(view: View, question: str) -> Text:
     """Answer `question` in words."""
-    return Text(view.answer(phrase(question, "the question")).text.strip())
+    answer = view.answer(phrase(question, "the question"))
+    return Text(answer.text.strip(), answer_score(answer))
 
 
 def describe(view: View) -> Text:
@@ -28,5 +30,6 @@ def classify(view: View) -> Text:
 
 def count(view: View, what: str) -> Count:
     """Count the objects that `what` names."""
-    found = parse_count(view.answer(prompts.count(phrase(what, "what to count"))).text)
-    return Count(found.value, issues=found.issues)
+    answer = view.answer(prompts.count(phrase(what, "what to count")))
+    found = parse_count(answer.text)
+    return Count(found.value, item_score(answer, found.spans), issues=found.issues)

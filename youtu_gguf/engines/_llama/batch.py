@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
+
+
+class Run(NamedTuple):
+    """Tokens that follow each other in one sequence, from position `start` on; the last one leaves logits if `ends`."""
+
+    tokens: Sequence[int]
+    start: int
+    sequence: int
+    ends: bool = True
 
 
 class Batch:
@@ -45,6 +54,23 @@ class Batch:
         self._outputs[:n][outputs] = 1
         for i in range(n):
             self.handle.seq_id[i][0] = sequence
+        return self.handle
+
+    def fill_runs(self, runs: Sequence[Run]) -> Any:
+        """Set the batch to several runs of tokens, one after the other; return the handle to decode."""
+        if self.handle is None:
+            raise EngineError("this model was closed while it was answering. Load it again.")
+        n = 0
+        for tokens, start, sequence, ends in runs:
+            stop = n + len(tokens)
+            self._content[n:stop] = tokens
+            self._pos[n:stop] = np.arange(start, start + len(tokens))
+            self._outputs[n:stop] = 0
+            self._outputs[stop - 1] = ends
+            for i in range(n, stop):
+                self.handle.seq_id[i][0] = sequence
+            n = stop
+        self.handle.n_tokens = n
         return self.handle
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import Batch
+from youtu_gguf.engines._llama.batch import Batch, Run
 from youtu_gguf.engines._llama.bindings import Way, lib
 from youtu_gguf.engines._llama.runs import check_runs
 from youtu_gguf.errors import EngineError
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from youtu_gguf.config import Settings
     from youtu_gguf.engines.base import Sampling
 
-N_SEQUENCES = 8
-"""Sequences of a context: the shared prefix, and the answers being generated."""
+N_ANSWERS = 8
+"""Answers that can be generated side by side."""
 
-PREFIX_SEQUENCE = 0
+N_SEQUENCES = 2 * N_ANSWERS
+"""Sequences of a context: the answers, and as many prefixes for them to be forked from."""
 
 TAPLESS_SLICE = 64
 """Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
@@ -121,23 +122,18 @@ class LlamaContext:
         params.n_ctx = self.n_ctx
         params.n_batch = params.n_ubatch = self.slice
         params.n_seq_max = N_SEQUENCES
-        # Bounds the logits buffer that llama.cpp reserves: 1.13 MB per output at full size.
+        # Bounds the logits buffer that llama.cpp reserves, 1.13 MB per output at full size; it wants one per sequence.
         params.n_outputs_max = N_SEQUENCES if self.way == "nextn" else TAPLESS_SLICE
         params.n_threads = params.n_threads_batch = settings.n_threads
         params.kv_unified = True  # forks share the prefix's cells
         params.pooling_type = lib.LLAMA_POOLING_TYPE_NONE
         return params
 
-    def decode_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> bool:
-        """Decode `tokens` at positions from `start` on, keeping the last one's logits; False when the cache is full."""
-        for first in range(0, len(tokens), self.slice):
-            part = tokens[first : first + self.slice]
-            last = slice(-1, None) if first + len(part) == len(tokens) else slice(0)
-            if not self.decode(self.tokens.fill(part, start + first, sequence, outputs=last)):
-                return False
-        return True
+    def decode_runs(self, runs: Sequence[Run]) -> bool:
+        """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
+        return self.decode(self.tokens.fill_runs(runs))
 
-    def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int = PREFIX_SEQUENCE) -> None:
+    def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> None:
         """Decode `tokens` of a prefix; nothing follows them at once, so the head is not computed.
 
         Raises:
@@ -147,7 +143,7 @@ class LlamaContext:
             part = tokens[first : first + self.slice]
             self._decode_prefix(self.tokens.fill(part, start + first, sequence, outputs=slice(0)))
 
-    def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int = PREFIX_SEQUENCE) -> F32:
+    def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
 
         Raises:
@@ -196,21 +192,36 @@ class LlamaContext:
             raise EngineError(f"llama_decode failed with status {status}.{bindings.last_words()}")
         return True
 
-    def last_logits(self) -> F32:
-        """Return a copy of the (n_vocab,) logits of the last decoded token."""
-        pointer = lib.llama_get_logits_ith(self.handle, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self._model.n_vocab,)).copy()
+    def logits(self, index: int = -1) -> F32:
+        """Return a view of the (n_vocab,) logits of the last batch's token at `index`; the next decode changes it."""
+        pointer = lib.llama_get_logits_ith(self.handle, index)
+        if not pointer:
+            raise EngineError(f"llama.cpp left no logits for token {index} of the batch.{bindings.last_words()}")
+        return np.ctypeslib.as_array(pointer, shape=(self._model.n_vocab,))
 
     def clear(self) -> None:
         """Forget every sequence."""
         lib.llama_memory_clear(self._memory, False)
 
-    def fork(self, sequence: int) -> None:
-        """Let `sequence` begin as a copy of the prefix; takes no memory."""
-        lib.llama_memory_seq_cp(self._memory, PREFIX_SEQUENCE, sequence, -1, -1)
+    def fork(self, source: int, sequence: int) -> None:
+        """Let `sequence` begin as a copy of `source`; takes no memory."""
+        lib.llama_memory_seq_cp(self._memory, source, sequence, -1, -1)
+
+    def save(self, sequence: int) -> bytes:
+        """Return the keys and values of `sequence`, as llama.cpp writes them."""
+        size = lib.llama_state_seq_get_size(self.handle, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        if lib.llama_state_seq_get_data(self.handle, buffer, size, sequence) != size:
+            raise EngineError(f"llama.cpp could not copy a sequence of {size} bytes.{bindings.last_words()}")
+        return bytes(buffer)
+
+    def restore(self, sequence: int, data: bytes) -> bool:
+        """Fill the empty `sequence` with what `save` returned; False when the cache has no room for it."""
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+        return bool(lib.llama_state_seq_set_data(self.handle, buffer, len(data), sequence))
 
     def drop(self, sequence: int) -> None:
-        """Forget `sequence`; cells it shares with the prefix stay."""
+        """Forget `sequence`; cells it shares with others stay."""
         if self.handle:
             lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
@@ -245,9 +256,9 @@ class Sampler:
             lib.llama_sampler_init_dist(sampling.seed),
         )
 
-    def next(self, context: LlamaContext) -> int:
-        """Draw the token that follows the last decoded one."""
-        token: int = lib.llama_sampler_sample(self.handle, context.handle, -1)
+    def next(self, context: LlamaContext, index: int = -1) -> int:
+        """Draw the token that follows the last batch's token at `index`."""
+        token: int = lib.llama_sampler_sample(self.handle, context.handle, index)
         return token
 
     def close(self) -> None:

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""What further questions about a picture cost once it has been seen.
+
+    python scripts/bench/ask_many.py [--model nano] [--json]
+
+Without --model on the full-size synthetic pair (random weights: speed is right, answers mean nothing). Ratios are taken
+within one run: the second question's first token against the first's; five tasks against one look at the picture; eight
+answers together against one after the other; opening a known picture from disk; generation with scores against without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _full import add_pair_option, full_pair, machine
+
+import youtu_gguf as yg
+from youtu_gguf.engines._llama.bindings import VERSION
+from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.types import U8
+
+SIZES = {"300 tokens": (640, 480), "1200 tokens": (1280, 960)}
+GOALS = {
+    "second/first, 300 tokens": 0.05, "second/first, 1200 tokens": 0.02, "five tasks": 1.10, "many": 2.0,
+    "reopen": 0.10, "scores": 1.05,
+}  # fmt: skip
+
+
+def photograph(width: int, height: int) -> U8:
+    from PIL import Image
+    from skimage import data
+
+    return np.asarray(Image.fromarray(data.coffee()).resize((width, height)))
+
+
+def timed(run: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def clear(model: yg.Model) -> None:
+    assert isinstance(model.engine, NativeEngine)
+    model.engine.clear()
+
+
+def first_token(scene: yg.Scene, question: str) -> float:
+    stream = scene.ask(question, stream=True)
+    seconds = timed(lambda: next(stream))
+    stream.close()
+    return seconds
+
+
+def second_over_first(model: yg.Model, rgb: U8, rounds: int) -> tuple[float, float]:
+    """Return the first question's seconds to its first token, and the median of the later ones."""
+    clear(model)
+    with closing(model.open(rgb)) as scene:
+        first = first_token(scene, "What is in the picture?")
+        later = [first_token(scene, f"What colour is thing number {i}?") for i in range(rounds)]
+    return first, statistics.median(later)
+
+
+def five_tasks(model: yg.Model, rgb: U8) -> dict[str, float]:
+    """Return the seconds of five tasks on one scene, of one look at the picture, and of what the tasks generated."""
+    clear(model)
+    with closing(model.open(rgb)) as scene:
+        scene.patches()
+        look = scene.session().cost
+    clear(model)
+    with closing(model.open(rgb)) as scene:
+        started = time.perf_counter()
+        results: list[yg.Result] = [
+            scene.depth(), scene.segment(["table", "cup", "wall"], present="all"), scene.ground("the cup"),
+            scene.count("cup"), scene.ask("What is in the picture?"),
+        ]  # fmt: skip
+        seconds = time.perf_counter() - started
+    generated = sum(result.timings.generate_s for result in results)
+    own = look.encode_s + look.prefill_s
+    return {"seconds": seconds, "look": own, "generated": generated, "ratio": seconds / (own + generated)}
+
+
+def together(model: yg.Model, rgb: U8, n: int, rounds: int) -> dict[str, float]:
+    """Return tokens/s of `n` answers one after the other and together, alternating."""
+    questions = [("ask", f"What can be said about part {i} of the picture?") for i in range(n)]
+    alone_s, many_s, identical = [], [], True
+    with closing(model.open(rgb)) as scene:
+        scene.patches()
+        for _ in range(rounds):
+            started = time.perf_counter()
+            alone = [scene.ask(question) for _, question in questions]
+            alone_s.append((time.perf_counter() - started) / sum(answer.timings.n_generated for answer in alone))
+            started = time.perf_counter()
+            many = scene.many(questions)
+            many_s.append((time.perf_counter() - started) / sum(answer.timings.n_generated for answer in many))
+            identical &= [answer.raw for answer in alone] == [answer.raw for answer in many]
+    ratio = statistics.median(a / b for a, b in zip(alone_s, many_s, strict=True))
+    alone_rate, many_rate = 1 / statistics.median(alone_s), 1 / statistics.median(many_s)
+    return {"alone_tokens_s": alone_rate, "many_tokens_s": many_rate, "ratio": ratio, "identical": identical}
+
+
+def reopened(load: Callable[..., yg.Model], rgb: U8) -> dict[str, float]:
+    """Return the seconds of a first look, and of reading it from disk in a freshly loaded model."""
+    with tempfile.TemporaryDirectory() as folder:
+        with load(cache_dir=folder) as model, closing(model.open(rgb)) as scene:
+            scene.patches()
+            look = scene.session().cost
+        with load(cache_dir=folder) as model, closing(model.open(rgb)) as scene:
+            again = timed(lambda: (scene.patches(), first_token(scene, "What is in the picture?")))
+            again -= first_token(scene, "What is in the picture?")  # the question's own cost
+    own = look.encode_s + look.prefill_s
+    return {"look": own, "again": again, "ratio": again / own}
+
+
+def score_cost(model: yg.Model, rgb: U8, rounds: int) -> float:
+    """Return how much longer generation takes with scores, as a ratio; alternating."""
+    ratios = []
+    with closing(model.open(rgb)) as scene:
+        scene.patches()
+        for _ in range(rounds):
+            plain = scene.ask("What is in the picture?").timings
+            scored = scene.ask("What is in the picture?", scores=True).timings
+            ratios.append(scored.generate_s / scored.n_generated / (plain.generate_s / plain.n_generated))
+    return statistics.median(ratios)
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    paths = (args.model, None) if args.model else full_pair(args.folder)
+
+    def load(**settings: Any) -> yg.Model:
+        return yg.load(*paths, max_tokens=args.tokens, temperature=0.0, **settings)
+
+    found: dict[str, Any] = {"machine": machine(), "llama_cpp_python": VERSION, "model": args.model or "full-size pair"}
+    pictures = {name: photograph(*size) for name, size in SIZES.items()}
+    rgb = pictures["300 tokens"]
+    with load() as model:
+        timed(lambda: second_over_first(model, rgb, 1))  # pages the files in
+        for name, picture in pictures.items():
+            first, later = second_over_first(model, picture, args.rounds)
+            found[f"second/first, {name}"] = {"first": first, "later": later, "ratio": later / first}
+        found["five tasks"] = five_tasks(model, rgb)
+        found["many"] = together(model, rgb, args.questions, args.rounds)
+        found["scores"] = {"ratio": score_cost(model, rgb, args.rounds)}
+    found["reopen"] = reopened(load, rgb)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_pair_option(parser)
+    parser.add_argument("--model", help="another model than the full-size pair, such as nano")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--questions", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=32, help="most tokens of an answer")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    found = measure(args)
+    if args.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{found['model']}; {found['machine']}; llama-cpp-python {found['llama_cpp_python']}")
+    for name, goal in GOALS.items():
+        ratio = found[name]["ratio"]
+        good = ratio >= goal if name == "many" else ratio <= goal
+        rest = ", ".join(f"{key} {value:.3g}" for key, value in found[name].items() if key != "ratio")
+        print(f"{name:28} {ratio:.3f}  goal {goal:g}  {'' if good else 'short'}  {rest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""Conversations on the fake engine: every command, every mistake, and Ctrl-C."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import youtu_gguf as yg
+from youtu_gguf.cli._chat_commands import COMMANDS, help_text
+from youtu_gguf.cli.chat import Conversation, _lines
+from youtu_gguf.cli.progress import Displays
+from youtu_gguf.engines.base import Piece, Prefix, Sampling
+from youtu_gguf.testing import FakeEngine, FakeSession
+
+HEAD = np.zeros((1005, 3), np.float32)
+HEAD[:5] = [[0, 0, 0], [4, 0, 0], [-4, 0, 0], [4, 0, 0], [-4, 0, 0]]
+HEAD[504] = [0, 0, -1]  # <custom_500> is the likeliest depth wherever there is no blue
+WORDS = {"red": 1, "black": 2, "<FG>": 3, "<BG>": 4} | {f"<custom_{n}>": 4 + n for n in range(1, 1001)}
+BOX = "<box><x_64><y_0><x_128><y_64></box>"
+ANSWERS = {
+    "What is it?": "A small red square.",
+    "Describe": "Black, then red.",
+    "Read the text": "STOP",
+    "category of the primary object": "square",
+    "How many dogs": "3",
+    "sentence describes: the square": BOX,
+    "Detect all objects in the provided image": f"<ref>square</ref>{BOX}",
+    "in these classes: square, cup": f"<ref>cup</ref>{BOX}",
+    'segment "the square"': "<ins><poly><x_64><y_0><x_128><y_0><x_128><y_64></poly></ins>",
+    "MPII": f"<person>{BOX}{'<kpt><x_70><y_20><v_1.0></kpt>' * 16}</person>",
+    "Segment: black, red, without": "include <ref>red</ref>, numbered",
+    "long": "one two three four five six",
+    "several": f"{BOX} <box><x_0><y_0><x_64><y_64></box> <box><x_0><y_0><x_32><y_32></box>",
+}
+
+
+class InterruptingEngine(FakeEngine):
+    """Presses Ctrl-C, once or several times in a row, behind the second token of its first answer."""
+
+    def __init__(self, presses: int) -> None:
+        super().__init__(ANSWERS)
+        self.presses = presses
+
+    def open(self, prefix: Prefix) -> FakeSession:
+        return InterruptingSession(self, prefix)
+
+
+class InterruptingSession(FakeSession):
+    def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
+        assert isinstance(self._engine, InterruptingEngine)
+        for n, piece in enumerate(super().generate(question, sampling, cancel)):
+            yield piece
+            if n == 1:
+                presses, self._engine.presses = self._engine.presses, 0
+                for _ in range(presses):
+                    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """100x50 px, prepared to 128x64: the left half black, the right half red."""
+    pixels = np.zeros((50, 100, 3), np.uint8)
+    pixels[:, 50:] = (255, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
+    model = yg.load(engine=engine or FakeEngine(ANSWERS, head=HEAD, vocabulary=WORDS))
+    return Conversation(model, str(picture), Displays(False), **{"interactive": False, **options})
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("What is it?", "A small red square.\n"),
+        ("  What is it?  \n", "A small red square.\n"),
+        ("/describe", "Black, then red.\n"),
+        ("/ocr", "STOP\n"),
+        ("/classify", "square\n"),
+        ("/count dogs", "3\n"),
+        (
+            "/ground the square",
+            "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  the square\n",
+        ),
+        ("/detect", "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  square\n"),
+        (
+            "/detect square,cup",
+            "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  cup\n",
+        ),
+        (
+            "/DETECT  square， cup,",
+            "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  cup\n",
+        ),
+        ("/polygon the square", "1 outlined\nthe square: 1 part(s), 3 points\n"),
+        ("/pose", "    left      top    right   bottom  joints\n    50.0      0.0    100.0     50.0  16 of 16\n"),
+        ("/segment black, red", "100.0%  red\n"),
+        ("/segment black, red --all", " 50.0%  black\n 50.0%  red\n"),
+        ("/depth", "nearest 7.05, median 7.05, farthest 7.05 (relative)\n"),
+        ("/depth\tNYUv2", "nearest 4.99, median 4.99, farthest 4.99 (m)\n"),
+    ],
+)
+def test_a_line_prints_what_the_command_of_its_name_prints(
+    line: str, said: str, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = start(picture)
+    assert talk.run([line]) == 0
+    assert capsys.readouterr() == (said, "")
+
+
+def test_a_mask_is_told_by_its_extent(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(picture).run(["/refer the square"])
+    assert "% of the image, from " in capsys.readouterr().out
+
+
+def test_background_may_be_wanted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(picture).run(["/segment --all --background black, red"])
+    assert capsys.readouterr().out.splitlines() == [" 50.0%  black", " 50.0%  red"]
+
+
+def test_every_command_is_in_the_help_which_fits_a_terminal(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(picture).run(["/help"])
+    said = capsys.readouterr().out
+    assert said == help_text() + "\n"
+    assert all(f"  {command.usage}  " in said for command in COMMANDS)
+    assert max(map(len, said.splitlines())) <= 80
+    assert "Each question stands alone" in said
+
+
+def test_questions_are_asked_alone(picture: Path) -> None:
+    engine = FakeEngine(ANSWERS)
+    start(picture, engine).run(["What is it?", "And what is it not?"])
+    assert engine.questions == ["What is it?", "And what is it not?"]
+
+
+def test_nothing_is_said_after_quit_or_about_blank_lines(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = start(picture)
+    assert talk.run(["", "  \n", "/quit", "What is it?"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+MISTAKES = {
+    "/foo": "there is no /foo. /help lists them",
+    "/": "there is no /.",
+    "/ground": "expected /ground PHRASE; got nothing after /ground",
+    "/count": "expected /count WHAT",
+    "/polygon  ": "expected /polygon PHRASE",
+    "/refer": "expected /refer PHRASE",
+    "/segment": "expected /segment CLASS, ...",
+    "/segment --all": "at least one class name",
+    "/segment red --most": "knows --all and --background; got --most",
+    "/detect ,": "at least one class name",
+    "/detect cup, cup": "class names must differ",
+    "/pose now": "/pose stands alone; got 'now' after it",
+    "/depth moon": "got 'moon'",
+    "/open": "expected /open IMAGE",
+    "/open nowhere.png": "nowhere.png",
+    "/open ~nobody-of-this-name/x.png": "nobody has the home folder",
+    "/save": "expected /save FILE",
+    "/save answer.doc": "ends in .png, .npz, .txt or .json; got answer.doc",
+    "/save x.png": "expected a drawing to save",
+    "/save x.npz": "expected arrays to save",
+    "/save x.txt": "expected words to save",
+    "/save x.json": "expected an answer to save; no answer has given any yet",
+    "a cup \udcff": "valid Unicode",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_gets_one_message_and_the_conversation_goes_on(
+    line: str, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(picture).run([line, "What is it?"]) == 2
+    said, complained = capsys.readouterr()
+    assert said == "A small red square.\n"
+    assert MISTAKES[line] in complained
+    assert complained.startswith("error: ")
+    assert complained.count("\n") == 1
+
+
+def test_code_is_that_of_the_last_line_that_failed(picture: Path) -> None:
+    unable = FakeEngine(ANSWERS)  # has no depth tokens: the model file is to blame
+    assert start(picture, unable).run(["/foo", "/depth", "What is it?"]) == 3
+    assert start(picture, unable).run(["/depth", "/foo"]) == 2
+
+
+def test_at_a_terminal_mistakes_leave_code_0(picture: Path) -> None:
+    assert start(picture, interactive=True).run(["/foo"]) == 0
+
+
+def test_a_broken_picture_leaves_the_one_before_in_place(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(picture.read_bytes()[:60])
+    talk = start(picture)
+    assert talk.run([f"/open {broken}", "/ground the square"]) == 2
+    said, complained = capsys.readouterr()
+    assert "broken.png" in complained
+    assert "50.0      0.0    100.0     50.0  the square" in said
+
+
+@pytest.mark.parametrize("typed", ["{}", "'{}'", '"{}"', "{escaped}"])
+def test_another_picture_is_looked_at_from_then_on(
+    typed: str, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "my other.png"
+    Image.new("RGB", (128, 64)).save(other)
+    talk = start(picture)
+    line = f"/open {typed.format(other, escaped=str(other).replace(' ', chr(92) + ' '))}"
+    assert talk.run([line, "/ground the square"]) == 0
+    said, remarked = capsys.readouterr()
+    assert "64.0      0.0    128.0     64.0  the square" in said
+    assert remarked == f"{other}, 128x64 pixels\n"
+
+
+def test_results_are_saved_in_the_form_the_name_asks_for(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / name for name in ("kept.png", "kept.npz", "kept.txt", "kept.json")]
+    saves = [f"/save {file}" for file in files]
+    assert start(picture).run(["What is it?", "/ground the square", *saves]) == 0
+    with Image.open(files[0]) as drawn:
+        assert drawn.size == (100, 50)
+    with np.load(files[1]) as arrays:
+        assert arrays["xyxy"].tolist() == [[50, 0, 100, 50]]
+    assert files[2].read_text() == "A small red square.\n"
+    form = json.loads(files[3].read_text())
+    assert (form["task"], form["image"], form["query"]) == ("ground", str(picture), "the square")
+    assert f"wrote {files[2]}: ask of {picture}" in capsys.readouterr().err
+
+
+def test_streamed_words_are_saved_as_json_like_any_answer(picture: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answer.json"
+    start(picture).run(["What is it?", f"/save {file}"])
+    form = json.loads(file.read_text())
+    assert (form["text"], form["finish"], form["question"]) == ("A small red square.", "stop", "What is it?")
+
+
+def test_a_result_is_drawn_on_the_picture_it_is_of(picture: Path, tmp_path: Path) -> None:
+    other, drawn = tmp_path / "other.png", tmp_path / "drawn.png"
+    Image.new("RGB", (200, 100)).save(other)
+    start(picture).run(["/detect", f"/open {other}", f"/save {drawn}"])
+    with Image.open(drawn) as image:
+        assert image.size == (100, 50)
+
+
+def test_the_picture_itself_is_not_written_over(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = picture.read_bytes()
+    assert start(picture).run(["/detect", f"/save {picture}"]) == 2
+    assert picture.read_bytes() == before
+    assert "is the image itself" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_a_mistake(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(picture).run(["/detect", "/save /nowhere/x.png", "/save /nowhere/x.txt"]) == 2
+    assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_flaws_of_an_answer_are_warnings_unless_quiet(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(picture).run(["/count cats"]) == 0
+    assert capsys.readouterr() == ("no number\n", "warning: expected one whole number in the answer; got none\n")
+    start(picture, quiet=True).run(["/count cats", "blank"])
+    assert capsys.readouterr() == ("no number\n", "")
+
+
+def test_an_answer_without_words_is_told(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(picture).run(["blank"]) == 0
+    assert capsys.readouterr() == ("", "warning: the answer is empty\n")
+
+
+def test_a_streamed_answer_says_where_it_was_cut(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = yg.load(engine=FakeEngine(ANSWERS), max_tokens=2)
+    Conversation(model, str(picture), Displays(False), interactive=False).run(["long"])
+    said, remarked = capsys.readouterr()
+    assert said == "one two \n"
+    assert "cut off at the token limit" in remarked
+
+
+def test_with_scores_answers_come_whole_and_scored(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = yg.load(engine=FakeEngine(ANSWERS), scores=True)
+    talk = Conversation(model, str(picture), Displays(False), interactive=False, scores=True)
+    assert talk.run(["What is it?", "/describe"]) == 0
+    said, remarked = capsys.readouterr()
+    assert [line.partition(" 0.")[0] for line in said.splitlines()] == [
+        "A small red square.",
+        "score",
+        "Black, then red.",
+        "score",
+    ]
+    assert remarked == ""
+
+
+def test_ctrl_c_ends_the_answer_only_and_what_came_is_kept(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    engine = InterruptingEngine(presses=1)
+    part = tmp_path / "part.txt"
+    assert start(picture, engine, interactive=True, quiet=True).run(["long", f"/save {part}", "/classify"]) == 0
+    assert capsys.readouterr() == ("one two \nsquare\n", "interrupted\n")
+    assert part.read_text() == "one two\n"
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_while_things_are_found_keeps_those_found(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(picture, InterruptingEngine(presses=1), interactive=True).run(["/ground several"])
+    said, remarked = capsys.readouterr()
+    assert said.count("several") == 2
+    assert "cancelled before its end" in remarked
+
+
+@pytest.mark.parametrize("line", ["long", "/ground several"])
+def test_ctrl_c_twice_breaks_off_and_the_conversation_goes_on(
+    line: str, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = InterruptingEngine(presses=2)
+    assert start(picture, engine, interactive=True, quiet=True).run([line, "/classify"]) == 0
+    said, complained = capsys.readouterr()
+    assert said.endswith("square\n")
+    assert complained == "interrupted\n"
+
+
+def test_ctrl_c_ends_the_command_where_nobody_types(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        start(picture, InterruptingEngine(presses=1)).run(["long", "/classify"])
+    assert capsys.readouterr().out == "one two \n"
+
+
+def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "\ufeffWhat is it?\r\n/ground 杯子\n".encode() + b"caf\xe9?\n/classify"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="ascii"))
+    engine = FakeEngine(ANSWERS)
+    assert start(picture, engine).run(_lines(interactive=False)) == 2
+    assert engine.questions[0] == "What is it?"
+    assert engine.questions[1].endswith("杯子")
+    said, complained = capsys.readouterr()
+    assert said == "A small red square.\nnothing found\nsquare\n"
+    assert "valid Unicode" in complained
+
+
+def test_typed_lines_end_with_the_input_and_the_prompt_stays_out_of_the_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
+    assert list(_lines(interactive=True)) == ["one", "two"]
+    assert capsys.readouterr() == ("", f"> > > {os.linesep}")
+
+
+def test_ctrl_c_at_the_prompt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(prompt: str = "") -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.input", pressed)
+    assert list(_lines(interactive=True)) == []

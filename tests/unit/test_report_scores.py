@@ -1,0 +1,50 @@
+"""Scores in the lines a person reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import youtu_gguf as yg
+from youtu_gguf.cli.report import lines
+
+RING = np.zeros((3, 2), np.float32)
+XYV = np.zeros((2, 16, 3), np.float32)
+HALF = np.array([0.5])
+
+
+def test_boxes_have_a_column_of_scores_only_where_there_are_scores() -> None:
+    xyxy = [[1, 2, 3, 4], [5, 6, 7, 8]]
+    plain = list(lines(yg.Boxes(xyxy, ("cup", "pen"))))
+    scored = list(lines(yg.Boxes(xyxy, ("cup", "pen"), np.array([0.833, np.nan]))))
+    assert plain[0].split() == ["left", "top", "right", "bottom", "label"]
+    assert plain[1].split() == ["1.0", "2.0", "3.0", "4.0", "cup"]
+    assert scored[0].split() == ["left", "top", "right", "bottom", "score", "label"]
+    assert [line.split()[4:] for line in scored[1:]] == [["0.83", "cup"], ["-", "pen"]]
+    assert scored[0].index("score") + len("score") == scored[1].index("0.83") + len("0.83")  # right-aligned
+
+
+def test_persons_have_a_column_of_scores_too() -> None:
+    scored = list(lines(yg.Poses(XYV, np.ones((2, 4)), scores=np.array([0.25, 1]))))
+    assert [line.split()[4] for line in scored] == ["score", "0.25", "1.00"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "scored", "line"),
+    [
+        (yg.Text("a cup"), yg.Text("a cup", 0.5), "score 0.50"),
+        (yg.Count(3), yg.Count(3, 0.5), "score 0.50"),
+        (yg.Polygons(((RING,),), ("cup",)), yg.Polygons(((RING,),), ("cup",), HALF), ", score 0.50"),
+        (yg.Mask([[True]]), yg.Mask([[True]], 0.5), ", score 0.50"),
+        (yg.LabelMap([[0]], ("cup",)), yg.LabelMap([[0]], ("cup",), scores=HALF), ", score 0.50"),
+        (yg.LabelMap([[0]], ("cup",)), yg.LabelMap([[0]], ("cup",), [[0.25]]), "median margin 0.25"),
+    ],
+)
+def test_a_score_is_told_behind_what_it_is_of_and_nothing_where_there_is_none(
+    plain: yg.Result, scored: yg.Result, line: str
+) -> None:
+    without, having = "\n".join(lines(plain)), "\n".join(lines(scored))
+    assert "score" not in without
+    assert "margin" not in without
+    assert having.startswith(without)
+    assert having.removeprefix(without).strip("\n") == line

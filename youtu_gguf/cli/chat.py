@@ -1,0 +1,271 @@
+"""The command for talking about an image: questions in plain words, and every task by its name behind a slash."""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli._chat_commands import ALONE, find, in_words
+from youtu_gguf.cli.common import Image, ModelOptions
+from youtu_gguf.cli.progress import Displays
+from youtu_gguf.cli.report import cut_short, lines, warnings
+from youtu_gguf.cli.task import check_image, name_in_json
+from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.output import WRITERS, write_bytes
+from youtu_gguf.render import draw
+from youtu_gguf.streaming import TextStream
+from youtu_gguf.types import U8
+
+PROMPT = "> "
+
+
+def chat(image: Image, options: ModelOptions) -> None:
+    """Talk about an image: ask it anything, detect, segment and more, line by line.
+
+    Type a question, or a command such as "/detect car, person"; /help lists them. Each question stands alone: the model
+    sees the image and that one line, nothing of what came before it.
+
+    Lines may also come from a file or a pipe. The exit code is then that of the last line that failed, 0 if none did;
+    at a terminal it is 0.
+    """
+    check_image(image)
+    interactive = sys.stdin.isatty()
+    displays = Displays(not options.quiet)
+    with displays.shown():
+        model = yg.load(options.model, options.mmproj, progress=displays.report, **options.settings())
+    with model:
+        talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet, scores=options.scores)
+        code = talk.run(_lines(interactive))
+    if code:
+        raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result that may be saved, with the picture it speaks of and what its JSON says besides."""
+
+    result: yg.Result
+    rgb: U8
+    context: dict[str, Any]
+
+
+class Conversation:
+    """Lines about one image after another.
+
+    Args:
+        model: What answers.
+        image: Path of the first picture.
+        displays: Where progress is shown.
+        interactive: Whether a person types the lines: then Ctrl-C ends an answer only.
+        quiet: No remarks on stderr but errors.
+        scores: Whether the model was loaded to give scores.
+
+    Attributes:
+        scene: The image of the moment.
+        over: Set to end the conversation.
+
+    Raises:
+        InputError: The picture cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: yg.Model,
+        image: str,
+        displays: Displays,
+        *,
+        interactive: bool,
+        quiet: bool = False,
+        scores: bool = False,
+    ) -> None:
+        self._model = model
+        self._image = Path(image)
+        self._displays = displays
+        self._interactive = interactive
+        self._quiet = quiet
+        self._scores = scores
+        self._last: Kept | None = None
+        self._last_words: Kept | None = None
+        self._last_picture: Kept | None = None
+        self.scene = model.open(self._image)
+        self.over = False
+
+    def run(self, typed: Iterable[str]) -> int:
+        """Answer the lines until they end or one of them says so; return the exit code."""
+        code = 0
+        if self._interactive:
+            self._remark(f"{self._portrait()}. Ask about it; /help lists commands, /quit leaves.\n{ALONE}")
+        for line in typed:
+            try:
+                self._answer(line.strip())
+            except YoutuError as exc:
+                print(f"error: {exc}", file=sys.stderr)
+                code = exc.exit_code
+            except KeyboardInterrupt:
+                if not self._interactive:
+                    raise
+                print("interrupted", file=sys.stderr)
+            sys.stdout.flush()
+            if self.over:
+                break
+        return 0 if self._interactive else code
+
+    def _answer(self, line: str) -> None:
+        if line.startswith("/"):
+            name, given = [*line[1:].split(maxsplit=1), "", ""][:2]
+            find(name)(self, given)
+        elif line:
+            self.stream(yg.Scene.ask, line, question=line)
+
+    def show(self, task: str, ask: Callable[[yg.Scene, threading.Event], yg.Result], **context: Any) -> None:
+        """Ask one thing, print the result and keep it, with `context` for its JSON. Ctrl-C ends the answer."""
+        with self._displays.shown(), self._until_interrupted() as cancel:
+            result = ask(self.scene, cancel)
+        self._keep(result, task, context)
+        for line in lines(result):
+            print(line)
+        for warning in warnings(result, rest="/save answer.json writes them all"):
+            self._remark(warning)
+
+    def stream(self, method: Callable[..., Any], *arguments: str, **context: Any) -> None:
+        """Print the answer of a scene's method as it comes, and keep what came of it. Ctrl-C ends it.
+
+        With scores it is printed when it is whole: that is when its score is known.
+        """
+        task = method.__name__
+        if self._scores:
+            self.show(task, lambda scene, cancel: method(scene, *arguments, cancel=cancel), **context)
+            return
+        came: list[str] = []
+        with self._displays.shown() as display, self._until_interrupted() as cancel:
+            pieces: TextStream = method(self.scene, *arguments, stream=True, cancel=cancel)
+            try:
+                for piece in pieces:
+                    display.clear()
+                    print(piece, end="", flush=True)
+                    came.append(piece)
+            finally:
+                pieces.close()
+                display.clear()
+                if came:
+                    print()
+                    finish = "cancelled" if pieces.finish == "none" else pieces.finish
+                    answer = "".join(came)
+                    self._keep(yg.Text(answer.strip(), raw=answer, finish=finish), task, context)
+        if pieces.finish == "cancelled":
+            print("interrupted", file=sys.stderr)
+        elif not came:
+            self._remark("warning: the answer is empty")
+        for warning in cut_short(pieces.finish):
+            self._remark(warning)
+
+    def _keep(self, result: yg.Result, task: str, context: dict[str, Any]) -> None:
+        image = name_in_json(str(self._image))
+        self._last = Kept(result, self.scene.rgb, {"task": task, "image": image, **context})
+        if in_words(result):
+            self._last_words = self._last
+        else:
+            self._last_picture = self._last
+
+    @contextmanager
+    def _until_interrupted(self) -> Iterator[threading.Event]:
+        """Yield an event that the first Ctrl-C sets; the second interrupts whatever goes on."""
+        cancel = threading.Event()
+        if not self._interactive:  # nobody is there to go on: leave it at the first
+            yield cancel
+            return
+
+        def stop(_signal: int, _frame: object) -> None:
+            if cancel.is_set():
+                raise KeyboardInterrupt
+            cancel.set()
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield cancel
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def open(self, path: Path) -> None:
+        """Go on with the image at `path`; what was asked of the one before can still be saved.
+
+        Raises:
+            InputError: It cannot be used; the image stays.
+        """
+        scene = self._model.open(path)
+        self.scene.close()
+        self.scene, self._image = scene, path
+        self._remark(self._portrait())
+
+    def save(self, path: Path) -> None:
+        """Write what was last answered, in the form that the suffix of `path` names.
+
+        Raises:
+            InputError: There is nothing of that form, or the file cannot be written.
+        """
+        if path.exists() and self._image.exists() and path.samefile(self._image):
+            raise InputError(f"{path} is the image itself. Save under another name.")
+        match path.suffix.lower():
+            case ".png":
+                kept = _required(self._last_picture, "a drawing", "/depth")
+                WRITERS["png"](path, draw(kept.rgb, kept.result))
+            case ".npz":
+                kept = _required(self._last_picture, "arrays", "/depth")
+                WRITERS["npz"](path, kept.result)
+            case ".txt":
+                kept = _required(self._last_words, "words", "/describe")
+                write_bytes(path, f"{kept.result}\n".encode())
+            case ".json":
+                kept = _required(self._last, "an answer", "/describe")
+                WRITERS["json"](path, kept.result, **kept.context)
+            case _:
+                raise InputError(f"expected a name that ends in .png, .npz, .txt or .json; got {path}.")
+        self._remark(f"wrote {path}: {kept.context['task']} of {kept.context['image']}")
+
+    def _portrait(self) -> str:
+        return f"{self._image}, {self.scene.size.width}x{self.scene.size.height} pixels"
+
+    def _remark(self, text: str) -> None:
+        if not self._quiet:
+            print(text, file=sys.stderr)
+
+
+def _required(kept: Kept | None, what: str, example: str) -> Kept:
+    if kept is None:
+        raise InputError(f"expected {what} to save; no answer has given any yet. Ask first, such as by {example}.")
+    return kept
+
+
+def _lines(interactive: bool) -> Iterator[str]:
+    """Yield the lines of stdin. Bytes that are no Unicode become an error of their line, not of the command."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding=None if interactive else "utf-8-sig", errors="surrogateescape")
+    return _typed() if interactive else iter(sys.stdin)
+
+
+def _typed() -> Iterator[str]:
+    """Yield lines typed at a terminal, with its history and arrow keys where Python has readline; Ctrl-C is the end."""
+    with suppress(ImportError):  # not on Windows, whose terminal edits lines itself
+        import readline  # noqa: F401 - input() uses it once it is imported
+
+    while True:
+        try:
+            if sys.stdout.isatty():
+                line = input(PROMPT)
+            else:  # input() would write the prompt among the results
+                print(PROMPT, end="", file=sys.stderr, flush=True)
+                line = input()
+        except (EOFError, KeyboardInterrupt):
+            print(file=sys.stderr)
+            return
+        yield line

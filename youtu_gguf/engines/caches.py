@@ -1,0 +1,201 @@
+"""What an engine remembers of images it has seen: in memory, and on disk where the user wants it.
+
+Keys are made of content, so that a file that was overwritten is another image. Both forget what was not used for the
+longest time first, and neither grows beyond its bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import F32
+
+MAGIC = b"youtu-gguf prefix state 1\n"
+SUFFIX = ".state"
+_HEADER = struct.Struct("<qqq")
+_DIGEST_BYTES = 32
+
+
+class Sized(Protocol):
+    """A value that knows its size in bytes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes."""
+        ...
+
+
+V = TypeVar("V", bound=Sized)
+
+
+@dataclass(frozen=True, eq=False)
+class PrefixStates:
+    """A prefix as it came out of the network.
+
+    Attributes:
+        hidden: (n_tokens, n_embd) final states of the image tokens.
+        cache: llama.cpp's own copy of the prefix's keys and values; empty where only the states were kept.
+    """
+
+    hidden: F32
+    cache: bytes = b""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.hidden.nbytes + len(self.cache)
+
+
+class ByteCache(Generic[V]):
+    """The latest values by key, at most `bound` bytes of them. Safe to use from several threads."""
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._nbytes = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return self._nbytes
+
+    def get(self, key: Hashable) -> V | None:
+        """Return the value and count it as used."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep `value`, unless it is larger than the bound by itself."""
+        with self._lock:
+            self._drop(key)
+            if value.nbytes > self.bound:
+                return
+            self._values[key] = value
+            self._nbytes += value.nbytes
+            while self._nbytes > self.bound:
+                self._drop(next(iter(self._values)))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._nbytes = 0
+
+    def _drop(self, key: Hashable) -> None:
+        value = self._values.pop(key, None)
+        if value is not None:
+            self._nbytes -= value.nbytes
+
+
+class StateFiles:
+    """Prefix states in a folder, a file each, at most `bound` bytes together.
+
+    A file that is damaged counts as absent and is replaced: llama.cpp must never be handed one.
+
+    Args:
+        folder: Made when it does not exist.
+        bound: Bytes.
+        identity: Of everything that the states depend on besides the prefix: the model and how it is run.
+
+    Raises:
+        InputError: The folder cannot be made or written to.
+    """
+
+    def __init__(self, folder: Path, bound: int, identity: str) -> None:
+        self._folder, self._bound, self._identity = folder, bound, identity
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK)
+        except OSError as exc:
+            raise InputError(f"cache_dir must be a folder; {folder} cannot be made: {exc}. Name another.") from exc
+        if not writable:
+            raise InputError(f"cache_dir must be writable; {folder} is not. Name another folder.")
+
+    def path(self, key: str) -> Path:
+        """Return where the states of `key` are kept."""
+        name = hashlib.blake2b(f"{self._identity}\n{key}".encode(), digest_size=20).hexdigest()
+        return self._folder / f"{name}{SUFFIX}"
+
+    def get(self, key: str) -> PrefixStates | None:
+        """Return the states of `key`, or None."""
+        path = self.path(key)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        states = _unpacked(data)
+        if states is not None:
+            with contextlib.suppress(OSError):
+                os.utime(path)  # used now: the oldest go first
+        return states
+
+    def put(self, key: str, states: PrefixStates) -> None:
+        """Keep the states of `key`. A disk that is full or gone costs only the saving.
+
+        Larger than the bound by themselves, they are not kept.
+        """
+        data = _packed(states)
+        if len(data) > self._bound:
+            return
+        path = self.path(key)
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            return
+        self._shrink(path)
+
+    def _shrink(self, keep: Path) -> None:
+        found = []
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with contextlib.suppress(OSError):  # another process has removed it
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._bound:
+                return
+            if path != keep:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                total -= size
+
+
+def _packed(states: PrefixStates) -> bytes:
+    hidden = np.ascontiguousarray(states.hidden, np.float32)
+    body = _HEADER.pack(*hidden.shape, len(states.cache)) + hidden.tobytes() + states.cache
+    return MAGIC + hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest() + body
+
+
+def _unpacked(data: bytes) -> PrefixStates | None:
+    start = len(MAGIC) + _DIGEST_BYTES
+    body = data[start:]
+    if (
+        not data.startswith(MAGIC)
+        or data[len(MAGIC) : start] != hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
+    ):
+        return None
+    n_tokens, n_embd, n_cache = _HEADER.unpack_from(body)
+    hidden = np.frombuffer(body, np.float32, n_tokens * n_embd, _HEADER.size).reshape(n_tokens, n_embd)
+    return PrefixStates(hidden, body[len(body) - n_cache :] if n_cache else b"")

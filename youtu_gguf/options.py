@@ -1,0 +1,67 @@
+"""What may be said about one run of a task, whatever the task."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TypedDict
+
+from youtu_gguf.engines.base import Sampling
+from youtu_gguf.errors import InputError
+
+
+class Options(TypedDict, total=False):
+    """Keywords that every task takes.
+
+    - `strict`: raise `DecodeError` at the first flaw of the answer. False keeps what is good and lists the flaws.
+    - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
+    - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
+    - `max_tokens`, `max_seconds`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
+      `engines.base.Sampling`, for this run alone.
+    """
+
+    strict: bool
+    scores: bool
+    cancel: threading.Event
+    max_tokens: int
+    max_seconds: float
+    temperature: float
+    top_p: float
+    repeat_penalty: float
+    seed: int
+    loop_guard: bool
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """`Options` with everything filled in."""
+
+    sampling: Sampling
+    strict: bool = False
+    cancel: threading.Event | None = None
+
+
+_OWN = ("strict", "cancel")
+_SAMPLING = tuple(field.name for field in fields(Sampling))
+NAMES = (*_OWN, *_SAMPLING)
+
+
+def run_options(given: Mapping[str, object], sampling: Sampling) -> RunOptions:
+    """Fill in what was not given; `sampling` is that of the model.
+
+    Raises:
+        InputError: An unknown name, or a value out of range.
+    """
+    unknown = sorted(given.keys() - set(NAMES))
+    if unknown:
+        raise InputError(f"unknown option {', '.join(unknown)}. A task takes: {', '.join(NAMES)}.")
+    cancel = given.get("cancel")
+    if cancel is not None and not isinstance(cancel, threading.Event):
+        raise InputError(f"cancel must be a threading.Event; got {cancel!r}.")
+    drawing = {name: value for name, value in given.items() if name in _SAMPLING}
+    try:
+        chosen = replace(sampling, **drawing)  # type: ignore[arg-type]
+    except TypeError as exc:  # a value that cannot be compared with a number
+        raise InputError(f"options must be numbers where Sampling has numbers; got {drawing}.") from exc
+    return RunOptions(chosen, bool(given.get("strict", False)), cancel)
