@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """Many threads on one model: every answer must be the one that a single thread gets, and none may hang.
 
-python scripts/soak/threads.py --model nano --minutes 5
+    python scripts/soak/threads.py --model nano --minutes 5
+
+llama.cpp rounds differently when a sequence lies in other cells of its cache (docs/architecture.md), so an answer may
+differ where two tokens are as good as equal. Such an answer counts as a "tie": at the first token that differs, one
+thread by itself gives both tokens the same logit up to 1 % of the range of all; a map agrees on 99 % of its pixels.
+Anything else that differs is wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +17,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,54 +27,91 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
+from youtu_gguf import prompts
+from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.types import U8
 
-QUESTIONS: tuple[tuple[object, ...], ...] = (
-    ("describe",), ("count", "object"), ("detect", None), ("ocr",), ("ground", "the leftmost object"), ("depth",),
-    ("segment", ["sky", "grass", "circle"], "all"),
-)  # fmt: skip
+
+class Question(NamedTuple):
+    """What `Scene.many` is asked, and the prompt that makes of it."""
+
+    asked: tuple[Any, ...]
+    prompt: str = ""
+
+
+QUESTIONS = (
+    Question(("describe",), prompts.DESCRIBE),
+    Question(("count", "object"), prompts.count("object")),
+    Question(("detect", None), prompts.DETECT_ALL),
+    Question(("ocr",), prompts.OCR),
+    Question(("ground", "the leftmost object"), prompts.ground("the leftmost object")),
+    Question(("depth",)),
+    Question(("segment", ["sky", "grass", "circle"], "all")),
+)
+TIE, MAP_AGREEMENT, DEPTH_RTOL, JUST_BELOW_1 = 0.01, 0.99, 0.02, 0.999999
 ROUND_S = 120.0
 """A single question that takes longer than this counts as a deadlock."""
 
 
-def value_of(result: yg.Result) -> object:
-    """Return what must be equal: the raw answer, and the arrays of maps."""
-    if isinstance(result, yg.DepthMap):
-        return result.values.tobytes()
-    if isinstance(result, yg.LabelMap):
-        return result.raw, result.ids.tobytes()
-    return result.raw
+def ask(scene: yg.Scene, question: Question) -> yg.Result:
+    (result,) = scene.many([question.asked])
+    return result
 
 
-def ask(scene: yg.Scene, question: Sequence[object]) -> object:
-    (result,) = scene.many([tuple(question)])
-    return value_of(result)
+def agreement(expected: yg.Result, found: yg.Result) -> float:
+    """Return the share of equal pixels of two maps; of two texts 1 or 0."""
+    match expected, found:
+        case yg.DepthMap(), yg.DepthMap():
+            if np.array_equal(expected.values, found.values):
+                return 1.0
+            near = np.isclose(expected.values, found.values, rtol=DEPTH_RTOL)
+            return min(float(near.mean()), JUST_BELOW_1)
+        case yg.LabelMap(), yg.LabelMap():
+            return float((expected.ids == found.ids).mean()) if expected.classes == found.classes else 0.0
+    return float(expected.raw == found.raw)
+
+
+def gap(scene: yg.Scene, question: Question, expected: str, found: str) -> float:
+    """Return the distance between the logits of the first tokens that differ, as a share of the range of all."""
+    session = scene.session()
+    assert isinstance(session, NativeSession)
+    a, b = (session.tokenize(text) + session.tokenize("<|end_of_text|>") for text in (expected, found))
+    n = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    logits = session.last_logits(question.prompt, answered=a[:n])
+    return abs(float(logits[a[n]] - logits[b[n]])) / float(np.ptp(logits))
 
 
 def run(model: yg.Model, pictures: Sequence[U8], n_threads: int, seconds: float) -> Counter[str]:
-    """Ask from all threads for `seconds`; count right and wrong answers, errors, and threads that hang."""
-    expected: dict[tuple[int, tuple[object, ...]], object] = {}
-    for i, rgb in enumerate(pictures):
-        scene = model.open(rgb)
-        expected |= {(i, question): ask(scene, question) for question in map(_key, QUESTIONS)}
-        scene.close()
+    """Ask from all threads for `seconds`; count right and wrong answers, ties, errors, and threads that hang."""
+    expected = []
+    for rgb in pictures:
+        with closing(model.open(rgb)) as scene:
+            expected.append([ask(scene, question) for question in QUESTIONS])
     scenes = [model.open(rgb) for rgb in pictures]
     tally: Counter[str] = Counter()
+    doubtful: Counter[tuple[int, int, str]] = Counter()
     lock = threading.Lock()
     stop = time.monotonic() + seconds
 
     def work(number: int) -> None:
         rng = np.random.default_rng(number)
         while time.monotonic() < stop:
-            i = int(rng.integers(len(scenes)))
-            question = _key(QUESTIONS[int(rng.integers(len(QUESTIONS)))])
+            which, asked = int(rng.integers(len(scenes))), int(rng.integers(len(QUESTIONS)))
+            right = expected[which][asked]
             try:
-                right = ask(scenes[i], question) == expected[i, question]
-                outcome = "right" if right else f"wrong {question[0]}"
+                found = ask(scenes[which], QUESTIONS[asked])
             except yg.YoutuError as exc:
-                outcome = f"error {type(exc).__name__}: {exc}"
+                with lock:
+                    tally[f"error {type(exc).__name__}: {exc}"] += 1
+                continue
+            equal = agreement(right, found)
             with lock:
-                tally[outcome] += 1
+                if equal == 1:
+                    tally["right"] += 1
+                elif isinstance(right, yg.DepthMap | yg.LabelMap):
+                    tally["tie" if equal >= MAP_AGREEMENT else f"wrong {QUESTIONS[asked].asked[0]}"] += 1
+                else:
+                    doubtful[which, asked, found.raw] += 1
 
     threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(n_threads)]
     for thread in threads:
@@ -75,11 +119,11 @@ def run(model: yg.Model, pictures: Sequence[U8], n_threads: int, seconds: float)
     for thread in threads:
         thread.join(max(0.0, stop - time.monotonic()) + ROUND_S)
         tally["hanging"] += thread.is_alive()
+    for (which, asked, raw), n in doubtful.items():
+        question = QUESTIONS[asked]
+        tie = gap(scenes[which], question, expected[which][asked].raw, raw) <= TIE
+        tally["tie" if tie else f"wrong {question.asked[0]}"] += n
     return tally
-
-
-def _key(question: Sequence[object]) -> tuple[object, ...]:
-    return tuple(tuple(part) if isinstance(part, list) else part for part in question)
 
 
 def main() -> None:
@@ -94,7 +138,7 @@ def main() -> None:
         tally = run(model, pictures, args.threads, args.minutes * 60)
     for outcome, n in tally.most_common():
         print(f"{n:7} {outcome}")
-    sys.exit(set(+tally) != {"right"})
+    sys.exit(not set(+tally) <= {"right", "tie"})
 
 
 if __name__ == "__main__":

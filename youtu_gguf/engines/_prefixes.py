@@ -1,4 +1,11 @@
-"""Which prefixes a context holds, and which answers were forked from them."""
+"""Which prefixes a context holds, and which answers were forked from them.
+
+llama.cpp puts tokens into the lowest free cells, and attention adds up in the order of the cells: a sequence whose
+tokens fill holes that others left is rounded differently, and now and then draws another token. So nothing is freed
+while an answer is under way, unless room runs out: cells of what has ended go to a sequence of their own and are freed
+together. That makes answers got side by side on one scene those got one by one. It is no promise where several threads
+bring images in and out meanwhile, or where llama.cpp splits single tokens among processors (docs/architecture.md).
+"""
 
 from __future__ import annotations
 
@@ -30,12 +37,17 @@ class Fork:
     thread: int = field(default_factory=threading.get_ident)
 
 
+ENDED = 0
+"""The sequence that keeps the cells of answers that have ended."""
+
+
 class Residents:
     """Bookkeeping of one context's sequences. Not thread-safe: its engine uses it in turns."""
 
     def __init__(self, context: LlamaContext) -> None:
         self._context = context
-        self._free = list(range(N_SEQUENCES))
+        self._free = list(range(ENDED + 1, N_SEQUENCES))
+        self._n_ended = 0
         self._by_key: dict[str, Resident] = {}
         self._forks: dict[int, Fork] = {}
 
@@ -47,7 +59,8 @@ class Residents:
     @property
     def n_positions(self) -> int:
         """Positions of the context that are taken."""
-        return sum(r.length for r in self._by_key.values()) + sum(f.n_own for f in self._forks.values())
+        own = sum(fork.n_own for fork in self._forks.values())
+        return sum(resident.length for resident in self._by_key.values()) + own + self._n_ended
 
     def has_room(self, n: int) -> bool:
         """Whether a further sequence of `n` positions, and one more token, fits."""
@@ -96,8 +109,20 @@ class Residents:
 
     def join(self, sequence: int) -> None:
         """Forget an answer got from `fork`."""
-        self._forks.pop(sequence).resident.n_forks -= 1
+        fork = self._forks.pop(sequence)
+        fork.resident.n_forks -= 1
+        if self._forks and self._context.handle:
+            self._context.hand_over(sequence, fork.resident.length, ENDED)
+            self._n_ended += fork.n_own
         self.give(sequence)
+        if not self._forks:
+            self.sweep()
+
+    def sweep(self) -> bool:
+        """Free what has ended; return whether there was anything."""
+        self._context.drop(ENDED)
+        swept, self._n_ended = self._n_ended > 0, 0
+        return swept
 
     def owned_by(self, thread: int) -> bool:
         """Whether an answer under way was started by `thread`."""

@@ -105,12 +105,12 @@ class NativeSession:
         self._check_open()
         return NativeTogether(self._engine, self)
 
-    def last_logits(self, question: str) -> F32:
-        """Return the (n_vocab,) logits of the token that would follow `question`; for tests and measurements."""
+    def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
+        """Return the (n_vocab,) logits of the token after `question` and the tokens `answered`; for measurements."""
         answering = self._engine.start(self, Request(question, Sampling()))
         try:
             with self._engine.turns:
-                run = Run(answering.pending, answering.position, answering.sequence)
+                run = Run([*answering.pending, *answered], answering.position, answering.sequence)
                 if not self._engine.context.decode_runs([run]):
                     raise EngineError("the context is full.")
                 return self._engine.context.logits().copy()
@@ -120,6 +120,10 @@ class NativeSession:
     def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
         """Return the token ids before the image and after it, as `question` would be asked; for tests."""
         return list(self._opening), self._image_end + self.tokens_of(question)
+
+    def tokenize(self, answer: str) -> list[int]:
+        """Return the tokens of an answer; for measurements."""
+        return self._engine.model.tokenize(answer, special=True)
 
     def tokens_of(self, question: str) -> list[int]:
         """Return the tokens that follow the image when `question` is asked."""

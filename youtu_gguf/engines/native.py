@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -175,7 +175,9 @@ class NativeEngine:
     def _decode(self, group: Sequence[tuple[Answering, int]], wrote: list[tuple[Answering, Piece]]) -> None:
         """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
         runs = [Run(a.pending[:n], a.position, a.sequence, ends=n == len(a.pending)) for a, n in group]
-        if not self.context.decode_runs(runs) and not (self._make_room() and self.context.decode_runs(runs)):
+        if not self.context.decode_runs(runs) and not (
+            self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
+        ):
             if len(group) > 1:  # the others may fit
                 for one in group:
                     self._decode((one,), wrote)
@@ -221,7 +223,7 @@ class NativeEngine:
         resident = self.residents.find(session.key)
         if resident is not None:
             return resident
-        self._make_room()
+        self._make_room(session.length)
         if not self.residents.has_room(session.length):
             return None
         sequence = self.residents.take()
@@ -236,15 +238,22 @@ class NativeEngine:
             raise
         return self.residents.place(session.key, sequence, session.length, hidden)
 
-    def _make_room(self) -> bool:
-        """Move the prefixes that nobody is using from the context to the cache; return whether there were any."""
+    def _make_room(self, wanted: int) -> bool:
+        """Free cells until `wanted` positions fit: of what has ended, then of prefixes that nobody is using.
+
+        The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
+        there is. Returns whether anything was freed.
+        """
+        freed = not self.residents.has_room(wanted) and self.residents.sweep()
+        if self.residents.n_answers and self.residents.has_room(wanted):
+            return freed
         idle = self.residents.idle()
         for resident in idle:
             known = self.cache.get(resident.key)
             if not (isinstance(known, PrefixStates) and known.cache):
                 self.cache.put(resident.key, PrefixStates(resident.hidden, self.context.save(resident.sequence)))
             self.residents.remove(resident)
-        return bool(idle)
+        return freed or bool(idle)
 
     def _remembered(self, session: NativeSession) -> PrefixStates | None:
         known = self.cache.get(session.key)
@@ -326,22 +335,20 @@ class NativeEngine:
         self.cache.clear()
 
 
-def _groups(answers: Sequence[Answering], most: int) -> Iterator[list[tuple[Answering, int]]]:
-    """Put pending tokens into groups of at most `most`, in order; a question longer than that spans several."""
-    group: list[tuple[Answering, int]] = []
-    room = most
+def _groups(answers: Sequence[Answering], most: int) -> list[list[tuple[Answering, int]]]:
+    """Say what is decoded in one go: every question alone, at most `most` tokens; then a token of each other answer.
+
+    llama.cpp's kernels round differently for long batches. Questions decoded alone, and steps of a few tokens, give the
+    same numbers whatever is generated beside them.
+    """
+    groups, going = [], []
     for answering in answers:
+        if answering.n_generated:
+            going.append((answering, 1))
+            continue
         left = len(answering.pending)
-        while left:
-            if not room or (group and left > room and left <= most):
-                yield group
-                group, room = [], most
-            n = min(left, room)
-            group.append((answering, n))
-            room -= n
-            left -= n
-    if group:
-        yield group
+        groups += [[(answering, min(most, left - done))] for done in range(0, left, most)]
+    return [*groups, going] if going else groups
 
 
 def _probability(logits: F32, token: int) -> float:

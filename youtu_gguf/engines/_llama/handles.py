@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 N_ANSWERS = 8
 """Answers that can be generated side by side."""
 
-N_SEQUENCES = 2 * N_ANSWERS
-"""Sequences of a context: the answers, and as many prefixes for them to be forked from."""
+N_SEQUENCES = 2 * N_ANSWERS + 1
+"""Sequences of a context: the answers, as many prefixes for them to be forked from, and one for what has ended."""
 
 TAPLESS_SLICE = 64
 """Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
@@ -206,6 +206,10 @@ class LlamaContext:
     def fork(self, source: int, sequence: int) -> None:
         """Let `sequence` begin as a copy of `source`; takes no memory."""
         lib.llama_memory_seq_cp(self._memory, source, sequence, -1, -1)
+
+    def hand_over(self, sequence: int, start: int, heir: int) -> None:
+        """Give what `sequence` holds from position `start` on to `heir`, so that dropping it frees no cell."""
+        lib.llama_memory_seq_cp(self._memory, sequence, heir, start, -1)
 
     def save(self, sequence: int) -> bytes:
         """Return the keys and values of `sequence`, as llama.cpp writes them."""
