@@ -14,9 +14,11 @@ from youtu_gguf.scene import Scene
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
     from types import TracebackType
 
+    from youtu_gguf.engines.native import NativeEngine
     from youtu_gguf.image import ImageLike
 
 
@@ -51,7 +53,9 @@ def load(
         return Model(engine, chosen)
     if engine != "native":
         raise InputError(f'engine must be "native" or an Engine object; got {engine!r}.')
-    return Model(_load_native(model, mmproj, chosen, progress), chosen)
+    loaded = _load_native(model, mmproj, chosen, progress)
+    files = (loaded.pair.model.path, loaded.pair.projector.path)
+    return Model(loaded, chosen, files={path.name: path.stat().st_size for path in files})
 
 
 def _load_native(
@@ -59,7 +63,7 @@ def _load_native(
     mmproj: str | PathLike[str] | None,
     settings: Settings,
     progress: ProgressFn | None,
-) -> Engine:
+) -> NativeEngine:
     from youtu_gguf.files.catalog import locate
     from youtu_gguf.files.pair import check_pair
 
@@ -71,14 +75,22 @@ def _load_native(
 
 
 class Model:
-    """A loaded model. Use it as a context manager, or close it yourself. One thread at a time.
+    """A loaded model. Use it as a context manager, or close it yourself. Any number of threads may use it.
 
     Attributes:
         engine: What runs the network.
         calibration: What is assumed about the weights that nobody has published.
+        files: Names and bytes of the files it was loaded from; none with an engine of your own.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, calibration: Calibration = DEFAULT) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        calibration: Calibration = DEFAULT,
+        files: Mapping[str, int] | None = None,
+    ) -> None:
+        self.files = dict(files or {})
         self.engine = engine
         self.settings = settings
         self.calibration = calibration

@@ -144,9 +144,10 @@ class _Driver:
         try:
             for job in self._jobs:
                 job.start(self._scene, self._news)
-            # Whoever computes first would be answered alone: wait until every task has asked or ended.
-            for _ in self._jobs:
-                yield from self._hear(together, self._news.get())
+            # Whoever computes first would be answered alone: wait until every task has asked or ended. In order, so
+            # that the same questions are always laid out alike.
+            for news in sorted((self._news.get() for _ in self._jobs), key=lambda news: news[0].index):
+                yield from self._hear(together, news)
             while self._running:
                 yield from self._hear_all(together)
                 for number, piece in together.step() if self._answering else ():

@@ -25,3 +25,7 @@ def test_no_damaged_file_kills_the_process(tmp_path: Path) -> None:
     assert sum(outcomes.values()) == 300
     assert set(outcomes) <= {"ran", "ModelFileError", "EngineError"}
     assert outcomes["ModelFileError"] > 200
+
+
+def test_a_killed_batch_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    assert script("batch_kill").check(tmp_path, n=7, kills=2, seed=3) == []

@@ -21,7 +21,8 @@ ALLOWED = {
     "output": ["output", "types", "errors", "engines.base"],
     "engines": ["engines", "types", "errors", "config", "prompts", "files", "image"],
     "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image", "crop"],
-    "cli": ["cli", "types", "errors", "streaming", "output", "render", "crop", ""],
+    "batch": ["batch", "types", "errors", "output", "render", ""],
+    "cli": ["cli", "types", "errors", "streaming", "output", "render", "crop", "batch", ""],
 }
 
 

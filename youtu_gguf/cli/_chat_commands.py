@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import youtu_gguf as yg
+from youtu_gguf.cli.questions import FORMS, Form, require_argument, table
 from youtu_gguf.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ class Command:
         Raises:
             InputError: Something is missing, or too much.
         """
-        if given and not self.argument:
-            raise InputError(f"/{self.name} stands alone; got {given!r} after it. Leave that out.")
-        if not given and self.argument and not self.argument.startswith("["):
-            raise InputError(f"expected {self.usage}; got nothing after /{self.name}. /help has examples.")
+        require_argument(f"/{self.name}", self.argument, given)
         self.run(talk, given)
 
 
@@ -67,13 +64,11 @@ def find(name: str) -> Command:
 
 def help_text() -> str:
     """Return what /help prints."""
-    width = max(len(known.usage) for known in COMMANDS) + 2
-    rows = [f"  {known.usage:<{width}}" + known.says.replace("\n", f"\n  {'':<{width}}") for known in COMMANDS]
     return "\n".join(
         (
             "Type a question, or a command:",
             "",
-            *rows,
+            table([(known.usage, known.says) for known in COMMANDS]),
             "",
             ALONE,
             "Ctrl-C ends the answer being given, and pressed twice whatever is going on.",
@@ -87,47 +82,23 @@ def in_words(result: yg.Result) -> bool:
     return isinstance(result, yg.Text | yg.Count)
 
 
-def _task(method: Callable[..., yg.Result]) -> Callable[[Conversation, str], None]:
-    """Make a command of a scene's method that takes one phrase, or nothing."""
+def _task(form: Form) -> Command:
+    """Make a command of a task."""
 
     def run(talk: Conversation, given: str) -> None:
-        arguments = (given,) if given else ()
-        context = {"query": given} if given else {}
-        talk.show(method.__name__, lambda scene, cancel: method(scene, *arguments, cancel=cancel), **context)
+        asked, context = form.read(given)
+        method = getattr(yg.Scene, asked.task)
+        talk.show(
+            asked.task,
+            lambda scene, cancel: method(scene, *asked.arguments, **asked.options, cancel=cancel),
+            **context,
+        )
 
-    return run
+    return Command(form.task, form.argument, form.says.replace("{}", "/"), run)
 
 
 def _describe(talk: Conversation, _: str) -> None:
     talk.stream(yg.Scene.describe)
-
-
-def _detect(talk: Conversation, given: str) -> None:
-    classes = _names(given) if given else None
-    talk.show("detect", lambda scene, cancel: scene.detect(classes, cancel=cancel), query=classes)
-
-
-def _segment(talk: Conversation, given: str) -> None:
-    flags = [word for word in given.split() if word.startswith("--")]
-    for flag in flags:
-        if flag not in ("--all", "--background"):
-            raise InputError(f"/segment knows --all and --background; got {flag}.")
-    classes = _names(" ".join(word for word in given.split() if word not in flags))
-    talk.show(
-        "segment",
-        lambda scene, cancel: scene.segment(
-            classes,
-            present="all" if "--all" in flags else "model",
-            background="--background" in flags,
-            cancel=cancel,
-        ),
-        query=classes,
-    )
-
-
-def _depth(talk: Conversation, given: str) -> None:
-    scale = given.lower() or "open"
-    talk.show("depth", lambda scene, cancel: scene.depth(scale=scale, cancel=cancel), scale=scale)
 
 
 def _help(_talk: Conversation, _: str) -> None:
@@ -136,11 +107,6 @@ def _help(_talk: Conversation, _: str) -> None:
 
 def _quit(talk: Conversation, _: str) -> None:
     talk.over = True
-
-
-def _names(given: str) -> list[str]:
-    """Return the names in a list with commas, the Chinese ones included."""
-    return [name.strip() for name in re.split("[,，、]", given) if name.strip()]
 
 
 def _path(given: str) -> Path:
@@ -158,33 +124,7 @@ def _path(given: str) -> Path:
 
 COMMANDS = (
     Command("describe", "", "describe the image", _describe),
-    Command("ocr", "", "read the text in it", _task(yg.Scene.ocr)),
-    Command("classify", "", "name its primary object", _task(yg.Scene.classify)),
-    Command("count", "WHAT", "count things: /count dog", _task(yg.Scene.count)),
-    Command("ground", "PHRASE", "find the box of a thing: /ground the left cup", _task(yg.Scene.ground)),
-    Command(
-        "detect",
-        "[CLASS, ...]",
-        "find all things of some classes: /detect car, person\nor of any class: /detect",
-        _detect,
-    ),
-    Command("polygon", "PHRASE", "outline a thing: /polygon the left cup", _task(yg.Scene.polygon)),
-    Command("refer", "PHRASE", "mask a thing to the pixel: /refer the left cup", _task(yg.Scene.refer)),
-    Command("pose", "", "find all persons and their joints", _task(yg.Scene.pose)),
-    Command(
-        "segment",
-        "CLASS, ...",
-        "label every pixel with a class: /segment road, sky\n"
-        "--all takes every class to be there (faster),\n"
-        "--background lets pixels belong to none",
-        _segment,
-    ),
-    Command(
-        "depth",
-        "[SCALE]",
-        "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad",
-        _depth,
-    ),
+    *(_task(form) for form in FORMS if form.task not in ("ask", "describe")),
     Command("open", "IMAGE", "go on with another image", lambda talk, given: talk.open(_path(given))),
     Command(
         "save",

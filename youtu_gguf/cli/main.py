@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import boxes, chat, dense, synth, text
+from youtu_gguf.cli import batch, boxes, chat, dense, synth, text
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
-for function in (*WORDS, *THINGS, dense.segment, dense.depth, chat.chat, synth.synth):
+for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, synth.synth):
     app.command()(command(function))
 
 
@@ -42,7 +42,8 @@ def _root(
     """Ask a Youtu-VL GGUF about an image: text, boxes, outlines, masks, poses, label maps, depth. Runs offline,
     through llama.cpp.
 
-    Exit codes: 0 done, 2 your mistake, 3 a model file, 4 the engine, 5 the answer is unusable (with --strict).
+    Exit codes: 0 done, 1 some images of a batch gave errors, 2 your mistake, 3 a model file, 4 the engine, 5 the answer
+    is unusable (with --strict).
     """
 
 

@@ -1,0 +1,150 @@
+"""What a batch has finished so far, kept so that no kill loses it.
+
+A folder holds `settings.json`, written before anything else; `results.jsonl`, to which a finished image adds one line
+that is on the disk before the next image begins; and `files/` with pictures and arrays, written before the line. So a
+line means finished, and a half-written last line, or files without a line, mean an image that will be done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.output import write_bytes
+
+SETTINGS, RESULTS, FILES, LOCK = "settings.json", "results.jsonl", "files", ".lock"
+
+Line = dict[str, Any]
+
+
+class Journal:
+    """The output folder of a batch. Use as a context manager; one process at a time.
+
+    Args:
+        folder: Made where it does not exist.
+        settings: What results depend on, as JSON; must be the same each time.
+        restart: Delete what earlier runs wrote, and nothing else, and begin anew.
+
+    Attributes:
+        lines: The line of every finished image, by its name.
+
+    Raises:
+        InputError: The folder cannot be used, another process is at work in it, or its settings are others.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
+        self.folder = folder
+        self.lines: dict[str, Line] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder / LOCK)
+        except OSError as exc:
+            raise InputError(f"expected a folder to write results in; got {folder}: {exc.strerror}.") from exc
+        try:
+            if restart:
+                self._clear()
+            self._check(settings)
+            self._read()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def add(self, name: str, line: Line) -> None:
+        """Add the line of a finished image; it is on the disk when this returns."""
+        self.lines[name] = line
+        data = _encoded(line)
+        with (self.folder / RESULTS).open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def drop(self, unwanted: Callable[[Line], bool]) -> None:
+        """Take out the lines of images that are to be done again."""
+        kept = {name: line for name, line in self.lines.items() if not unwanted(line)}
+        if len(kept) < len(self.lines):
+            self.lines = kept
+            self._rewrite()
+
+    def close(self) -> None:
+        """Let other processes at the folder."""
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _clear(self) -> None:
+        for name in (RESULTS, SETTINGS):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / FILES, ignore_errors=True)
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        path = self.folder / SETTINGS
+        wanted = json.loads(json.dumps(settings))
+        if not path.exists():
+            if (self.folder / RESULTS).exists():
+                raise InputError(f"expected {SETTINGS} beside {self.folder / RESULTS}. Name another folder.")
+            write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
+            return
+        try:
+            before = json.loads(path.read_bytes())
+        except (OSError, ValueError) as exc:
+            raise InputError(f"expected the settings of a batch in {path}; got: {exc}. Name another folder.") from exc
+        if before != wanted:
+            other = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
+            was = "; ".join(f"{name}: {before.get(name)} before, {wanted.get(name)} now" for name in other)
+            raise InputError(
+                f"{self.folder} holds results of other settings ({was}). Name another folder, ask as before, or start "
+                "over with --restart."
+            )
+
+    def _read(self) -> None:
+        path = self.folder / RESULTS
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        for number, text in enumerate(whole.splitlines(), 1):
+            try:
+                line = json.loads(text)
+                self.lines[line["image"]] = line
+            except (ValueError, KeyError, TypeError) as exc:
+                raise InputError(
+                    f"expected a result of this command in line {number} of {path}; got {text[:60]!r}. Take that line "
+                    "out, or start over with --restart."
+                ) from exc
+        if len(whole) < len(data):
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        write_bytes(self.folder / RESULTS, b"".join(map(_encoded, self.lines.values())))
+
+
+def _encoded(line: Line) -> bytes:
+    return (json.dumps(line, ensure_ascii=False) + "\n").encode()
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Open `path` with a lock on it, which the system takes back however this process ends."""
+    file = path.open("ab")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        file.close()
+        raise InputError(f"another batch is at work in {path.parent}. Wait for it, or name another folder.") from exc
+    return file

@@ -1,0 +1,69 @@
+"""From what a user names, folders, patterns and lists, to image files."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from youtu_gguf.errors import InputError
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
+"""What counts as an image in a folder; a file that is named itself may be called anything."""
+
+
+def find_images(named: Sequence[str]) -> list[Path]:
+    """Find the images that a user names.
+
+    Args:
+        named: Paths of files; of folders, taken with all below them except what is hidden, sorted; patterns such as
+            `photos/*.jpg`, for shells that leave them alone; `@FILE` for a file with one of these a line (empty
+            lines and `# ...` are passed over), `@-` for standard input.
+
+    Returns:
+        Paths as they were named, each once, in the order of naming. A file that is named but does not exist is among
+        them: it is reported in its turn.
+
+    Raises:
+        InputError: A list cannot be read, a folder or pattern holds no image, or nothing was named.
+    """
+    names = (name for given in named for name in (_lines(given[1:]) if given.startswith("@") else [given]))
+    found = list(dict.fromkeys(path for name in names for path in _expand(name)))
+    if not found:
+        raise InputError("expected images, folders or patterns; got none. Name some, or fill the list.")
+    return found
+
+
+def _expand(name: str) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        yield from _required(_below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}")
+    elif not path.exists() and glob.has_magic(name):
+        files = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - may be absolute
+        yield from _required((file for file in files if file.is_file()), f"files that fit {name}")
+    else:
+        yield path
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as exc:
+        raise InputError(f"expected a list of images, a path a line; got {name}: {exc.strerror}.") from exc
+    lines = (line.strip() for line in data.decode("utf-8-sig", errors="surrogateescape").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            yield path
+
+
+def _required(paths: Iterable[Path], what: str) -> list[Path]:
+    found = list(paths)
+    if not found:
+        raise InputError(f"expected {what}; there are none. Check the path.")
+    return found

@@ -1,0 +1,203 @@
+"""One image after another: open, ask everything, write, note that it is finished."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import youtu_gguf as yg
+from youtu_gguf.batch.journal import FILES, Journal, Line
+from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
+from youtu_gguf.output import WRITERS, to_json
+from youtu_gguf.output.json_form import SCHEMA
+from youtu_gguf.render import draw
+
+MOST_ENGINE_ERRORS = 3
+"""Images in a row that the engine may fail on before the batch ends: then it is not the images."""
+OF_THE_IMAGE = (InputError, DecodeError, EngineError)
+"""Errors that are noted, and the batch goes on; others, as of a model that lacks tokens, come with every image."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every image.
+
+    Attributes:
+        words: As the user said it; stands in the results as `task`.
+        question: What that means.
+        context: Further keys of its JSON.
+    """
+
+    words: str
+    question: yg.Question
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Tally:
+    """Images of one run: done now, finished by an earlier one, and those among both that have errors."""
+
+    done: int = 0
+    skipped: int = 0
+    broken: int = 0
+
+
+class Batch:
+    """Asks the same of many images, all questions of one image together.
+
+    Args:
+        model: What answers.
+        asked: The questions.
+        journal: Where the results go.
+        arrays: Write masks, label maps, depth and the like as .npz too.
+        pictures: Write results drawn on the image as .png too.
+    """
+
+    def __init__(
+        self, model: yg.Model, asked: Sequence[Asked], journal: Journal, *, arrays: bool = True, pictures: bool = False
+    ) -> None:
+        self._model = model
+        self._asked = asked
+        self._journal = journal
+        self._arrays, self._pictures = arrays, pictures
+        self.tally = Tally()
+
+    def run(self, images: Sequence[Path], *, retry: bool = False) -> Iterator[Path]:
+        """Do what is not finished, and yield each image when it is, those of earlier runs included.
+
+        An image is done again if its file has other bytes than before, and with `retry` if it was broken. What cannot
+        be opened, and questions that cannot be answered, are noted in the image's line; the other questions and images
+        go on.
+
+        Raises:
+            EngineError: The engine failed on several images in a row.
+            YoutuError: Something that would come with every image.
+        """
+        if retry:
+            self._journal.drop(lambda line: bool(_errors(line)))
+        in_a_row = 0
+        for path in images:
+            name = name_of(path)
+            data = _bytes(path)
+            known = self._journal.lines.get(name)
+            if known is not None and known["sha256"] == _digest(data):
+                self.tally.skipped += 1
+                self.tally.broken += bool(_errors(known))
+                yield path
+                continue
+            if known is not None:
+                self._journal.drop(lambda line, name=name: line["image"] == name)  # type: ignore[misc]
+            line = self._line(path, data)
+            self._journal.add(name, line)
+            errors = _errors(line)
+            self.tally.done += 1
+            self.tally.broken += bool(errors)
+            yield path
+            in_a_row = in_a_row + 1 if any(error["class"] == EngineError.__name__ for error in errors) else 0
+            if in_a_row == MOST_ENGINE_ERRORS:
+                raise EngineError(
+                    f"the engine failed on {in_a_row} images in a row, last with: {errors[-1]['message']} Once that is "
+                    "mended, --retry asks those images again."
+                )
+
+    def _line(self, path: Path, data: bytes | OSError) -> Line:
+        """Ask everything of one image, write its files, and return its line."""
+        started = time.perf_counter()
+        line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": _digest(data)}
+        try:
+            if isinstance(data, OSError):
+                raise InputError(f"expected an image file; got {path}: {data.strerror}.")
+            with closing(self._model.open(data)) as scene:
+                line["size"] = list(scene.size)
+                line["results"] = self._results(scene, path)
+        except OF_THE_IMAGE as exc:
+            line["error"] = _error(exc)
+        line["seconds"] = round(time.perf_counter() - started, 3)
+        return line
+
+    def _results(self, scene: yg.Scene, path: Path) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = [{}] * len(self._asked)
+        for update in scene.many([asked.question for asked in self._asked], stream=True):
+            asked = self._asked[update.index]
+            if update.error is not None:
+                if not isinstance(update.error, OF_THE_IMAGE):
+                    raise update.error
+                results[update.index] = {"task": asked.words, "error": _error(update.error)}
+            elif update.result is not None:
+                written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
+                form = to_json(update.result, task=asked.words, **asked.context)
+                results[update.index] = form | ({"files": written} if written else {})
+        return results
+
+    def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
+        """Write pictures and arrays of a result; return their names, from the journal's folder on."""
+        if isinstance(result, yg.Text | yg.Count):
+            return []
+        names = []
+        folder = Path(FILES, folder_of(path))
+        if self._arrays or self._pictures:
+            (self._journal.folder / folder).mkdir(parents=True, exist_ok=True)
+        if self._arrays:
+            names.append((folder / f"{stem}.npz").as_posix())
+            WRITERS["npz"](self._journal.folder / names[-1], result)
+        if self._pictures:
+            names.append((folder / f"{stem}.png").as_posix())
+            WRITERS["png"](self._journal.folder / names[-1], draw(scene.rgb, result))
+        return names
+
+
+def name_of(path: Path) -> str:
+    """Return a path as JSON may hold it: a file's name need not be UTF-8, but JSON must be."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+
+
+def folder_of(path: Path) -> str:
+    """Return the name of the folder for an image's files: readable, and another one for every path."""
+    readable = re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:40].strip(".") or "image"
+    return f"{readable}-{hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]}"
+
+
+def settings_of(
+    model: yg.Model, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, pictures: bool
+) -> dict[str, Any]:
+    """Return what the results of a batch depend on, for the journal to compare."""
+    return {
+        "schema": SCHEMA,
+        "version": yg.__version__,
+        "model": dict(model.files),
+        "tasks": [asked.words for asked in asked],
+        "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
+        "files": [kind for kind, wanted in (("npz", arrays), ("png", pictures)) if wanted],
+    }
+
+
+OPTIONS = ("max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "temperature", "seed", "scores")
+"""Settings of a model that change its answers, rather than how fast they come."""
+
+
+def _bytes(path: Path) -> bytes | OSError:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        return exc
+
+
+def _digest(data: bytes | OSError) -> str | None:
+    return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
+
+
+def _error(exc: YoutuError) -> dict[str, str]:
+    return {"class": type(exc).__name__, "message": str(exc)}
+
+
+def _errors(line: Line) -> list[dict[str, str]]:
+    """Return the errors of an image and of its questions."""
+    parts = [line, *line.get("results", ())]
+    return [part["error"] for part in parts if "error" in part]

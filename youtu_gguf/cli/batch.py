@@ -1,0 +1,121 @@
+"""The command for many images: the same tasks of each, resumable."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.batch import Asked, Batch, Journal, Tally, find_images, settings_of
+from youtu_gguf.cli.common import ModelOptions
+from youtu_gguf.cli.progress import shown
+from youtu_gguf.cli.questions import FORMS, parse, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SOME_BROKEN = 1
+"""Exit code where some images or questions gave no result."""
+
+Images = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGES...",
+        help="Pictures; folders, with all below them; patterns; @FILE for a list of these, @- for one on stdin.",
+    ),
+]
+Tasks = Annotated[
+    list[str],
+    typer.Option("--task", "-t", metavar="TASK", help="What to ask of every image, as below. May be repeated."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if it is not there.")]
+TASKS_HELP = "\b\nTasks:\n" + table([(f"{form.task} {form.argument}", form.says.replace("{}", "")) for form in FORMS])
+
+
+def batch(
+    images: Images,
+    task: Tasks,
+    output: Output,
+    options: ModelOptions,
+    *,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Write results drawn on the image, as .png.")] = False,
+    arrays: Annotated[bool, typer.Option(help="Write boxes, masks, label maps, depth as .npz.")] = True,
+    retry: Annotated[bool, typer.Option("--retry", help="Ask images again that were broken.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and begin anew.")] = False,
+) -> None:
+    """Ask the same of many images, and write a line of JSON for each to results.jsonl.
+
+    The same command goes on where an earlier one stopped, however it was stopped; images that are finished are passed
+    over. An image that cannot be used is noted in its line, and the others go on; the exit code is then 1.
+    """
+    readings = [(words, parse(words)) for words in task]
+    asked = [Asked(words, reading.question, reading.context) for words, reading in readings]
+    paths = find_images(images)
+    with shown(not options.quiet) as display:
+        model = yg.load(options.model, options.mmproj, progress=display.report, **options.settings())
+    with model:
+        settings = settings_of(model, asked, options.settings(), arrays=arrays, pictures=pictures)
+        with Journal(output, settings, restart=restart) as journal:
+            _run(
+                Batch(model, asked, journal, arrays=arrays, pictures=pictures), paths, retry=retry, quiet=options.quiet
+            )
+
+
+batch.__doc__ = f"{inspect.cleandoc(batch.__doc__ or '')}\n\n{TASKS_HELP}"
+
+
+def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> None:
+    started = time.monotonic()
+    try:
+        with _bar(len(paths), enabled=not quiet) as advance:
+            for path in work.run(paths, retry=retry):
+                advance(path, work.tally)
+    except BaseException:
+        _summary(work.tally, len(paths), time.monotonic() - started)
+        print("Nothing that is finished is lost: the same command goes on from here.", file=sys.stderr)
+        raise
+    _summary(work.tally, len(paths), time.monotonic() - started)
+    if work.tally.broken:
+        print('Lines with an "error" say what was wrong; --retry asks those images again.', file=sys.stderr)
+        raise typer.Exit(SOME_BROKEN)
+
+
+def _summary(tally: Tally, n: int, seconds: float) -> None:
+    rate = f", {tally.done / seconds * 60:.1f} a minute" if tally.done else ""
+    print(
+        f"{tally.done + tally.skipped} of {n} images: {tally.done} done in {seconds:.1f} s{rate}; "
+        f"{tally.skipped} finished before; {tally.broken} with errors"
+    )
+
+
+@contextmanager
+def _bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
+    """Yield what moves a progress bar on stderr, or does nothing where that is no terminal."""
+    if not enabled or not sys.stderr.isatty():
+        yield lambda _path, _tally: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    progress = Progress(
+        *columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
+        redirect_stdout=False, redirect_stderr=False,
+    )  # fmt: skip
+    started = time.monotonic()
+
+    def advance(path: Path, tally: Tally) -> None:
+        per_minute = tally.done / (time.monotonic() - started) * 60
+        errors = f", {tally.broken} with errors" if tally.broken else ""
+        progress.update(bar, advance=1, rate=f"{per_minute:.1f}/min", description=f"{path.name}{errors}")
+
+    with progress:
+        bar = progress.add_task("", total=n, rate="")
+        yield advance

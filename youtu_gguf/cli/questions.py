@@ -1,0 +1,140 @@
+"""Tasks as people type them, `detect car, person`: one table for chat, batch and their help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import youtu_gguf as yg
+from youtu_gguf.errors import InputError
+
+
+class Reading(NamedTuple):
+    """What was typed, understood: the question, and what its JSON says besides."""
+
+    question: yg.Question
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a task is typed.
+
+    Attributes:
+        task: Its name, which comes first.
+        argument: What follows it, for the help; "" where nothing may, in brackets where it may be left out.
+        says: What it does, for the help, in lines of up to 54 characters; "{}" stands for what comes before the name.
+        read: From the argument to its meaning.
+    """
+
+    task: str
+    argument: str
+    says: str
+    read: Callable[[str], Reading]
+
+
+def require_argument(typed: str, argument: str, given: str) -> None:
+    """Check that something follows a name exactly where something should.
+
+    Args:
+        typed: The name as it is typed, `/detect` or `detect`.
+        argument: As in `Form`.
+        given: What follows it.
+
+    Raises:
+        InputError: Something is missing, or too much.
+    """
+    if given and not argument:
+        raise InputError(f"{typed} stands alone; got {given!r} after it. Leave that out.")
+    if not given and argument and not argument.startswith("["):
+        raise InputError(f"expected {typed} {argument}; got nothing after {typed}.")
+
+
+def parse(words: str) -> Reading:
+    """Understand a task as it is typed, such as `detect car, person`.
+
+    Raises:
+        InputError: There is no such task, its argument is missing, or it takes none.
+    """
+    name, given = [*words.split(maxsplit=1), "", ""][:2]
+    form = next((form for form in FORMS if form.task == name.lower()), None)
+    if form is None:
+        raise InputError(f"expected a task, one of {', '.join(f.task for f in FORMS)}; got {words!r}.")
+    require_argument(form.task, form.argument, given.strip())
+    return form.read(given.strip())
+
+
+def table(rows: list[tuple[str, str]]) -> str:
+    """Lay out what is typed beside what it does."""
+    width = max(len(typed) for typed, _ in rows) + 2
+    return "\n".join(f"  {typed:<{width}}" + says.replace("\n", f"\n  {'':<{width}}") for typed, says in rows)
+
+
+def _plain(task: str, key: str = "query") -> Callable[[str], Reading]:
+    """Read one phrase, or nothing."""
+
+    def read(given: str) -> Reading:
+        return Reading(yg.Question(task, (given,) if given else ()), {key: given} if given else {})
+
+    return read
+
+
+def _detect(given: str) -> Reading:
+    classes = _names(given) if given else None
+    return Reading(yg.Question("detect", (classes,)), {"query": classes})
+
+
+def _segment(given: str) -> Reading:
+    flags = [word for word in given.split() if word.startswith("--")]
+    for flag in flags:
+        if flag not in ("--all", "--background"):
+            raise InputError(f"segment knows --all and --background; got {flag}.")
+    classes = _names(" ".join(word for word in given.split() if word not in flags))
+    present = "all" if "--all" in flags else "model"
+    options = {"present": present, "background": "--background" in flags}
+    return Reading(yg.Question("segment", (classes,), options), {"query": classes})
+
+
+def _depth(given: str) -> Reading:
+    scale = given.lower() or "open"
+    return Reading(yg.Question("depth", (), {"scale": scale}), {"scale": scale})
+
+
+def _names(given: str) -> list[str]:
+    """Return the names in a list with commas, the Chinese ones included."""
+    return [name.strip() for name in re.split("[,，、]", given) if name.strip()]
+
+
+FORMS = (
+    Form("ask", "QUESTION", "ask anything: {}ask What is this?", _plain("ask", "question")),
+    Form("describe", "", "describe the image", _plain("describe")),
+    Form("ocr", "", "read the text in it", _plain("ocr")),
+    Form("classify", "", "name its primary object", _plain("classify")),
+    Form("count", "WHAT", "count things: {}count dog", _plain("count")),
+    Form("ground", "PHRASE", "find the box of a thing: {}ground the left cup", _plain("ground")),
+    Form(
+        "detect",
+        "[CLASS, ...]",
+        "find all things of some classes: {}detect car, person\nor of any class: {}detect",
+        _detect,
+    ),
+    Form("polygon", "PHRASE", "outline a thing: {}polygon the left cup", _plain("polygon")),
+    Form("refer", "PHRASE", "mask a thing to the pixel: {}refer the left cup", _plain("refer")),
+    Form("pose", "", "find all persons and their joints", _plain("pose")),
+    Form(
+        "segment",
+        "CLASS, ...",
+        "label every pixel with a class: {}segment road, sky\n"
+        "--all takes every class to be there (faster),\n"
+        "--background lets pixels belong to none",
+        _segment,
+    ),
+    Form(
+        "depth",
+        "[SCALE]",
+        "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad",
+        _depth,
+    ),
+)
