@@ -27,6 +27,7 @@ class Answering:
         sequence: Where in the context it lives, from position `start` on.
 
     Attributes:
+        asked: Tokens of the question.
         pending: Tokens to be decoded next; those of the question at first.
         position: Where they go.
         finish: Why it ended, None while it has not.
@@ -36,7 +37,7 @@ class Answering:
         self, request: Request, model: LlamaModel, sampler: Sampler, asked: Sequence[int], sequence: int, start: int
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
-        self.pending: Sequence[int] = asked
+        self.asked = self.pending = asked
         self.position = start
         self.finish: Finish | None = None
         self.n_generated = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import prompts
 from youtu_gguf.engines._llama.batch import Run
+from youtu_gguf.engines._llama.handles import SHORT
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request, Sampling
 from youtu_gguf.errors import EngineError, InputError, YoutuError
 from youtu_gguf.types import F32
@@ -107,15 +108,20 @@ class NativeSession:
 
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
         """Return the (n_vocab,) logits of the token after `question` and the tokens `answered`; for measurements."""
-        answering = self._engine.start(self, Request(question, Sampling()))
+        engine = self._engine
+        answering = engine.start(self, Request(question, Sampling()))
         try:
-            with self._engine.turns:
-                run = Run([*answering.pending, *answered], answering.position, answering.sequence)
-                if not self._engine.context.decode_runs([run]):
-                    raise EngineError("the context is full.")
-                return self._engine.context.logits().copy()
+            with engine.turns:
+                answering.decoded(engine.residents.share(answering.sequence))
+                tokens = [*answering.pending, *answered]
+                for first in range(0, len(tokens), SHORT):
+                    run = Run(tokens[first : first + SHORT], answering.position + first, answering.sequence)
+                    if not engine.context.decode_runs([run]):
+                        raise EngineError("the context is full.")
+                    engine.residents.grow(answering.sequence, len(run.tokens))
+                return engine.context.logits(len(run.tokens) - 1).copy()
         finally:
-            self._engine.finish(answering)
+            engine.finish(answering)
 
     def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
         """Return the token ids before the image and after it, as `question` would be asked; for tests."""

@@ -18,6 +18,7 @@ from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.batch import Run
 from youtu_gguf.engines._llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines._llama.vision import VisionTower
+from youtu_gguf.engines._packing import Group, followers, pack
 from youtu_gguf.engines._prefixes import Resident, Residents
 from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, PreparedImage, Request, Sampling
@@ -142,7 +143,7 @@ class NativeEngine:
     def try_start(self, session: NativeSession, request: Request, asked: Sequence[int]) -> Answering | None:
         """Begin an answer if there is room for it now. Call it in turn."""
         resident = self._resident(session)
-        sequence = None if resident is None else self.residents.fork(resident)
+        sequence = None if resident is None else self.residents.fork(resident, asked)
         if sequence is None:
             return None
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
@@ -168,19 +169,34 @@ class NativeEngine:
                 going.append(answering)
             else:
                 wrote.append((answering, answering.end(finish)))
-        for group in _groups(going, self.context.slice):
-            self._decode(group, wrote)
+        newcomers = [answering for answering in going if len(answering.pending) == len(answering.asked) > 1]
+        self._share(newcomers)
+        waiting = followers(newcomers)
+        self._decode_all([answering for answering in going if answering not in waiting], wrote)
+        self._share(waiting)
+        self._decode_all(waiting, wrote)
         return wrote
 
-    def _decode(self, group: Sequence[tuple[Answering, int]], wrote: list[tuple[Answering, Piece]]) -> None:
+    def _share(self, newcomers: Sequence[Answering]) -> None:
+        for answering in newcomers:
+            answering.decoded(self.residents.share(answering.sequence))
+
+    def _decode_all(self, answers: Sequence[Answering], wrote: list[tuple[Answering, Piece]]) -> None:
+        for group in pack(answers, self.context.slice):
+            self._decode(group, wrote)
+
+    def _decode(self, group: Group, wrote: list[tuple[Answering, Piece]]) -> None:
         """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
+        group = [(answering, n) for answering, n in group if answering.finish is None]
+        if not group:
+            return
         runs = [Run(a.pending[:n], a.position, a.sequence, ends=n == len(a.pending)) for a, n in group]
         if not self.context.decode_runs(runs) and not (
             self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
         ):
             if len(group) > 1:  # the others may fit
                 for one in group:
-                    self._decode((one,), wrote)
+                    self._decode([one], wrote)
             else:
                 wrote.append((group[0][0], group[0][0].end("length")))
             return
@@ -244,7 +260,7 @@ class NativeEngine:
         The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
         there is. Returns whether anything was freed.
         """
-        freed = not self.residents.has_room(wanted) and self.residents.sweep()
+        freed = (not self.residents.n_answers or not self.residents.has_room(wanted)) and self.residents.sweep()
         if self.residents.n_answers and self.residents.has_room(wanted):
             return freed
         idle = self.residents.idle()
@@ -333,22 +349,6 @@ class NativeEngine:
         with self.turns:
             self._owned.close()
         self.cache.clear()
-
-
-def _groups(answers: Sequence[Answering], most: int) -> list[list[tuple[Answering, int]]]:
-    """Say what is decoded in one go: every question alone, at most `most` tokens; then a token of each other answer.
-
-    llama.cpp's kernels round differently for long batches. Questions decoded alone, and steps of a few tokens, give the
-    same numbers whatever is generated beside them.
-    """
-    groups, going = [], []
-    for answering in answers:
-        if answering.n_generated:
-            going.append((answering, 1))
-            continue
-        left = len(answering.pending)
-        groups += [[(answering, min(most, left - done))] for done in range(0, left, most)]
-    return [*groups, going] if going else groups
 
 
 def _probability(logits: F32, token: int) -> float:

@@ -24,8 +24,20 @@ if TYPE_CHECKING:
 N_ANSWERS = 8
 """Answers that can be generated side by side."""
 
-N_SEQUENCES = 2 * N_ANSWERS + 1
-"""Sequences of a context: the answers, as many prefixes for them to be forked from, and one for what has ended."""
+N_SEQUENCES = 2 * N_ANSWERS + 2
+"""Sequences of a context: the answers, as many prefixes for them to be forked from, what has ended, and padding."""
+
+PADDING = N_SEQUENCES - 1
+"""The sequence of tokens that only fill a batch up; empty between decodes."""
+
+SHORT = 60
+"""Most tokens decoded in one go where numbers must not depend on what is decoded beside them. From 64 on llama.cpp's
+attention on processors has another kernel, which rounds differently; up to there every token's numbers are its own, to
+the last bit, however a batch is composed."""
+
+TILE = 4
+"""llama.cpp's matrix kernels for processors take this many tokens at a time, and are slow at what is left over: at full
+size 8 tokens take 0.49 s, 7 tokens 0.67 s."""
 
 TAPLESS_SLICE = 64
 """Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
@@ -105,6 +117,7 @@ class LlamaContext:
         self.way = way
         self.n_ctx = n_ctx
         self.slice = min(settings.n_batch, n_ctx)
+        self._pads = settings.n_gpu_layers == 0
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
         if not self.handle:
             raise EngineError(
@@ -131,7 +144,14 @@ class LlamaContext:
 
     def decode_runs(self, runs: Sequence[Run]) -> bool:
         """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
-        return self.decode(self.tokens.fill_runs(runs))
+        n = sum(len(run.tokens) for run in runs)
+        n_padding = -n % TILE
+        if not self._pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):
+            return self.decode(self.tokens.fill_runs(runs))
+        padding = Run([0] * n_padding, 0, PADDING, ends=False)
+        decoded = self.decode(self.tokens.fill_runs([*runs, padding]))
+        self.drop(PADDING)
+        return decoded or self.decode(self.tokens.fill_runs(runs))  # without, it may still fit
 
     def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> None:
         """Decode `tokens` of a prefix; nothing follows them at once, so the head is not computed.
@@ -203,13 +223,9 @@ class LlamaContext:
         """Forget every sequence."""
         lib.llama_memory_clear(self._memory, False)
 
-    def fork(self, source: int, sequence: int) -> None:
-        """Let `sequence` begin as a copy of `source`; takes no memory."""
-        lib.llama_memory_seq_cp(self._memory, source, sequence, -1, -1)
-
-    def hand_over(self, sequence: int, start: int, heir: int) -> None:
-        """Give what `sequence` holds from position `start` on to `heir`, so that dropping it frees no cell."""
-        lib.llama_memory_seq_cp(self._memory, sequence, heir, start, -1)
+    def share(self, source: int, sequence: int, start: int = -1, stop: int = -1) -> None:
+        """Let `sequence` hold what `source` holds at positions `start` to `stop`, all by default; takes no memory."""
+        lib.llama_memory_seq_cp(self._memory, source, sequence, start, stop)
 
     def save(self, sequence: int) -> bytes:
         """Return the keys and values of `sequence`, as llama.cpp writes them."""
@@ -224,10 +240,10 @@ class LlamaContext:
         buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
         return bool(lib.llama_state_seq_set_data(self.handle, buffer, len(data), sequence))
 
-    def drop(self, sequence: int) -> None:
-        """Forget `sequence`; cells it shares with others stay."""
+    def drop(self, sequence: int, start: int = -1) -> None:
+        """Forget what `sequence` holds, from position `start` on if given; cells it shares with others stay."""
         if self.handle:
-            lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            lib.llama_memory_seq_rm(self._memory, sequence, start, -1)
 
     def close(self) -> None:
         """Free the context and its batches."""
