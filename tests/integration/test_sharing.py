@@ -24,7 +24,7 @@ OTHER = "Describe the picture."
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[NativeEngine]:
-    with yg.load("nano", threads=1) as model:
+    with yg.load("nano", threads=1, n_gpu_layers=0) as model:
         assert isinstance(model.engine, NativeEngine)
         yield model.engine
 
@@ -157,6 +157,15 @@ def test_padding_changes_no_number(engine: NativeEngine, session: NativeSession,
             engine.residents.join(sequence)
         return found
 
+    filled: list[int] = []
+    fill = engine.context.tokens.fill_runs
+
+    def counted(runs: Sequence[Run]) -> Any:
+        filled.append(sum(len(run.tokens) for run in runs))
+        return fill(runs)
+
+    monkeypatch.setattr(engine.context.tokens, "fill_runs", counted)
     padded = logits()
-    monkeypatch.setattr(engine.context, "_pads", False)
+    assert filled[-1] == -(-n // TILE) * TILE
+    monkeypatch.setattr(engine.context, "pads", False)
     assert np.array_equal(logits(), padded)

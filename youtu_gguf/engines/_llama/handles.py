@@ -117,7 +117,7 @@ class LlamaContext:
         self.way = way
         self.n_ctx = n_ctx
         self.slice = min(settings.n_batch, n_ctx)
-        self._pads = settings.n_gpu_layers == 0
+        self.pads = settings.n_gpu_layers == 0 or not lib.llama_supports_gpu_offload()
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
         if not self.handle:
             raise EngineError(
@@ -146,7 +146,7 @@ class LlamaContext:
         """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
         n = sum(len(run.tokens) for run in runs)
         n_padding = -n % TILE
-        if not self._pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):
+        if not self.pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):
             return self.decode(self.tokens.fill_runs(runs))
         padding = Run([0] * n_padding, 0, PADDING, ends=False)
         decoded = self.decode(self.tokens.fill_runs([*runs, padding]))
