@@ -5,8 +5,8 @@
 
 llama.cpp rounds differently when a sequence lies in other cells of its cache (docs/architecture.md), so an answer may
 differ where two tokens are as good as equal. Such an answer counts as a "tie": at the first token that differs, one
-thread by itself gives both tokens the same logit up to 1 % of the range of all; a map agrees on 99 % of its pixels.
-Anything else that differs is wrong.
+thread by itself gives both tokens the same logit, after the penalty for repetition, up to 1 % of the range of all; a
+map agrees on 99 % of its pixels. Anything else that differs is wrong.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf import prompts
+from youtu_gguf.engines._llama.handles import PENALTY_LAST_N
 from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.types import U8
 
@@ -72,12 +73,18 @@ def agreement(expected: yg.Result, found: yg.Result) -> float:
 
 
 def gap(scene: yg.Scene, question: Question, expected: str, found: str) -> float:
-    """Return the distance between the logits of the first tokens that differ, as a share of the range of all."""
+    """Return the distance between the logits of the first tokens that differ, as a share of the range of all.
+
+    The sampler chooses after the penalty for repeated tokens, so that is counted in.
+    """
     session = scene.session()
     assert isinstance(session, NativeSession)
     a, b = (session.tokenize(text) + session.tokenize("<|end_of_text|>") for text in (expected, found))
     n = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
     logits = session.last_logits(question.prompt, answered=a[:n])
+    seen = [*session.prefix_tokens, *session.tokens_of(question.prompt), *a[:n]][-PENALTY_LAST_N:]
+    repeated, penalty = list(set(seen)), scene.model.settings.sampling.repeat_penalty
+    logits[repeated] = np.where(logits[repeated] > 0, logits[repeated] / penalty, logits[repeated] * penalty)
     return abs(float(logits[a[n]] - logits[b[n]])) / float(np.ptp(logits))
 
 
@@ -121,8 +128,8 @@ def run(model: yg.Model, pictures: Sequence[U8], n_threads: int, seconds: float)
         tally["hanging"] += thread.is_alive()
     for (which, asked, raw), n in doubtful.items():
         question = QUESTIONS[asked]
-        tie = gap(scenes[which], question, expected[which][asked].raw, raw) <= TIE
-        tally["tie" if tie else f"wrong {question.asked[0]}"] += n
+        apart = gap(scenes[which], question, expected[which][asked].raw, raw)
+        tally["tie" if apart <= TIE else f"wrong {question.asked[0]}, {apart:.3f} of the range apart"] += n
     return tally
 
 

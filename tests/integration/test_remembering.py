@@ -144,6 +144,13 @@ def test_answers_side_by_side_are_the_prompts_own(engine: NativeEngine) -> None:
     assert engine.residents.n_answers == 0
 
 
+def test_answers_got_together_are_those_got_one_by_one() -> None:
+    with yg.load("nano", threads=1, temperature=0.0, max_tokens=60) as model:
+        asked, differed = script("together").run(model, 3)
+    assert asked.total() == 27
+    assert +differed == {}
+
+
 def test_threads_get_the_answers_of_a_single_thread() -> None:
     pictures = [draw(TEST_SEEDS + seed).rgb for seed in range(3)]
     with yg.load("nano", threads=1, n_ctx=1024, temperature=0.0, max_tokens=60) as model:
