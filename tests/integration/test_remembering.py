@@ -16,6 +16,7 @@ from tests.conftest import Pair
 from tests.engine_contract import GREEDY, picture
 from tests.integration.test_native_engine import load
 from tests.integration.test_soak import script
+from youtu_gguf.engines._llama.handles import N_SEQUENCES
 from youtu_gguf.engines.base import Prefix, PrefixCost, Request, collect
 from youtu_gguf.engines.native import NativeEngine
 
@@ -165,3 +166,12 @@ def test_memory_settles_over_many_images(tiny_pair: Pair) -> None:
         memory, largest = soak.run(model, 24, first=12)
     assert memory[-1] - memory[0] <= soak.MOST_GROWTH_MB
     assert largest <= 1 << 20
+
+
+def test_while_an_answer_is_streamed_any_number_of_other_images_may_be_asked(engine: NativeEngine) -> None:
+    """More than there are sequences: the prefixes that nobody uses make way."""
+    stream = engine.open(Prefix(picture(0))).generate("Why?", GREEDY)
+    next(stream)
+    for seed in range(1, N_SEQUENCES + 3):
+        assert collect(engine.open(Prefix(picture(seed))).generate("Why?", GREEDY)).n_tokens
+    assert collect(stream).finish is not None

@@ -73,6 +73,11 @@ class Residents:
         return len(self._forks)
 
     @property
+    def full(self) -> bool:
+        """Whether there are as many answers under way as there may be."""
+        return len(self._forks) >= N_ANSWERS
+
+    @property
     def n_positions(self) -> int:
         """Positions of the context that are taken."""
         own = sum(fork.n_own for fork in self._forks.values())
@@ -80,8 +85,8 @@ class Residents:
         return sum(resident.length for resident in self._by_key.values()) + own + last + self._n_ended
 
     def has_room(self, n: int) -> bool:
-        """Whether a further sequence of `n` positions, and one more token, fits."""
-        return bool(self._free) and self.n_positions + n + 1 <= self._context.n_ctx
+        """Whether a further prefix of `n` positions, and one more token, fits."""
+        return len(self._by_key) < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
 
     def find(self, key: str) -> Resident | None:
         """Return the prefix if the context holds it."""
@@ -112,10 +117,8 @@ class Residents:
         del self._by_key[resident.key]
         self.give(resident.sequence)
 
-    def fork(self, resident: Resident, asked: Sequence[int]) -> int | None:
-        """Return a sequence for a question that begins as a copy of the prefix; None if there are too many answers."""
-        if len(self._forks) >= N_ANSWERS or not self._free:
-            return None
+    def fork(self, resident: Resident, asked: Sequence[int]) -> int:
+        """Return a sequence for a question that begins as a copy of the prefix. There must be room: see `full`."""
         sequence = self.take()
         self._context.share(resident.sequence, sequence)
         resident.n_forks += 1

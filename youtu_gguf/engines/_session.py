@@ -215,10 +215,8 @@ class NativeTogether:
     def _start(self, request: Request) -> Answering | None:
         if not self._active:
             return self._engine.start(self._session, request)
-        asked = self._session.tokens_of(request.question)
-        self._session.check_room(len(asked))
         with self._engine.turns:
-            return self._engine.try_start(self._session, request, asked)
+            return self._engine.try_start(self._session, request)
 
     def _drop(self, answers: Sequence[Answering]) -> None:
         for answering in answers:

@@ -136,16 +136,22 @@ class NativeEngine:
             InputError: The question does not fit into the context.
             EngineError: llama.cpp failed, or this thread's own unfinished answers leave no room.
         """
+        return self._in_turn(lambda: self.try_start(session, request))
+
+    def try_start(self, session: NativeSession, request: Request) -> Answering | None:
+        """Begin an answer if there is room for it now, else return None. Call it in turn.
+
+        Raises:
+            InputError: The question does not fit into the context.
+        """
+        if self.residents.full:  # before the question is tokenised, which takes as long as a small model's step
+            return None
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
-        return self._in_turn(lambda: self.try_start(session, request, asked))
-
-    def try_start(self, session: NativeSession, request: Request, asked: Sequence[int]) -> Answering | None:
-        """Begin an answer if there is room for it now. Call it in turn."""
         resident = self._resident(session)
-        sequence = None if resident is None else self.residents.fork(resident, asked)
-        if sequence is None:
+        if resident is None:
             return None
+        sequence = self.residents.fork(resident, asked)
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
         return Answering(request, self.model, sampler, asked, sequence, session.length)
 

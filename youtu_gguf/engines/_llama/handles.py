@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 N_ANSWERS = 8
 """Answers that can be generated side by side."""
 
-N_SEQUENCES = 2 * N_ANSWERS + 2
-"""Sequences of a context: the answers, as many prefixes for them to be forked from, what has ended, and padding."""
+N_SEQUENCES = 2 * N_ANSWERS + 3
+"""Sequences of a context: the answers, as many prefixes for them to be forked from, the last question, what has ended,
+and padding."""
 
 PADDING = N_SEQUENCES - 1
 """The sequence of tokens that only fill a batch up; empty between decodes."""
