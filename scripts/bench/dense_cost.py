@@ -24,7 +24,7 @@ from _full import add_pair_option, full_pair, machine, peak_memory_gb
 
 import youtu_gguf as yg
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import Run
+from youtu_gguf.engines._llama.batch import NONE, Run
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.engines.base import Request, Sampling
 from youtu_gguf.engines.native import NativeEngine
@@ -69,7 +69,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     context.decode_prefix_tokens(opening, 0, sequence)
     for first in range(0, len(embeddings), context.slice):
         part = embeddings[first : first + context.slice]
-        context.decode(context.embeddings.fill(part, len(opening) + first, sequence, outputs=slice(0)))
+        context.decode(context.embeddings.fill(Run(part, len(opening) + first, sequence, NONE)))
     context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings), sequence)
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started

@@ -45,7 +45,7 @@ def decoded(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     decode = engine.context.decode_runs
 
     def counted(runs: Sequence[Run]) -> bool:
-        counts.append(sum(len(run.tokens) for run in runs))
+        counts.append(sum(len(run.content) for run in runs))
         return decode(runs)
 
     monkeypatch.setattr(engine.context, "decode_runs", counted)
@@ -158,13 +158,13 @@ def test_padding_changes_no_number(engine: NativeEngine, session: NativeSession,
         return found
 
     filled: list[int] = []
-    fill = engine.context.tokens.fill_runs
+    fill = engine.context.tokens.fill
 
-    def counted(runs: Sequence[Run]) -> Any:
-        filled.append(sum(len(run.tokens) for run in runs))
-        return fill(runs)
+    def counted(*runs: Run) -> Any:
+        filled.append(sum(len(run.content) for run in runs))
+        return fill(*runs)
 
-    monkeypatch.setattr(engine.context.tokens, "fill_runs", counted)
+    monkeypatch.setattr(engine.context.tokens, "fill", counted)
     padded = logits()
     assert filled[-1] == -(-n // TILE) * TILE
     monkeypatch.setattr(engine.context, "pads", False)

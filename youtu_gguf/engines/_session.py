@@ -118,8 +118,8 @@ class NativeSession:
                     run = Run(tokens[first : first + SHORT], answering.position + first, answering.sequence)
                     if not engine.context.decode_runs([run]):
                         raise EngineError("the context is full.")
-                    engine.residents.grow(answering.sequence, len(run.tokens))
-                return engine.context.logits(len(run.tokens) - 1).copy()
+                    engine.residents.grow(answering.sequence, len(run.content))
+                return engine.context.logits(len(run.content) - 1).copy()
         finally:
             engine.finish(answering)
 

@@ -15,7 +15,7 @@ import numpy as np
 from youtu_gguf.config import DEFAULT_CONTEXT
 from youtu_gguf.engines._answering import Answering
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import Run
+from youtu_gguf.engines._llama.batch import LAST, NONE, Run
 from youtu_gguf.engines._llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines._llama.vision import VisionTower
 from youtu_gguf.engines._packing import Group, followers, pack
@@ -196,7 +196,7 @@ class NativeEngine:
         group = [(answering, n) for answering, n in group if answering.finish is None]
         if not group:
             return
-        runs = [Run(a.pending[:n], a.position, a.sequence, ends=n == len(a.pending)) for a, n in group]
+        runs = [Run(a.pending[:n], a.position, a.sequence, LAST if n == len(a.pending) else NONE) for a, n in group]
         if not self.context.decode_runs(runs) and not (
             self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
         ):
@@ -207,11 +207,11 @@ class NativeEngine:
                 wrote.append((group[0][0], group[0][0].end("length")))
             return
         index = -1
-        for (answering, n), run in zip(group, runs, strict=True):
+        for answering, n in group:
             index += n
             answering.decoded(n)
             self.residents.grow(answering.sequence, n)
-            if run.ends:
+            if not answering.pending:
                 token = answering.sampler.next(self.context, index)
                 wanted = answering.request.sampling.scores
                 probability = _probability(self.context.logits(index), token) if wanted else None

@@ -11,14 +11,24 @@ from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
+NONE, LAST, ALL = slice(0), slice(-1, None), slice(None)
+"""Which positions of a run leave logits."""
+
 
 class Run(NamedTuple):
-    """Tokens that follow each other in one sequence, from position `start` on; the last one leaves logits if `ends`."""
+    """What follows each other in one sequence.
 
-    tokens: Sequence[int]
+    Attributes:
+        content: n token ids, or (n, n_embd) embeddings.
+        start: Position of the first.
+        sequence: The sequence they belong to.
+        outputs: Which of the n leave logits: `NONE`, `LAST` or `ALL`.
+    """
+
+    content: Sequence[int] | F32
     start: int
     sequence: int
-    ends: bool = True
+    outputs: slice = LAST
 
 
 class Batch:
@@ -35,38 +45,17 @@ class Batch:
         self._outputs = view(self.handle.logits, size)
         view(self.handle.n_seq_id, size)[:] = 1
 
-    def fill(self, content: Sequence[int] | F32, start: int, sequence: int, *, outputs: slice) -> Any:
-        """Set the batch to `content` at positions from `start` on; return the handle to decode.
-
-        Args:
-            content: n token ids, or (n, n_embd) embeddings.
-            start: Position of the first.
-            sequence: The sequence they belong to.
-            outputs: Which of the n leave logits.
-        """
-        n = len(content)
-        if self.handle is None:
-            raise EngineError("this model was closed while it was answering. Load it again.")
-        self.handle.n_tokens = n
-        self._content[:n] = content
-        self._pos[:n] = np.arange(start, start + n)
-        self._outputs[:n] = 0
-        self._outputs[:n][outputs] = 1
-        for i in range(n):
-            self.handle.seq_id[i][0] = sequence
-        return self.handle
-
-    def fill_runs(self, runs: Sequence[Run]) -> Any:
-        """Set the batch to several runs of tokens, one after the other; return the handle to decode."""
+    def fill(self, *runs: Run) -> Any:
+        """Set the batch to `runs`, one after the other; return the handle to decode."""
         if self.handle is None:
             raise EngineError("this model was closed while it was answering. Load it again.")
         n = 0
-        for tokens, start, sequence, ends in runs:
-            stop = n + len(tokens)
-            self._content[n:stop] = tokens
-            self._pos[n:stop] = np.arange(start, start + len(tokens))
+        for content, start, sequence, outputs in runs:
+            stop = n + len(content)
+            self._content[n:stop] = content
+            self._pos[n:stop] = np.arange(start, start + len(content))
             self._outputs[n:stop] = 0
-            self._outputs[stop - 1] = ends
+            self._outputs[n:stop][outputs] = 1
             for i in range(n, stop):
                 self.handle.seq_id[i][0] = sequence
             n = stop

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import Batch, Run
+from youtu_gguf.engines._llama.batch import ALL, NONE, Batch, Run
 from youtu_gguf.engines._llama.bindings import Way, lib
 from youtu_gguf.engines._llama.runs import check_runs
 from youtu_gguf.errors import EngineError
@@ -145,14 +145,14 @@ class LlamaContext:
 
     def decode_runs(self, runs: Sequence[Run]) -> bool:
         """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
-        n = sum(len(run.tokens) for run in runs)
+        n = sum(len(run.content) for run in runs)
         n_padding = -n % TILE
         if not self.pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):
-            return self.decode(self.tokens.fill_runs(runs))
-        padding = Run([0] * n_padding, 0, PADDING, ends=False)
-        decoded = self.decode(self.tokens.fill_runs([*runs, padding]))
+            return self.decode(self.tokens.fill(*runs))
+        padding = Run([0] * n_padding, 0, PADDING, NONE)
+        decoded = self.decode(self.tokens.fill(*runs, padding))
         self.drop(PADDING)
-        return decoded or self.decode(self.tokens.fill_runs(runs))  # without, it may still fit
+        return decoded or self.decode(self.tokens.fill(*runs))  # without, it may still fit
 
     def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> None:
         """Decode `tokens` of a prefix; nothing follows them at once, so the head is not computed.
@@ -162,7 +162,7 @@ class LlamaContext:
         """
         for first in range(0, len(tokens), self.slice):
             part = tokens[first : first + self.slice]
-            self._decode_prefix(self.tokens.fill(part, start + first, sequence, outputs=slice(0)))
+            self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, NONE)))
 
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
@@ -171,14 +171,14 @@ class LlamaContext:
             EngineError: The cache is full, or llama.cpp left no states.
         """
         hidden = np.empty_like(embeddings)
-        step, outputs = self.slice, slice(0)
+        step, outputs = self.slice, NONE
         if self.way == "embeddings":
-            step, outputs = min(self.slice, TAPLESS_SLICE), slice(None)
+            step, outputs = min(self.slice, TAPLESS_SLICE), ALL
         with self._keeping_states():
             for first in range(0, len(embeddings), step):
                 progress("prefill", first, len(embeddings))
                 part = embeddings[first : first + step]
-                self._decode_prefix(self.embeddings.fill(part, start + first, sequence, outputs=outputs))
+                self._decode_prefix(self.embeddings.fill(Run(part, start + first, sequence, outputs)))
                 hidden[first : first + step] = self._read_states(len(part))
         progress("prefill", len(embeddings), len(embeddings))
         return hidden
