@@ -312,6 +312,16 @@ class Action(Result):
             self._set("xy", checked("xy", self.xy, (2,), np.float32))
 
 
+def each_score(scores: F32 | None, n: int) -> list[float] | list[None]:
+    """Return a score for each of `n` items; None for each where none were asked for."""
+    return [None] * n if scores is None else scores.tolist()
+
+
+def in_words(result: Result) -> bool:
+    """Whether `result` is words or a number: it has no picture and no arrays."""
+    return isinstance(result, Text | Count)
+
+
 def _checked_scores(scores: F32 | None, n: int) -> F32 | None:
     return None if scores is None else checked("scores", scores, (n,), np.float32)
 

@@ -10,8 +10,11 @@ import resource
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from youtu_gguf.files.pair import find_model, find_projector
 from youtu_gguf.files.synthetic import write_pair
+from youtu_gguf.types import U8
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "youtu-gguf" / "synthetic-full"
 
@@ -28,6 +31,14 @@ def full_pair(folder: Path) -> tuple[Path, Path]:
         write_pair(folder, "full")
     model = find_model(folder)
     return model, find_projector(model)
+
+
+def photograph(width: int, height: int) -> U8:
+    """Return a photograph that comes with scikit-image."""
+    from PIL import Image
+    from skimage import data
+
+    return np.asarray(Image.fromarray(data.coffee()).resize((width, height)))
 
 
 def machine() -> str:

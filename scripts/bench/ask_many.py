@@ -21,10 +21,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parent))
-from _full import add_pair_option, full_pair, machine
+from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
 from youtu_gguf import prompts
@@ -38,13 +36,6 @@ GOALS = {
     "second/first, 300 tokens": 0.05, "second/first, 1200 tokens": 0.02, "five tasks": 1.10, "many": 2.0,
     "many, alike": 2.0, "reopen": 0.10, "scores": 1.05,
 }  # fmt: skip
-
-
-def photograph(width: int, height: int) -> U8:
-    from PIL import Image
-    from skimage import data
-
-    return np.asarray(Image.fromarray(data.coffee()).resize((width, height)))
 
 
 def timed(run: Callable[[], Any]) -> float:

@@ -17,10 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parent))
-from _full import add_pair_option, full_pair, machine, peak_memory_gb
+from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph
 
 import youtu_gguf as yg
 from youtu_gguf.engines._llama import bindings
@@ -35,13 +33,6 @@ CLASSES = [
     *("person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle", "table"),
 ]
 BARE_QUESTION = "What is in the picture?"
-
-
-def photograph(width: int, height: int) -> U8:
-    from PIL import Image
-    from skimage import data
-
-    return np.asarray(Image.fromarray(data.coffee()).resize((width, height)))
 
 
 def load(args: argparse.Namespace, **settings: Any) -> yg.Model:

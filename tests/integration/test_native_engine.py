@@ -273,7 +273,6 @@ def test_head_rows_times_states_are_llama_cpps_own_logits(tiny_pair: Pair) -> No
     loaded = load(tiny_pair, hidden_way="embeddings")
     session = loaded.open(Prefix(picture(4)))
     embeddings = loaded.vision.encode(session.prefix.image)
-    loaded.context.clear()
     states = loaded.context.decode_states(embeddings, 0, no_progress, 0)
     pointer = lib.llama_get_logits(loaded.context.handle)
     own = np.ctypeslib.as_array(pointer, shape=(len(states), loaded.model.n_vocab)).copy()

@@ -18,6 +18,7 @@ from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
 from youtu_gguf.output import WRITERS, to_json
 from youtu_gguf.output.json_form import SCHEMA
 from youtu_gguf.render import draw
+from youtu_gguf.types import in_words
 
 MOST_ENGINE_ERRORS = 3
 """Images in a row that the engine may fail on before the batch ends: then it is not the images."""
@@ -138,7 +139,7 @@ class Batch:
 
     def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
         """Write pictures and arrays of a result; return their names, from the journal's folder on."""
-        if isinstance(result, yg.Text | yg.Count):
+        if in_words(result):
             return []
         names = []
         folder = Path(FILES, folder_of(path))

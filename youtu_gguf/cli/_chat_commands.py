@@ -77,11 +77,6 @@ def help_text() -> str:
     )
 
 
-def in_words(result: yg.Result) -> bool:
-    """Whether `result` is words or a number, and no picture."""
-    return isinstance(result, yg.Text | yg.Count)
-
-
 def _task(form: Form) -> Command:
     """Make a command of a task."""
 

@@ -15,7 +15,7 @@ import typer
 import youtu_gguf as yg
 from youtu_gguf.batch import Asked, Batch, Journal, Tally, find_images, settings_of
 from youtu_gguf.cli.common import ModelOptions
-from youtu_gguf.cli.progress import shown
+from youtu_gguf.cli.progress import is_watched, on_stderr, shown
 from youtu_gguf.cli.questions import FORMS, parse, table
 
 if TYPE_CHECKING:
@@ -98,17 +98,13 @@ def _summary(tally: Tally, n: int, seconds: float) -> None:
 @contextmanager
 def _bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
     """Yield what moves a progress bar on stderr, or does nothing where that is no terminal."""
-    if not enabled or not sys.stderr.isatty():
+    if not is_watched(enabled):
         yield lambda _path, _tally: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    progress = Progress(
-        *columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True,
-        redirect_stdout=False, redirect_stderr=False,
-    )  # fmt: skip
+    progress = on_stderr(*columns, TextColumn("{task.description}"))
     started = time.monotonic()
 
     def advance(path: Path, tally: Tally) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 STAGES = {
     "load": "loading the model",
@@ -70,21 +70,27 @@ class Displays:
 @contextmanager
 def shown(enabled: bool) -> Iterator[Display]:
     """Yield a display that draws on stderr, or nothing where stderr is no terminal or `enabled` is false."""
-    if not enabled or not sys.stderr.isatty():
+    if not is_watched(enabled):
         yield Display(None)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[count]}"))
-    # Left to itself, rich takes over sys.stdout too and breaks a streamed answer into lines.
-    progress = Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    with progress:
+    with on_stderr(*columns, TimeElapsedColumn()) as progress:
         yield Display(progress)
+
+
+def is_watched(enabled: bool) -> bool:
+    """Whether progress is wanted and a person sees stderr."""
+    return enabled and sys.stderr.isatty()
+
+
+def on_stderr(*columns: ProgressColumn) -> Progress:
+    """Return a progress display that leaves the screen and stdout as they were."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Left to itself, rich takes over sys.stdout too and breaks a streamed answer into lines.
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 import youtu_gguf as yg
-from youtu_gguf.types import F32, Finish
+from youtu_gguf.types import F32, Finish, each_score
 
 SHOWN_ISSUES = 5
 
@@ -63,7 +63,9 @@ def _boxes(boxes: yg.Boxes) -> Iterator[str]:
 
 def _outlines(polygons: yg.Polygons) -> Iterator[str]:
     yield f"{len(polygons)} outlined"
-    for label, parts, score in zip(polygons.labels, polygons.parts, _each(polygons.scores, len(polygons)), strict=True):
+    for label, parts, score in zip(
+        polygons.labels, polygons.parts, each_score(polygons.scores, len(polygons)), strict=True
+    ):
         yield f"{label}: {len(parts)} part(s), {sum(len(ring) for ring in parts)} points{_behind(score)}"
 
 
@@ -79,7 +81,7 @@ def _table(xyxy: F32, scores: F32 | None, notes: Sequence[str], heading: str) ->
         return
     title = "" if scores is None else f" {'score':>6}"
     yield f"{'left':>8} {'top':>8} {'right':>8} {'bottom':>8}{title}  {heading}"
-    for corners, score, note in zip(xyxy.tolist(), _each(scores, len(xyxy)), notes, strict=True):
+    for corners, score, note in zip(xyxy.tolist(), each_score(scores, len(xyxy)), notes, strict=True):
         column = "" if score is None else f" {_two_decimals(score):>6}"
         yield " ".join(f"{value:8.1f}" for value in corners) + f"{column}  {note}"
 
@@ -95,7 +97,7 @@ def _extent(mask: yg.Mask) -> str:
 def _shares(labels: yg.LabelMap) -> Iterator[str]:
     if not labels.classes:
         yield "no class named"
-    scores = _each(labels.scores, len(labels.classes))
+    scores = each_score(labels.scores, len(labels.classes))
     for name, share, score in zip(labels.classes, labels.shares, scores, strict=True):
         yield f"{share:6.1%}  {name}{_behind(score)}"
     if labels.classes and (labels.ids < 0).any():
@@ -111,10 +113,6 @@ def _distances(depth: yg.DepthMap) -> str:
     near, middle, far = np.quantile(valid, (0, 0.5, 1))
     unit = "m" if depth.unit == "m" else "relative"
     return f"nearest {near:.2f}, median {middle:.2f}, farthest {far:.2f} ({unit})"
-
-
-def _each(scores: F32 | None, n: int) -> list[float] | list[None]:
-    return [None] * n if scores is None else scores.tolist()
 
 
 def _behind(score: float | None) -> str:

@@ -17,6 +17,7 @@ from youtu_gguf.cli.report import lines, warnings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import WRITERS, to_json, write_bytes
 from youtu_gguf.render import draw
+from youtu_gguf.types import in_words
 
 IN_WORDS = ("describe", "ask", "ocr", "classify", "count")
 """Tasks whose result is words or a number: no picture, no arrays."""
@@ -88,7 +89,7 @@ def _check_files(task: str, image: str, options: TaskOptions) -> None:
 
 
 def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
-    if isinstance(result, yg.Text | yg.Count):
+    if in_words(result):
         write_bytes(path, f"{result}\n".encode())
     else:
         WRITERS["png"](path, draw(scene.rgb, result))

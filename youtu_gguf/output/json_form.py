@@ -28,6 +28,7 @@ from youtu_gguf.types import (
     Poses,
     Result,
     Text,
+    each_score,
     run_lengths,
 )
 
@@ -135,7 +136,7 @@ def _quantiles(values: F32) -> dict[str, Any]:
 
 
 def _scores(scores: F32 | None, n: int) -> list[Any]:
-    return [None] * n if scores is None else [_rounded(score, _VALUE_DIGITS) for score in scores.tolist()]
+    return [_rounded(score, _VALUE_DIGITS) for score in each_score(scores, n)]
 
 
 def _size(array: npt.NDArray[Any]) -> list[int]:

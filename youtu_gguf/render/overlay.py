@@ -7,7 +7,7 @@ import numpy as np
 from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
 from youtu_gguf.render.palette import BACKGROUND, Colour, colour
-from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Poses
+from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Poses, each_score
 
 OPACITY = 0.55
 """Share of the class colour in a blended pixel: the picture stays recognisable under it."""
@@ -19,7 +19,7 @@ def draw_boxes(rgb: U8, boxes: Boxes) -> U8:
     colours = _colours(boxes.labels)
     for xyxy, label in zip(boxes.xyxy, boxes.labels, strict=True):
         canvas.box(xyxy, colours[label])
-    scores = _each(boxes.scores, len(boxes))
+    scores = each_score(boxes.scores, len(boxes))
     for xyxy, label, score in zip(boxes.xyxy, boxes.labels, scores, strict=True):  # above all lines
         if text := caption(label, score):
             canvas.label(float(xyxy[0]), float(xyxy[1]), text, colours[label])
@@ -35,7 +35,7 @@ def draw_polygons(rgb: U8, polygons: Polygons) -> U8:
         rings = [np.round(ring).astype(np.int32) for ring in parts]
         cv2.fillPoly(ids, rings, i)
     canvas = Canvas(_blend(rgb, ids, len(polygons)))
-    texts = map(caption, polygons.labels, _each(polygons.scores, len(polygons)))
+    texts = map(caption, polygons.labels, each_score(polygons.scores, len(polygons)))
     for i, (parts, text) in enumerate(zip(polygons.parts, texts, strict=True)):
         for ring in parts:
             canvas.outline(ring, colour(i))
@@ -57,7 +57,7 @@ def draw_poses(rgb: U8, poses: Poses) -> U8:
                 canvas.segment(joints[a, :2].tolist(), joints[b, :2].tolist(), colour(i))
         for x, y in joints[shown, :2].tolist():
             canvas.dot(x, y, colour(i))
-    for i, (box, score) in enumerate(zip(poses.boxes, _each(poses.scores, len(poses)), strict=True)):
+    for i, (box, score) in enumerate(zip(poses.boxes, each_score(poses.scores, len(poses)), strict=True)):
         text = caption("", score)
         if text and np.isfinite(box).all():
             canvas.label(float(box[0]), float(box[1]), text, colour(i))
@@ -70,7 +70,7 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
     The legend gives each class's score, where it has one, and its share of the picture.
     """
     picture = _blend(rgb, labels.ids, len(labels.classes))
-    names = map(caption, labels.classes, _each(labels.scores, len(labels.classes)))
+    names = map(caption, labels.classes, each_score(labels.scores, len(labels.classes)))
     shares = zip(names, labels.shares, strict=True)
     entries = [(name, colour(i), share) for i, (name, share) in enumerate(shares) if share > 0]
     unlabelled = float(np.mean(labels.ids < 0))
@@ -82,10 +82,6 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
 def draw_mask(rgb: U8, mask: Mask) -> U8:
     """Tint the region."""
     return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1)
-
-
-def _each(scores: F32 | None, n: int) -> list[float] | list[None]:
-    return [None] * n if scores is None else scores.tolist()
 
 
 def _colours(labels: tuple[str, ...]) -> dict[str, Colour]:

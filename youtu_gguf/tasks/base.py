@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.types import U8, Result, Transform
+from youtu_gguf.types import U8, Issue, Result, Transform
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -104,6 +104,11 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise InputError(f"class names must differ; got {', '.join(names)}.")
     return names
+
+
+def issues_of(answer: Answer, issues: Sequence[Issue], n_found: int, what: str) -> tuple[Issue, ...]:
+    """Return the `issues` found in an answer; one more where it holds no whole `what`."""
+    return tuple(issues) if n_found else (*issues, Issue(f"the answer holds no whole {what}", 0, len(answer.text)))
 
 
 def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> list[int]:

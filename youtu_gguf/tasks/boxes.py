@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from youtu_gguf import prompts
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.scores import item_scores
-from youtu_gguf.tasks.base import View, class_names, phrase
-from youtu_gguf.types import Boxes, Issue
+from youtu_gguf.tasks.base import View, class_names, issues_of, phrase
+from youtu_gguf.types import Boxes
 
 
 def ground(view: View, description: str) -> Boxes:
@@ -25,7 +25,6 @@ def detect(view: View, classes: Sequence[str] | None = None) -> Boxes:
 def _boxes(view: View, question: str, default_label: str) -> Boxes:
     answer = view.answer(question)
     found = parse_boxes(answer.text, default_label=default_label, size=view.transform.prepared)
-    nothing = Issue("the answer holds no whole box", 0, len(answer.text))
-    issues = found.issues if found.labels else (*found.issues, nothing)
+    issues = issues_of(answer, found.issues, len(found.labels), "box")
     scores = item_scores(answer, found.spans)
     return Boxes(view.transform.to_source(found.xyxy), found.labels, scores, issues=issues)

@@ -3,8 +3,8 @@
 from youtu_gguf import prompts
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
-from youtu_gguf.tasks.base import View, phrase
-from youtu_gguf.types import Issue, Polygons
+from youtu_gguf.tasks.base import View, issues_of, phrase
+from youtu_gguf.types import Polygons
 
 
 def polygon(view: View, description: str) -> Polygons:
@@ -13,6 +13,5 @@ def polygon(view: View, description: str) -> Polygons:
     answer = view.answer(prompts.polygon(words))
     found = parse_polygons(answer.text, default_label=words, size=view.transform.prepared)
     parts = tuple(tuple(view.transform.to_source(ring) for ring in part) for part in found.parts)
-    nothing = Issue("the answer holds no whole outline", 0, len(answer.text))
-    issues = found.issues if parts else (*found.issues, nothing)
+    issues = issues_of(answer, found.issues, len(parts), "outline")
     return Polygons(parts, found.labels, item_scores(answer, found.spans), issues=issues)

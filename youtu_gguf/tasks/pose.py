@@ -5,8 +5,8 @@ import numpy as np
 from youtu_gguf import prompts
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import item_scores
-from youtu_gguf.tasks.base import View
-from youtu_gguf.types import Issue, Poses
+from youtu_gguf.tasks.base import View, issues_of
+from youtu_gguf.types import Poses
 
 
 def pose(view: View) -> Poses:
@@ -15,7 +15,6 @@ def pose(view: View) -> Poses:
     found = parse_poses(answer.text, size=view.transform.prepared)
     xy, visibility = found.xyv[..., :2], found.xyv[..., 2:]
     xyv = np.concatenate([view.transform.to_source(xy), visibility], axis=-1)
-    nothing = Issue("the answer holds no whole person", 0, len(answer.text))
-    issues = found.issues if len(xyv) else (*found.issues, nothing)
+    issues = issues_of(answer, found.issues, len(xyv), "person")
     scores = item_scores(answer, found.spans)
     return Poses(xyv, view.transform.to_source(found.boxes), scores=scores, issues=issues)

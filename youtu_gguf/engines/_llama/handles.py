@@ -220,10 +220,6 @@ class LlamaContext:
             raise EngineError(f"llama.cpp left no logits for token {index} of the batch.{bindings.last_words()}")
         return np.ctypeslib.as_array(pointer, shape=(self._model.n_vocab,))
 
-    def clear(self) -> None:
-        """Forget every sequence."""
-        lib.llama_memory_clear(self._memory, False)
-
     def share(self, source: int, sequence: int, start: int = -1, stop: int = -1) -> None:
         """Let `sequence` hold what `source` holds at positions `start` to `stop`, all by default; takes no memory."""
         lib.llama_memory_seq_cp(self._memory, source, sequence, start, stop)
