@@ -65,7 +65,7 @@ class Settings:
         _check_range("cache_bytes", self.cache_bytes, 0, 1 << 62)
         _check_range("cache_dir_bytes", self.cache_dir_bytes, 0, 1 << 62)
         if self.cache_dir is not None:
-            object.__setattr__(self, "cache_dir", Path(self.cache_dir).expanduser())
+            object.__setattr__(self, "cache_dir", _checked_path("cache_dir", self.cache_dir))
         if self.threads is not None:
             _check_range("threads", self.threads, 1, MAX_THREADS)
         if self.hidden_way not in get_args(HiddenWay):
@@ -110,6 +110,15 @@ def hub_cache() -> Path:
 def _folder(variable: str) -> Path | None:
     value = os.environ.get(variable)
     return Path(os.path.expandvars(value)).expanduser() if value else None
+
+
+def _checked_path(name: str, value: Any) -> Path:
+    try:
+        if value == "":
+            raise ValueError("it is empty")
+        return Path(value).expanduser()
+    except (TypeError, ValueError, RuntimeError) as exc:
+        raise InputError(f"{name} must be the path of a folder; got {value!r}: {exc}.") from exc
 
 
 def _check_range(name: str, value: object, low: int, high: int) -> None:

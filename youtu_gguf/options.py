@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from youtu_gguf.engines.base import Sampling
 from youtu_gguf.errors import InputError
@@ -59,9 +59,8 @@ def run_options(given: Mapping[str, object], sampling: Sampling) -> RunOptions:
     cancel = given.get("cancel")
     if cancel is not None and not isinstance(cancel, threading.Event):
         raise InputError(f"cancel must be a threading.Event; got {cancel!r}.")
-    drawing = {name: value for name, value in given.items() if name in _SAMPLING}
-    try:
-        chosen = replace(sampling, **drawing)  # type: ignore[arg-type]
-    except TypeError as exc:  # a value that cannot be compared with a number
-        raise InputError(f"options must be numbers where Sampling has numbers; got {drawing}.") from exc
-    return RunOptions(chosen, bool(given.get("strict", False)), cancel)
+    strict = given.get("strict", False)
+    if not isinstance(strict, bool):
+        raise InputError(f"strict must be True or False; got {strict!r}.")
+    drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
+    return RunOptions(replace(sampling, **drawing), strict, cancel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
 from youtu_gguf import image as images
@@ -195,14 +195,14 @@ class Scene:
 
     @overload
     def many(
-        self, questions: Sequence[Asked], *, stream: Literal[False] = False, **options: Unpack[Options]
+        self, questions: Iterable[Asked], *, stream: Literal[False] = False, **options: Unpack[Options]
     ) -> tuple[Result, ...]: ...
     @overload
     def many(
-        self, questions: Sequence[Asked], *, stream: Literal[True], **options: Unpack[Options]
+        self, questions: Iterable[Asked], *, stream: Literal[True], **options: Unpack[Options]
     ) -> Iterator[Update]: ...
     def many(
-        self, questions: Sequence[Asked], *, stream: bool = False, **options: Unpack[Options]
+        self, questions: Iterable[Asked], *, stream: bool = False, **options: Unpack[Options]
     ) -> tuple[Result, ...] | Iterator[Update]:
         """Ask several things together: their answers are generated side by side, which costs little more than one.
 
@@ -220,7 +220,7 @@ class Scene:
             InputError: A task or option that does not exist, or arguments that do not fit; nothing was asked then.
         """
         updates = answer_together(self, questions, options)
-        return updates if stream else gather(updates, len(questions))
+        return updates if stream else gather(updates)
 
     def close(self) -> None:
         """Release what the engine keeps for this image."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,13 @@ class Question:
     task: str
     arguments: tuple[object, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.arguments, tuple | list) or not isinstance(self.options, Mapping):
+            raise InputError(
+                'a question takes a tuple of arguments and a mapping of options, such as Question("ask", ("Why?",), '
+                f'{{"max_tokens": 9}}); got {self.arguments!r} and {self.options!r}.'
+            )
 
 
 Asked = Question | tuple[object, ...]
@@ -82,13 +89,15 @@ class _Job:
 _News = tuple[_Job, Request | Result | BaseException]
 
 
-def answer_together(scene: Scene, questions: Sequence[Asked], options: Mapping[str, object]) -> Iterator[Update]:
+def answer_together(scene: Scene, questions: Iterable[Asked], options: Mapping[str, object]) -> Iterator[Update]:
     """Check the questions now; ask them when the result is iterated over. See `Scene.many`."""
+    if not isinstance(questions, Iterable):
+        raise InputError(f"expected a list of questions; got {questions!r}.")
     jobs = [_job(scene, i, question, options) for i, question in enumerate(questions)]
     return _Driver(scene, jobs).updates()
 
 
-def gather(updates: Iterator[Update], n: int) -> tuple[Result, ...]:
+def gather(updates: Iterable[Update]) -> tuple[Result, ...]:
     """Return the results in order.
 
     Raises:
@@ -99,11 +108,11 @@ def gather(updates: Iterator[Update], n: int) -> tuple[Result, ...]:
         end = update.error if update.result is None else update.result
         if end is not None:
             ends[update.index] = end
-    for i in range(n):
-        end = ends[i]
+    ordered = [ends[index] for index in sorted(ends)]
+    for end in ordered:
         if isinstance(end, YoutuError):
             raise end
-    return tuple(end for i in range(n) if isinstance(end := ends[i], Result))
+    return tuple(end for end in ordered if isinstance(end, Result))
 
 
 def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -> _Job:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.batch import Asked, Batch, Journal, find_images
-from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of
+from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images
+from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.testing import FakeEngine, FakeSession
@@ -226,3 +228,81 @@ def test_nothing_to_do_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     Path("empty-list").touch()
     with pytest.raises(InputError, match="expected"):
         find_images(named)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are Unicode there")
+def test_names_that_are_no_text_are_told_apart_and_a_name_that_is_none_is_noted(
+    tmp_path: Path, images: list[Path]
+) -> None:
+    strange = [images[0].with_name(os.fsdecode(name)) for name in (b"a\xff.png", b"a\xfe.png")]
+    for path, source in zip(strange, images[:2], strict=True):
+        path.write_bytes(source.read_bytes())
+    named = [*strange, Path("no\0name.png"), images[3]]
+    assert run(tmp_path / "out", named).tally.broken == 1
+    assert [line["image"][-10:] for line in results(tmp_path / "out")[:2]] == ["/a\\xff.png", "/a\\xfe.png"]
+    assert "null byte" in results(tmp_path / "out")[2]["error"]["message"]
+    assert run(tmp_path / "out", named).tally.skipped == 4
+
+
+def test_retry_forgets_no_image_that_is_not_asked_again(tmp_path: Path, images: list[Path]) -> None:
+    run(tmp_path / "out", images)
+    run(tmp_path / "out", images[:2], retry=True)
+    assert [line["image"] for line in results(tmp_path / "out")] == [name_of(path) for path in images]
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path, images: list[Path]) -> None:
+    out = tmp_path / "out"
+    left = out / FILES / folder_of(images[0]) / ".1-detect.npz.a1b2"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    (out / ".results.jsonl.a1b2").touch()
+    run(out, images)
+    run(tmp_path / "undisturbed", images)
+    found, expected = (
+        sorted(path.relative_to(top) for path in top.rglob("*")) for top in (out, tmp_path / "undisturbed")
+    )
+    assert found == expected
+
+
+def test_restart_spares_files_that_no_batch_wrote(tmp_path: Path, images: list[Path]) -> None:
+    out = tmp_path / "out"
+    mine = out / FILES / "holiday-20240101" / "beach.png"
+    run(out, images)
+    mine.parent.mkdir()
+    mine.touch()
+    Journal(out, SETTINGS, restart=True).close()
+    assert [path for path in (out / FILES).rglob("*") if path.is_file()] == [mine]
+
+
+def test_pictures_of_results_are_not_taken_for_images(tmp_path: Path, images: list[Path]) -> None:
+    out = images[0].parent / "out"
+    run(out, images)
+    assert list(out.rglob("*.png"))
+    for named in (str(images[0].parent), f"{images[0].parent}/**/*.png"):
+        assert sorted(find_images([named], leave_out=out / FILES)) == images
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("settings.json", "[1]"), ("results.jsonl", '{"image": "a"}\n'), ("results.jsonl", None)]
+)
+def test_files_of_another_shape_are_named(tmp_path: Path, name: str, text: str | None) -> None:
+    Journal(tmp_path, SETTINGS).close()
+    if text is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=name):
+        Journal(tmp_path, SETTINGS)
+
+
+def test_a_full_disk_ends_the_batch_in_words(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Journal(tmp_path / "out", SETTINGS) as journal:
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("youtu_gguf.batch.journal.os.fsync", full)
+        with pytest.raises(InputError, match=r"cannot write .*results.jsonl: No space left"):
+            list(Batch(yg.load(engine=CountingEngine()), ASKED, journal).run(images[2:3]))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from youtu_gguf.config import make_settings
 from youtu_gguf.engines.caches import ByteCache, PrefixStates, StateFiles
 from youtu_gguf.errors import InputError
 
@@ -87,6 +88,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cache_dir must be a folder; .*file/below cannot be made"):
         StateFiles(tmp_path / "file" / "below", 1, "model")
+    with pytest.raises(InputError, match=r"cache_dir must be a folder; .*cannot be made: embedded null"):
+        StateFiles(tmp_path / "\0", 1, "model")
+
+
+@pytest.mark.parametrize("folder", ["", 3, b"x", "~nobody-of-that-name/x"])
+def test_what_is_no_path_is_refused_as_a_setting(folder: object) -> None:
+    with pytest.raises(InputError, match="cache_dir must be the path of a folder"):
+        make_settings(cache_dir=folder)
 
 
 def test_a_disk_that_fails_costs_only_the_saving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

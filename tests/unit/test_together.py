@@ -76,6 +76,20 @@ def test_questions_that_cannot_be_asked_are_refused_before_any_is(asked: object,
     assert scene.model.engine.questions == []  # type: ignore[attr-defined]
 
 
+def test_any_iterable_of_questions_will_do_and_anything_else_is_refused() -> None:
+    scene = open_scene({"one": "yes"})
+    (text,) = scene.many(question for question in [("ask", "one")])
+    assert str(text) == "yes"
+    with pytest.raises(InputError, match="expected a list of questions; got None"):
+        scene.many(None)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("arguments", "options"), [("one", {}), (("one",), None), (None, {})])
+def test_a_question_is_made_of_a_tuple_and_a_mapping(arguments: object, options: object) -> None:
+    with pytest.raises(InputError, match="a question takes a tuple of arguments and a mapping of options"):
+        yg.Question("ask", arguments, options)  # type: ignore[arg-type]
+
+
 def test_a_question_has_its_own_limits() -> None:
     scene = open_scene({"one": "a b c", "two": "d e f"})
     short, long = scene.many([yg.Question("ask", ("one",), {"max_tokens": 1}), ("ask", "two")])

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -19,6 +21,9 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.output import write_bytes
 
 SETTINGS, RESULTS, FILES, LOCK = "settings.json", "results.jsonl", "files", ".lock"
+
+_WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z]+\.(npz|png)(\..*)?")
+"""What a batch writes below `FILES`: see `batch.run.folder_of`; with a dot before and something behind, half of it."""
 
 Line = dict[str, Any]
 
@@ -49,6 +54,8 @@ class Journal:
         try:
             if restart:
                 self._clear()
+            for stale in (*folder.glob(f".{RESULTS}.*"), *folder.glob(f".{SETTINGS}.*")):  # of a run that was killed
+                stale.unlink()
             self._check(settings)
             self._read()
         except BaseException:
@@ -56,13 +63,22 @@ class Journal:
             raise
 
     def add(self, name: str, line: Line) -> None:
-        """Add the line of a finished image; it is on the disk when this returns."""
+        """Add the line of a finished image; it is on the disk when this returns.
+
+        Raises:
+            InputError: It cannot be written.
+        """
         self.lines[name] = line
-        data = _encoded(line)
-        with (self.folder / RESULTS).open("ab") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        path = self.folder / RESULTS
+        try:
+            with path.open("ab") as file:
+                file.write(_encoded(line))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            raise InputError(
+                f"cannot write {path}: {exc.strerror}. Make room there; what is finished is kept."
+            ) from exc
 
     def drop(self, unwanted: Callable[[Line], bool]) -> None:
         """Take out the lines of images that are to be done again."""
@@ -70,6 +86,10 @@ class Journal:
         if len(kept) < len(self.lines):
             self.lines = kept
             self._rewrite()
+
+    def clear_files(self, name: str) -> None:
+        """Delete what an earlier run wrote to the folder `name` of an image that is not finished."""
+        shutil.rmtree(self.folder / FILES / name, ignore_errors=True)
 
     def close(self) -> None:
         """Let other processes at the folder."""
@@ -86,7 +106,13 @@ class Journal:
     def _clear(self) -> None:
         for name in (RESULTS, SETTINGS):
             (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / FILES, ignore_errors=True)
+        files = self.folder / FILES
+        for path in list(files.glob("*/*")):
+            if _WRITTEN.fullmatch(path.relative_to(files).as_posix()):
+                path.unlink()
+        for folder in (*files.glob("*"), files):
+            with suppress(OSError):  # it holds something else
+                folder.rmdir()
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS
@@ -97,8 +123,8 @@ class Journal:
             write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
             return
         try:
-            before = json.loads(path.read_bytes())
-        except (OSError, ValueError) as exc:
+            before = dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as exc:
             raise InputError(f"expected the settings of a batch in {path}; got: {exc}. Name another folder.") from exc
         if before != wanted:
             other = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
@@ -110,12 +136,16 @@ class Journal:
 
     def _read(self) -> None:
         path = self.folder / RESULTS
-        data = path.read_bytes() if path.exists() else b""
+        try:
+            data = path.read_bytes() if path.exists() else b""
+        except OSError as exc:
+            raise InputError(f"expected results in {path}; got: {exc.strerror}. Name another folder.") from exc
         whole = data[: data.rfind(b"\n") + 1]
         for number, text in enumerate(whole.splitlines(), 1):
             try:
                 line = json.loads(text)
                 self.lines[line["image"]] = line
+                line["sha256"]
             except (ValueError, KeyError, TypeError) as exc:
                 raise InputError(
                     f"expected a result of this command in line {number} of {path}; got {text[:60]!r}. Take that line "

@@ -13,13 +13,15 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff",
 """What counts as an image in a folder; a file that is named itself may be called anything."""
 
 
-def find_images(named: Sequence[str]) -> list[Path]:
+def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[Path]:
     """Find the images that a user names.
 
     Args:
         named: Paths of files; of folders, taken with all below them except what is hidden, sorted; patterns such as
             `photos/*.jpg`, for shells that leave them alone; `@FILE` for a file with one of these a line (empty
             lines and `# ...` are passed over), `@-` for standard input.
+        leave_out: A folder whose files are no images to be found in folders and by patterns, such as where pictures
+            of results are written.
 
     Returns:
         Paths as they were named, each once, in the order of naming. A file that is named but does not exist is among
@@ -29,21 +31,24 @@ def find_images(named: Sequence[str]) -> list[Path]:
         InputError: A list cannot be read, a folder or pattern holds no image, or nothing was named.
     """
     names = (name for given in named for name in (_lines(given[1:]) if given.startswith("@") else [given]))
-    found = list(dict.fromkeys(path for name in names for path in _expand(name)))
+    found = list(dict.fromkeys(path for name in names for path in _expand(name, leave_out)))
     if not found:
         raise InputError("expected images, folders or patterns; got none. Name some, or fill the list.")
     return found
 
 
-def _expand(name: str) -> Iterator[Path]:
+def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
     path = Path(name)
     if path.is_dir():
-        yield from _required(_below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}")
+        found, what = _below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}"
     elif not path.exists() and glob.has_magic(name):
-        files = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - may be absolute
-        yield from _required((file for file in files if file.is_file()), f"files that fit {name}")
+        found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - may be absolute
+        what = f"files that fit {name}"
     else:
         yield path
+        return
+    hidden = None if leave_out is None else leave_out.resolve()
+    yield from _required((file for file in found if file.is_file() and hidden not in file.resolve().parents), what)
 
 
 def _lines(name: str) -> list[str]:
@@ -58,7 +63,7 @@ def _lines(name: str) -> list[str]:
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+        if path.suffix.lower() in SUFFIXES and not hidden:
             yield path
 
 

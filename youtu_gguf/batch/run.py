@@ -82,7 +82,8 @@ class Batch:
             YoutuError: Something that would come with every image.
         """
         if retry:
-            self._journal.drop(lambda line: bool(_errors(line)))
+            named = set(map(name_of, images))
+            self._journal.drop(lambda line: line["image"] in named and bool(_errors(line)))
         in_a_row = 0
         for path in images:
             name = name_of(path)
@@ -108,13 +109,14 @@ class Batch:
                     "mended, --retry asks those images again."
                 )
 
-    def _line(self, path: Path, data: bytes | OSError) -> Line:
+    def _line(self, path: Path, data: bytes | InputError) -> Line:
         """Ask everything of one image, write its files, and return its line."""
         started = time.perf_counter()
+        self._journal.clear_files(folder_of(path))
         line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": _digest(data)}
         try:
-            if isinstance(data, OSError):
-                raise InputError(f"expected an image file; got {path}: {data.strerror}.")
+            if isinstance(data, InputError):
+                raise data
             with closing(self._model.open(data)) as scene:
                 line["size"] = list(scene.size)
                 line["results"] = self._results(scene, path)
@@ -155,8 +157,8 @@ class Batch:
 
 
 def name_of(path: Path) -> str:
-    """Return a path as JSON may hold it: a file's name need not be UTF-8, but JSON must be."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+    r"""Return the name an image is known by: its path; bytes that are no UTF-8, which JSON cannot hold, are \xff."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def folder_of(path: Path) -> str:
@@ -183,14 +185,16 @@ OPTIONS = ("max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "temperatur
 """Settings of a model that change its answers, rather than how fast they come."""
 
 
-def _bytes(path: Path) -> bytes | OSError:
+def _bytes(path: Path) -> bytes | InputError:
     try:
         return path.read_bytes()
     except OSError as exc:
-        return exc
+        return InputError(f"expected an image file; got {path}: {exc.strerror}.")
+    except ValueError as exc:  # a name with a zero byte, from a list
+        return InputError(f"expected an image file; got {str(path)!r}: {exc}.")
 
 
-def _digest(data: bytes | OSError) -> str | None:
+def _digest(data: bytes | InputError) -> str | None:
     return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.batch import Asked, Batch, Journal, Tally, find_images, settings_of
+from youtu_gguf.batch import FILES, Asked, Batch, Journal, Tally, find_images, settings_of
 from youtu_gguf.cli.common import ModelOptions
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
 from youtu_gguf.cli.questions import FORMS, parse, table
@@ -57,7 +57,7 @@ def batch(
     """
     readings = [(words, parse(words)) for words in task]
     asked = [Asked(words, reading.question, reading.context) for words, reading in readings]
-    paths = find_images(images)
+    paths = find_images(images, leave_out=output / FILES)
     with shown(not options.quiet) as display:
         model = yg.load(options.model, options.mmproj, progress=display.report, **options.settings())
     with model:

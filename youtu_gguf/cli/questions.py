@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import youtu_gguf as yg
+from youtu_gguf.cli.dense import Scale
 from youtu_gguf.errors import InputError
 
 
@@ -99,12 +100,21 @@ def _segment(given: str) -> Reading:
 
 def _depth(given: str) -> Reading:
     scale = given.lower() or "open"
+    if scale not in get_args(Scale):
+        raise InputError(f"expected a depth scale among {', '.join(get_args(Scale))}; got {scale!r}.")
     return Reading(yg.Question("depth", (), {"scale": scale}), {"scale": scale})
 
 
 def _names(given: str) -> list[str]:
-    """Return the names in a list with commas, the Chinese ones included."""
-    return [name.strip() for name in re.split("[,，、]", given) if name.strip()]
+    """Return the names in a list with commas, the Chinese ones included.
+
+    Raises:
+        InputError: There is none.
+    """
+    names = [name.strip() for name in re.split("[,，、]", given) if name.strip()]
+    if not names:
+        raise InputError("expected at least one class name; got none.")
+    return names
 
 
 FORMS = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -90,17 +90,28 @@ class Sampling:
     """Whether pieces carry the probabilities of their tokens."""
 
     def __post_init__(self) -> None:
-        for name, value, fits in (
-            ("temperature", self.temperature, 0 <= self.temperature < math.inf),
-            ("top_p", self.top_p, 0 < self.top_p <= 1),
-            ("repeat_penalty", self.repeat_penalty, 0 < self.repeat_penalty < math.inf),
-            ("max_tokens", self.max_tokens, self.max_tokens >= 1),
-            ("seed", self.seed, 0 <= self.seed < 1 << 32),
-            ("max_seconds", self.max_seconds, self.max_seconds > 0),
-        ):
-            if not fits:
+        for name, (kinds, fits) in _FITS.items():
+            value = getattr(self, name)
+            if type(value) not in kinds or not fits(value):
                 ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
-                raise InputError(f"sampling needs {ranges}, max_seconds > 0, no NaN; got {name}={value}.")
+                raise InputError(
+                    f"sampling needs {ranges}, max_seconds > 0, no NaN; whole max_tokens and seed; loop_guard and "
+                    f"scores True or False; got {name}={value!r}."
+                )
+
+
+_NUMBER, _WHOLE, _SWITCH = (int, float, np.float64), (int,), (bool,)
+_FITS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
+    "temperature": (_NUMBER, lambda value: 0 <= value < math.inf),
+    "top_p": (_NUMBER, lambda value: 0 < value <= 1),
+    "repeat_penalty": (_NUMBER, lambda value: 0 < value < math.inf),
+    "max_tokens": (_WHOLE, lambda value: value >= 1),
+    "seed": (_WHOLE, lambda value: 0 <= value < 1 << 32),
+    "max_seconds": (_NUMBER, lambda value: value > 0),
+    "loop_guard": (_SWITCH, lambda _: True),
+    "scores": (_SWITCH, lambda _: True),
+}
+"""Of what kind the fields of `Sampling` are, and in what range."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class StateFiles:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(folder, os.W_OK)
-        except OSError as exc:
+        except (OSError, ValueError) as exc:
             raise InputError(f"cache_dir must be a folder; {folder} cannot be made: {exc}. Name another.") from exc
         if not writable:
             raise InputError(f"cache_dir must be writable; {folder} is not. Name another folder.")
