@@ -37,8 +37,8 @@ class Settings:
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
-        cache_bytes: Most memory for what has been seen of images: states, keys and values, embeddings. At full size an
-            image takes about 66 KB a token.
+        cache_bytes: Most memory for what has been seen of images: keys and values, 46 KB a token at full size, states
+            and embeddings, 20 KB.
         cache_dir: Folder to keep what has been seen on disk too, so that opening a known image again, even in another
             process, decodes nothing. None keeps nothing.
         cache_dir_bytes: Most disk space for that; the longest unused goes first.

@@ -38,7 +38,7 @@ the last bit, however a batch is composed."""
 
 TILE = 4
 """llama.cpp's matrix kernels for processors take this many tokens at a time, and are slow at what is left over: at full
-size 8 tokens take 0.49 s, 7 tokens 0.67 s."""
+size 8 tokens take 0.5 s, 7 tokens 0.7 s (scripts/bench/parts.py --full)."""
 
 TAPLESS_SLICE = 64
 """Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
