@@ -14,6 +14,7 @@ with yg.load("Youtu-VL-4B-Instruct-Q8_0.gguf") as model:
 Docstrings cite what is known about the model, and where it is from, as "facts: ..."; that is docs/facts.md.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from youtu_gguf.errors import (
@@ -44,6 +45,9 @@ from youtu_gguf.types import (
 )
 
 if TYPE_CHECKING:
+    from youtu_gguf.files.inspection import Inspection, inspect_file
+    from youtu_gguf.files.quantize import Quantized, quantize
+    from youtu_gguf.files.slim import Slimmed, slim
     from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
 
 __version__ = "0.1.0"
@@ -57,6 +61,7 @@ __all__ = [
     "DepthMap",
     "EngineError",
     "InputError",
+    "Inspection",
     "Issue",
     "LabelMap",
     "Mask",
@@ -64,22 +69,37 @@ __all__ = [
     "ModelFileError",
     "Polygons",
     "Poses",
+    "Quantized",
     "Question",
     "Result",
     "Scene",
+    "Slimmed",
     "Text",
     "Timings",
     "Transform",
     "Update",
     "YoutuError",
+    "inspect_file",
     "load",
+    "quantize",
+    "slim",
     "write_synthetic_pair",
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name == "write_synthetic_pair":  # imports the gguf package, which takes a while
-        from youtu_gguf.files.synthetic import write_pair
+_LATE = {  # they import the gguf package, which takes a while
+    "Inspection": ("files.inspection", "Inspection"),
+    "Quantized": ("files.quantize", "Quantized"),
+    "Slimmed": ("files.slim", "Slimmed"),
+    "inspect_file": ("files.inspection", "inspect_file"),
+    "quantize": ("files.quantize", "quantize"),
+    "slim": ("files.slim", "slim"),
+    "write_synthetic_pair": ("files.synthetic", "write_pair"),
+}
 
-        return write_pair
+
+def __getattr__(name: str) -> object:
+    if name in _LATE:
+        module, own_name = _LATE[name]
+        return getattr(import_module(f"{__name__}.{module}"), own_name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

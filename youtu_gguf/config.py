@@ -74,7 +74,7 @@ class Settings:
     @property
     def n_threads(self) -> int:
         """CPU threads to use."""
-        return self.threads or _usable_cores()
+        return self.threads or usable_cores()
 
 
 def make_settings(**named: Any) -> Settings:
@@ -126,7 +126,8 @@ def _check_range(name: str, value: object, low: int, high: int) -> None:
         raise InputError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return the number of cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux; a container's limits show here, not in cpu_count
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -26,7 +26,6 @@ from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError
 from youtu_gguf.files._synthetic_layout import FILE_TYPES, describe_language, describe_vision
 from youtu_gguf.files._synthetic_tokens import TokenTable
-from youtu_gguf.files._synthetic_weights import Bytes, TensorSpec
 from youtu_gguf.files.synthetic import (
     LanguageShape,
     Shape,
@@ -34,10 +33,9 @@ from youtu_gguf.files.synthetic import (
     check_rows,
     find_type,
     language_tensors,
-    replacing,
     vision_tensors,
-    write_gguf,
 )
+from youtu_gguf.files.writing import Bytes, TensorSpec, replacing, write_gguf
 
 NAME = "Youtu-VL-nano"
 DESCRIPTION = (

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType, GGUFValueType
 from gguf.gguf_writer import GGUFValue
 
+from tests.edited import Edit, write_edited
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.files import _synthetic_layout as layout
-from youtu_gguf.files._synthetic_weights import TensorSpec
 from youtu_gguf.files.pair import check_pair, find_model, find_projector
-from youtu_gguf.files.synthetic import TINY, write_gguf, write_pair
+from youtu_gguf.files.synthetic import TINY, write_pair
+from youtu_gguf.files.writing import TensorSpec
 
 U32, I32, F32 = GGUFValueType.UINT32, GGUFValueType.INT32, GGUFValueType.FLOAT32
 STRING, BOOL, ARRAY = GGUFValueType.STRING, GGUFValueType.BOOL, GGUFValueType.ARRAY
 Pair = tuple[Path, Path]
-Edit = Callable[[dict[str, GGUFValue], list[TensorSpec]], None]
-
-
-class Zeros:
-    """Tensor data for files that only their headers are read of."""
-
-    def chunks(self, spec: TensorSpec) -> Iterator[np.ndarray]:
-        yield np.zeros(spec.n_bytes, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +65,6 @@ def both_activations(metadata: dict[str, GGUFValue], _: list[TensorSpec]) -> Non
 
 def class_token(_: dict[str, GGUFValue], specs: list[TensorSpec]) -> None:
     specs.append(TensorSpec("v.class_embd", (48,), GGMLQuantizationType.F32, "bias"))
-
-
-def write_edited(path: Path, part: str, edit: Edit) -> Path:
-    writer = GGUFWriter(path, "deepseek2" if part == "model" else "clip")
-    kind = GGMLQuantizationType.F32
-    if part == "model":
-        layout.describe_language(writer, TINY, "F32")
-        specs = layout.language_tensors(TINY, kind)
-    else:
-        layout.describe_vision(writer, TINY, "F32")
-        specs = layout.vision_tensors(TINY, kind)
-    edit(writer.kv_data[0], specs)
-    write_gguf(writer, path, specs, Zeros(), lambda _done, _total: None)
-    return path
 
 
 def test_pair_gives_what_the_engine_needs(pair: Pair) -> None:

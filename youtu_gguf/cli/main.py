@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, boxes, chat, dense, synth, text
+from youtu_gguf.cli import batch, boxes, chat, dense, synth, text, weights
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -23,7 +23,8 @@ app = typer.Typer(
 
 WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
-for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, synth.synth):
+FILES = (weights.inspect, weights.slim, weights.quantize, synth.synth)
+for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, *FILES):
     app.command()(command(function))
 
 

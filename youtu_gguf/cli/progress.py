@@ -17,6 +17,8 @@ STAGES = {
     "generate": "answering",
     "model": "writing the model",
     "projector": "writing the projector",
+    "slim": "copying",
+    "quantize": "quantising",
 }
 
 

@@ -11,8 +11,8 @@ from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType, LlamaFileType
 
 from youtu_gguf.files._synthetic_tokens import BOS, EOS, TokenTable, VocabularyShape, make_tokens
-from youtu_gguf.files._synthetic_weights import TensorSpec
 from youtu_gguf.files._vision import MERGE_SIZE, PATCH_SIZE
+from youtu_gguf.files.writing import TensorSpec
 
 RMS_EPS = LAYER_NORM_EPS = 1e-6
 ROPE_BASE = 500_000.0

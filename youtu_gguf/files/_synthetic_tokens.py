@@ -14,15 +14,8 @@ from string import ascii_lowercase
 from gguf.constants import TokenType
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.files.vocabulary import N_BINS, N_COORDINATES, TAGS
 
-N_COORDINATES = 2048
-"""Values per axis: `<x_0>`..`<x_2047>` and the same for y."""
-N_CUSTOM = 1000
-"""Depth bins `<custom_1>`..`<custom_1000>`."""
-TAGS = (
-    "<ref>", "</ref>", "<box>", "</box>", "<ins>", "</ins>", "<poly>", "</poly>", "<person>", "</person>", "<kpt>",
-    "</kpt>", "<mask>", "</mask>", "<depth>", "<BG>", "<FG>", "<OTHERS>",
-)  # fmt: skip
 N_TAG_SLOTS = 23
 """Entries after the depth bins; those without a known tag are filled like the converter's `[PAD...]`."""
 BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
@@ -47,7 +40,7 @@ class VocabularyShape:
     @property
     def n_tokens(self) -> int:
         """Tokens in all."""
-        after_codebook = 2 * N_COORDINATES + N_CUSTOM + N_TAG_SLOTS
+        after_codebook = 2 * N_COORDINATES + N_BINS + N_TAG_SLOTS
         return self.n_base + self.n_control + len(VISION) + 1 + self.n_codebook + after_codebook
 
 
@@ -92,7 +85,7 @@ def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None) -> 
     add(VISION, TokenType.CONTROL)
     add_unused(1 + shape.n_codebook)
     add([f"<{axis}_{k}>" for k in range(N_COORDINATES) for axis in "xy"], TokenType.USER_DEFINED)
-    add([f"<custom_{i}>" for i in range(1, N_CUSTOM + 1)], TokenType.USER_DEFINED)
+    add([f"<custom_{i}>" for i in range(1, N_BINS + 1)], TokenType.USER_DEFINED)
     add(TAGS, TokenType.USER_DEFINED)
     add_unused(N_TAG_SLOTS - len(TAGS))
     return table

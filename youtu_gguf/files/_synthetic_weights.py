@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import quantize
 
-Bytes = npt.NDArray[Any]
+from youtu_gguf.files.writing import Bytes, TensorSpec
 
 NORM_SPREAD = 0.1
 BIAS_SPREAD = 0.1
@@ -25,36 +24,6 @@ POOL_BLOCKS = 500_009
 """Blocks in a pool. Prime, so that no two rows of a matrix start at the same place in it."""
 Q8_BLOCK = np.dtype([("scale", "<f2"), ("values", "i1", 32)])
 """One Q8_0 block of ggml: a half-precision scale and 32 signed bytes."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """A tensor to write: `shape` in ggml's order; `std` is the standard deviation of a matrix."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: GGMLQuantizationType
-    role: Literal["matrix", "norm", "bias"]
-    std: float = 1.0
-
-    @property
-    def n_values(self) -> int:
-        """Values in all."""
-        return int(np.prod(self.shape, dtype=object))
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes in the file, without padding."""
-        block, size = GGML_QUANT_SIZES[self.type]
-        return int(self.n_values // block * size)
-
-
-class Weights(Protocol):
-    """A source of tensor data."""
-
-    def chunks(self, spec: TensorSpec) -> Iterator[Bytes]:
-        """Yield the tensor's bytes in order, a piece at a time; depends on the seed and the tensor's name alone."""
-        ...
 
 
 class NormalWeights:

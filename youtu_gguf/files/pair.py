@@ -51,6 +51,28 @@ def check_pair(model_path: str | Path, mmproj_path: str | Path | None = None) ->
     return ModelPair(model, projector, language, vision)
 
 
+def check_model(model: Header) -> LanguageFacts:
+    """Check a language model by itself.
+
+    Raises:
+        ModelFileError: It is another kind of file, broken, or one of several parts.
+    """
+    _check_role(model, _language.ARCHITECTURE, "model")
+    _check_whole(model)
+    return check_language(model)
+
+
+def check_projector(projector: Header) -> VisionFacts:
+    """Check a projector by itself.
+
+    Raises:
+        ModelFileError: It is another kind of file, broken, or one of several parts.
+    """
+    _check_role(projector, _vision.ARCHITECTURE, "mmproj")
+    _check_whole(projector)
+    return check_vision(projector)
+
+
 def find_model(folder: str | Path) -> Path:
     """Return the language model in `folder`: its only .gguf file without "mmproj" in the name.
 
@@ -86,12 +108,16 @@ def _check_roles(model: Header, projector: Header) -> None:
             "Exchange the two."
         )
     for header, want, role in zip((model, projector), wanted, ("model", "mmproj"), strict=True):
-        if header.architecture != want:
-            what = _NAMES.get(header.architecture, f"one of architecture {header.architecture or 'unknown'!r}")
-            raise ModelFileError(
-                f"expected {_NAMES[want]} of architecture {want!r} as {role}; {header.path} is {what}. "
-                "Give the two files of a Youtu-VL GGUF release."
-            )
+        _check_role(header, want, role)
+
+
+def _check_role(header: Header, want: str, role: str) -> None:
+    if header.architecture != want:
+        what = _NAMES.get(header.architecture, f"one of architecture {header.architecture or 'unknown'!r}")
+        raise ModelFileError(
+            f"expected {_NAMES[want]} of architecture {want!r} as {role}; {header.path} is {what}. "
+            "Give the two files of a Youtu-VL GGUF release."
+        )
 
 
 def _check_whole(header: Header) -> None:

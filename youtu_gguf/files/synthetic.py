@@ -6,17 +6,12 @@ They stand in for the published files: a tiny pair for tests, and a full-size on
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
 from gguf import GGUFWriter
-from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.files._synthetic_layout import (
@@ -33,7 +28,8 @@ from youtu_gguf.files._synthetic_layout import (
     vision_tensors,
 )
 from youtu_gguf.files._synthetic_tokens import VocabularyShape
-from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights, TensorSpec, Weights
+from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights
+from youtu_gguf.files.writing import TensorSpec, Weights, check_room, replacing, write_gguf
 from youtu_gguf.types import ProgressFn, no_progress
 
 __all__ = [
@@ -47,14 +43,9 @@ __all__ = [
     "check_rows",
     "find_type",
     "language_tensors",
-    "replacing",
     "vision_tensors",
-    "write_gguf",
     "write_pair",
 ]
-
-HEADER_ALLOWANCE = 32 << 20
-"""Bytes kept free for the headers when the disk is checked."""
 
 
 def write_pair(
@@ -95,7 +86,7 @@ def write_pair(
     check_rows([*model_specs, *projector_specs])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _check_room(folder, [*model_specs, *projector_specs])
+        check_room(folder, [*model_specs, *projector_specs])
         with replacing(projector) as new_projector, replacing(model) as new_model:
             writer = GGUFWriter(new_model, "deepseek2")
             describe_language(writer, shape, quant)
@@ -106,47 +97,6 @@ def write_pair(
     except OSError as exc:
         raise InputError(f"expected to write {model.name} in {folder}; got: {exc}. Choose another folder.") from exc
     return model, projector
-
-
-def write_gguf(
-    writer: GGUFWriter,
-    path: Path,
-    specs: Sequence[TensorSpec],
-    weights: Weights,
-    report: Callable[[int, int], None],
-) -> None:
-    """Write the metadata that `writer` was given and these tensors to `path`, a piece at a time."""
-    for spec in specs:
-        writer.add_tensor_info(spec.name, spec.shape[::-1], np.dtype(np.float32), spec.n_bytes, raw_dtype=spec.type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    writer.close()
-    done, total = 0, sum(spec.n_bytes for spec in specs)
-    with path.open("ab") as file:
-        for spec in specs:
-            _pad(file)
-            for chunk in weights.chunks(spec):
-                done += file.write(chunk.data)
-                report(done, total)
-        _pad(file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _pad(file: BinaryIO) -> None:
-    file.write(bytes(-file.tell() % GGUF_DEFAULT_ALIGNMENT))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place on success and vanishes on any error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _find_shape(size: str | Shape) -> Shape:
@@ -166,15 +116,6 @@ def find_type(quant: str) -> GGMLQuantizationType:
     if quant not in FILE_TYPES:
         raise InputError(f"quant must be one of {', '.join(FILE_TYPES)}; got {quant!r}.")
     return GGMLQuantizationType[quant]
-
-
-def _check_room(folder: Path, specs: Sequence[TensorSpec]) -> None:
-    needed = sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise InputError(
-            f"{folder} needs {needed / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
-        )
 
 
 def check_rows(specs: Sequence[TensorSpec]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
 from youtu_gguf.errors import CapabilityError, EngineError
 
-__all__ = ["VERSION", "Way", "choose_way", "last_words", "lib", "mtmd", "read_tap", "set_tap", "start"]
+__all__ = ["VERSION", "Way", "choose_way", "last_words", "lib", "listening", "mtmd", "read_tap", "set_tap", "start"]
 
 try:
     import llama_cpp as _package
@@ -80,6 +82,16 @@ def last_words() -> str:
     return f" llama.cpp said: {text}" if text else ""
 
 
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Pass everything llama.cpp says, of any level, to `listener` while this lasts."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 @cache
 def _tap() -> Any:
     try:
@@ -90,9 +102,12 @@ def _tap() -> Any:
 
 
 _complaints: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+_listeners: list[Callable[[str], None]] = []
 
 
 @lib.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _user_data: object) -> None:
     if level in (_LEVEL_WARN, _LEVEL_ERROR):
         _complaints.append(text.decode("utf-8", "replace"))
+    for listener in _listeners:
+        listener(text.decode("utf-8", "replace"))

@@ -1,0 +1,165 @@
+"""A model without its codebook: what goes, what stays to the last byte, and when nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gguf.constants import GGUFValueType, TokenType
+from gguf.gguf_writer import GGUFValue
+
+import youtu_gguf as yg
+from tests.edited import Edit, write_edited
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.files.head import Head
+from youtu_gguf.files.header import GGUFArray, read_header
+from youtu_gguf.files.pair import check_pair
+from youtu_gguf.files.slim import COUNT_KEY, FIRST_KEY, original_id, slim
+from youtu_gguf.files.vocabulary import MIN_CODEBOOK, Run, take_inventory
+
+TOKENS = "tokenizer.ggml.tokens"
+U32, I32, ARRAY = GGUFValueType.UINT32, GGUFValueType.INT32, GGUFValueType.ARRAY
+CODEBOOK = Run(394, 65)  # of the tiny pair: 384 words, 6 control tokens, 4 of vision, then the run
+
+
+def tokens(path: Path) -> list[str]:
+    found = read_header(path).metadata[TOKENS]
+    assert isinstance(found, GGUFArray)
+    return found.strings()
+
+
+def without_run(items: list[Any]) -> list[Any]:
+    return items[: CODEBOOK.first] + items[CODEBOOK.stop :]
+
+
+@pytest.fixture(params=["tied", "untied"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    return yg.write_synthetic_pair(tmp_path, "tiny", tied=request.param == "tied")
+
+
+def test_the_codebook_goes_and_everything_else_stays(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    done = slim(pair[0], tmp_path / "slim.gguf")
+    before, after = read_header(pair[0]), read_header(done.path)
+    assert done.dropped == CODEBOOK
+    assert done.bytes_after == after.file_size < done.bytes_before == before.file_size
+    assert tokens(done.path) == without_run(tokens(pair[0]))
+    changed = {TOKENS, "tokenizer.ggml.token_type", "deepseek2.vocab_size"}
+    for key in before.metadata.keys() - changed - {"general.alignment"}:
+        old, new = before.metadata[key], after.metadata[key]
+        assert before.types[key] == after.types[key]
+        assert old.raw == new.raw if isinstance(old, GGUFArray) and isinstance(new, GGUFArray) else old == new
+    rows = list(range(len(tokens(done.path))))
+    assert np.array_equal(Head(after).rows(rows), Head(before).rows([original_id(after.metadata, i) for i in rows]))
+    data = {path: path.read_bytes() for path in (pair[0], done.path)}
+    assert list(before.tensors) == list(after.tensors)
+    for name, tensor in before.tensors.items():
+        other = after.tensors[name]
+        if name not in ("token_embd.weight", "output.weight"):
+            assert (other.shape, other.type) == (tensor.shape, tensor.type)
+            old, new = ((t.offset, t.offset + t.n_bytes) for t in (tensor, other))
+            assert data[pair[0]][slice(*old)] == data[done.path][slice(*new)]
+
+
+def test_a_slim_file_is_one_of_a_pair_and_says_what_it_lacks(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    done = slim(pair[0], tmp_path / "slim.gguf")
+    found = check_pair(done.path, pair[1])
+    assert found.language.n_vocab == 5578 - CODEBOOK.count
+    assert (found.model.metadata[FIRST_KEY], found.model.metadata[COUNT_KEY]) == (CODEBOOK.first, CODEBOOK.count)
+    with pytest.raises(ModelFileError, match="slim already"):
+        slim(done.path, tmp_path / "again.gguf")
+
+
+def test_ids_behind_the_codebook_move(tmp_path: Path) -> None:
+    def edit(metadata: dict[str, GGUFValue], _: Any) -> None:
+        metadata["tokenizer.ggml.padding_token_id"] = GGUFValue(CODEBOOK.stop + 7, U32)
+        metadata["tokenizer.ggml.suppress_tokens"] = GGUFValue([3, CODEBOOK.stop], ARRAY, I32)
+        metadata["deepseek2.vocab_size"] = GGUFValue(5578, U32)
+
+    after = read_header(slim(write_edited(tmp_path / "m.gguf", "model", edit), tmp_path / "slim.gguf").path)
+    assert after.metadata["tokenizer.ggml.padding_token_id"] == CODEBOOK.first + 7
+    assert after.metadata["tokenizer.ggml.suppress_tokens"].numbers().tolist() == [3, CODEBOOK.first]  # type: ignore[union-attr]
+    assert after.metadata["deepseek2.vocab_size"] == 5578 - CODEBOOK.count
+
+
+def renamed(pattern: str) -> Edit:
+    def edit(metadata: dict[str, GGUFValue], _: Any) -> None:
+        for i in range(CODEBOOK.first, CODEBOOK.stop):
+            metadata[TOKENS].value[i] = pattern.format(i - CODEBOOK.first)
+
+    return edit
+
+
+@pytest.mark.parametrize("pattern", ["<|image_code_{}|>", "[PAD{}]", "<vq{}>", "codebook {}"])
+def test_the_codebook_is_known_whatever_it_is_called(tmp_path: Path, pattern: str) -> None:
+    header = read_header(write_edited(tmp_path / "m.gguf", "model", renamed(pattern)))
+    assert take_inventory(header).codebook == CODEBOOK
+
+
+def shuffled(metadata: dict[str, GGUFValue], _: Any) -> None:
+    texts = metadata[TOKENS].value
+    texts[CODEBOOK.stop - 2], texts[CODEBOOK.stop - 3] = texts[CODEBOOK.stop - 3], texts[CODEBOOK.stop - 2]
+
+
+def as_words(metadata: dict[str, GGUFValue], _: Any) -> None:
+    metadata["tokenizer.ggml.token_type"].value[CODEBOOK.stop - 1] = int(TokenType.NORMAL)
+
+
+def no_coordinates(metadata: dict[str, GGUFValue], _: Any) -> None:
+    metadata[TOKENS].value[CODEBOOK.stop + 10] = "<z_5>"
+
+
+def special_inside(metadata: dict[str, GGUFValue], _: Any) -> None:
+    metadata["tokenizer.ggml.padding_token_id"] = GGUFValue(CODEBOOK.first + 3, U32)
+
+
+def not_counted(metadata: dict[str, GGUFValue], _: Any) -> None:
+    for i in range(CODEBOOK.first, CODEBOOK.stop):
+        metadata[TOKENS].value[i] = f"<{'v' * (i - CODEBOOK.first + 1)}>"
+
+
+@pytest.mark.parametrize(
+    ("edit", "finding"),
+    [
+        (shuffled, "none to be sure of"),
+        (as_words, "none to be sure of"),
+        (no_coordinates, "none to be sure of"),
+        (not_counted, "none to be sure of"),
+        (special_inside, r"padding_token_id is 397, among the entries 394 to 458"),
+    ],
+)
+def test_where_it_is_not_sure_nothing_is_written(tmp_path: Path, edit: Edit, finding: str) -> None:
+    source = write_edited(tmp_path / "m.gguf", "model", edit)
+    with pytest.raises(ModelFileError, match=finding):
+        slim(source, tmp_path / "slim.gguf")
+    assert [path.name for path in tmp_path.iterdir()] == ["m.gguf"]
+
+
+def test_a_tensor_with_a_value_per_token_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    def edit(_: Any, specs: list[Any]) -> None:
+        from dataclasses import replace
+
+        specs.append(replace(specs[1], name="output.bias", shape=(5578,)))
+
+    source = write_edited(tmp_path / "m.gguf", "model", edit)
+    with pytest.raises(ModelFileError, match=r"output\.bias of shape \(5578,\)"):
+        slim(source, tmp_path / "slim.gguf")
+
+
+def test_the_source_is_never_written_over(tiny_pair: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the source itself"):
+        slim(tiny_pair[0], tiny_pair[0])
+    with pytest.raises(InputError, match="a folder"):
+        slim(tiny_pair[0], tmp_path)
+    with pytest.raises(InputError, match="expected a folder"):
+        slim(tiny_pair[0], tmp_path / "no" / "where.gguf")
+    with pytest.raises(ModelFileError, match="is a projector"):
+        slim(tiny_pair[1], tmp_path / "slim.gguf")
+
+
+def test_few_numbered_entries_are_no_codebook(tmp_path: Path) -> None:
+    def edit(metadata: dict[str, GGUFValue], _: Any) -> None:
+        metadata[TOKENS].value[CODEBOOK.stop - MIN_CODEBOOK] = "something else"
+
+    assert take_inventory(read_header(write_edited(tmp_path / "m.gguf", "model", edit))).codebook is None

@@ -1,0 +1,105 @@
+"""The commands about model files: what they are, and how to make them smaller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli.progress import shown
+from youtu_gguf.errors import ModelFileError
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Source = Annotated[Path, typer.Argument(metavar="SRC", help="GGUF file to read.")]
+Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to write; replaced if it is there.")]
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="GGUF file.")],
+    partner: Annotated[
+        Path | None, typer.Argument(metavar="[FILE2]", help="The other file of the pair, to be held against it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """Say what a GGUF file is: sizes, encodings, tokens, and whether it can be used, alone or with another.
+
+    Reads the header only. Ends with 3 where the file cannot be used.
+    """
+    found = yg.inspect_file(file, partner)
+    if as_json:
+        print(json.dumps(asdict(found), indent=2, default=str, ensure_ascii=False))
+    else:
+        for line in _lines(found):
+            print(line)
+    if found.problem:
+        raise ModelFileError(found.problem)
+
+
+def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None:
+    """Write a language model without its codebook: 0.4 GB less at full size, with the same answers.
+
+    The codebook's entries serve training only. Where it is not sure which they are, nothing is written.
+    """
+    with shown(not quiet) as display:
+        done = yg.slim(source, destination, progress=display.report)
+    print(f"{done.path}: {done.dropped.count:,} entries dropped, from {done.dropped.first} to {done.dropped.stop - 1}")
+    print(_change(done.bytes_before, done.bytes_after))
+
+
+def quantize(
+    source: Source,
+    destination: Destination,
+    encoding: Annotated[str, typer.Argument(metavar="TYPE", help="Q8_0, Q6_K, Q5_K_M, Q4_K_M and others.")],
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a language model or projector in a smaller encoding.
+
+    docs/quantisation.md tells what the answers lose by it.
+    """
+    with shown(not quiet) as display:
+        done = yg.quantize(source, destination, encoding, threads=threads, progress=display.report)
+    print(done.path)
+    print(_change(done.bytes_before, done.bytes_after))
+
+
+def _change(before: int, after: int) -> str:
+    return f"{before:,} -> {after:,} bytes ({after / before - 1:+.1%})"
+
+
+def _lines(found: yg.Inspection) -> Iterator[str]:
+    yield f"{found.path}: {found.kind}, architecture {found.architecture or 'unknown'}"
+    yield f"{'name':14}{found.name or '-'}"
+    yield f"{'size':14}{found.n_bytes:,} bytes, mostly {found.encoding or '-'}"
+    if found.facts is not None:
+        shapes = ", ".join(f"{name} {value}" for name, value in asdict(found.facts).items())
+        yield f"{'shapes':14}{shapes}"
+    for group in found.groups:
+        encodings = ", ".join(f"{count} {name}" for name, count in group.encodings.items())
+        yield f"  {group.name:12}{group.n_bytes:>15,} bytes in {group.n_tensors} tensors: {encodings}"
+    if found.tokens is not None:
+        yield from _tokens(found)
+    if found.kind == "language model":
+        yield f"{'template':14}{'there' if found.chat_template else 'none (this package brings its own)'}"
+    with_partner = f" with {found.partner}" if found.partner else ""
+    yield f"{'usable':14}{'no' if found.problem else 'yes'}{with_partner}"
+
+
+def _tokens(found: yg.Inspection) -> Iterator[str]:
+    tokens = found.tokens
+    assert tokens is not None
+    yield f"{'tokens':14}{tokens.n_tokens:,}"
+    for name, run in (("codebook", tokens.codebook), ("coordinates", tokens.coordinates)):
+        yield f"  {name:12}{f'{run.count:,} from {run.first} to {run.stop - 1}' if run else 'none found'}"
+    if found.n_dropped:
+        yield f"  {'dropped':12}{found.n_dropped:,} codebook entries, by slim"
+    yield f"  {'depth bins':12}{tokens.n_bins:,} of 1,000"
+    missing = [tag for tag, token in tokens.tags.items() if token is None]
+    yield f"  {'tags':12}{len(tokens.tags) - len(missing)} of {len(tokens.tags)} are tokens of their own"
+    if missing:
+        yield f"  {'':12}not: {' '.join(missing)}"

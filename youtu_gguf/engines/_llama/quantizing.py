@@ -1,0 +1,47 @@
+"""llama.cpp's own quantisation of a GGUF file."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from youtu_gguf.engines._llama import bindings
+from youtu_gguf.engines._llama.bindings import lib
+from youtu_gguf.errors import EngineError
+
+_PREFIX = "LLAMA_FTYPE_"
+_TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
+
+
+def encodings() -> dict[str, int]:
+    """Return the encodings this llama.cpp writes, by name: Q8_0, Q4_K_M and so on."""
+    found = {name: value for name, value in vars(lib).items() if name.startswith(_PREFIX) and isinstance(value, int)}
+    names = {name.removeprefix(_PREFIX).removeprefix("MOSTLY_").removeprefix("ALL_"): v for name, v in found.items()}
+    return {name: value for name, value in names.items() if name != "GUESSED"}
+
+
+def quantize_file(
+    source: Path, destination: Path, encoding: int, threads: int, report: Callable[[int, int], None]
+) -> None:
+    """Write `source` in another encoding to `destination`; `report` is told of tensors done and in all.
+
+    Raises:
+        EngineError: llama.cpp refused or failed; says why.
+    """
+    bindings.start()
+    bindings.last_words()
+    params = lib.llama_model_quantize_default_params()
+    params.ftype, params.nthread = encoding, threads
+    params.allow_requantize = True  # the published files are Q8_0 and F16
+
+    def hear(line: str) -> None:
+        found = _TENSOR.match(line)
+        if found:
+            report(int(found[1]), int(found[2]))
+
+    with bindings.listening(hear):
+        status = lib.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
+    if status != 0:
+        raise EngineError(f"llama.cpp could not quantise {source} (status {status}).{bindings.last_words()}")
