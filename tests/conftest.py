@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from PIL import Image
 import youtu_gguf as yg
 
 Pair = tuple[Path, Path]
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # a spec that is not on this machine is not to be fetched by accident
 
 
 @pytest.fixture(scope="session")

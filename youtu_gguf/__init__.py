@@ -43,9 +43,12 @@ from youtu_gguf.types import (
     Timings,
     Transform,
 )
+from youtu_gguf.weights import find_files, list_models, list_unfinished, pull, remove_model
 
 if TYPE_CHECKING:
+    from youtu_gguf.files.hub import PulledPair
     from youtu_gguf.files.inspection import Inspection, inspect_file
+    from youtu_gguf.files.local import LocalPair
     from youtu_gguf.files.quantize import Quantized, quantize
     from youtu_gguf.files.slim import Slimmed, slim
     from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
@@ -64,11 +67,13 @@ __all__ = [
     "Inspection",
     "Issue",
     "LabelMap",
+    "LocalPair",
     "Mask",
     "Model",
     "ModelFileError",
     "Polygons",
     "Poses",
+    "PulledPair",
     "Quantized",
     "Question",
     "Result",
@@ -79,9 +84,14 @@ __all__ = [
     "Transform",
     "Update",
     "YoutuError",
+    "find_files",
     "inspect_file",
+    "list_models",
+    "list_unfinished",
     "load",
+    "pull",
     "quantize",
+    "remove_model",
     "slim",
     "write_synthetic_pair",
 ]
@@ -89,6 +99,8 @@ __all__ = [
 
 _LATE = {  # they import the gguf package, which takes a while
     "Inspection": ("files.inspection", "Inspection"),
+    "LocalPair": ("files.local", "LocalPair"),
+    "PulledPair": ("files.hub", "PulledPair"),
     "Quantized": ("files.quantize", "Quantized"),
     "Slimmed": ("files.slim", "Slimmed"),
     "inspect_file": ("files.inspection", "inspect_file"),

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf import image as images
-from youtu_gguf.config import Settings, default_model, hub_cache, make_settings
+from youtu_gguf.config import Settings, make_settings
 from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.errors import InputError
 from youtu_gguf.scene import Scene
 from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.weights import fetch_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,13 +34,13 @@ def load(
 
     Args:
         model: Path of the language model's GGUF, or of a folder that holds the pair; "nano" for the small model that
-            ships with the package; or a Hugging Face repository whose files have been downloaded, as ORG/NAME or
-            ORG/NAME:QUANT. None takes what the environment variable `YOUTU_GGUF_MODEL` says, else the published model
-            if it has been downloaded, to `models/` or by a Hugging Face tool.
+            ships with the package; or a Hugging Face repository, as ORG/NAME[:QUANT][@REVISION], which is pulled if it
+            is not on this machine and `HF_HUB_OFFLINE` is not set. None takes what the environment variable
+            `YOUTU_GGUF_MODEL` says, else the published model if it has been pulled, to `models/` or the cache.
         mmproj: Path of the projector's GGUF; found beside the model when None.
         engine: "native" runs llama.cpp in this process. An `Engine` of your own is used as it is; `model` and
             `mmproj` are then not looked at.
-        progress: Called with (stage, done, total) while loading, encoding, prefilling and generating.
+        progress: Called with (stage, done, total) while pulling, loading, encoding, prefilling and generating.
         settings: Fields of `youtu_gguf.config.Settings` and `youtu_gguf.engines.base.Sampling` by name, such as
             `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`, `max_tokens`.
 
@@ -64,10 +65,9 @@ def _load_native(
     settings: Settings,
     progress: ProgressFn | None,
 ) -> NativeEngine:
-    from youtu_gguf.files.catalog import locate
     from youtu_gguf.files.pair import check_pair
 
-    model_path = locate(model or default_model(), hub_cache())
+    model_path = fetch_missing(model, progress or no_progress)
     pair = check_pair(model_path, Path(mmproj) if mmproj else None)
     from youtu_gguf.engines.native import NativeEngine
 

@@ -17,7 +17,7 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import Pair
 from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.files.catalog import find_nano
+from youtu_gguf.files.local import find_nano
 from youtu_gguf.files.pair import find_projector
 
 QUESTIONS = ["Detect all objects in the provided image.", "What colour is the star?", "Estimate the depth."]

@@ -10,7 +10,8 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.config import hub_cache
-from youtu_gguf.files.catalog import NANO_MODEL, REPOSITORY, SHIPPED, find_in_cache, find_nano, find_pulled, locate
+from youtu_gguf.files.catalog import NANO_MODEL, REPOSITORY, Spec
+from youtu_gguf.files.local import SHIPPED, find_in_cache, find_nano, find_pulled, locate
 
 MODEL, F16 = "Youtu-VL-4B-Instruct-Q8_0.gguf", "Youtu-VL-4B-Instruct-F16.gguf"
 MMPROJ = "mmproj-Youtu-VL-4b-Instruct-BF16.gguf"
@@ -56,13 +57,13 @@ def test_the_newest_snapshot_that_holds_the_pair_is_taken(tmp_path: Path) -> Non
     snapshot(tmp_path, "a-old", MODEL, MMPROJ, age=300)
     wanted = snapshot(tmp_path, "b-newer", MODEL, MMPROJ, age=200)
     snapshot(tmp_path, "c-newest-without-projector", MODEL, age=100)
-    assert find_in_cache(tmp_path, REPOSITORY) == wanted / MODEL
+    assert find_in_cache(Spec(REPOSITORY), tmp_path) == wanted / MODEL
 
 
 def test_an_encoding_that_is_not_there_is_not_replaced_by_another(tmp_path: Path) -> None:
     snapshot(tmp_path, "abc", F16, MMPROJ)
-    assert find_in_cache(tmp_path, REPOSITORY, "Q8_0") is None
-    assert find_in_cache(tmp_path, REPOSITORY) is not None
+    assert find_in_cache(Spec(REPOSITORY, "Q8_0"), tmp_path) is None
+    assert find_in_cache(Spec(REPOSITORY), tmp_path) is not None
 
 
 def test_a_folder_named_like_a_repository_is_a_folder(tmp_path: Path) -> None:
@@ -79,12 +80,12 @@ def test_without_a_name_the_models_folder_is_looked_at_before_the_downloads(tmp_
 
 def test_models_of_others_are_not_taken_for_the_published_one(tmp_path: Path) -> None:
     put(Path("models"), ["llama-Q8_0.gguf", "Youtu-VL-nano-Q8_0.gguf", "mmproj-model.gguf"])
-    assert find_pulled(tmp_path) is None
+    assert find_pulled(Spec(REPOSITORY), tmp_path) is None
 
 
 @pytest.mark.parametrize("wanted", [None, SPEC, REPOSITORY, "somebody/else:Q4_K_M"])
 def test_what_is_not_there_is_an_error_that_says_how_to_get_it(wanted: str | None, tmp_path: Path) -> None:
-    with pytest.raises(yg.ModelFileError, match=rf'"nano".*YOUTU_GGUF_MODEL.*`hf download {REPOSITORY} .*mmproj'):
+    with pytest.raises(yg.ModelFileError, match=r'"nano".*YOUTU_GGUF_MODEL.*`youtu-gguf pull`'):
         locate(wanted, tmp_path)
 
 

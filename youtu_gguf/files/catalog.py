@@ -1,15 +1,15 @@
-"""Where model pairs are found when no path is given: by name, in the package or among what has been downloaded."""
+"""Model pairs by name: what a name means, and which of many files it means. Nothing is opened here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import PurePath
 
 from youtu_gguf.config import MODEL_VARIABLE
-from youtu_gguf.errors import ModelFileError
-from youtu_gguf.files.pair import find_model, gguf_files, is_projector
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.files.pair import QUANT_TAG, base_name, is_projector
 
 REPOSITORY = "tencent/Youtu-VL-4B-Instruct-GGUF"
 """The published files (facts: files)."""
@@ -17,110 +17,104 @@ REPOSITORY = "tencent/Youtu-VL-4B-Instruct-GGUF"
 PREFERRED_QUANT = "Q8_0"
 """Taken where several encodings of one model are there and none is named."""
 
+PROJECTOR_QUANTS = ("BF16", "F16", "F32", "Q8_0")
+"""Encodings of a projector, the one to take first; the published one is BF16."""
+
 NANO = "nano"
 NANO_MODEL = "Youtu-VL-nano-Q8_0.gguf"
 """The small model that ships, by its short name, and its file; the projector lies beside it."""
 
+LICENCE_NOTE = (
+    "Youtu-VL comes under its own licence, which does not grant use within the European Union. Read it before you use "
+    "the model: https://huggingface.co/{repository}"
+)
+"""To be told whenever the weights are downloaded (facts: files)."""
+
 REMEDY = (
     f'Name a GGUF file, a folder with a pair, or "{NANO}", the small model that ships; or set {MODEL_VARIABLE} to one. '
-    "Or download the published pair (6.1 GB; its licence excludes the European Union): `pip install huggingface_hub`, "
-    f"then `hf download {REPOSITORY} Youtu-VL-4B-Instruct-Q8_0.gguf mmproj-Youtu-VL-4b-Instruct-BF16.gguf`."
+    "Or download the published pair (6.1 GB; its licence excludes the European Union): `youtu-gguf pull`."
 )
 
-_SPEC = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(?::(?P<quant>[\w.-]+))?")
+_SPEC = re.compile(
+    r"(?P<repository>[a-z\d][\w.-]*/[a-z\d][\w.-]*?)(?::(?P<quant>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?",
+    re.ASCII | re.IGNORECASE,
+)
 _PUBLISHED = re.compile(r"youtu-vl-4b-instruct\b", re.IGNORECASE)
-_PACKAGE = Path(__file__).parents[1]
-SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
-"""Where the small model lies: in an installed package, and in a checkout."""
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
-def locate(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
-    """Return the language model's file.
+@dataclass(frozen=True)
+class Spec:
+    """A model pair on a hub: ORG/NAME, encoding of the language model, and branch, tag or commit."""
 
-    Args:
-        wanted: A path of the file or of a folder with the pair; as text also "nano", or ORG/NAME or ORG/NAME:QUANT of a
-            downloaded repository; None for the published model, if it has been downloaded.
-        hub_cache: Folder where Hugging Face tools keep downloads.
+    repository: str
+    quant: str | None = None
+    revision: str | None = None
 
-    Raises:
-        ModelFileError: There is no such file, or it cannot be looked for; says how to get it.
-    """
-    try:
-        return _find(wanted, hub_cache)
-    except OSError as exc:
-        name = "the downloaded model" if wanted is None else wanted
-        raise ModelFileError(f"expected to find {name}; looking for it gave: {exc}. Name a path you may read.") from exc
+    def __str__(self) -> str:
+        """Return the spec as it is written."""
+        quant = f":{self.quant}" if self.quant else ""
+        return f"{self.repository}{quant}" + (f"@{self.revision}" if self.revision else "")
 
 
-def _find(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
-    if wanted is None:
-        return _require(find_pulled(hub_cache), "no model was named, and the published one has not been downloaded")
-    if wanted == NANO:
-        return find_nano()
-    path = Path(wanted)
-    if path.is_dir():
-        return find_model(path)
-    if path.exists():
-        return path
-    spec = _SPEC.fullmatch(wanted) if isinstance(wanted, str) else None
-    if spec is None or path.suffix.lower() == ".gguf":
-        raise ModelFileError(
-            f'expected a GGUF file, a folder that holds a pair, "{NANO}" or ORG/NAME:QUANT; {path} does not exist. '
-            "Check the path."
-        )
-    found = find_in_cache(hub_cache, spec["repository"], spec["quant"])
-    return _require(found, f"{wanted} is no path, and not among the downloads in {hub_cache}")
+DEFAULT_SPEC = Spec(REPOSITORY, PREFERRED_QUANT)
+"""What is pulled where nothing is named."""
 
 
-def find_pulled(hub_cache: Path, folder: Path = Path("models")) -> Path | None:
-    """Return the published language model in `folder` or among the downloads, or None."""
-    beside = _models(folder) if folder.is_dir() else []
-    return _choose([p for p in beside if _PUBLISHED.search(p.name)], None) or find_in_cache(hub_cache, REPOSITORY)
-
-
-def find_in_cache(hub_cache: Path, repository: str, quant: str | None = None) -> Path | None:
-    """Return the language model of a downloaded repository, or None where its pair is not there.
-
-    Snapshots are tried newest first; a snapshot without a projector holds no pair. Layout: huggingface_hub's guide,
-    "Understand caching".
-    """
-    snapshots = hub_cache / f"models--{repository.replace('/', '--')}" / "snapshots"
-    if not snapshots.is_dir():
-        return None
-    folders = sorted((p for p in snapshots.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
-    return next((found for folder in folders if (found := _choose(_models(folder), quant))), None)
-
-
-def find_nano(folders: Sequence[Path] = SHIPPED) -> Path:
-    """Return the language model of the small pair that ships, from the first of `folders` that has it.
+def parse_spec(text: str) -> Spec:
+    """Return what `text` names.
 
     Raises:
-        ModelFileError: The package was built without it.
+        InputError: It is not of the form ORG/NAME[:QUANT][@REVISION].
     """
-    for folder in folders:
-        if (folder / NANO_MODEL).is_file():
-            return folder / NANO_MODEL
-    places = " or ".join(map(str, folders))
-    raise ModelFileError(
-        f"expected {NANO_MODEL} and its projector in {places}; they are not there. "
-        "Install the package from a complete checkout or wheel."
-    )
-
-
-def _models(folder: Path) -> list[Path]:
-    """List the language models in a folder that has a projector for them."""
-    files = gguf_files(folder)
-    return [p for p in files if not is_projector(p)] if any(map(is_projector, files)) else []
-
-
-def _choose(models: list[Path], quant: str | None) -> Path | None:
-    """Return the model encoded as `quant`; without it the preferred encoding, else the first."""
-    tag = re.compile(rf"[-_.]{re.escape(quant or PREFERRED_QUANT)}$", re.IGNORECASE)
-    tagged = [path for path in models if tag.search(path.stem)]
-    return next(iter(tagged if quant else [*tagged, *models]), None)
-
-
-def _require(found: Path | None, missing: str) -> Path:
+    found = _SPEC.fullmatch(text)
     if found is None:
-        raise ModelFileError(f"{missing}. {REMEDY}")
-    return found
+        raise InputError(f"expected ORG/NAME[:QUANT][@REVISION], such as {DEFAULT_SPEC}; got {text!r}.")
+    return Spec(found["repository"], found["quant"], found["revision"])
+
+
+def pick(names: Sequence[str], quant: str | None) -> str | None:
+    """Return the model file encoded as `quant`; without it the preferred encoding, else the first."""
+    tagged = [name for name in names if _is_encoded(name, quant or PREFERRED_QUANT)]
+    return next(iter(tagged if quant else [*tagged, *names]), None)
+
+
+def pick_remote(names: Sequence[str], spec: Spec) -> tuple[str, str]:
+    """Return the names of the language model and the projector that `spec` means among a repository's files.
+
+    Raises:
+        ModelFileError: There is none, or it is not clear which; names what is there.
+    """
+    ggufs = [PurePath(name) for name in names if name.lower().endswith(".gguf") and "/" not in name]
+    models = [path.name for path in ggufs if not is_projector(path)]
+    projectors = [path.name for path in ggufs if is_projector(path)]
+    whole = [name for name in models if not _PART.search(PurePath(name).stem)]
+    model = pick(whole, spec.quant)
+    if model is None:
+        wanted = f"a language model in {spec.quant}" if spec.quant else "a language model in one .gguf file"
+        raise ModelFileError(f"expected {wanted} in {spec.repository}; {_there(models, 'model')}")
+    namesakes = [name for name in projectors if base_name(PurePath(name)) == base_name(PurePath(model))] or projectors
+    for quant in PROJECTOR_QUANTS:
+        encoded = [name for name in namesakes if _is_encoded(name, quant)]
+        if encoded:
+            namesakes = encoded
+            break
+    if len(namesakes) != 1:
+        raise ModelFileError(f"expected one projector for {model} in {spec.repository}; {_there(namesakes, 'file')}")
+    return model, namesakes[0]
+
+
+def is_published(name: str) -> bool:
+    """Tell from a file's name whether it is of the published model."""
+    return _PUBLISHED.search(name) is not None
+
+
+def _is_encoded(name: str, quant: str) -> bool:
+    found = QUANT_TAG.search(PurePath(name).stem)
+    return found is not None and found["quant"].lower() == quant.lower()
+
+
+def _there(names: Sequence[str], what: str) -> str:
+    if not names:
+        return f"got none. Name a repository with GGUF files, such as {REPOSITORY}."
+    return f"got {', '.join(names)}. Name one that is there as ORG/NAME:QUANT, or give the {what}'s path to load()."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.files import _language, _vision
@@ -15,7 +15,9 @@ from youtu_gguf.files._language import LanguageFacts, check_language
 from youtu_gguf.files._vision import VisionFacts, check_vision
 from youtu_gguf.files.header import Header, read_header
 
-_QUANT_TAG = re.compile(r"[-_.](?:i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
+QUANT_TAG = re.compile(r"[-_.](?P<quant>i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
+"""The encoding at the end of a model file's stem."""
+
 _NAMES = {_language.ARCHITECTURE: "a language model", _vision.ARCHITECTURE: "a projector (mmproj)"}
 
 
@@ -95,7 +97,7 @@ def find_projector(model_path: str | Path) -> Path:
     model_path = Path(model_path)
     found = [path for path in gguf_files(model_path.parent) if is_projector(path)]
     twins = [path for path in found if path.name == f"mmproj-{model_path.name}"]
-    namesakes = twins or [path for path in found if _base_name(path) == _base_name(model_path)]
+    namesakes = twins or [path for path in found if base_name(path) == base_name(model_path)]
     return _only(namesakes if len(found) > 1 and namesakes else found, model_path.parent, "projector", "mmproj")
 
 
@@ -138,14 +140,14 @@ def gguf_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def is_projector(path: Path) -> bool:
+def is_projector(path: PurePath) -> bool:
     """Tell from its name whether a file is a projector."""
     return "mmproj" in path.name.lower()
 
 
-def _base_name(path: Path) -> str:
+def base_name(path: PurePath) -> str:
     """Return the name without suffix, "mmproj" and quantisation tag, in lower case."""
-    stem = _QUANT_TAG.sub("", path.stem)
+    stem = QUANT_TAG.sub("", path.stem)
     return re.sub(r"[-_.]?mmproj[-_.]?", "", stem, flags=re.IGNORECASE).lower()
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf.config import usable_cores
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files import _language, _vision
-from youtu_gguf.files.header import read_header
+from youtu_gguf.files.header import Header, read_header
 from youtu_gguf.files.pair import check_model, check_projector
-from youtu_gguf.files.writing import check_destination, replacing
+from youtu_gguf.files.writing import HEADER_ALLOWANCE, check_destination, check_room, replacing
 from youtu_gguf.types import ProgressFn, no_progress
 
 UNMADE = {"IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_XXS", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0", "Q2_K_S"}
 """Encodings that need an importance matrix, experts or another tool; they are not offered."""
+
+
+_WIDE = {"F32": 4.0, "F16": 2.0, "BF16": 2.0}
+_WIDEST_QUANT = 34 / 32
+"""Bytes a value takes: of encodings that are no quantisation, and of Q8_0, the widest that is."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,7 @@ def quantize(
             f"expected a Youtu-VL language model or projector; {source} is of architecture {header.architecture!r}."
         )
     check_destination(source, destination)
-    free = shutil.disk_usage(destination.parent).free
-    if free < header.file_size:
-        raise InputError(
-            f"{destination.parent} needs up to {header.file_size / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. "
-            "Free some, or choose another folder."
-        )
+    check_room(destination.parent, _most_bytes(header, encoding.upper()))
     report = progress or no_progress
     try:
         with replacing(destination) as new:
@@ -81,3 +81,9 @@ def quantize(
     except OSError as exc:
         raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
     return Quantized(destination, header.file_size, destination.stat().st_size)
+
+
+def _most_bytes(header: Header, encoding: str) -> int:
+    """Return the most that the file can take in `encoding`."""
+    n_values = sum(math.prod(tensor.shape) for tensor in header.tensors.values())
+    return round(n_values * _WIDE.get(encoding, _WIDEST_QUANT)) + HEADER_ALLOWANCE

@@ -21,7 +21,15 @@ from youtu_gguf.files.head import HEAD_TENSORS
 from youtu_gguf.files.header import GGUFArray, Header, read_header
 from youtu_gguf.files.pair import check_model
 from youtu_gguf.files.vocabulary import Inventory, Run, take_inventory
-from youtu_gguf.files.writing import Bytes, TensorSpec, check_destination, check_room, replacing, write_gguf
+from youtu_gguf.files.writing import (
+    Bytes,
+    TensorSpec,
+    bytes_needed,
+    check_destination,
+    check_room,
+    replacing,
+    write_gguf,
+)
 from youtu_gguf.types import ProgressFn, no_progress
 
 FIRST_KEY, COUNT_KEY = "youtu_gguf.slim.first_id", "youtu_gguf.slim.n_dropped"
@@ -66,7 +74,7 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
     metadata = _without(header, run, inventory.n_tokens)
     specs = _specs(header, run, inventory.n_tokens)
     check_destination(source, destination)
-    check_room(destination.parent, specs)
+    check_room(destination.parent, bytes_needed(specs))
     weights = _CopiedWeights(header, run)
     try:
         with replacing(destination) as new:

@@ -29,7 +29,7 @@ from youtu_gguf.files._synthetic_layout import (
 )
 from youtu_gguf.files._synthetic_tokens import VocabularyShape
 from youtu_gguf.files._synthetic_weights import NormalWeights, PooledWeights
-from youtu_gguf.files.writing import TensorSpec, Weights, check_room, replacing, write_gguf
+from youtu_gguf.files.writing import TensorSpec, Weights, bytes_needed, check_room, replacing, write_gguf
 from youtu_gguf.types import ProgressFn, no_progress
 
 __all__ = [
@@ -86,7 +86,7 @@ def write_pair(
     check_rows([*model_specs, *projector_specs])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        check_room(folder, [*model_specs, *projector_specs])
+        check_room(folder, bytes_needed([*model_specs, *projector_specs]))
         with replacing(projector) as new_projector, replacing(model) as new_model:
             writer = GGUFWriter(new_model, "deepseek2")
             describe_language(writer, shape, quant)

@@ -103,11 +103,16 @@ def check_destination(source: Path, destination: Path) -> None:
         raise InputError(f"expected a folder at {destination.parent}; there is none. Make it, or name another file.")
 
 
-def check_room(folder: Path, specs: Sequence[TensorSpec]) -> None:
-    """Raise InputError when a file of these tensors does not fit on the disk."""
-    needed = sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
-    free = shutil.disk_usage(folder).free
-    if free < needed:
+def bytes_needed(specs: Sequence[TensorSpec]) -> int:
+    """Return the size of a file of these tensors, rather more than less."""
+    return sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
+
+
+def check_room(folder: Path, n_bytes: int) -> None:
+    """Raise InputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < n_bytes:
         raise InputError(
-            f"{folder} needs {needed / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
+            f"{folder} needs {n_bytes / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
         )

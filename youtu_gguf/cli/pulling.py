@@ -1,0 +1,120 @@
+"""The commands that get model files, and find, list and delete those that are there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli.progress import is_watched, on_stderr
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="ORG/NAME[:QUANT][@REVISION].")]
+
+
+def pull(
+    spec: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SPEC]",
+            help="ORG/NAME[:QUANT][@REVISION]. [default: tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0, 6.1 GB]",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Put plain files into this folder, not into Hugging Face's cache.")
+    ] = None,
+    here: Annotated[bool, typer.Option("--here", help="Same as --dir models.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    """Download a model and its projector, and verify them. What broke off is gone on with.
+
+    Prints where the two files are. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean
+    to Hugging Face's own tools.
+    """
+    if here and folder is not None:
+        raise InputError("expected --dir FOLDER or --here; got both. Name one.")
+    with _bars(not quiet) as report:
+        pulled = yg.pull(spec, Path("models") if here else folder, progress=report, notify=_say)
+    print(pulled.model)
+    print(pulled.projector)
+
+
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
+    """List the models on this machine: the one that ships, those in ./models, and what was pulled."""
+    found, unfinished = yg.list_models(), yg.list_unfinished()
+    if as_json:
+        rows = [asdict(pair) for pair in found]
+        parts = [{"path": path, "n_bytes": path.stat().st_size} for path in unfinished]
+        print(json.dumps({"models": rows, "unfinished": parts}, indent=2, default=str, ensure_ascii=False))
+        return
+    width = max((len(pair.name) for pair in found), default=0)
+    for pair in found:
+        print(f"{pair.name:{width}}  {_size(pair.n_bytes):>9}  {pair.model}")
+        if pair.problem:
+            print(f"{'':{width}}  unusable: {pair.problem}")
+    for path in unfinished:
+        print(f"unfinished: {_size(path.stat().st_size)} of {path}; pull again to go on with it")
+
+
+def path(
+    spec: Annotated[
+        str | None, typer.Argument(metavar="[SPEC]", help='SPEC, path, folder or "nano". [default: as for --model]')
+    ] = None,
+) -> None:
+    """Print where the files of a model are: the language model's, then the projector's. Downloads nothing.
+
+    Ends with 3 where they are not on this machine.
+    """
+    for file in yg.find_files(spec):
+        print(file)
+
+
+def rm(
+    spec: Spec,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a pulled model from Hugging Face's cache. Its projector goes with the last model of the repository."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError("expected --yes where nobody can be asked. Add it to delete the files.")
+        typer.confirm(f"Delete {spec} from this machine?", abort=True, err=True)
+    print(f"{_size(yg.remove_model(spec))} freed")
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _bars(wanted: bool) -> Iterator[ProgressFn]:
+    """Yield what draws one bar per file and one for all, where a person watches."""
+    if not is_watched(wanted):
+        yield no_progress
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(20), DownloadColumn(), TransferSpeedColumn())
+    with on_stderr(*columns, TimeRemainingColumn()) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task("in all" if stage == "pull" else stage, total=total)
+            progress.update(tasks[stage], completed=done)
+
+        yield report
