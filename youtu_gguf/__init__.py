@@ -46,12 +46,14 @@ from youtu_gguf.types import (
 from youtu_gguf.weights import find_files, list_models, list_unfinished, pull, remove_model
 
 if TYPE_CHECKING:
+    from youtu_gguf.diagnosis import Check, diagnose
     from youtu_gguf.files.hub import PulledPair
     from youtu_gguf.files.inspection import Inspection, inspect_file
     from youtu_gguf.files.local import LocalPair
     from youtu_gguf.files.quantize import Quantized, quantize
     from youtu_gguf.files.slim import Slimmed, slim
     from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
+    from youtu_gguf.planning import Plan, Setup, plan
 
 __version__ = "0.1.0"
 
@@ -59,6 +61,7 @@ __all__ = [
     "Action",
     "Boxes",
     "CapabilityError",
+    "Check",
     "Count",
     "DecodeError",
     "DepthMap",
@@ -71,6 +74,7 @@ __all__ = [
     "Mask",
     "Model",
     "ModelFileError",
+    "Plan",
     "Polygons",
     "Poses",
     "PulledPair",
@@ -78,17 +82,20 @@ __all__ = [
     "Question",
     "Result",
     "Scene",
+    "Setup",
     "Slimmed",
     "Text",
     "Timings",
     "Transform",
     "Update",
     "YoutuError",
+    "diagnose",
     "find_files",
     "inspect_file",
     "list_models",
     "list_unfinished",
     "load",
+    "plan",
     "pull",
     "quantize",
     "remove_model",
@@ -98,12 +105,17 @@ __all__ = [
 
 
 _LATE = {  # they import the gguf package, which takes a while
+    "Check": ("diagnosis", "Check"),
     "Inspection": ("files.inspection", "Inspection"),
     "LocalPair": ("files.local", "LocalPair"),
+    "Plan": ("planning", "Plan"),
     "PulledPair": ("files.hub", "PulledPair"),
     "Quantized": ("files.quantize", "Quantized"),
+    "Setup": ("planning", "Setup"),
     "Slimmed": ("files.slim", "Slimmed"),
+    "diagnose": ("diagnosis", "diagnose"),
     "inspect_file": ("files.inspection", "inspect_file"),
+    "plan": ("planning", "plan"),
     "quantize": ("files.quantize", "quantize"),
     "slim": ("files.slim", "slim"),
     "write_synthetic_pair": ("files.synthetic", "write_pair"),

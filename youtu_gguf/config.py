@@ -34,6 +34,9 @@ class Settings:
             model's own context where that is shorter. The cache takes 46 KB a position at full size.
         n_batch: Positions decoded in one go.
         n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
+        repack: Rearrange weights for the processor's own matrix kernels (AMX, ARM's dot products) while loading, which
+            takes seconds and cannot share the file's pages. Off, since a token's numbers may then depend on what is
+            decoded beside it; where a processor has such kernels, it may read prompts faster (docs/quantisation.md).
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
@@ -48,6 +51,7 @@ class Settings:
     n_ctx: int | None = None
     n_batch: int = 512
     n_gpu_layers: int = -1
+    repack: bool = False
     threads: int | None = None
     image_max_tokens: int = 2048
     hidden_way: HiddenWay = "auto"
@@ -61,6 +65,8 @@ class Settings:
             _check_range("n_ctx", self.n_ctx, 1, _INT32_MAX)
         _check_range("n_batch", self.n_batch, 1, _INT32_MAX)
         _check_range("n_gpu_layers", self.n_gpu_layers, -1, _INT32_MAX)
+        if not isinstance(self.repack, bool):
+            raise InputError(f"repack must be True or False; got {self.repack!r}.")
         _check_range("image_max_tokens", self.image_max_tokens, 1, MAX_IMAGE_TOKENS)
         _check_range("cache_bytes", self.cache_bytes, 0, 1 << 62)
         _check_range("cache_dir_bytes", self.cache_dir_bytes, 0, 1 << 62)

@@ -50,8 +50,10 @@ def pull(
     return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
 
 
-def find_files(wanted: str | PathLike[str] | None = None) -> tuple[Path, Path]:
-    """Return the language model and projector that `load` would take for `wanted`, without fetching anything.
+def find_files(
+    wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
+) -> tuple[Path, Path]:
+    """Return the language model and projector that `load` would take for the same, without fetching anything.
 
     Raises:
         ModelFileError: They are not on this machine; says how to get them.
@@ -59,7 +61,7 @@ def find_files(wanted: str | PathLike[str] | None = None) -> tuple[Path, Path]:
     from youtu_gguf.files.pair import find_projector
 
     model = _locate(wanted)
-    return model, find_projector(model)
+    return model, Path(mmproj) if mmproj else find_projector(model)
 
 
 def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> Path:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from youtu_gguf.files.pair import find_model, find_projector
+from youtu_gguf.files.quantize import quantize
+from youtu_gguf.files.slim import slim
 from youtu_gguf.files.synthetic import write_pair
 from youtu_gguf.types import U8
 
@@ -31,6 +33,23 @@ def full_pair(folder: Path) -> tuple[Path, Path]:
         write_pair(folder, "full")
     model = find_model(folder)
     return model, find_projector(model)
+
+
+def smaller_pair(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return the pair in `folder` with the model as "slim" or an encoding makes it, written if it is not there."""
+    model, mmproj = full_pair(folder)
+    if name == "Q8_0":
+        return model, mmproj
+    tag = "slim-Q8_0" if name == "slim" else name
+    smaller = folder.with_name(f"{folder.name}-{name}") / model.name.replace("Q8_0", tag)
+    if not smaller.exists():
+        print(f"writing {smaller}", file=sys.stderr)
+        smaller.parent.mkdir(parents=True, exist_ok=True)
+        if name == "slim":
+            slim(model, smaller)
+        else:
+            quantize(model, smaller, name)
+    return smaller, mmproj
 
 
 def photograph(width: int, height: int) -> U8:

@@ -168,3 +168,13 @@ def test_files_that_were_linked_by_a_copy_are_deleted_too(hub: Hub, cache: Path)
         shutil.move(blob, path)
     yg.remove_model(SPEC)
     assert not list(cache.glob("models--*"))
+
+
+def test_a_plan_for_what_is_not_here_takes_the_hubs_sizes(hub: Hub) -> None:
+    plan = yg.plan(SPEC)
+    assert (plan.name, plan.sizes_from) == (SPEC, "hub")
+    memory = plan.wanted.memory
+    assert (memory.weights, memory.projector) == (len(hub.files[MODEL]), len(hub.files[PROJECTOR]))
+    assert hub.served == []
+    run("pull")
+    assert yg.plan(SPEC).sizes_from == "disk"

@@ -48,6 +48,9 @@ class ModelOptions:
     ] = None
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None
     n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
+    repack: Annotated[
+        bool, typer.Option("--repack", help="Rearrange weights for this processor: slower to load; may answer faster.")
+    ] = False
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None
     seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
     cache_dir: Annotated[
@@ -59,7 +62,7 @@ class ModelOptions:
         """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
         names = (
             "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "temperature", "seed",
-            "cache_dir",
+            "cache_dir", "repack",
         )  # fmt: skip
         given = {name: getattr(self, name) for name in names}
         return {name: value for name, value in given.items() if value is not None} | {"scores": self.scores}
@@ -100,6 +103,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     run.__annotations__ = {p.name: p.annotation for p in flat}
     del run.__wrapped__  # inspect would look through it
     return run
+
+
+def size_of(n_bytes: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def _is_bundle(annotation: object) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.cli.common import size_of
 from youtu_gguf.cli.progress import is_watched, on_stderr
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import ProgressFn, no_progress
@@ -60,11 +61,11 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print the list a
         return
     width = max((len(pair.name) for pair in found), default=0)
     for pair in found:
-        print(f"{pair.name:{width}}  {_size(pair.n_bytes):>9}  {pair.model}")
+        print(f"{pair.name:{width}}  {size_of(pair.n_bytes):>9}  {pair.model}")
         if pair.problem:
             print(f"{'':{width}}  unusable: {pair.problem}")
     for path in unfinished:
-        print(f"unfinished: {_size(path.stat().st_size)} of {path}; pull again to go on with it")
+        print(f"unfinished: {size_of(path.stat().st_size)} of {path}; pull again to go on with it")
 
 
 def path(
@@ -89,11 +90,7 @@ def rm(
         if not sys.stdin.isatty():
             raise InputError("expected --yes where nobody can be asked. Add it to delete the files.")
         typer.confirm(f"Delete {spec} from this machine?", abort=True, err=True)
-    print(f"{_size(yg.remove_model(spec))} freed")
-
-
-def _size(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
+    print(f"{size_of(yg.remove_model(spec))} freed")
 
 
 def _say(text: str) -> None:

@@ -99,6 +99,8 @@ def _tokens(found: yg.Inspection) -> Iterator[str]:
     if found.n_dropped:
         yield f"  {'dropped':12}{found.n_dropped:,} codebook entries, by slim"
     yield f"  {'depth bins':12}{tokens.n_bins:,} of 1,000"
+    for lack in tokens.lacking:
+        yield f"  {'lacks':12}{lack}"
     missing = [tag for tag, token in tokens.tags.items() if token is None]
     yield f"  {'tags':12}{len(tokens.tags) - len(missing)} of {len(tokens.tags)} are tokens of their own"
     if missing:

@@ -367,5 +367,5 @@ def _state_files(pair: ModelPair, settings: Settings, way: str) -> StateFiles | 
     if settings.cache_dir is None:
         return None
     files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
-    identity = repr((files, bindings.VERSION, settings.n_batch, settings.n_gpu_layers, way))
+    identity = repr((files, bindings.VERSION, settings.n_batch, settings.n_gpu_layers, settings.repack, way))
     return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ MODELS = Path("models")
 PARTIAL = ".incomplete"
 """Ends the names of files that are being fetched; huggingface-hub's own ending."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
 """Where the small model lies: in an installed package, and in a checkout."""
@@ -197,6 +200,18 @@ def _described(name: str, model: Path) -> LocalPair:
         problem = str(exc)
     sizes = [path.stat().st_size for path in (model, projector) if path is not None and path.exists()]
     return LocalPair(name, model, projector, sum(sizes), problem)
+
+
+def hash_in_name(path: Path) -> str | None:
+    """Return the sha256 that a pulled file is named by in the cache, if `path` leads to one."""
+    name = path.resolve().name
+    return name if _SHA256.fullmatch(name) else None
+
+
+def is_as_its_hash(path: Path) -> bool:
+    """Read a pulled file through, and tell whether it still has the hash that it is named by."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == hash_in_name(path)
 
 
 def remove(spec: Spec, hub_cache: Path) -> int:

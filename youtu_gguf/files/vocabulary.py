@@ -65,6 +65,15 @@ class Inventory:
     n_bins: int
     tags: Mapping[str, int | None]
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What answers need as tokens of their own and do not find here."""
+        lacks_bins = f"{N_BINS - self.n_bins:,} of the {N_BINS:,} depth bins, <custom_1> and so on"
+        return (
+            *(("the coordinates <x_0>, <y_0> and so on",) if self.coordinates is None else ()),
+            *((lacks_bins,) if self.n_bins < N_BINS else ()),
+        )
+
 
 def take_inventory(header: Header) -> Inventory:
     """Look through the token list of a language model.

@@ -108,10 +108,14 @@ def bytes_needed(specs: Sequence[TensorSpec]) -> int:
     return sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
 
 
+def existing(folder: Path) -> Path:
+    """Return `folder`, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
 def check_room(folder: Path, n_bytes: int) -> None:
     """Raise InputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing(folder)).free
     if free < n_bytes:
         raise InputError(
             f"{folder} needs {n_bytes / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."

@@ -62,6 +62,9 @@ class LlamaModel:
         bindings.start()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
+        params.use_extra_bufts = settings.repack
+        if settings.repack:  # what is rearranged out of a mapped file is in memory twice
+            params.load_mode = lib.LLAMA_LOAD_MODE_NONE
 
         @lib.llama_progress_callback  # type: ignore[untyped-decorator]
         def report(fraction: float, _user_data: object) -> bool:

@@ -1,0 +1,131 @@
+"""The commands that tell whether a model fits, and whether everything works."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli.common import size_of
+from youtu_gguf.errors import EngineError, ModelFileError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
+
+
+def plan(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE|SPEC]", help="As for --model; a SPEC need not be downloaded. [default: the same]"
+        ),
+    ] = None,
+    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
+    encoding: Annotated[str | None, typer.Option("--type", help="Plan for Q6_K, Q4_K_M and so on instead.")] = None,
+    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384]")] = None,
+    image_max_tokens: Annotated[int, typer.Option(help="Most image tokens.")] = 2048,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate the memory a model needs, hold it against this machine's, and recommend what fits.
+
+    Ends with 4 where it does not fit as asked.
+    """
+    found = yg.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
+    if as_json:
+        totals = {name: setup and setup.memory.total for name, setup in _setups(found).items()}
+        print(json.dumps(asdict(found) | {"fits": found.fits, "totals": totals}, indent=2, default=str))
+    else:
+        for line in _lines(found):
+            print(line)
+    if not found.fits:
+        raise EngineError(
+            f"{size_of(found.wanted.memory.total)} are needed; {size_of(found.free)} are free.{_remedy(found)}"
+        )
+
+
+def doctor(
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Check this model's files too. [default: as for the tasks]")
+    ] = None,
+    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
+    hashes: Annotated[
+        bool, typer.Option("--hashes", help="Read pulled files through and compare hashes: seconds per GB.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check versions, llama.cpp, hidden states, devices, memory and model files; say how to mend what does not work.
+
+    Ends with 3 where model files are broken, with 4 where anything else is.
+    """
+    found = []
+    for check in yg.diagnose(model, mmproj, hashes=hashes):
+        found.append(check)
+        if not as_json:
+            print(f"{_MARKS[check.state]:7}{check.name:14}{check.found}", flush=True)
+            if check.remedy:
+                print(f"{'':21}-> {check.remedy}", flush=True)
+    if as_json:
+        print(json.dumps([asdict(check) for check in found], indent=2, ensure_ascii=False))
+    broken = {check.name for check in found if check.state == "broken"}
+    if broken:
+        raise typer.Exit(ModelFileError.exit_code if broken <= {"model files", "tokens"} else EngineError.exit_code)
+
+
+_MARKS = {"ok": "ok", "note": "note", "broken": "BROKEN"}
+
+
+def _setups(found: yg.Plan) -> dict[str, yg.Setup | None]:
+    return {"wanted": found.wanted, "recommended": found.recommended}
+
+
+def _lines(found: yg.Plan) -> Iterator[str]:
+    wanted = found.wanted
+    yield f"{found.name}{_SOURCES[found.sizes_from]}"
+    yield f"{_described(wanted)}"
+    yield ""
+    for name, n_bytes in asdict(wanted.memory).items():
+        yield f"  {name:10}{size_of(n_bytes):>10}  {_PARTS[name]}"
+    total = size_of(wanted.memory.total)
+    yield f"  {'in all':10}{total:>10}  of {size_of(found.free)} free, {size_of(found.total)} in all"
+    yield ""
+    for gpu in found.gpus:
+        yield f"{gpu.name} ({gpu.description}): {size_of(gpu.free)} free; about {found.gpu_layers} layers fit"
+    yield "It fits." if found.fits else f"It does not fit.{_remedy(found)}"
+
+
+_SOURCES = {
+    "disk": "",
+    "hub": " (not downloaded; sizes as the hub lists them)",
+    "documentation": " (not downloaded; the hub could not be asked, sizes as documented)",
+}
+_PARTS = {
+    "weights": "language model",
+    "projector": "vision tower",
+    "context": "keys and values",
+    "compute": "buffers of the language model",
+    "vision": "buffers of the vision tower, for the largest image",
+    "images": "what has been seen of images (cache_bytes)",
+    "process": "Python and libraries",
+}
+
+
+def _described(setup: yg.Setup) -> str:
+    slim = ", slim" if setup.slim else ""
+    return f"{setup.encoding}{slim}, context of {setup.n_ctx:,}, images of up to {setup.image_max_tokens:,} tokens"
+
+
+def _remedy(found: yg.Plan) -> str:
+    best = found.recommended
+    if best is None:
+        return " Nothing smaller fits either: free memory, or use another machine."
+    steps = []
+    if best.slim and not found.wanted.slim:
+        steps.append("`youtu-gguf slim`")
+    if best.encoding != found.wanted.encoding:
+        steps.append(f"`youtu-gguf quantize ... {best.encoding}`")
+    if best.n_ctx != found.wanted.n_ctx or best.image_max_tokens != found.wanted.image_max_tokens:
+        steps.append(f"`--n-ctx {best.n_ctx} --image-max-tokens {best.image_max_tokens}`")
+    return f" What fits takes {size_of(best.memory.total)}: {_described(best)}. Get there by {', then '.join(steps)}."
