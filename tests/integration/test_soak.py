@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import youtu_gguf as yg
+
 SOAK = Path(__file__).parents[2] / "scripts" / "soak"
 
 
@@ -29,3 +31,18 @@ def test_no_damaged_file_kills_the_process(tmp_path: Path) -> None:
 
 def test_a_killed_batch_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     assert script("batch_kill").check(tmp_path, n=7, kills=2, seed=3) == []
+
+
+def test_no_mutated_header_is_misread(tmp_path: Path) -> None:
+    outcomes = script("mutated_headers").run(100, seed=2, folder=tmp_path)
+    assert sum(outcomes.values()) == 100
+    assert set(outcomes) <= {"ModelFileError", "read, as the other reader does", "read; the other reader fails"}
+    assert outcomes["read, as the other reader does"] > 10
+
+
+def test_a_pull_that_is_killed_again_and_again_goes_on(tmp_path: Path) -> None:
+    pull = script("pull")
+    pair = yg.write_synthetic_pair(tmp_path, "tiny")
+    files = {name: path.read_bytes() for name, path in zip((pull.MODEL, pull.PROJECTOR), pair, strict=True)}
+    with pull.hubs.serving(pull.Hub(files)) as hub:
+        assert pull.kill_again_and_again(hub, tmp_path / "cache", 3, seed=1) == []

@@ -128,6 +128,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
                     digest, there = file.new_hash(), 0
                     out.truncate(0)
                 out.write(piece)
+                out.flush()  # a killed process keeps what it was given
                 digest.update(piece)
                 there += len(piece)
                 patience.reward()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf.config import usable_cores
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files import _language, _vision
-from youtu_gguf.files.header import Header, read_header
+from youtu_gguf.files.header import read_header
 from youtu_gguf.files.pair import check_model, check_projector
 from youtu_gguf.files.writing import HEADER_ALLOWANCE, check_destination, check_room, replacing
 from youtu_gguf.types import ProgressFn, no_progress
 
 UNMADE = {"IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_XXS", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0", "Q2_K_S"}
 """Encodings that need an importance matrix, experts or another tool; they are not offered."""
-
-
-_WIDE = {"F32": 4.0, "F16": 2.0, "BF16": 2.0}
-_WIDEST_QUANT = 34 / 32
-"""Bytes a value takes: of encodings that are no quantisation, and of Q8_0, the widest that is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ def quantize(
         InputError: An unknown encoding, or a destination that cannot be written.
         EngineError: llama.cpp failed.
     """
-    from youtu_gguf.engines._llama.quantizing import encodings, quantize_file
+    from youtu_gguf.engines._llama.quantizing import encodings, quantize_file, quantized_bytes
 
     source, destination = Path(source), Path(destination)
     known = {name: code for name, code in encodings().items() if name not in UNMADE}
@@ -71,19 +65,13 @@ def quantize(
             f"expected a Youtu-VL language model or projector; {source} is of architecture {header.architecture!r}."
         )
     check_destination(source, destination)
-    check_room(destination.parent, _most_bytes(header, encoding.upper()))
+    code = known[encoding.upper()]
+    check_room(destination.parent, quantized_bytes(source, code) + HEADER_ALLOWANCE)
     report = progress or no_progress
     try:
         with replacing(destination) as new:
-            code = known[encoding.upper()]
             quantize_file(source, new, code, threads or usable_cores(), lambda *done: report("quantize", *done))
             read_header(new)  # a disk that fills up shows here
     except OSError as exc:
         raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
     return Quantized(destination, header.file_size, destination.stat().st_size)
-
-
-def _most_bytes(header: Header, encoding: str) -> int:
-    """Return the most that the file can take in `encoding`."""
-    n_values = sum(math.prod(tensor.shape) for tensor in header.tensors.values())
-    return round(n_values * _WIDE.get(encoding, _WIDEST_QUANT)) + HEADER_ALLOWANCE

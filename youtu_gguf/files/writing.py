@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
@@ -83,15 +84,29 @@ def _pad(file: BinaryIO) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place on success and vanishes on any error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Give a temporary file beside `path` that takes its place on success and vanishes on any error.
+
+    What a killed process has left of one is cleared away by the next that writes the same file.
+
+    Raises:
+        InputError: Another process is writing the same file.
+    """
+    temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
+    held = FileLock(lock)
     try:
+        held.acquire(timeout=0)
+    except Timeout as exc:
+        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.") from exc
+    try:
+        temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)  # while it is held: whoever waits for it notices
+        held.release()
 
 
 def check_destination(source: Path, destination: Path) -> None:

@@ -6,12 +6,14 @@ import ctypes
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.bindings import lib
 from youtu_gguf.errors import EngineError
 
 _PREFIX = "LLAMA_FTYPE_"
+_SIZE = re.compile(r"quant size\s*=\s*([\d.]+) MiB")
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
 
 
@@ -30,17 +32,43 @@ def quantize_file(
     Raises:
         EngineError: llama.cpp refused or failed; says why.
     """
-    bindings.start()
-    bindings.last_words()
-    params = lib.llama_model_quantize_default_params()
-    params.ftype, params.nthread = encoding, threads
-    params.allow_requantize = True  # the published files are Q8_0 and F16
+    params = _params(encoding)
+    params.nthread = threads
 
     def hear(line: str) -> None:
         found = _TENSOR.match(line)
         if found:
             report(int(found[1]), int(found[2]))
 
+    _run(source, destination, params, hear)
+
+
+def quantized_bytes(source: Path, encoding: int) -> int:
+    """Return how many bytes the tensors of `source` take in another encoding, without writing them.
+
+    Raises:
+        EngineError: llama.cpp refused; says why.
+    """
+    params = _params(encoding)
+    params.dry_run = True
+    said: list[str] = []
+    _run(source, source, params, said.append)
+    found = _SIZE.search("".join(said))
+    if found is None:
+        raise EngineError(f"llama.cpp did not say how large {source} would become.{bindings.last_words()}")
+    return round(float(found[1]) * (1 << 20))
+
+
+def _params(encoding: int) -> Any:
+    params = lib.llama_model_quantize_default_params()
+    params.ftype = encoding
+    params.allow_requantize = True  # the published files are Q8_0 and F16
+    return params
+
+
+def _run(source: Path, destination: Path, params: Any, hear: Callable[[str], None]) -> None:
+    bindings.start()
+    bindings.last_words()
     with bindings.listening(hear):
         status = lib.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
     if status != 0:

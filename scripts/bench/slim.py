@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""A model without its codebook against the whole one: the same numbers, fewer bytes, faster tokens.
+
+python scripts/bench/slim.py            # nano: 50 prompts with images
+python scripts/bench/slim.py --full     # full size: the same, then memory and speed in alternating rounds
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _compare import Candidate, compare
+from _full import add_pair_option, full_pair, machine, photograph, smaller_pair
+
+import youtu_gguf as yg
+from youtu_gguf.engines._session import NativeSession
+from youtu_gguf.files.header import read_header
+from youtu_gguf.files.vocabulary import Run, take_inventory
+from youtu_gguf.types import U8
+
+QUESTIONS = (
+    "Detect all objects in the provided image.",
+    "What is in the picture?",
+    'Can you segment "the left one" in this image?',
+    "Estimate the depth.",
+    "How many are there? Output the final answer as a single number.",
+)
+N_IMAGES = 10
+N_TOKENS = 12
+
+
+def pictures() -> Iterator[U8]:
+    """Yield small pictures of various shapes, each another cut of a photograph."""
+    whole = photograph(640, 480)
+    for i in range(N_IMAGES):
+        yield np.ascontiguousarray(whole[24 * i : 24 * i + 64 + 32 * (i % 3), 40 * i : 40 * i + 96])
+
+
+def check_same(whole: yg.Model, less: yg.Model, dropped: Run) -> None:
+    """Ask both everything; print how many logits and answers are the same."""
+    logits = answers = maps = n = 0
+    for rgb in pictures():
+        with closing(whole.open(rgb)) as a, closing(less.open(rgb)) as b:
+            maps += np.array_equal(a.depth().values, b.depth().values)
+            for question in QUESTIONS:
+                kept = np.delete(_logits(a, question), np.s_[dropped.first : dropped.stop])
+                logits += np.array_equal(kept, _logits(b, question))
+                answers += a.ask(question).raw == b.ask(question).raw
+                n += 1
+    print(f"logits of kept tokens identical to the bit: {logits} of {n}; answers: {answers} of {n}; ", end="")
+    print(f"depth maps: {maps} of {N_IMAGES}")
+
+
+def _logits(scene: yg.Scene, question: str) -> np.ndarray:
+    session = scene.session()
+    assert isinstance(session, NativeSession)
+    return session.last_logits(question)
+
+
+def run(files: tuple[Path, Path], slim: Path) -> None:
+    """Hold a slim copy against a pair."""
+    dropped = take_inventory(read_header(files[0])).codebook
+    assert dropped is not None
+    saved = files[0].stat().st_size - slim.stat().st_size
+    print(f"{dropped.count:,} entries dropped, {saved:,} bytes less")
+    options: dict[str, Any] = {"n_ctx": 2048, "temperature": 0.0, "max_tokens": N_TOKENS}
+    with yg.load(*files, **options) as whole, yg.load(slim, files[1], **options) as less:
+        check_same(whole, less, dropped)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_pair_option(parser)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--rounds", type=int, default=10)
+    args = parser.parse_args()
+    print(machine())
+    if not args.full:
+        with tempfile.TemporaryDirectory() as scratch:
+            files = yg.find_files("nano")
+            run(files, yg.slim(files[0], Path(scratch) / "slim.gguf").path)
+        return
+    files = full_pair(args.folder)
+    slim = smaller_pair(args.folder, "slim")
+    run(files, slim[0])
+    compare({"Q8_0": Candidate(*files, {}), "Q8_0, slim": Candidate(*slim, {})}, args.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Pulls a pair from a hub on the loopback address in a process that is killed again and again; then onto a full disk.
+
+Each process is killed with the file at a random byte; the next has to go on from there. In the end both files must
+have the right hash, and no byte may have been fetched twice. For the full disk a small tmpfs is mounted, which takes
+the right to do so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import youtu_gguf as yg
+from tests import loopback_hub as hubs
+from tests.loopback_hub import MODEL, PROJECTOR, Hub
+
+PATIENCE_S = 60.0
+STALL_TIMEOUT_S = 2
+TMPFS_KB = 1600
+STALL_AT = 10_000
+
+
+def pull(hub: Hub, cache: Path) -> subprocess.Popen[str]:
+    """Start the command in a process of its own."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "youtu_gguf", "pull"],
+        env=clean
+        | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_HUB_DOWNLOAD_TIMEOUT": str(STALL_TIMEOUT_S)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
+    """Kill `n` pulls, let the last one end; return what is wrong."""
+    size = len(hub.files[MODEL])
+    positions = sorted(random.Random(seed).sample(range(1, size), n))
+    for number, position in enumerate(positions):
+        hub.troubles = [*([hubs.fine] if number == 0 else []), hubs.stall_at(position)]
+        process = pull(hub, cache)
+        started = time.monotonic()
+        while not any(
+            path.stat().st_size >= position for path in cache.glob(f"*/blobs/{hub.digest(MODEL)}.incomplete")
+        ):
+            if process.poll() is not None or time.monotonic() - started > PATIENCE_S:
+                process.kill()
+                return [f"the process ended before byte {position}: {process.communicate()[1]}"]
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        if list(cache.glob(f"*/snapshots/*/{MODEL}")):
+            return [f"there is a model after only {position} bytes"]
+    hub.troubles = []
+    process = pull(hub, cache)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    if process.returncode:
+        return [err]
+    faults = []
+    for path in map(Path, out.splitlines()):
+        if hashlib.sha256(path.read_bytes()).digest() != hashlib.sha256(hub.files[path.name]).digest():
+            faults.append(f"{path.name} has another hash")
+    starts = [start for name, start, _ in hub.served if name == MODEL]
+    if starts != [0, *positions]:
+        faults.append(f"fetched from {starts}, killed at {positions}")
+    return faults
+
+
+@contextmanager
+def small_disk() -> Iterator[Path | None]:
+    """Yield a folder with room for little more than the pair, or None where it cannot be made."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_KB}k", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            yield None
+            return
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def fill_a_disk(hub: Hub, disk: Path) -> list[str]:
+    """Pull onto `disk` and take its room away in the middle; return what is wrong."""
+    cache, filler = disk / "cache", disk / "filler"
+    hub.served.clear()
+    hub.troubles = [hubs.fine, hubs.stall_at(STALL_AT)]
+    process = pull(hub, cache)
+    started = time.monotonic()
+    while not any(path.stat().st_size >= STALL_AT for path in cache.glob(f"*/blobs/{hub.digest(MODEL)}.incomplete")):
+        if process.poll() is not None or time.monotonic() - started > PATIENCE_S:
+            process.kill()
+            return [f"the process ended before the disk was full: {process.communicate()[1]}"]
+        time.sleep(0.005)
+    filler.write_bytes(bytes(shutil.disk_usage(disk).free - 2 * STALL_AT))
+    _, err = process.communicate(timeout=PATIENCE_S)
+    faults = []
+    if process.returncode != yg.InputError.exit_code or "Make room" not in err or "Traceback" in err:
+        faults.append(f"on a full disk: status {process.returncode}, {err}")
+    if list(cache.glob(f"*/snapshots/*/{MODEL}")):
+        faults.append("there is a model on a full disk")
+    filler.unlink()
+    process = pull(hub, cache)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    if process.returncode or Path(out.splitlines()[0]).read_bytes() != hub.files[MODEL]:
+        faults.append(f"once there is room: {err}")
+    if 0 in [start for name, start, _ in hub.served if name == MODEL][1:]:
+        faults.append("what had arrived was fetched again")
+    return faults
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, small_disk() as disk:
+        pair = yg.write_synthetic_pair(scratch, "tiny")
+        files = {name: path.read_bytes() for name, path in zip((MODEL, PROJECTOR), pair, strict=True)}
+        with hubs.serving(Hub(files)) as hub:
+            faults = kill_again_and_again(hub, Path(scratch) / "cache", args.kills, args.seed)
+            print(f"{args.kills} kills: {faults or 'both files whole, no byte fetched twice'}")
+            if disk is None:
+                print("no tmpfs could be mounted: the full disk was not tried")
+            else:
+                found = fill_a_disk(hub, disk)
+                print(f"full disk: {found or 'one clear error, gone on with once there was room'}")
+                faults += found
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
