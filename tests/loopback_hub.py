@@ -20,6 +20,10 @@ Trouble = Callable[["Exchange"], bool]
 """Something that happens to a request for a file's bytes; true where it has answered the request itself."""
 
 
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 @dataclass
 class Hub:
     """What the server holds, what is to go wrong, and what was asked of it.
@@ -48,7 +52,7 @@ class Hub:
         return sum(n for file, _, n in self.served if file == name)
 
     def digest(self, name: str) -> str:
-        return hashlib.sha256(self.listed.get(name, self.files[name])).hexdigest()
+        return sha256_of(self.listed.get(name, self.files[name]))
 
 
 @dataclass
@@ -182,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         siblings = []
         for name in self.hub.files:
             data = self.hub.listed.get(name, self.hub.files[name])
-            lfs = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "pointerSize": 135}
+            lfs = {"size": len(data), "sha256": sha256_of(data), "pointerSize": 135}
             entry = {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(data).hexdigest()}
             siblings.append(entry | ({"lfs": lfs} if name.endswith(".gguf") else {}))
         body = json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": siblings}).encode()

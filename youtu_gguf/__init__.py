@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from youtu_gguf.diagnosis import Check, diagnose
     from youtu_gguf.files.hub import PulledPair
     from youtu_gguf.files.inspection import Inspection, inspect_file
-    from youtu_gguf.files.local import LocalPair
+    from youtu_gguf.files.listing import LocalPair
     from youtu_gguf.files.quantize import Quantized, quantize
     from youtu_gguf.files.slim import Slimmed, slim
     from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
@@ -107,7 +107,7 @@ __all__ = [
 _LATE = {  # they import the gguf package, which takes a while
     "Check": ("diagnosis", "Check"),
     "Inspection": ("files.inspection", "Inspection"),
-    "LocalPair": ("files.local", "LocalPair"),
+    "LocalPair": ("files.listing", "LocalPair"),
     "Plan": ("planning", "Plan"),
     "PulledPair": ("files.hub", "PulledPair"),
     "Quantized": ("files.quantize", "Quantized"),

@@ -34,9 +34,9 @@ class Settings:
             model's own context where that is shorter. The cache takes 46 KB a position at full size.
         n_batch: Positions decoded in one go.
         n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
-        repack: Rearrange weights for the processor's own matrix kernels (AMX, ARM's dot products) while loading, which
-            takes seconds and cannot share the file's pages. Off, since a token's numbers may then depend on what is
-            decoded beside it; where a processor has such kernels, it may read prompts faster (docs/quantisation.md).
+        repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
+            file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
+            depends on processor and encoding; measure it (docs/quantisation.md has one processor).
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
@@ -71,9 +71,9 @@ class Settings:
         _check_range("cache_bytes", self.cache_bytes, 0, 1 << 62)
         _check_range("cache_dir_bytes", self.cache_dir_bytes, 0, 1 << 62)
         if self.cache_dir is not None:
-            object.__setattr__(self, "cache_dir", _checked_path("cache_dir", self.cache_dir))
+            object.__setattr__(self, "cache_dir", checked_path("cache_dir", self.cache_dir))
         if self.threads is not None:
-            _check_range("threads", self.threads, 1, MAX_THREADS)
+            checked_threads(self.threads)
         if self.hidden_way not in get_args(HiddenWay):
             raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
 
@@ -118,13 +118,28 @@ def _folder(variable: str) -> Path | None:
     return Path(os.path.expandvars(value)).expanduser() if value else None
 
 
-def _checked_path(name: str, value: Any) -> Path:
+def checked_path(name: str, value: Any) -> Path:
+    """Return `value` as a path, "~" resolved.
+
+    Raises:
+        InputError: It cannot be one; names the argument `name`.
+    """
     try:
-        if value == "":
-            raise ValueError("it is empty")
+        if value == "" or "\0" in str(value):
+            raise ValueError("it is empty" if value == "" else "no name has a NUL in it")
         return Path(value).expanduser()
     except (TypeError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{name} must be the path of a folder; got {value!r}: {exc}.") from exc
+        raise InputError(f"{name} must be a path; got {value!r}: {exc}.") from exc
+
+
+def checked_threads(threads: int) -> int:
+    """Return a number of threads that llama.cpp can start.
+
+    Raises:
+        InputError: It is none.
+    """
+    _check_range("threads", threads, 1, MAX_THREADS)
+    return threads
 
 
 def _check_range(name: str, value: object, low: int, high: int) -> None:

@@ -141,7 +141,7 @@ def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
 
 
 def _hash(path: Path, *, hashes: bool) -> str:
-    from youtu_gguf.files.local import hash_in_name, is_as_its_hash
+    from youtu_gguf.files.listing import hash_in_name, is_as_its_hash
 
     if hash_in_name(path) is None:
         return "; its hash is not known"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf import image as images
-from youtu_gguf.config import Settings, make_settings
+from youtu_gguf.config import Settings, checked_path, make_settings
 from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.errors import InputError
@@ -68,7 +67,7 @@ def _load_native(
     from youtu_gguf.files.pair import check_pair
 
     model_path = fetch_missing(model, progress or no_progress)
-    pair = check_pair(model_path, Path(mmproj) if mmproj else None)
+    pair = check_pair(model_path, checked_path("mmproj", mmproj) if mmproj else None)
     from youtu_gguf.engines.native import NativeEngine
 
     return NativeEngine(pair, settings, progress or no_progress)

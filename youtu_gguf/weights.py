@@ -7,15 +7,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from youtu_gguf.config import default_model, hub_cache
-from youtu_gguf.errors import InputError
+from youtu_gguf.config import checked_path, default_model, hub_cache
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from youtu_gguf.files.hub import PulledPair
-    from youtu_gguf.files.local import LocalPair
+    from youtu_gguf.files.listing import LocalPair
 
 LOG = logging.getLogger("youtu_gguf")
 
@@ -46,7 +45,7 @@ def pull(
     from youtu_gguf.files.catalog import DEFAULT_SPEC, parse_spec
 
     wanted = DEFAULT_SPEC if spec is None else parse_spec(spec)
-    place = None if folder is None else _as_folder(folder)
+    place = None if folder is None else checked_path("folder", folder)
     return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
 
 
@@ -61,7 +60,7 @@ def find_files(
     from youtu_gguf.files.pair import find_projector
 
     model = _locate(wanted)
-    return model, Path(mmproj) if mmproj else find_projector(model)
+    return model, checked_path("mmproj", mmproj) if mmproj else find_projector(model)
 
 
 def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> Path:
@@ -83,14 +82,14 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
 
 def list_models() -> list[LocalPair]:
     """Return every model on this machine that is known by name: "nano", those in `models/`, and what was pulled."""
-    from youtu_gguf.files.local import local_pairs
+    from youtu_gguf.files.listing import local_pairs
 
     return local_pairs(hub_cache())
 
 
 def list_unfinished() -> list[Path]:
     """Return the files whose download has broken off; pulling the same again goes on with them."""
-    from youtu_gguf.files.local import partial_downloads
+    from youtu_gguf.files.listing import partial_downloads
 
     return partial_downloads(hub_cache())
 
@@ -106,7 +105,7 @@ def remove_model(spec: str) -> int:
         ModelFileError: It is not there.
     """
     from youtu_gguf.files.catalog import parse_spec
-    from youtu_gguf.files.local import remove
+    from youtu_gguf.files.removal import remove
 
     return remove(parse_spec(spec), hub_cache())
 
@@ -115,10 +114,3 @@ def _locate(wanted: str | PathLike[str] | None) -> Path:
     from youtu_gguf.files.local import locate
 
     return locate(wanted or default_model(), hub_cache())
-
-
-def _as_folder(folder: str | PathLike[str]) -> Path:
-    try:
-        return Path(folder).expanduser()
-    except (TypeError, RuntimeError) as exc:
-        raise InputError(f"folder must be the path of a folder; got {folder!r}: {exc}.") from exc

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from _full import peak_memory_gb, photograph
 import youtu_gguf as yg
 
 N_CTX = 4096
-PHOTO_PX = (512, 512)
-"""256 image tokens."""
+PHOTO_PX = (320, 320)
+"""100 image tokens."""
+N_NUMBERS = 10
 N_GENERATED = 32
+PARTS = ("image", "question", "token")
+"""What is timed: reading an image (without encoding it), reading a question, a token of an answer."""
 
 
 @dataclass(frozen=True)
@@ -49,35 +52,43 @@ def use(model: str, mmproj: str, repack: str) -> None:
 
 
 def compare(candidates: Mapping[str, Candidate], rounds: int) -> None:
-    """Print a table of the candidates; ratios are to the first, medians over pairs of the same round."""
+    """Print a table of the candidates; ratios of seconds are to the first, medians over the rounds."""
     alone = {name: measure_alone(candidate) for name, candidate in candidates.items()}
-    prefill: dict[str, list[float]] = {name: [] for name in candidates}
-    generate: dict[str, list[float]] = {name: [] for name in candidates}
+    seconds: dict[str, dict[str, list[float]]] = {name: {part: [] for part in PARTS} for name in candidates}
     with ExitStack() as stack:
-        scenes = {}
-        for name, candidate in candidates.items():
-            model = yg.load(candidate.model, candidate.mmproj, n_ctx=N_CTX, temperature=0.0, **candidate.settings)
-            scenes[name] = stack.enter_context(model).open(photograph(64, 64))
-            scenes[name].patches()
+        models = {
+            name: stack.enter_context(
+                yg.load(one.model, one.mmproj, n_ctx=N_CTX, temperature=0.0, cache_bytes=0, **one.settings)
+            )
+            for name, one in candidates.items()
+        }
         for number in range(rounds + 1):
-            for name, scene in scenes.items():
-                long = " ".join(f"{number} {i}" for i in range(40))  # another one each time, so that nothing is shared
-                started = time.perf_counter()
-                scene.ask(long, max_tokens=1)
-                prefill[name].append(time.perf_counter() - started)
-                timings = scene.ask("Go on.", max_tokens=N_GENERATED).timings
-                generate[name].append(timings.generate_s / timings.n_generated)
+            for name, model in models.items():
+                for part, spent in zip(PARTS, one_round(model, number), strict=True):
+                    seconds[name][part].append(spent)
     first = next(iter(candidates))
-    print("file                  GB   loads in   peak GB  tokens/s   ratio  (range)          reading, ratio")
+    print(f"file                  GB  loads in  peak GB  tokens/s  seconds to the first's: {'  '.join(PARTS)}")
     for name, candidate in candidates.items():
-        # the first round reads the weights from disk
-        ratios = [b / a for a, b in zip(generate[name][1:], generate[first][1:], strict=True)]
-        reading = statistics.median(b / a for a, b in zip(prefill[name][1:], prefill[first][1:], strict=True))
-        speed = 1 / statistics.median(generate[name][1:])
-        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
-        size, (seconds, peak) = candidate.model.stat().st_size / 1e9, alone[name]
-        row = f"{name:18} {size:6.3f} {seconds:8.1f} s {peak:8.2f} {speed:9.2f} {statistics.median(ratios):8.3f}"
-        print(f"{row}  {spread:16} {reading:8.3f}")
+        ratios = [
+            statistics.median(b / a for a, b in zip(seconds[first][part][1:], seconds[name][part][1:], strict=True))
+            for part in PARTS  # without the first round, which reads the weights from disk
+        ]
+        load_s, peak = alone[name]
+        speed = 1 / statistics.median(seconds[name][PARTS[-1]][1:])
+        row = f"{name:18} {candidate.model.stat().st_size / 1e9:6.3f} {load_s:7.1f} s {peak:8.2f} {speed:9.2f}"
+        print(row, "".join(f"{ratio:12.3f}" for ratio in ratios), flush=True)
+
+
+def one_round(model: yg.Model, number: int) -> tuple[float, float, float]:
+    """Return seconds of reading an image, of reading a question, and of each token of an answer."""
+    rgb = photograph(*PHOTO_PX).copy()
+    rgb[0, 0] = number  # another image and question each time, so that nothing is known already
+    with closing(model.open(rgb)) as scene:
+        timings = scene.ask("Go on.", max_tokens=N_GENERATED).timings
+        started = time.perf_counter()
+        scene.ask(" ".join(f"{number} {i}" for i in range(N_NUMBERS)), max_tokens=1)
+        question_s = time.perf_counter() - started
+    return timings.prefill_s, question_s, timings.generate_s / timings.n_generated
 
 
 if __name__ == "__main__":

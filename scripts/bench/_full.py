@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import platform
+import re
 import resource
 import sys
 from pathlib import Path
@@ -74,4 +75,8 @@ def machine() -> str:
 
 def peak_memory_gb() -> float:
     """Return the largest resident size this process has had, in GB (10^9 bytes)."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's getrusage counts what the parent had when it forked, too
+        (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(kilobytes) * 1024 / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -110,6 +110,8 @@ def on_full_size(folder: Path) -> None:
         context = engine.context
         state = context.save(resident.sequence)
         n_image = hidden.shape[0] * hidden.shape[1]
+        files = full_pair(folder)
+        report("inspecting the pair, from headers alone", seconds(lambda: yg.inspect_file(*files), 5), "s")
         report("positions of the prefix", resident.length, "")
         report("its keys and values, per position", len(state) / resident.length / 1e3, "KB")
         kept = hidden.nbytes + engine.embeddings(session.prefix.image).nbytes

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """A model without its codebook against the whole one: the same numbers, fewer bytes, faster tokens.
 
-python scripts/bench/slim.py            # nano: 50 prompts with images
-python scripts/bench/slim.py --full     # full size: the same, then memory and speed in alternating rounds
+Asks 50 prompts with images of nano, or with --full of the full-size pair; there it also compares memory and speed in
+turns. --write only tells the seconds and the memory of making the full-size file.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,10 +21,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from _compare import Candidate, compare
-from _full import add_pair_option, full_pair, machine, photograph, smaller_pair
+from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph, smaller_pair
 
 import youtu_gguf as yg
+from youtu_gguf.engines._llama.bindings import lib
+from youtu_gguf.engines._llama.handles import Sampler
 from youtu_gguf.engines._session import NativeSession
+from youtu_gguf.engines.base import Sampling
+from youtu_gguf.engines.native import NativeEngine
 from youtu_gguf.files.header import read_header
 from youtu_gguf.files.vocabulary import Run, take_inventory
 from youtu_gguf.types import U8
@@ -43,6 +49,22 @@ def pictures() -> Iterator[U8]:
     whole = photograph(640, 480)
     for i in range(N_IMAGES):
         yield np.ascontiguousarray(whole[24 * i : 24 * i + 64 + 32 * (i % 3), 40 * i : 40 * i + 96])
+
+
+class WithoutCodebook(Sampler):
+    """Draws no entry of the codebook: a random model, unlike a trained one, would say them."""
+
+    biases: Any = ()
+
+    @classmethod
+    def of(cls, run: Run) -> type[WithoutCodebook]:
+        """Return a sampler for a model with that codebook."""
+        biases = (lib.llama_logit_bias * run.count)(*((token, -math.inf) for token in range(run.first, run.stop)))
+        return type("WithoutThisCodebook", (cls,), {"biases": biases})
+
+    def _draw(self, sampling: Sampling) -> tuple[Any, ...]:  # type: ignore[override]
+        n_vocab = self.biases[-1].token + 1
+        return (lib.llama_sampler_init_logit_bias(n_vocab, len(self.biases), self.biases), *Sampler._draw(sampling))
 
 
 def check_same(whole: yg.Model, less: yg.Model, dropped: Run) -> None:
@@ -66,14 +88,17 @@ def _logits(scene: yg.Scene, question: str) -> np.ndarray:
     return session.last_logits(question)
 
 
-def run(files: tuple[Path, Path], slim: Path) -> None:
-    """Hold a slim copy against a pair."""
+def run(files: tuple[Path, Path], slim: Path, *, random: bool) -> None:
+    """Hold a slim copy against a pair; `random` weights are kept from saying entries of the codebook."""
     dropped = take_inventory(read_header(files[0])).codebook
     assert dropped is not None
     saved = files[0].stat().st_size - slim.stat().st_size
     print(f"{dropped.count:,} entries dropped, {saved:,} bytes less")
     options: dict[str, Any] = {"n_ctx": 2048, "temperature": 0.0, "max_tokens": N_TOKENS}
     with yg.load(*files, **options) as whole, yg.load(slim, files[1], **options) as less:
+        assert isinstance(whole.engine, NativeEngine)
+        if random:
+            whole.engine.new_sampler = WithoutCodebook.of(dropped)
         check_same(whole, less, dropped)
 
 
@@ -81,17 +106,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--write", action="store_true", help="only write a slim copy; print seconds and peak memory")
     parser.add_argument("--rounds", type=int, default=10)
     args = parser.parse_args()
     print(machine())
+    if args.write:
+        with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
+            started = time.perf_counter()
+            yg.slim(full_pair(args.folder)[0], Path(scratch) / "slim.gguf")
+            print(f"written in {time.perf_counter() - started:.1f} s, peak memory {peak_memory_gb():.2f} GB")
+        return
     if not args.full:
         with tempfile.TemporaryDirectory() as scratch:
             files = yg.find_files("nano")
-            run(files, yg.slim(files[0], Path(scratch) / "slim.gguf").path)
+            run(files, yg.slim(files[0], Path(scratch) / "slim.gguf").path, random=False)
         return
     files = full_pair(args.folder)
     slim = smaller_pair(args.folder, "slim")
-    run(files, slim[0])
+    run(files, slim[0], random=True)
     compare({"Q8_0": Candidate(*files, {}), "Q8_0, slim": Candidate(*slim, {})}, args.rounds)
 
 

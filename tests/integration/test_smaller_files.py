@@ -74,6 +74,22 @@ def test_a_quantised_pair_loads_and_answers(tmp_path: Path, encoding: str) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mmproj.gguf", "model.gguf"]
 
 
+def test_rearranged_weights_answer_alike(tmp_path: Path) -> None:
+    """Q4_0 has rows of blocks that llama.cpp rearranges on most processors, whatever their width."""
+    model = yg.quantize(find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-Q4_0.gguf", "Q4_0", threads=1).path
+    rgb = draw(TEST_SEEDS + 1).rgb
+    states = []
+    for repack in (False, True):
+        with yg.load(model, threads=1, repack=repack) as loaded, closing(loaded.open(rgb)) as scene:
+            assert scene.describe().value
+            states.append(scene.patches().hidden)
+    a, b = (part.reshape(-1, part.shape[-1]) for part in states)
+    cosine = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    assert cosine.min() > 0.99
+    with pytest.raises(InputError, match="repack must be True or False"):
+        yg.load(model, repack="yes")
+
+
 def test_what_cannot_be_quantised_is_refused_and_nothing_is_left(tiny_pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected an encoding among"):
         yg.quantize(tiny_pair[0], tmp_path / "x.gguf", "Q9")

@@ -54,9 +54,23 @@ def test_a_wrong_length_is_refused(change: int, hub: Hub, contents: dict[str, by
 
 def test_a_server_that_sends_nothing_is_not_asked_for_ever(hub: Hub, tmp_path: Path, naps: list[float]) -> None:
     hub.troubles = [hubs.fine, *[hubs.nothing] * 99]
-    with pytest.raises(ModelFileError, match=r"the server sent nothing\)\. Check the network"):
+    with pytest.raises(ModelFileError, match=r"sent no more than 0 bytes\)\. Check the network"):
         pull(SPEC, tmp_path)
     assert len(hub.troubles) == 94
+
+
+def test_a_line_without_ranges_that_breaks_at_the_same_place_is_given_up(
+    hub: Hub, tmp_path: Path, naps: list[float]
+) -> None:
+    def again_and_cut(exchange: hubs.Exchange) -> bool:
+        hubs.whole_file(exchange)
+        exchange.stop_after = 5000
+        return False
+
+    hub.troubles = [hubs.fine, *[again_and_cut] * 99]
+    with pytest.raises(ModelFileError, match="does not answer"):
+        pull(SPEC, tmp_path)
+    assert naps == [1.0, 2.0, 4.0, 8.0]
 
 
 @pytest.mark.parametrize("page", [hubs.web_page, hubs.as_long_as_the_file])
@@ -70,6 +84,16 @@ def test_a_web_page_is_not_taken_for_the_file(
     hub.served.clear()
     check_pulled(pull(SPEC, tmp_path), contents)
     assert hub.served[0][1] == (5000 if begun else 0)  # what had arrived was not lost
+
+
+@pytest.mark.parametrize("sha256", ["../../../../etc/passwd", "", "abc", "A" * 64, 5])
+def test_a_listing_that_names_a_file_by_no_hash_is_not_followed(
+    sha256: object, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "sha256_of", lambda _data: sha256)
+    with pytest.raises(ModelFileError, match=r"got none|got something else"):
+        pull(SPEC, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_web_page_is_not_taken_for_the_listing(hub: Hub, tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ def test_a_spec_is_read_as_it_is_written(text: str, spec: Spec) -> None:
     assert str(spec) == text
 
 
-@pytest.mark.parametrize("text", ["", "a", "a/b/c", "a/b:", "a/b@", "a/b:c:d", "../b", "a/..", "a b/c", "a/b\0", "ä/b"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a/b/c", "a/b:", "a/b@", "a/b:c:d", "../b", "a/..", "a b/c", "a/b\0", "ä/b", "a/b@../c", 3]
+)
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(yg.InputError, match=r"expected ORG/NAME\[:QUANT\]\[@REVISION\]"):
         yg.pull(text)
@@ -168,6 +170,28 @@ def test_files_that_were_linked_by_a_copy_are_deleted_too(hub: Hub, cache: Path)
         shutil.move(blob, path)
     yg.remove_model(SPEC)
     assert not list(cache.glob("models--*"))
+
+
+@pytest.mark.parametrize("folder", ["", 3, "a\0b"])
+def test_what_is_no_folder_is_refused(hub: Hub, folder: object) -> None:
+    with pytest.raises(yg.InputError, match="folder must be a path; got"):
+        yg.pull(SPEC, folder)  # type: ignore[arg-type]
+    assert hub.tokens == []
+
+
+@pytest.mark.parametrize("wanted", [3, "a\0b", ["x"], b"nano"])
+def test_what_names_no_model_is_refused(wanted: object) -> None:
+    for call in (yg.load, yg.find_files, yg.plan):
+        with pytest.raises(yg.ModelFileError, match="expected"):
+            call(wanted)  # type: ignore[operator]
+
+
+def test_a_folder_serves_offline_too(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulled = yg.pull(SPEC, "here")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert yg.pull(SPEC, "here").model == pulled.model
+    with pytest.raises(yg.ModelFileError, match=r"HF_HUB_OFFLINE is set\. Unset it"):
+        yg.pull(SPEC, "there")
 
 
 def test_a_plan_for_what_is_not_here_takes_the_hubs_sizes(hub: Hub) -> None:

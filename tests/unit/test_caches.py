@@ -94,7 +94,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["", 3, b"x", "~nobody-of-that-name/x"])
 def test_what_is_no_path_is_refused_as_a_setting(folder: object) -> None:
-    with pytest.raises(InputError, match="cache_dir must be the path of a folder"):
+    with pytest.raises(InputError, match="cache_dir must be a path"):
         make_settings(cache_dir=folder)
 
 

@@ -196,7 +196,7 @@ def test_without_a_model_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv("YOUTU_GGUF_MODEL", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(yg.ModelFileError, match=r'"nano".* set YOUTU_GGUF_MODEL .*hf download'):
+    with pytest.raises(yg.ModelFileError, match=r'"nano".* set YOUTU_GGUF_MODEL .*youtu-gguf pull'):
         yg.load()
 
 

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
+from youtu_gguf.engines._llama import quantizing
 from youtu_gguf.files.writing import replacing
 
 LIMITED = (
@@ -84,6 +86,45 @@ def test_too_little_room_is_said_before_anything_is_written(
         else:
             yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_quantiser_that_is_stopped_leaves_nothing_and_no_process(tiny_pair: Pair, tmp_path: Path) -> None:
+    def stop(_stage: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+    assert psutil.Process().children() == []
+
+
+def test_what_ends_llama_cpp_does_not_end_us(tiny_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantizing, "_CHILD", "import os; print('GGML_ASSERT(x) failed', flush=True); os.abort()")
+    with pytest.raises(yg.EngineError, match=r"status -6\)\. GGML_ASSERT\(x\) failed"):
+        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("bad", [None, 3, "", "a\0b"])
+def test_what_is_no_path_is_refused(bad: object, tiny_pair: Pair, tmp_path: Path) -> None:
+    good = tmp_path / "out.gguf"
+    for call in (
+        lambda: yg.slim(bad, good),  # type: ignore[arg-type]
+        lambda: yg.slim(tiny_pair[0], bad),  # type: ignore[arg-type]
+        lambda: yg.quantize(bad, good, "Q4_0"),  # type: ignore[arg-type]
+        lambda: yg.quantize(tiny_pair[0], bad, "Q4_0"),  # type: ignore[arg-type]
+        lambda: yg.inspect_file(bad),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(yg.InputError, match="must be a path; got"):
+            call()
+
+
+@pytest.mark.parametrize(("encoding", "threads"), [(None, 1), (8, 1), ("Q4_0", 0), ("Q4_0", "two"), ("Q4_0", 9999)])
+def test_what_cannot_be_quantised_with_is_refused(
+    encoding: object, threads: object, tiny_pair: Pair, tmp_path: Path
+) -> None:
+    with pytest.raises(yg.InputError, match=r"expected an encoding among|threads must be a whole number"):
+        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", encoding, threads=threads)  # type: ignore[arg-type]
 
 
 def test_two_writers_of_one_file_do_not_mix(tiny_pair: Pair, tmp_path: Path) -> None:

@@ -50,7 +50,9 @@ def batch(
     retry: Annotated[bool, typer.Option("--retry", help="Ask images again that were broken.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and begin anew.")] = False,
 ) -> None:
-    """Ask the same of many images, and write a line of JSON for each to results.jsonl.
+    """Ask the same of many images.
+
+    Writes a line of JSON for each to results.jsonl.
 
     The same command goes on where an earlier one stopped, however it was stopped; images that are finished are passed
     over. An image that cannot be used is noted in its line, and the others go on; the exit code is then 1.

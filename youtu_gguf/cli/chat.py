@@ -30,7 +30,9 @@ PROMPT = "> "
 
 
 def chat(image: Image, options: ModelOptions) -> None:
-    """Talk about an image: ask it anything, detect, segment and more, line by line.
+    """Talk about an image, line by line.
+
+    Ask it anything, detect, segment and more.
 
     Type a question, or a command such as "/detect car, person"; /help lists them. Each question stands alone: the model
     sees the image and that one line, nothing of what came before it.

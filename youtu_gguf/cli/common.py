@@ -29,8 +29,8 @@ class ModelOptions:
         typer.Option(
             "--model",
             "-m",
-            help='GGUF file, a folder with the pair, "nano" for the small model that ships, or ORG/NAME[:QUANT] as '
-            "downloaded from Hugging Face. [default: $YOUTU_GGUF_MODEL, else the published model if downloaded]",
+            help='GGUF file, a folder with the pair, "nano" for the small model that ships, or ORG/NAME[:QUANT] on '
+            "Hugging Face, pulled if it is not here. [default: $YOUTU_GGUF_MODEL, else the published model if pulled]",
         ),
     ] = None
     mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None

@@ -19,9 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")
 def plan(
     model: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[FILE|SPEC]", help="As for --model; a SPEC need not be downloaded. [default: the same]"
-        ),
+        typer.Argument(metavar="FILE|SPEC", help="As for --model; a SPEC need not be downloaded. [default: the same]"),
     ] = None,
     mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
     encoding: Annotated[str | None, typer.Option("--type", help="Plan for Q6_K, Q4_K_M and so on instead.")] = None,
@@ -29,9 +27,9 @@ def plan(
     image_max_tokens: Annotated[int, typer.Option(help="Most image tokens.")] = 2048,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate the memory a model needs, hold it against this machine's, and recommend what fits.
+    """Estimate the memory a model needs.
 
-    Ends with 4 where it does not fit as asked.
+    It is held against this machine's, and what fits is recommended. Ends with 4 where it does not fit as asked.
     """
     found = yg.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
@@ -56,9 +54,10 @@ def doctor(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check versions, llama.cpp, hidden states, devices, memory and model files; say how to mend what does not work.
+    """Check that everything works here.
 
-    Ends with 3 where model files are broken, with 4 where anything else is.
+    Looks at versions, llama.cpp, hidden states, devices, memory and model files, and says how to mend what is
+    broken. Ends with 3 where model files are broken, with 4 where anything else is.
     """
     found = []
     for check in yg.diagnose(model, mmproj, hashes=hashes):

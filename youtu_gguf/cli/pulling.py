@@ -28,7 +28,7 @@ def pull(
     spec: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SPEC]",
+            metavar="SPEC",
             help="ORG/NAME[:QUANT][@REVISION]. [default: tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0, 6.1 GB]",
         ),
     ] = None,
@@ -38,10 +38,10 @@ def pull(
     here: Annotated[bool, typer.Option("--here", help="Same as --dir models.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Download a model and its projector, and verify them. What broke off is gone on with.
+    """Download a model and its projector.
 
-    Prints where the two files are. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean
-    to Hugging Face's own tools.
+    Both are verified; a download that broke off is gone on with. Prints where the two files are. HF_HOME,
+    HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to Hugging Face's own tools.
     """
     if here and folder is not None:
         raise InputError("expected --dir FOLDER or --here; got both. Name one.")
@@ -52,7 +52,10 @@ def pull(
 
 
 def list_(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
-    """List the models on this machine: the one that ships, those in ./models, and what was pulled."""
+    """List the models on this machine.
+
+    These are the one that ships, those in ./models, and what was pulled.
+    """
     found, unfinished = yg.list_models(), yg.list_unfinished()
     if as_json:
         rows = [asdict(pair) for pair in found]
@@ -70,12 +73,13 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print the list a
 
 def path(
     spec: Annotated[
-        str | None, typer.Argument(metavar="[SPEC]", help='SPEC, path, folder or "nano". [default: as for --model]')
+        str | None, typer.Argument(metavar="SPEC", help='SPEC, path, folder or "nano". [default: as for --model]')
     ] = None,
 ) -> None:
-    """Print where the files of a model are: the language model's, then the projector's. Downloads nothing.
+    """Print where the files of a model are.
 
-    Ends with 3 where they are not on this machine.
+    The language model's comes first, then the projector's. Nothing is downloaded. Ends with 3 where they are
+    not on this machine.
     """
     for file in yg.find_files(spec):
         print(file)
@@ -85,7 +89,10 @@ def rm(
     spec: Spec,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a pulled model from Hugging Face's cache. Its projector goes with the last model of the repository."""
+    """Delete a pulled model.
+
+    It is taken out of Hugging Face's cache; its projector goes with the last model of the repository.
+    """
     if not yes:
         if not sys.stdin.isatty():
             raise InputError("expected --yes where nobody can be asked. Add it to delete the files.")

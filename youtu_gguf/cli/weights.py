@@ -22,13 +22,14 @@ Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to w
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="GGUF file.")],
     partner: Annotated[
-        Path | None, typer.Argument(metavar="[FILE2]", help="The other file of the pair, to be held against it.")
+        Path | None, typer.Argument(metavar="FILE2", help="The other file of the pair, to be held against it.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
-    """Say what a GGUF file is: sizes, encodings, tokens, and whether it can be used, alone or with another.
+    """Say what a GGUF file is.
 
-    Reads the header only. Ends with 3 where the file cannot be used.
+    Tells sizes, encodings, tokens, and whether it can be used, alone or with another. Reads
+    the header only. Ends with 3 where the file cannot be used.
     """
     found = yg.inspect_file(file, partner)
     if as_json:
@@ -41,8 +42,9 @@ def inspect(
 
 
 def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None:
-    """Write a language model without its codebook: 0.4 GB less at full size, with the same answers.
+    """Write a language model without its codebook.
 
+    It takes 0.4 GB less at full size, and gives the same answers.
     The codebook's entries serve training only. Where it is not sure which they are, nothing is written.
     """
     with shown(not quiet) as display:

@@ -36,7 +36,7 @@ REMEDY = (
 )
 
 _SPEC = re.compile(
-    r"(?P<repository>[a-z\d][\w.-]*/[a-z\d][\w.-]*?)(?::(?P<quant>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?",
+    r"(?P<repository>[a-z\d][\w.-]*/[a-z\d][\w.-]*?)(?::(?P<quant>[\w.-]+))?(?:@(?P<revision>(?!.*\.\.)[\w./-]+))?",
     re.ASCII | re.IGNORECASE,
 )
 _PUBLISHED = re.compile(r"youtu-vl-4b-instruct\b", re.IGNORECASE)
@@ -67,7 +67,7 @@ def parse_spec(text: str) -> Spec:
     Raises:
         InputError: It is not of the form ORG/NAME[:QUANT][@REVISION].
     """
-    found = _SPEC.fullmatch(text)
+    found = _SPEC.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise InputError(f"expected ORG/NAME[:QUANT][@REVISION], such as {DEFAULT_SPEC}; got {text!r}.")
     return Spec(found["repository"], found["quant"], found["revision"])

@@ -24,6 +24,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files.header import MAGIC
+from youtu_gguf.files.local import SHA256_DIGITS
 from youtu_gguf.files.patience import Patience, explained
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ LIBRARY = "youtu_gguf"
 """How we introduce ourselves to the hub."""
 
 PIECE_BYTES = 1 << 20
-SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,15 @@ class RemoteFile:
         return hashlib.sha1(b"blob %d\0" % self.n_bytes, usedforsecurity=False)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a file lies once it is whole, where while it is fetched, on the same disk, and the lock held meanwhile."""
+
+    destination: Path
+    partial: Path
+    lock: Path
+
+
 def file_hash(path: Path, file: RemoteFile) -> str:
     """Return the hash of `path`, of the kind that `file` has."""
     digest = file.new_hash()
@@ -64,14 +73,14 @@ def file_hash(path: Path, file: RemoteFile) -> str:
     return digest.hexdigest()
 
 
-def fetch(file: RemoteFile, destination: Path, partial: Path, lock: Path, report: Report, notify: Notify) -> None:
-    """Bring a file to `destination`, whole and with the right hash, or not at all.
+def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> None:
+    """Bring a file to its place, whole and with the right hash, or not at all.
+
+    What has arrived of it stays after every error but a wrong hash, and is gone on with.
 
     Args:
         file: What to fetch.
-        destination: Left alone where it exists. Must be on the same disk as `partial`.
-        partial: What has arrived so far. Stays after every error but a wrong hash, and is gone on with.
-        lock: Held meanwhile, so that two processes do not fetch the same.
+        place: Where to; a file that is there is left alone.
         report: Called with (bytes there, bytes in all).
         notify: Told when another process is being waited for.
 
@@ -80,20 +89,19 @@ def fetch(file: RemoteFile, destination: Path, partial: Path, lock: Path, report
         InputError: The folder cannot be written to, or the disk is full.
     """
     try:
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
-            if not destination.exists():
-                with partial.open("ab") as out:
-                    _complete(file, out, partial, report)
-                partial.replace(destination)
-        report(file.n_bytes, file.n_bytes)
+        place.partial.parent.mkdir(parents=True, exist_ok=True)
+        place.lock.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
+            if not place.destination.exists():
+                with place.partial.open("ab") as out:
+                    _complete(file, out, place.partial, report)
+                place.partial.replace(place.destination)
     except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
         raise ModelFileError(f"{explained(exc, file.name)} What has arrived is kept and gone on with.") from exc
     except OSError as exc:
         raise InputError(
-            f"expected to write {file.name} to {destination.parent}; got: {exc}. Make room or choose another folder "
-            "(HF_HUB_CACHE, or --dir); what has arrived is kept and gone on with."
+            f"expected to write {file.name} to {place.destination.parent}; got: {exc}. Make room or choose another "
+            "folder (HF_HUB_CACHE, or --dir); what has arrived is kept and gone on with."
         ) from exc
 
 
@@ -119,9 +127,8 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             digest.update(piece)
             there += len(piece)
             report(min(there, file.n_bytes), file.n_bytes)
-    patience = Patience()
+    patience, furthest = Patience(), there
     while there < file.n_bytes:
-        before = there
         try:
             for start, piece in _pieces(file, there):
                 if start == 0 and there:  # the server sends it from the beginning whatever was asked
@@ -131,10 +138,12 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
                 out.flush()  # a killed process keeps what it was given
                 digest.update(piece)
                 there += len(piece)
-                patience.reward()
                 report(there, file.n_bytes)
-            if there == before:
-                raise httpx2.RemoteProtocolError("the server sent nothing")
+                if there > furthest:
+                    furthest = there
+                    patience.reward()
+            if there < file.n_bytes:
+                raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
         except (httpx2.TransportError, HfHubHTTPError) as exc:
             patience.endure(exc)
     out.flush()
@@ -168,9 +177,7 @@ def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
                 f"bytes ({kind}) from byte {at:,} on. Where a network asks to log in first, do so in a browser; else "
                 "try again later. What has arrived is kept."
             )
-        for (
-            piece
-        ) in response.iter_bytes():  # as they come: pieces of a set size would keep back what comes before a cut
+        for piece in response.iter_bytes():  # of no set size, or what comes right before a cut would be kept back
             if at == 0 and not piece.startswith(MAGIC[: len(piece)]):
                 raise ModelFileError(
                     f"{file.name}: expected a GGUF file; the server sends {piece[:20]!r}. Where a network asks to log "

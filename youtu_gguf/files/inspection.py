@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gguf.constants import Keys
 
+from youtu_gguf.config import checked_path
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.files import _language, _vision
 from youtu_gguf.files._language import LanguageFacts
@@ -82,7 +83,8 @@ def inspect_file(path: str | Path, partner: str | Path | None = None) -> Inspect
     Raises:
         ModelFileError: It is missing, no GGUF file, damaged or cut short.
     """
-    header = read_header(path)
+    header = read_header(checked_path("path", path))
+    partner = None if partner is None else checked_path("partner", partner)
     kinds = {_language.ARCHITECTURE: "language model", _vision.ARCHITECTURE: "projector"}
     kind = kinds.get(header.architecture, "other")
     facts: LanguageFacts | VisionFacts | None = None
@@ -109,7 +111,7 @@ def inspect_file(path: str | Path, partner: str | Path | None = None) -> Inspect
         chat_template=template if isinstance(template, str) else None,
         n_dropped=n_dropped if isinstance(n_dropped, int) else 0,
         problem=problem,
-        partner=None if partner is None else Path(partner),
+        partner=partner,
     )
 
 

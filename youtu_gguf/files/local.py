@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -21,36 +18,21 @@ from youtu_gguf.files.catalog import (
     parse_spec,
     pick,
 )
-from youtu_gguf.files.pair import QUANT_TAG, check_pair, find_model, find_projector, gguf_files, is_projector
+from youtu_gguf.files.pair import find_model, gguf_files, is_projector
 
 MODELS = Path("models")
 """Folder, below the one a command runs in, where pulled files may lie as plain files."""
 
+SHA256_DIGITS = 64
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What files in the cache are named by: the sha1 of git, or of large files the sha256."""
+
 PARTIAL = ".incomplete"
 """Ends the names of files that are being fetched; huggingface-hub's own ending."""
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
 """Where the small model lies: in an installed package, and in a checkout."""
-
-
-@dataclass(frozen=True)
-class LocalPair:
-    """A language model that is on this machine, with its projector.
-
-    Attributes:
-        name: What to give to `load` to get it.
-        projector: None where there is none beside the model.
-        n_bytes: Bytes on disk of both files; a projector that several models share counts with each.
-        problem: Why it cannot be used; None where it can.
-    """
-
-    name: str
-    model: Path
-    projector: Path | None
-    n_bytes: int
-    problem: str | None
 
 
 def as_spec(wanted: str | PathLike[str] | None) -> Spec | None:
@@ -76,7 +58,7 @@ def locate(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
     """
     try:
         return _find(wanted, hub_cache)
-    except (OSError, ValueError) as exc:
+    except (OSError, TypeError, ValueError) as exc:
         name = "the downloaded model" if wanted is None else wanted
         raise ModelFileError(f"expected to find {name}; looking for it gave: {exc}. Name a path you may read.") from exc
 
@@ -104,14 +86,16 @@ def _find(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
 def find_pulled(spec: Spec, hub_cache: Path, folder: Path = MODELS) -> Path | None:
     """Return the language model that `spec` means, from `folder` or the downloads, or None.
 
-    `folder` does not tell where its files are from: only files named like the published ones are taken from it, and
-    only where no revision matters.
+    `folder` does not tell where its files are from: it serves the published model only, where no revision matters.
     """
-    if spec.repository == REPOSITORY and spec.revision is None and folder.is_dir():
-        found = _pick([path for path in _models(folder) if is_published(path.name)], spec.quant)
-        if found is not None:
-            return found
-    return find_in_cache(spec, hub_cache)
+    return find_in_folder(spec, folder) or find_in_cache(spec, hub_cache)
+
+
+def find_in_folder(spec: Spec, folder: Path) -> Path | None:
+    """Return the language model that `spec` means from a folder of plain files, by the name it is published under."""
+    if spec.repository != REPOSITORY or spec.revision is not None or not folder.is_dir():
+        return None
+    return pick_file([path for path in models_with_projector(folder) if is_published(path.name)], spec.quant)
 
 
 def find_in_cache(spec: Spec, hub_cache: Path) -> Path | None:
@@ -121,7 +105,7 @@ def find_in_cache(spec: Spec, hub_cache: Path) -> Path | None:
     "Understand caching".
     """
     folders = snapshots(spec, hub_cache)
-    return next((found for folder in folders if (found := _pick(_models(folder), spec.quant))), None)
+    return next((found for folder in folders if (found := pick_file(models_with_projector(folder), spec.quant))), None)
 
 
 def repository_folder(repository: str, hub_cache: Path) -> Path:
@@ -137,7 +121,7 @@ def snapshots(spec: Spec, hub_cache: Path) -> list[Path]:
     folders = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
     if spec.revision is not None:
         reference = repository / "refs" / spec.revision
-        commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else spec.revision
+        commit = commit_of(reference) if reference.is_file() else spec.revision
         folders = [path for path in folders if path.name == commit]
     return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
 
@@ -158,118 +142,19 @@ def find_nano(folders: Sequence[Path] = SHIPPED) -> Path:
     )
 
 
-def local_pairs(hub_cache: Path, folder: Path = MODELS) -> list[LocalPair]:
-    """Return every model there is: the one that ships, those in `folder`, those of downloaded repositories.
-
-    Of the downloads, only repositories that hold a Youtu-VL model are listed, for other programs keep theirs there too.
-    """
-    try:
-        found = [_described(NANO, find_nano())]
-    except ModelFileError:
-        found = []
-    if folder.is_dir():
-        found += [_described(str(path), path) for path in gguf_files(folder) if not is_projector(path)]
-    for repository in sorted(hub_cache.glob("models--*--*")):
-        name = "/".join(repository.name.split("--", 2)[1:])
-        for snapshot in snapshots(Spec(name), hub_cache):
-            pairs = [_described(_spec_of(name, snapshot, path), path) for path in _models(snapshot)]
-            found += [pair for pair in pairs if pair.problem is None or name == REPOSITORY]
-    return found
+def commit_of(reference: Path) -> str:
+    """Return the commit that a branch or tag was at when it was downloaded."""
+    return reference.read_text(encoding="ascii", errors="replace").strip()
 
 
-def partial_downloads(hub_cache: Path, folder: Path = MODELS) -> list[Path]:
-    """Return the files that were being fetched and are not whole, in `folder` and in the published repository's."""
-    blobs = repository_folder(REPOSITORY, hub_cache) / "blobs"
-    return sorted([*blobs.glob(f"*{PARTIAL}"), *folder.glob(f".*.gguf{PARTIAL}")])
-
-
-def _spec_of(repository: str, snapshot: Path, model: Path) -> str:
-    tag = QUANT_TAG.search(model.stem)
-    references = [path for path in (snapshot.parents[1] / "refs").rglob("*") if path.is_file()]
-    names = {path.name for path in references if path.read_text(encoding="ascii").strip() == snapshot.name}
-    revision = None if "main" in names else next(iter(sorted(names)), snapshot.name)
-    return str(Spec(repository, tag["quant"] if tag else None, revision))
-
-
-def _described(name: str, model: Path) -> LocalPair:
-    projector, problem = None, None
-    try:
-        projector = find_projector(model)
-        check_pair(model, projector)
-    except ModelFileError as exc:
-        problem = str(exc)
-    sizes = [path.stat().st_size for path in (model, projector) if path is not None and path.exists()]
-    return LocalPair(name, model, projector, sum(sizes), problem)
-
-
-def hash_in_name(path: Path) -> str | None:
-    """Return the sha256 that a pulled file is named by in the cache, if `path` leads to one."""
-    name = path.resolve().name
-    return name if _SHA256.fullmatch(name) else None
-
-
-def is_as_its_hash(path: Path) -> bool:
-    """Read a pulled file through, and tell whether it still has the hash that it is named by."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == hash_in_name(path)
-
-
-def remove(spec: Spec, hub_cache: Path) -> int:
-    """Delete the downloaded files that `spec` means from the cache; return how many bytes that freed.
-
-    A projector goes with the last language model of its repository, and so does everything else of it.
-
-    Raises:
-        ModelFileError: There is nothing of it.
-        InputError: It cannot be deleted.
-    """
-    repository = repository_folder(spec.repository, hub_cache)
-    try:
-        doomed = [path for folder in snapshots(spec, hub_cache) for path in _chosen(folder, spec.quant)]
-        before = _disk_bytes(repository)
-        if not doomed and (spec.quant or spec.revision or not before):
-            raise ModelFileError(f"expected {spec} among the downloads in {hub_cache}; it is not there. See `list`.")
-        for path in doomed:
-            path.unlink()
-        if not any(map(_has_model, snapshots(Spec(spec.repository), hub_cache))):
-            shutil.rmtree(repository)
-            return before
-        _drop_blobs_without_name(repository)
-        return before - _disk_bytes(repository)
-    except OSError as exc:
-        raise InputError(f"expected to delete {spec} from {hub_cache}; got: {exc}. Check the permissions.") from exc
-
-
-def _chosen(folder: Path, quant: str | None) -> list[Path]:
-    models = [path for path in gguf_files(folder) if not is_projector(path)]
-    if quant is None:
-        return models
-    found = _pick(models, quant)
-    return [] if found is None else [found]
-
-
-def _has_model(folder: Path) -> bool:
-    return any(not is_projector(path) for path in gguf_files(folder))
-
-
-def _drop_blobs_without_name(repository: Path) -> None:
-    named = {path.resolve() for path in (repository / "snapshots").rglob("*") if path.is_symlink()}
-    for blob in (repository / "blobs").iterdir():
-        if blob.resolve() not in named and not blob.name.endswith(PARTIAL):
-            blob.unlink()
-
-
-def _disk_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _models(folder: Path) -> list[Path]:
+def models_with_projector(folder: Path) -> list[Path]:
     """List the language models in a folder that has a projector for them."""
     files = gguf_files(folder)
     return [p for p in files if not is_projector(p)] if any(map(is_projector, files)) else []
 
 
-def _pick(models: list[Path], quant: str | None) -> Path | None:
+def pick_file(models: list[Path], quant: str | None) -> Path | None:
+    """Return the language model encoded as `quant`, or what comes nearest to what was published."""
     name = pick([path.name for path in models], quant)
     return next((path for path in models if path.name == name), None)
 

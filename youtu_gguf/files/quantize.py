@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from youtu_gguf.config import usable_cores
+from youtu_gguf.config import checked_path, checked_threads, usable_cores
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files import _language, _vision
 from youtu_gguf.files.header import read_header
@@ -51,9 +51,10 @@ def quantize(
     """
     from youtu_gguf.engines._llama.quantizing import encodings, quantize_file, quantized_bytes
 
-    source, destination = Path(source), Path(destination)
+    source, destination = checked_path("source", source), checked_path("destination", destination)
+    n_threads = usable_cores() if threads is None else checked_threads(threads)
     known = {name: code for name, code in encodings().items() if name not in UNMADE}
-    if encoding.upper() not in known:
+    if not isinstance(encoding, str) or encoding.upper() not in known:
         raise InputError(f"expected an encoding among {', '.join(sorted(known))}; got {encoding!r}.")
     header = read_header(source)
     if header.architecture == _vision.ARCHITECTURE:
@@ -70,7 +71,7 @@ def quantize(
     report = progress or no_progress
     try:
         with replacing(destination) as new:
-            quantize_file(source, new, code, threads or usable_cores(), lambda *done: report("quantize", *done))
+            quantize_file(source, new, code, n_threads, lambda *done: report("quantize", *done))
             read_header(new)  # a disk that fills up shows here
     except OSError as exc:
         raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc

@@ -16,6 +16,7 @@ import numpy as np
 from gguf import GGUFWriter
 from gguf.constants import GGUFValueType, Keys
 
+from youtu_gguf.config import checked_path
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files.head import HEAD_TENSORS
 from youtu_gguf.files.header import GGUFArray, Header, read_header
@@ -66,7 +67,7 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
         ModelFileError: The source is not a usable model, or there is no codebook in it that one can be sure of.
         InputError: The destination cannot be written, or has no room.
     """
-    source, destination = Path(source), Path(destination)
+    source, destination = checked_path("source", source), checked_path("destination", destination)
     header = read_header(source)
     check_model(header)
     inventory = take_inventory(header)

@@ -34,7 +34,7 @@ PADDING = N_SEQUENCES - 1
 SHORT = 60
 """Most tokens decoded in one go where numbers must not depend on what is decoded beside them. From 64 on llama.cpp's
 attention on processors has another kernel, which rounds differently; up to there every token's numbers are its own, to
-the last bit, however a batch is composed."""
+the last bit, however a batch is composed, in Q8_0; not in K-quants (docs/quantisation.md)."""
 
 TILE = 4
 """llama.cpp's matrix kernels for processors take this many tokens at a time, and are slow at what is left over: at full

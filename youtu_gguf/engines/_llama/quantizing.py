@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import json
+import os
 import re
+import subprocess
+import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,9 @@ from youtu_gguf.errors import EngineError
 _PREFIX = "LLAMA_FTYPE_"
 _SIZE = re.compile(r"quant size\s*=\s*([\d.]+) MiB")
 _TENSOR = re.compile(r"\[\s*(\d+)/\s*(\d+)\]")
+_PROGRESS = re.compile(r"(\d+) of (\d+)\n")
+_CHILD = f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {__name__} import main; main(sys.argv[2:])"
+_LINES_KEPT = 5
 
 
 def encodings() -> dict[str, int]:
@@ -29,18 +37,50 @@ def quantize_file(
 ) -> None:
     """Write `source` in another encoding to `destination`; `report` is told of tensors done and in all.
 
+    llama.cpp cannot be interrupted meanwhile, and ends the process at some errors; so this is done in a process of its
+    own, which is killed when anything is raised here.
+
     Raises:
         EngineError: llama.cpp refused or failed; says why.
     """
-    params = _params(encoding)
+    words = map(str, (source, destination, encoding, threads))
+    command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), *words]
+    said: deque[str] = deque(maxlen=_LINES_KEPT)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                if found := _PROGRESS.fullmatch(line):
+                    report(int(found[1]), int(found[2]))
+                else:
+                    said.append(line)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        why = "".join(said).strip()
+        raise EngineError(f"llama.cpp could not quantise {source} (status {process.returncode}). {why}".rstrip())
+
+
+def main(words: list[str]) -> None:
+    """Quantise a file in this process, telling of it on stdout; ends when the parent does."""
+    source, destination = map(Path, words[:2])
+    encoding, threads = map(int, words[2:])
+    params, parent = _params(encoding), os.getppid()
     params.nthread = threads
 
     def hear(line: str) -> None:
-        found = _TENSOR.match(line)
-        if found:
-            report(int(found[1]), int(found[2]))
+        if os.getppid() != parent:
+            os._exit(1)
+        if found := _TENSOR.match(line):
+            sys.stdout.write(f"{found[1]} of {found[2]}\n")
+            sys.stdout.flush()
 
-    _run(source, destination, params, hear)
+    try:
+        _run(source, destination, params, hear)
+    except EngineError as exc:
+        sys.exit(str(exc))
 
 
 def quantized_bytes(source: Path, encoding: int) -> int:
@@ -72,4 +112,4 @@ def _run(source: Path, destination: Path, params: Any, hear: Callable[[str], Non
     with bindings.listening(hear):
         status = lib.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
     if status != 0:
-        raise EngineError(f"llama.cpp could not quantise {source} (status {status}).{bindings.last_words()}")
+        raise EngineError(f"llama_model_quantize ended with status {status}.{bindings.last_words()}")
