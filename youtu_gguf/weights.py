@@ -76,8 +76,18 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
         from huggingface_hub import constants
 
         if not constants.is_offline_mode():
-            return pull(str(spec), progress=progress).model
+            return pull(str(spec), progress=_of_both(progress)).model
     return _locate(wanted)
+
+
+def _of_both(progress: ProgressFn) -> ProgressFn:
+    """Return what passes on how much there is of both files together, and not of each."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage == "pull":
+            progress(stage, done, total)
+
+    return report
 
 
 def list_models() -> list[LocalPair]:

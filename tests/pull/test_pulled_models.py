@@ -66,10 +66,12 @@ def test_what_is_no_spec_is_refused(text: str) -> None:
 
 
 def test_load_pulls_a_spec_that_is_not_there_and_later_does_not_ask(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
-    stages: set[str] = set()
-    with yg.load(SPEC, threads=1, n_ctx=512, progress=lambda stage, _done, _total: stages.add(stage)) as model:
+    stages: dict[str, None] = {}
+    with yg.load(
+        SPEC, threads=1, n_ctx=512, progress=lambda stage, _done, _total: stages.update({stage: None})
+    ) as model:
         assert set(model.files) == {MODEL, PROJECTOR}
-    assert {"pull", MODEL, PROJECTOR, "load"} <= stages
+    assert list(stages) == ["pull", "load"]  # one line of a display can show these
     assert [r.levelno for r in caplog.records if "European Union" in r.message] == [logging.WARNING]
     n_requests = len(hub.tokens)
     with yg.load(SPEC, threads=1, n_ctx=512), yg.load(threads=1, n_ctx=512):

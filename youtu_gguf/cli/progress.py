@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 STAGES = {
+    "pull": "downloading the model",
     "load": "loading the model",
     "encode": "encoding the image",
     "prefill": "reading the image",

@@ -110,6 +110,7 @@ def pull(
         tell(LICENCE_NOTE.format(repository=spec.repository))
         check_room(places.root, sum(file.n_bytes - _size(places.place(file).partial) for file in missing))
     done, total = 0, sum(file.n_bytes for file in files)
+    progress(STAGE, 0, total)
     for file in files:
         report = _both(progress, file, done, total)
         if file in missing:
