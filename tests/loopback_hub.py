@@ -46,13 +46,18 @@ class Hub:
     tokens: list[str | None] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    _digests: dict[int, str] = field(default_factory=dict)
 
     def sent(self, name: str) -> int:
         """Return how many bytes of a file went out, over all requests."""
         return sum(n for file, _, n in self.served if file == name)
 
     def digest(self, name: str) -> str:
-        return sha256_of(self.listed.get(name, self.files[name]))
+        """Return the sha256 that the hub says a file has; reckoned once, for files may be large."""
+        data = self.listed.get(name, self.files[name])
+        if id(data) not in self._digests:
+            self._digests[id(data)] = sha256_of(data)
+        return self._digests[id(data)]
 
 
 @dataclass
@@ -186,8 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         siblings = []
         for name in self.hub.files:
             data = self.hub.listed.get(name, self.hub.files[name])
-            lfs = {"size": len(data), "sha256": sha256_of(data), "pointerSize": 135}
-            entry = {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(data).hexdigest()}
+            lfs = {"size": len(data), "sha256": self.hub.digest(name), "pointerSize": 135}
+            entry = {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(name.encode()).hexdigest()}
             siblings.append(entry | ({"lfs": lfs} if name.endswith(".gguf") else {}))
         body = json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": siblings}).encode()
         self.send_response(200)

@@ -9,7 +9,9 @@ the right to do so.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import mmap
 import os
 import random
 import shutil
@@ -21,7 +23,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+from _full import add_pair_option, full_pair
 
 import youtu_gguf as yg
 from tests import loopback_hub as hubs
@@ -33,13 +39,12 @@ TMPFS_KB = 1600
 STALL_AT = 10_000
 
 
-def pull(hub: Hub, cache: Path) -> subprocess.Popen[str]:
+def pull(hub: Hub, cache: Path, stall_s: int = STALL_TIMEOUT_S) -> subprocess.Popen[str]:
     """Start the command in a process of its own."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
     return subprocess.Popen(
         [sys.executable, "-m", "youtu_gguf", "pull"],
-        env=clean
-        | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_HUB_DOWNLOAD_TIMEOUT": str(STALL_TIMEOUT_S)},
+        env=clean | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_HUB_DOWNLOAD_TIMEOUT": str(stall_s)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -123,11 +128,48 @@ def fill_a_disk(hub: Hub, disk: Path) -> list[str]:
     return faults
 
 
+def at_full_size(folder: Path, scratch: Path) -> list[str]:
+    """Pull the full-size pair over a line that is cut once; print what it took and return what is wrong."""
+    pair = full_pair(folder)
+    files = {name: _mapped(path) for name, path in zip((MODEL, PROJECTOR), pair, strict=True)}
+    with hubs.serving(Hub(files)) as hub:
+        position = len(files[MODEL]) // 2
+        hub.troubles = [hubs.fine, hubs.cut_at(position)]
+        started, peak = time.monotonic(), 0
+        process = pull(hub, scratch / "cache", stall_s=120)
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, watched.memory_info().rss)
+            time.sleep(0.1)
+        out, err = process.communicate()
+        took = time.monotonic() - started
+        print(f"{pair[0].name} and its projector: {took:.0f} s, {peak / 1e6:.0f} MB of memory, cut at {position:,}")
+        served = [(start, n) for name, start, n in hub.served if name == MODEL]
+        if process.returncode or served != [(0, position), (position, len(files[MODEL]) - position)]:
+            return [f"status {process.returncode}, served {served}: {err}"]
+        with Path(out.splitlines()[0]).open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == hub.digest(MODEL)
+        return [] if same else ["another hash"]
+
+
+def _mapped(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # serves as bytes
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--full", action="store_true", help="the full-size pair instead, cut once: 13 GB of disk")
+    add_pair_option(parser)
     args = parser.parse_args()
+    if args.full:
+        with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
+            faults = at_full_size(args.folder, Path(scratch))
+        print(faults or "whole, no byte fetched twice")
+        sys.exit(bool(faults))
     with tempfile.TemporaryDirectory() as scratch, small_disk() as disk:
         pair = yg.write_synthetic_pair(scratch, "tiny")
         files = {name: path.read_bytes() for name, path in zip((MODEL, PROJECTOR), pair, strict=True)}
