@@ -31,6 +31,13 @@ MIN_FREE_DISK = 7_000_000_000
 MAX_STATE_DIFFERENCE = 0.05
 """How far the two ways of reading hidden states may be apart; values of nano's go to about 10."""
 
+LIBRARY = "llama.cpp"
+NEEDS_LIBRARY = {"nano", "memory"}
+REMEDIES = {
+    LIBRARY: "pip install --force-reinstall --no-cache-dir llama-cpp-python (needs a C++ compiler)",
+    "nano": "Reinstall youtu_gguf and llama-cpp-python; if it stays so, report what is above.",
+}
+
 State = Literal["ok", "note", "broken"]
 Found = Iterator["Check"]
 
@@ -57,18 +64,22 @@ def diagnose(
     """
     checks: tuple[tuple[str, Callable[[], Found]], ...] = (
         ("versions", _versions),
-        ("llama.cpp", _library),
+        (LIBRARY, _library),
         ("nano", _nano),
         ("model files", lambda: _files(model, mmproj, hashes=hashes)),
         ("memory", lambda: _memory(model, mmproj)),
         ("disk", _disk),
         ("llama-server", _server),
     )
+    broken = set()
     for name, check in checks:
+        if name in NEEDS_LIBRARY and LIBRARY in broken:
+            continue
         try:
             yield from check()
         except YoutuError as exc:
-            yield Check(name, "broken", str(exc), "Do what the message says; then run doctor again.")
+            broken.add(name)
+            yield Check(name, "broken", str(exc), REMEDIES.get(name, "Do what the message says; run doctor again."))
 
 
 def _versions() -> Found:
@@ -88,7 +99,7 @@ def _library() -> Found:
     from youtu_gguf.engines._llama import bindings  # an EngineError where it cannot be loaded
     from youtu_gguf.engines._llama.devices import devices, features, library
 
-    yield Check("llama.cpp", "ok", f"{library()} of llama-cpp-python {bindings.VERSION}")
+    yield Check(LIBRARY, "ok", f"{library()} of llama-cpp-python {bindings.VERSION}")
     yield Check("built for", "ok", "; ".join(features()))
     way = bindings.choose_way("auto")
     if way == "nextn":

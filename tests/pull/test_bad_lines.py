@@ -40,7 +40,9 @@ def test_a_damaged_part_is_found_out_and_not_kept(
 
 
 @pytest.mark.parametrize("change", [-7, 7])
-def test_a_wrong_length_is_refused(change: int, hub: Hub, contents: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_wrong_length_is_refused(
+    change: int, hub: Hub, contents: dict[str, bytes], tmp_path: Path, naps: list[float]
+) -> None:
     whole = contents[MODEL]
     hub.listed[MODEL] = whole
     hub.files[MODEL] = whole[:change] if change < 0 else whole + bytes(change)

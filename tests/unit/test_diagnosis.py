@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,6 +132,18 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     assert "pillow" in broken(run(), 4)
+
+
+def test_a_library_that_cannot_be_loaded_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text("raise RuntimeError('libgomp.so.1: cannot open')")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "youtu_gguf", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("BROKEN")]
+    assert "libgomp.so.1: cannot open" in line
+    assert "-> pip install --force-reinstall" in done.stdout
 
 
 def test_a_library_that_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
