@@ -46,8 +46,8 @@ def quantize_file(
     words = map(str, (source, destination, encoding, threads))
     command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), *words]
     said: deque[str] = deque(maxlen=_LINES_KEPT)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+    none, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
         try:
             for line in process.stdout:
