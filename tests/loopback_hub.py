@@ -35,6 +35,7 @@ class Hub:
         listing_troubles: The same, for requests for the listing.
         tokens: The authorization that came with each request about the repository.
         served: (file, first byte, bytes sent) of every request for bytes.
+        sizes: What the listing gives as the size of a file, where that is not its length.
         stop: Set when the server is to end, which wakes whatever stalls.
     """
 
@@ -45,6 +46,7 @@ class Hub:
     served: list[tuple[str, int, int]] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
+    sizes: dict[str, object] = field(default_factory=dict)
     url: str = ""
     _digests: dict[int, str] = field(default_factory=dict)
 
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         siblings = []
         for name in self.hub.files:
             data = self.hub.listed.get(name, self.hub.files[name])
-            lfs = {"size": len(data), "sha256": self.hub.digest(name), "pointerSize": 135}
+            lfs = {"size": self.hub.sizes.get(name, len(data)), "sha256": self.hub.digest(name), "pointerSize": 135}
             entry = {"rfilename": name, "size": len(data), "blobId": hashlib.sha1(name.encode()).hexdigest()}
             siblings.append(entry | ({"lfs": lfs} if name.endswith(".gguf") else {}))
         body = json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": siblings}).encode()

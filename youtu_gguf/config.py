@@ -77,6 +77,17 @@ class Settings:
         if self.hidden_way not in get_args(HiddenWay):
             raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
 
+    def context(self, n_ctx_train: int) -> int:
+        """Return the positions of context to use with a model that was made for `n_ctx_train`.
+
+        Raises:
+            InputError: More are wanted than that: far beyond, llama.cpp's own tables exhaust the memory.
+        """
+        n_ctx = min(DEFAULT_CONTEXT, n_ctx_train) if self.n_ctx is None else self.n_ctx
+        if n_ctx > n_ctx_train:
+            raise InputError(f"n_ctx must be at most {n_ctx_train}, the model's own context; got {n_ctx}. Lower it.")
+        return n_ctx
+
     @property
     def n_threads(self) -> int:
         """CPU threads to use."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
-from youtu_gguf.config import DEFAULT_CONTEXT, Settings, make_settings
+from youtu_gguf.config import Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files._language import LanguageFacts
 from youtu_gguf.files.catalog import DEFAULT_SPEC, REPOSITORY, Spec
@@ -123,12 +123,12 @@ def plan(
         settings: Those of `load` that matter here: `n_ctx`, `n_batch`, `image_max_tokens`, `cache_bytes`.
 
     Raises:
-        InputError: An unknown encoding or setting.
+        InputError: An unknown encoding or setting, or a context longer than the model was made for.
         ModelFileError: There is no such model, or its files cannot be used.
     """
     chosen = make_settings(**settings)
-    files = _find(wanted, mmproj)
-    if encoding is not None and encoding.upper() not in BITS_PER_WEIGHT:
+    files = _find(wanted or default_model(), mmproj)
+    if encoding is not None and (not isinstance(encoding, str) or encoding.upper() not in BITS_PER_WEIGHT):
         raise InputError(f"expected an encoding among {', '.join(BITS_PER_WEIGHT)}; got {encoding!r}.")
     first = _setup(files, chosen, (encoding or files.encoding).upper(), files.slim)
     free, total = memory_of_this_machine()
@@ -197,8 +197,7 @@ def _setup(
 ) -> Setup:
     from youtu_gguf.engines._llama.memory import estimate
 
-    own = files.facts.n_ctx_train
-    n_ctx, image_tokens = limits or (settings.n_ctx or min(DEFAULT_CONTEXT, own), settings.image_max_tokens)
+    n_ctx, image_tokens = limits or (settings.context(files.facts.n_ctx_train), settings.image_max_tokens)
     weights = files.weights * (SLIM_SHARE if slim and not files.slim else 1.0)
     if encoding != files.encoding:
         weights *= BITS_PER_WEIGHT[encoding] / BITS_PER_WEIGHT.get(files.encoding, BITS_PER_WEIGHT["Q8_0"])

@@ -98,6 +98,14 @@ def test_a_listing_that_names_a_file_by_no_hash_is_not_followed(
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize("size", ["672416", -1, 0, None, 1.5])
+def test_a_listing_that_gives_no_size_is_not_followed(size: object, hub: Hub, tmp_path: Path) -> None:
+    hub.sizes[MODEL] = size
+    with pytest.raises(ModelFileError, match=r"expected a language model in Q8_0|got something else"):
+        pull(SPEC, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_web_page_is_not_taken_for_the_listing(hub: Hub, tmp_path: Path) -> None:
     hub.listing_troubles = [hubs.web_page]
     with pytest.raises(ModelFileError, match="log in first, do so in a browser"):

@@ -45,6 +45,16 @@ def test_a_model_that_is_not_there_is_planned_from_what_is_documented(machine: S
         assert 7.5 * GB < plan.wanted.memory.total < 8.5 * GB
 
 
+def test_a_model_that_the_environment_names_wrongly_is_not_replaced_by_another(
+    machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "no/such/model.gguf")
+    with pytest.raises(yg.ModelFileError, match=r"no/such/model\.gguf does not exist"):
+        yg.plan()
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "tencent/Youtu-VL-4B-Instruct-GGUF:F16")
+    assert yg.plan().wanted.encoding == "F16"
+
+
 def test_another_model_that_is_not_there_is_an_error(machine: SimpleNamespace) -> None:
     for wanted in ("somebody/else:Q8_0", "tencent/Youtu-VL-4B-Instruct-GGUF:Q3_K_M"):
         with pytest.raises(yg.ModelFileError, match="HF_HUB_OFFLINE is set"):
@@ -119,6 +129,8 @@ def test_the_estimate_of_a_slim_file_is_that_of_the_file(
     ("settings", "message"),
     [
         ({"encoding": "Q9"}, "expected an encoding among F32, F16"),
+        ({"encoding": 5}, "expected an encoding among F32, F16"),
+        ({"n_ctx": 10**6}, "n_ctx must be at most"),
         ({"n_ctx": 0}, "n_ctx must be a whole number"),
         ({"context": 3}, "unknown setting context"),
     ],

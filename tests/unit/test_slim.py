@@ -163,3 +163,11 @@ def test_few_numbered_entries_are_no_codebook(tmp_path: Path) -> None:
         metadata[TOKENS].value[CODEBOOK.stop - MIN_CODEBOOK] = "something else"
 
     assert take_inventory(read_header(write_edited(tmp_path / "m.gguf", "model", edit))).codebook is None
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1" * 400_000 + "a1", "a1" * 200_000, "a" * 400_000])
+def test_a_token_made_to_be_slow_or_huge_is_no_codebook(tmp_path: Path, text: str) -> None:
+    def edit(metadata: dict[str, GGUFValue], _: Any) -> None:
+        metadata[TOKENS].value[CODEBOOK.stop - 1] = text
+
+    assert take_inventory(read_header(write_edited(tmp_path / "m.gguf", "model", edit))).codebook is None

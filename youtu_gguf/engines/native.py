@@ -12,7 +12,6 @@ from weakref import WeakSet
 
 import numpy as np
 
-from youtu_gguf.config import DEFAULT_CONTEXT
 from youtu_gguf.engines._answering import Answering
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.batch import LAST, NONE, Run
@@ -24,7 +23,7 @@ from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, PreparedImage, Request, Sampling
 from youtu_gguf.engines.caches import ByteCache, PrefixStates, Sized, StateFiles
 from youtu_gguf.engines.turns import Turns
-from youtu_gguf.errors import EngineError, InputError
+from youtu_gguf.errors import EngineError
 from youtu_gguf.files.head import Head
 from youtu_gguf.files.header import GGUFArray
 from youtu_gguf.types import F32, ProgressFn, no_progress
@@ -63,10 +62,7 @@ class NativeEngine:
     """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
-        own = pair.language.n_ctx_train
-        n_ctx = min(DEFAULT_CONTEXT, own) if settings.n_ctx is None else settings.n_ctx
-        if n_ctx > own:  # far beyond, llama.cpp's own tables exhaust the memory
-            raise InputError(f"n_ctx must be at most {own}, the model's own context; got {n_ctx}. Lower it.")
+        n_ctx = settings.context(pair.language.n_ctx_train)
         self.pair = pair
         self.settings = settings
         self.progress = progress

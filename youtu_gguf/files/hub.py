@@ -60,7 +60,8 @@ def find_remote(spec: Spec) -> RemotePair:
         for entry in info.siblings or ():
             # git names small files by their sha1; large ones are pointers to a sha256
             size, etag = (entry.lfs.size, entry.lfs.sha256) if entry.lfs else (entry.size, entry.blob_id)
-            if size and etag and HASH.fullmatch(etag):  # it becomes the name of a file
+            # the size is reckoned with, and the hash becomes the name of a file
+            if isinstance(size, int) and size > 0 and etag and HASH.fullmatch(etag):
                 url = hf_hub_url(spec.repository, entry.rfilename, revision=commit)
                 files[entry.rfilename] = RemoteFile(entry.rfilename, size, etag, url)
     except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:

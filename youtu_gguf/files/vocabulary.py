@@ -29,7 +29,8 @@ TAGS = (
 )  # fmt: skip
 """Tags seen in answers (facts: tokens)."""
 
-_NUMBERED = re.compile(rb"(.*?)(\d+)(\D*)", re.DOTALL)
+_NUMBERED = re.compile(rb"(.*\D)?(\d{1,18})(\D*)", re.DOTALL)
+"""Text with a number in it; the last counts. In time that grows with its length only."""
 _SAID = {TokenType.NORMAL, TokenType.BYTE, TokenType.UNKNOWN}
 """Kinds of tokens that text is made of."""
 
@@ -115,7 +116,7 @@ def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | N
     last = _NUMBERED.fullmatch(texts[stop - 1])
     if last is None:
         return None
-    before, number, after = last[1], int(last[2]), last[3]
+    before, number, after = last[1] or b"", int(last[2]), last[3]
     first = stop
     least = max(0, stop - MAX_CODEBOOK)
     while first > least and types[first - 1] not in _SAID:
