@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -14,6 +13,7 @@ from youtu_gguf.config import Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files._language import LanguageFacts
 from youtu_gguf.files.catalog import DEFAULT_SPEC, REPOSITORY, Spec
+from youtu_gguf.files.pair import check_pair, quant_of
 from youtu_gguf.weights import find_files
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ LOWER_LIMITS = ((8192, 1024), (4096, 512), (2048, 256))
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUP = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Limit of a container and what it uses, in versions 2 and 1 (Linux: Documentation/admin-guide/cgroup-v2.rst)."""
-
 
 SizesFrom = Literal["disk", "hub", "documentation"]
 
@@ -153,9 +152,9 @@ def memory_of_this_machine() -> tuple[int, int]:
 
 
 def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> _Files:
-    from youtu_gguf.files.inspection import inspect_file
+    from youtu_gguf.files.inspection import main_encoding
     from youtu_gguf.files.local import as_spec
-    from youtu_gguf.files.pair import check_pair
+    from youtu_gguf.files.slim import COUNT_KEY
 
     try:
         model, projector = find_files(wanted, mmproj)
@@ -164,20 +163,22 @@ def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
         if spec is None:
             raise
         return _published(spec)
-    pair, found = check_pair(model, projector), inspect_file(model)
+    pair = check_pair(model, projector)
     sizes = pair.model.file_size, pair.projector.file_size
-    encoding = _encoding(model.stem, found.encoding)
-    return _Files(str(model), pair.language, pair.vision.n_embd, *sizes, encoding, found.n_dropped > 0, "disk")
+    encoding = _encoding(model, main_encoding(pair.model))
+    return _Files(
+        str(model), pair.language, pair.vision.n_embd, *sizes, encoding, COUNT_KEY in pair.model.metadata, "disk"
+    )
 
 
 def _published(spec: Spec) -> _Files:
-    sizes_from: SizesFrom
     from youtu_gguf.files.hub import find_remote
 
+    sizes_from: SizesFrom
     try:
         remote, sizes_from = find_remote(spec), "hub"
         weights, projector = remote.model.n_bytes, remote.projector.n_bytes
-        encoding = _encoding(Path(remote.model.name).stem, "Q8_0")
+        encoding = _encoding(Path(remote.model.name), "Q8_0")
     except ModelFileError:
         encoding = (spec.quant or "Q8_0").upper()
         if spec.repository != REPOSITORY or encoding not in PUBLISHED_BYTES:
@@ -186,10 +187,10 @@ def _published(spec: Spec) -> _Files:
     return _Files(str(spec), PUBLISHED, PUBLISHED_VISION_WIDTH, weights, projector, encoding, False, sizes_from)
 
 
-def _encoding(stem: str, most: str) -> str:
-    """Return the encoding that a file's name tells, else that of most of its bytes."""
-    told = [name for name in BITS_PER_WEIGHT if re.search(rf"[-_.]{name}$", stem, re.IGNORECASE)]
-    return told[0] if told else most
+def _encoding(path: Path, most: str) -> str:
+    """Return the encoding that a file's name tells, where it is one that we know, else `most`."""
+    told = quant_of(path)
+    return told if told in BITS_PER_WEIGHT else most
 
 
 def _setup(

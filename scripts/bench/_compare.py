@@ -36,16 +36,25 @@ class Candidate:
 
 def measure_alone(candidate: Candidate) -> tuple[float, float]:
     """Return seconds of loading and GB of peak memory of a process of its own that asks about one image."""
-    repack = "repack" if candidate.settings.get("repack") else ""
-    command = [sys.executable, __file__, str(candidate.model), str(candidate.mmproj), repack]
+    way = "repack" if candidate.settings.get("repack") else ""
+    return measure_way(candidate.model, candidate.mmproj, way)
+
+
+def measure_way(model: Path, mmproj: Path, way: str) -> tuple[float, float]:
+    """Do the same by a way of loading: "" as it is, "repack", or "mapped": rearranged out of the mapped file."""
+    command = [sys.executable, __file__, str(model), str(mmproj), way]
     seconds, peak = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return float(seconds), float(peak)
 
 
-def use(model: str, mmproj: str, repack: str) -> None:
+def use(model: str, mmproj: str, way: str) -> None:
     """Load a pair in this process, ask about one image, print seconds of loading and the peak of memory."""
+    if way == "mapped":  # as llama.cpp does by itself
+        from youtu_gguf.engines._llama.bindings import lib
+
+        lib.LLAMA_LOAD_MODE_NONE = lib.LLAMA_LOAD_MODE_AUTO
     started = time.perf_counter()
-    with yg.load(model, mmproj, n_ctx=N_CTX, max_tokens=8, repack=bool(repack)) as loaded:
+    with yg.load(model, mmproj, n_ctx=N_CTX, max_tokens=8, repack=bool(way)) as loaded:
         seconds = time.perf_counter() - started
         loaded.open(photograph(*PHOTO_PX)).ask("What is it?")
     print(seconds, peak_memory_gb())

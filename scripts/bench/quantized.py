@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Full size in Q4_K_M, as it is and with rearranged weights, beside Q8_0: bytes, memory, speed in turns.
 
---sizes tells the bytes of every encoding by llama.cpp's own reckoning, --exact whether a token's numbers depend on what
-is decoded beside it; both take seconds, the whole eight minutes.
+--sizes tells the bytes of every encoding by llama.cpp's own reckoning, --memory what rearranging takes, --exact whether
+a token's numbers depend on what is decoded beside it, --write how long writing takes; the whole takes eight minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
-from _compare import Candidate, compare
+from _compare import Candidate, compare, measure_way
 from _full import add_pair_option, full_pair, machine, smaller_pair
 
 import youtu_gguf as yg
@@ -67,11 +69,24 @@ def _last_logits(context: LlamaContext, prompts: list[list[int]]) -> list[F32]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memory", action="store_true", help="load Q4_K_M in three ways; seconds and peak memory")
+    parser.add_argument("--write", action="store_true", help="write Q4_K_M; seconds")
     parser.add_argument("--exact", action="store_true", help="compare logits of prompts decoded alone and together")
     parser.add_argument("--sizes", action="store_true", help="write nothing, print bytes per encoding")
     add_pair_option(parser)
     parser.add_argument("--rounds", type=int, default=10)
     args = parser.parse_args()
+    if args.memory:
+        for way in ("", "repack", "mapped"):
+            seconds, peak = measure_way(*smaller_pair(args.folder, "Q4_K_M"), way)
+            print(f"Q4_K_M {way or 'as it is':9} loads in {seconds:4.1f} s, peak memory {peak:.2f} GB", flush=True)
+        return
+    if args.write:
+        with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
+            started = time.perf_counter()
+            yg.quantize(full_pair(args.folder)[0], Path(scratch) / "Q4_K_M.gguf", "Q4_K_M")
+            print(f"written in {time.perf_counter() - started:.0f} s")
+        return
     if args.exact:
         print_exactness(args.folder)
         return

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import hashlib
 import mmap
-import os
 import random
 import shutil
 import subprocess
@@ -32,8 +31,8 @@ from _full import add_pair_option, full_pair
 import youtu_gguf as yg
 from tests import loopback_hub as hubs
 from tests.loopback_hub import MODEL, PROJECTOR, Hub
+from tests.pull.checks import PATIENCE_S, arrives, command
 
-PATIENCE_S = 60.0
 STALL_TIMEOUT_S = 2
 TMPFS_KB = 1600
 STALL_AT = 10_000
@@ -41,14 +40,7 @@ STALL_AT = 10_000
 
 def pull(hub: Hub, cache: Path, stall_s: int = STALL_TIMEOUT_S) -> subprocess.Popen[str]:
     """Start the command in a process of its own."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "youtu_gguf", "pull"],
-        env=clean | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_HUB_DOWNLOAD_TIMEOUT": str(stall_s)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return command(hub, cache, "pull", HF_HUB_DOWNLOAD_TIMEOUT=str(stall_s))
 
 
 def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
@@ -58,14 +50,8 @@ def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
     for number, position in enumerate(positions):
         hub.troubles = [*([hubs.fine] if number == 0 else []), hubs.stall_at(position)]
         process = pull(hub, cache)
-        started = time.monotonic()
-        while not any(
-            path.stat().st_size >= position for path in cache.glob(f"*/blobs/{hub.digest(MODEL)}.incomplete")
-        ):
-            if process.poll() is not None or time.monotonic() - started > PATIENCE_S:
-                process.kill()
-                return [f"the process ended before byte {position}: {process.communicate()[1]}"]
-            time.sleep(0.005)
+        if not arrives(process, hub, cache, position):
+            return [f"the process ended before byte {position}: {process.communicate()[1]}"]
         process.kill()
         process.communicate()
         if list(cache.glob(f"*/snapshots/*/{MODEL}")):
@@ -105,12 +91,8 @@ def fill_a_disk(hub: Hub, disk: Path) -> list[str]:
     hub.served.clear()
     hub.troubles = [hubs.fine, hubs.stall_at(STALL_AT)]
     process = pull(hub, cache)
-    started = time.monotonic()
-    while not any(path.stat().st_size >= STALL_AT for path in cache.glob(f"*/blobs/{hub.digest(MODEL)}.incomplete")):
-        if process.poll() is not None or time.monotonic() - started > PATIENCE_S:
-            process.kill()
-            return [f"the process ended before the disk was full: {process.communicate()[1]}"]
-        time.sleep(0.005)
+    if not arrives(process, hub, cache, STALL_AT):
+        return [f"the process ended before the disk was full: {process.communicate()[1]}"]
     filler.write_bytes(bytes(shutil.disk_usage(disk).free - 2 * STALL_AT))
     _, err = process.communicate(timeout=PATIENCE_S)
     faults = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.loopback_hub import MODEL, PROJECTOR, REPOSITORY, Hub
@@ -12,6 +13,7 @@ from youtu_gguf.files.catalog import Spec
 from youtu_gguf.files.hub import PulledPair
 
 SPEC = Spec(REPOSITORY, "Q8_0")
+PATIENCE_S = 60.0
 
 
 def check_pulled(pulled: PulledPair, contents: dict[str, bytes]) -> None:
@@ -30,12 +32,30 @@ def whole_files(cache: Path, contents: dict[str, bytes]) -> set[str]:
     return found
 
 
-def command(hub: Hub, cache: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+def environment(hub: Hub, cache: Path, **variables: str) -> dict[str, str]:
+    """Return the variables of a process that knows no hub but ours."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
+    return clean | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), **variables}
+
+
+def command(hub: Hub, cache: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "youtu_gguf", *arguments],
-        env=clean | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), **variables},
+        env=environment(hub, cache, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def arrives(process: subprocess.Popen[str], hub: Hub, cache: Path, position: int) -> bool:
+    """Wait until a process that pulls has the model up to `position`; false where it ends before."""
+    deadline = time.monotonic() + PATIENCE_S
+    partial = f"models--*/blobs/{hub.digest(MODEL)}.incomplete"
+    while not any(path.stat().st_size >= position for path in cache.glob(partial)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            return False
+        time.sleep(0.005)
+    return True

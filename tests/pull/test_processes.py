@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from tests import loopback_hub as hubs
 from tests.loopback_hub import MODEL, PROJECTOR, Hub
-from tests.pull.checks import SPEC, check_pulled, command, whole_files
+from tests.pull.checks import SPEC, arrives, check_pulled, command, environment, whole_files
 from youtu_gguf.files.hub import PulledPair, pull
 
 
@@ -47,10 +45,7 @@ def test_a_killed_pull_leaves_no_half_file_and_is_gone_on_with(
 ) -> None:
     hub.troubles = [hubs.fine, hubs.stall_at(70_000)]
     process = command(hub, tmp_path, "pull")
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size >= 70_000 for path in tmp_path.glob("models--*/blobs/*.incomplete")):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
+    assert arrives(process, hub, tmp_path, 70_000)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert MODEL not in whole_files(tmp_path, contents)
@@ -65,10 +60,9 @@ def test_a_disk_that_fills_up_is_one_clear_error(hub: Hub, contents: dict[str, b
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
         "from youtu_gguf.cli.main import main; sys.argv = ['youtu-gguf', 'pull']; main()"
     )
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=clean | {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path)},
+        env=environment(hub, tmp_path),
         capture_output=True,
         text=True,
         check=False,

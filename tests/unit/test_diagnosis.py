@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 import youtu_gguf as yg
 from tests.conftest import Pair
 from tests.edited import write_edited
+from tests.loopback_hub import sha256_of
 from youtu_gguf import diagnosis
 from youtu_gguf.cli.main import app
 from youtu_gguf.errors import EngineError
@@ -103,7 +104,7 @@ def test_a_pulled_file_that_has_changed_is_found_out_on_request(tiny_pair: Pair,
     (folder / "blobs").mkdir(parents=True)
     (folder / "snapshots" / "abc").mkdir(parents=True)
     for path in tiny_pair:
-        blob = folder / "blobs" / diagnosis_hash(path)
+        blob = folder / "blobs" / sha256_of(path.read_bytes())
         shutil.copy(path, blob)
         (folder / "snapshots" / "abc" / path.name).symlink_to(blob)
     model = folder / "snapshots" / "abc" / tiny_pair[0].name
@@ -114,12 +115,6 @@ def test_a_pulled_file_that_has_changed_is_found_out_on_request(tiny_pair: Pair,
     model.resolve().write_bytes(data)
     assert run("--model", model).exit_code == 0
     assert "does not have the hash" in broken(run("--model", model, "--hashes"), 3)
-
-
-def diagnosis_hash(path: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

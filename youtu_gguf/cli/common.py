@@ -17,6 +17,9 @@ from youtu_gguf.errors import YoutuError
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 

@@ -10,10 +10,8 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import size_of
+from youtu_gguf.cli.common import AsJson, size_of
 from youtu_gguf.errors import EngineError, ModelFileError
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 
 
 def plan(
@@ -33,7 +31,8 @@ def plan(
     """
     found = yg.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
-        totals = {name: setup and setup.memory.total for name, setup in _setups(found).items()}
+        setups = {"wanted": found.wanted, "recommended": found.recommended}
+        totals = {name: setup and setup.memory.total for name, setup in setups.items()}
         print(json.dumps(asdict(found) | {"fits": found.fits, "totals": totals}, indent=2, default=str))
     else:
         for line in _lines(found):
@@ -76,14 +75,10 @@ def doctor(
 _MARKS = {"ok": "ok", "note": "note", "broken": "BROKEN"}
 
 
-def _setups(found: yg.Plan) -> dict[str, yg.Setup | None]:
-    return {"wanted": found.wanted, "recommended": found.recommended}
-
-
 def _lines(found: yg.Plan) -> Iterator[str]:
     wanted = found.wanted
     yield f"{found.name}{_SOURCES[found.sizes_from]}"
-    yield f"{_described(wanted)}"
+    yield _described(wanted)
     yield ""
     for name, n_bytes in asdict(wanted.memory).items():
         yield f"  {name:10}{size_of(n_bytes):>10}  {_PARTS[name]}"

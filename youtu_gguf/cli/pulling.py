@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import size_of
+from youtu_gguf.cli.common import AsJson, Quiet, size_of
 from youtu_gguf.cli.progress import is_watched, on_stderr
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import ProgressFn, no_progress
@@ -36,7 +36,7 @@ def pull(
         Path | None, typer.Option("--dir", help="Put plain files into this folder, not into Hugging Face's cache.")
     ] = None,
     here: Annotated[bool, typer.Option("--here", help="Same as --dir models.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Download a model and its projector.
 
@@ -51,7 +51,7 @@ def pull(
     print(pulled.projector)
 
 
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False) -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the models on this machine.
 
     These are the one that ships, those in ./models, and what was pulled.

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.cli.common import Quiet
 from youtu_gguf.cli.progress import shown
 
 
@@ -18,7 +19,7 @@ def synth(
     ] = "tiny",
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
     quant: Annotated[str, typer.Option(help="Encoding of the language model: F32, F16, BF16 or Q8_0.")] = "Q8_0",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a model pair of the real architecture with random weights.
 

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.cli.common import AsJson, Quiet
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.errors import ModelFileError
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 Source = Annotated[Path, typer.Argument(metavar="SRC", help="GGUF file to read.")]
 Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to write; replaced if it is there.")]
 
@@ -24,7 +24,7 @@ def inspect(
     partner: Annotated[
         Path | None, typer.Argument(metavar="FILE2", help="The other file of the pair, to be held against it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a GGUF file is.
 

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from youtu_gguf.config import MODEL_VARIABLE
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.files.pair import QUANT_TAG, base_name, is_projector
+from youtu_gguf.files.pair import base_name, is_projector, quant_of
 
 REPOSITORY = "tencent/Youtu-VL-4B-Instruct-GGUF"
 """The published files (facts: files)."""
@@ -110,8 +110,7 @@ def is_published(name: str) -> bool:
 
 
 def _is_encoded(name: str, quant: str) -> bool:
-    found = QUANT_TAG.search(PurePath(name).stem)
-    return found is not None and found["quant"].lower() == quant.lower()
+    return quant_of(PurePath(name)) == quant.upper()
 
 
 def _there(names: Sequence[str], what: str) -> str:

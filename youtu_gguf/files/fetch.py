@@ -66,11 +66,8 @@ class Place:
 
 def file_hash(path: Path, file: RemoteFile) -> str:
     """Return the hash of `path`, of the kind that `file` has."""
-    digest = file.new_hash()
     with path.open("rb") as stream:
-        while piece := stream.read(PIECE_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, file.new_hash).hexdigest()
 
 
 def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> None:
@@ -146,7 +143,6 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
                 raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
         except (httpx2.TransportError, HfHubHTTPError) as exc:
             patience.endure(exc)
-    out.flush()
     os.fsync(out.fileno())
     if there != file.n_bytes or digest.hexdigest() != file.etag:
         out.truncate(0)

@@ -28,7 +28,6 @@ STAGE = "pull"
 class RemotePair:
     """The two files that a spec means, and the commit they were listed at."""
 
-    spec: Spec
     commit: str
     model: RemoteFile
     projector: RemoteFile
@@ -74,7 +73,11 @@ def find_remote(spec: Spec) -> RemotePair:
             "network asks to log in first, do so in a browser; check HF_ENDPOINT if you set it."
         ) from exc
     model, projector = pick_remote(list(files), spec)
-    return RemotePair(spec, commit, files[model], files[projector])
+    return RemotePair(commit, files[model], files[projector])
+
+
+def _keep_quiet(_text: str) -> None:
+    pass
 
 
 def pull(
@@ -82,7 +85,7 @@ def pull(
     cache: Path,
     folder: Path | None = None,
     progress: ProgressFn = no_progress,
-    notify: Notify | None = None,
+    notify: Notify = _keep_quiet,
 ) -> PulledPair:
     """Bring a pair to this machine, whole and verified, fetching only what is not there.
 
@@ -97,34 +100,29 @@ def pull(
         ModelFileError: The hub cannot be reached or refuses, a file is not what was published, or the two are no pair.
         InputError: No room on the disk, or the folder cannot be written to.
     """
-    tell = notify or _keep_quiet
     if constants.is_offline_mode():
         found = find_in_cache(spec, cache) if folder is None else find_in_folder(spec, folder)
         if found is not None:
-            tell("HF_HUB_OFFLINE is set: what was pulled before is taken as it is.")
+            notify("HF_HUB_OFFLINE is set: what was pulled before is taken as it is.")
             return PulledPair(found, find_projector(found), None)
     remote = find_remote(spec)
     places = Cache(cache, spec) if folder is None else Folder(folder)
     files = (remote.projector, remote.model)  # the small one first: a wrong repository shows soon
     missing = [file for file in files if not places.holds(file)]
     if missing:
-        tell(LICENCE_NOTE.format(repository=spec.repository))
+        notify(LICENCE_NOTE.format(repository=spec.repository))
         check_room(places.root, sum(file.n_bytes - _size(places.place(file).partial) for file in missing))
     done, total = 0, sum(file.n_bytes for file in files)
     progress(STAGE, 0, total)
     for file in files:
         report = _both(progress, file, done, total)
         if file in missing:
-            fetch(file, places.place(file), report, tell)
+            fetch(file, places.place(file), report, notify)
         report(file.n_bytes, file.n_bytes)
         done += file.n_bytes
     projector, model = (places.publish(file) for file in files)
     check_pair(model, projector)
     return PulledPair(model, projector, remote.commit)
-
-
-def _keep_quiet(_text: str) -> None:
-    pass
 
 
 def _both(progress: ProgressFn, file: RemoteFile, before: int, total: int) -> Report:

@@ -15,7 +15,7 @@ from youtu_gguf.files import _language, _vision
 from youtu_gguf.files._language import LanguageFacts
 from youtu_gguf.files._vision import VisionFacts
 from youtu_gguf.files.header import Header, TensorInfo, read_header
-from youtu_gguf.files.pair import check_model, check_pair, check_projector
+from youtu_gguf.files.pair import check_headers, check_model, check_projector
 from youtu_gguf.files.slim import COUNT_KEY
 from youtu_gguf.files.vocabulary import Inventory, take_inventory
 
@@ -92,8 +92,8 @@ def inspect_file(path: str | Path, partner: str | Path | None = None) -> Inspect
     try:
         facts = check_projector(header) if kind == "projector" else check_model(header)
         if partner is not None:
-            files = (partner, path) if kind == "projector" else (path, partner)
-            check_pair(*files)
+            other = read_header(partner)
+            check_headers(*((other, header) if kind == "projector" else (header, other)))
     except ModelFileError as exc:
         problem = str(exc)
     template = header.metadata.get(Keys.Tokenizer.CHAT_TEMPLATE)
@@ -104,7 +104,7 @@ def inspect_file(path: str | Path, partner: str | Path | None = None) -> Inspect
         architecture=header.architecture,
         kind=kind,
         name=str(header.metadata.get(Keys.General.NAME, "")),
-        encoding=_main_encoding(header),
+        encoding=main_encoding(header),
         groups=tuple(_groups(header)),
         facts=facts,
         tokens=_tokens(header) if kind == "language model" else None,
@@ -122,7 +122,8 @@ def _tokens(header: Header) -> Inventory | None:
         return None
 
 
-def _main_encoding(header: Header) -> str:
+def main_encoding(header: Header) -> str:
+    """Return the encoding of most bytes of a file's tensors."""
     sizes: Counter[str] = Counter()
     for tensor in header.tensors.values():
         sizes[tensor.type.name] += tensor.n_bytes

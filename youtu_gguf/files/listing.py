@@ -18,7 +18,7 @@ from youtu_gguf.files.local import (
     models_with_projector,
     snapshots,
 )
-from youtu_gguf.files.pair import QUANT_TAG, check_pair, find_projector, gguf_files, is_projector
+from youtu_gguf.files.pair import check_pair, find_projector, model_files, quant_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def local_pairs(hub_cache: Path, folder: Path = MODELS) -> list[LocalPair]:
     except ModelFileError:
         found = []
     if folder.is_dir():
-        found += [_described(str(path), path) for path in gguf_files(folder) if not is_projector(path)]
+        found += [_described(str(path), path) for path in model_files(folder)]
     for repository in sorted(hub_cache.glob("models--*--*")):
         name = "/".join(repository.name.split("--", 2)[1:])
         for snapshot in snapshots(Spec(name), hub_cache):
@@ -77,11 +77,10 @@ def is_as_its_hash(path: Path) -> bool:
 
 
 def _spec_of(repository: str, snapshot: Path, model: Path) -> str:
-    tag = QUANT_TAG.search(model.stem)
     references = [path for path in (snapshot.parents[1] / "refs").rglob("*") if path.is_file()]
     names = {path.name for path in references if commit_of(path) == snapshot.name}
     revision = None if "main" in names else next(iter(sorted(names)), snapshot.name)
-    return str(Spec(repository, tag["quant"] if tag else None, revision))
+    return str(Spec(repository, quant_of(model), revision))
 
 
 def _described(name: str, model: Path) -> LocalPair:

@@ -18,7 +18,7 @@ from youtu_gguf.files.catalog import (
     parse_spec,
     pick,
 )
-from youtu_gguf.files.pair import find_model, gguf_files, is_projector
+from youtu_gguf.files.pair import find_model, gguf_files, is_projector, model_files
 
 MODELS = Path("models")
 """Folder, below the one a command runs in, where pulled files may lie as plain files."""
@@ -149,8 +149,7 @@ def commit_of(reference: Path) -> str:
 
 def models_with_projector(folder: Path) -> list[Path]:
     """List the language models in a folder that has a projector for them."""
-    files = gguf_files(folder)
-    return [p for p in files if not is_projector(p)] if any(map(is_projector, files)) else []
+    return model_files(folder) if any(map(is_projector, gguf_files(folder))) else []
 
 
 def pick_file(models: list[Path], quant: str | None) -> Path | None:

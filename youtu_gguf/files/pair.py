@@ -15,8 +15,7 @@ from youtu_gguf.files._language import LanguageFacts, check_language
 from youtu_gguf.files._vision import VisionFacts, check_vision
 from youtu_gguf.files.header import Header, read_header
 
-QUANT_TAG = re.compile(r"[-_.](?P<quant>i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
-"""The encoding at the end of a model file's stem."""
+_QUANT_TAG = re.compile(r"[-_.](?P<quant>i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
 
 _NAMES = {_language.ARCHITECTURE: "a language model", _vision.ARCHITECTURE: "a projector (mmproj)"}
 
@@ -40,7 +39,15 @@ def check_pair(model_path: str | Path, mmproj_path: str | Path | None = None) ->
         ModelFileError: A file is missing, broken, of another model, or the two do not belong together.
     """
     model = read_header(model_path)
-    projector = read_header(mmproj_path or find_projector(model_path))
+    return check_headers(model, read_header(mmproj_path or find_projector(model_path)))
+
+
+def check_headers(model: Header, projector: Header) -> ModelPair:
+    """Check two headers as `check_pair` does.
+
+    Raises:
+        ModelFileError: A file is of another model, or the two do not belong together.
+    """
     _check_roles(model, projector)
     for header in (model, projector):
         _check_whole(header)
@@ -82,7 +89,7 @@ def find_model(folder: str | Path) -> Path:
         ModelFileError: There is none, or several.
     """
     folder = Path(folder)
-    return _only([path for path in gguf_files(folder) if not is_projector(path)], folder, "language model", "model")
+    return _only(model_files(folder), folder, "language model", "model")
 
 
 def find_projector(model_path: str | Path) -> Path:
@@ -140,6 +147,17 @@ def gguf_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def model_files(folder: Path) -> list[Path]:
+    """List the visible GGUF files of a folder that are no projectors, by name."""
+    return [path for path in gguf_files(folder) if not is_projector(path)]
+
+
+def quant_of(path: PurePath) -> str | None:
+    """Return the encoding that a model file's name tells, in capitals, or None."""
+    found = _QUANT_TAG.search(path.stem)
+    return found["quant"].upper() if found else None
+
+
 def is_projector(path: PurePath) -> bool:
     """Tell from its name whether a file is a projector."""
     return "mmproj" in path.name.lower()
@@ -147,7 +165,7 @@ def is_projector(path: PurePath) -> bool:
 
 def base_name(path: PurePath) -> str:
     """Return the name without suffix, "mmproj" and quantisation tag, in lower case."""
-    stem = QUANT_TAG.sub("", path.stem)
+    stem = _QUANT_TAG.sub("", path.stem)
     return re.sub(r"[-_.]?mmproj[-_.]?", "", stem, flags=re.IGNORECASE).lower()
 
 

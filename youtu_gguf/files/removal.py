@@ -8,7 +8,7 @@ from pathlib import Path
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.files.catalog import Spec
 from youtu_gguf.files.local import PARTIAL, pick_file, repository_folder, snapshots
-from youtu_gguf.files.pair import gguf_files, is_projector
+from youtu_gguf.files.pair import model_files
 
 
 def remove(spec: Spec, hub_cache: Path) -> int:
@@ -28,7 +28,7 @@ def remove(spec: Spec, hub_cache: Path) -> int:
             raise ModelFileError(f"expected {spec} among the downloads in {hub_cache}; it is not there. See `list`.")
         for path in doomed:
             path.unlink()
-        if not any(map(_has_model, snapshots(Spec(spec.repository), hub_cache))):
+        if not any(map(model_files, snapshots(Spec(spec.repository), hub_cache))):
             shutil.rmtree(repository)
             return before
         _drop_blobs_without_name(repository)
@@ -38,15 +38,10 @@ def remove(spec: Spec, hub_cache: Path) -> int:
 
 
 def _chosen(folder: Path, quant: str | None) -> list[Path]:
-    models = [path for path in gguf_files(folder) if not is_projector(path)]
     if quant is None:
-        return models
-    found = pick_file(models, quant)
+        return model_files(folder)
+    found = pick_file(model_files(folder), quant)
     return [] if found is None else [found]
-
-
-def _has_model(folder: Path) -> bool:
-    return any(not is_projector(path) for path in gguf_files(folder))
 
 
 def _drop_blobs_without_name(repository: Path) -> None:

@@ -46,11 +46,6 @@ def features() -> tuple[str, ...]:
     return tuple(word.strip() for word in words.replace("=", " ").replace(" 1 ", " ").split("|") if word.strip())
 
 
-def offloads() -> bool:
-    """Whether this build can give layers to a GPU that is there."""
-    return bool(lib.llama_supports_gpu_offload())
-
-
 def _described(handle: ctypes.c_void_p) -> Device:
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     _bound("ggml_backend_dev_memory", None)(handle, ctypes.byref(free), ctypes.byref(total))

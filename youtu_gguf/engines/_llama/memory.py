@@ -10,12 +10,13 @@ from dataclasses import dataclass, fields
 
 from youtu_gguf.engines._llama.handles import N_SEQUENCES
 from youtu_gguf.files._language import LanguageFacts
+from youtu_gguf.files._vision import MERGE_SIZE
 
 CACHE_BYTES = 2
 """Keys and values are kept as F16."""
 
-MASK_BYTES = 6
-"""Per pair of patches: the window mask as floats, and again in half precision."""
+GRAPH_MASK_BYTES = 4 + 2
+"""Per pair of patches: the window mask in the graph, as floats and cast to half."""
 PATCH_BYTES = 18.75
 SMALL_PATCH_BYTES = 46.9
 """Per patch and unit of width: what a layer needs beside the masks, in a large and in a small image (measured)."""
@@ -24,7 +25,7 @@ PYTHON_BYTES = 130_000_000
 """Interpreter, libraries and the token list (measured)."""
 TOKEN_BYTES = 37_000
 """Per image token: pixels, embeddings and copies on their way into the caches (measured)."""
-PATCHES_PER_TOKEN = 4
+PATCHES_PER_TOKEN = MERGE_SIZE**2
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def estimate(
         context=n_ctx * facts.cache_values_per_token * CACHE_BYTES,
         compute=min(n_batch, n_ctx) * per_position + N_SEQUENCES * facts.n_vocab * 4,
         vision=max(
-            n_patches**2 * MASK_BYTES + round(n_patches * vision_width * PATCH_BYTES),
+            n_patches**2 * GRAPH_MASK_BYTES + round(n_patches * vision_width * PATCH_BYTES),
             round(n_patches * vision_width * SMALL_PATCH_BYTES),
         ),
         images=cache_bytes,

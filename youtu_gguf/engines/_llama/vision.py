@@ -14,6 +14,7 @@ import psutil
 from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.bindings import lib, mtmd
 from youtu_gguf.engines._llama.handles import LlamaModel
+from youtu_gguf.engines._llama.memory import GRAPH_MASK_BYTES, PATCHES_PER_TOKEN
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from youtu_gguf.engines.base import PreparedImage
 
 
-MASK_BYTES = 4 + 4 + 2
-"""Per pair of patches: llama.cpp fills the window mask as floats, copies it into the graph, and casts it to half."""
+MASK_BYTES = 4 + GRAPH_MASK_BYTES
+"""Per pair of patches: llama.cpp fills the window mask as floats before it copies it into the graph."""
 
 
 class VisionTower:
@@ -96,7 +97,7 @@ def check_memory(n_tokens: int, available: int) -> None:
     Raises:
         EngineError: It does.
     """
-    n_patches = 4 * n_tokens
+    n_patches = PATCHES_PER_TOKEN * n_tokens
     needed = n_patches**2 * MASK_BYTES
     if needed > available:
         raise EngineError(
