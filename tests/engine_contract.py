@@ -1,8 +1,10 @@
-"""What every engine must do. A test module subclasses `EngineContract` and gives it an `engine` fixture."""
+"""What every engine must do. A test module subclasses `EngineContract`, or `StatesContract` where the engine gives the
+states of image tokens, and gives it an `engine` fixture."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from youtu_gguf.engines.base import (
     Together,
     collect,
 )
-from youtu_gguf.errors import EngineError, YoutuError
+from youtu_gguf.errors import CapabilityError, EngineError, YoutuError
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 
@@ -130,10 +132,36 @@ class EngineContract:
     def test_sessions_do_not_disturb_each_other(self, engine: Engine) -> None:
         first, second = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(2)))
         before = collect(first.generate(self.question, GREEDY))
-        states = first.patches().hidden
         collect(second.generate(self.question, GREEDY))
         assert collect(first.generate(self.question, GREEDY)) == before
-        assert np.array_equal(first.patches().hidden, states)
+
+    def test_tokens_carry_probabilities_when_asked_for(self, session: Session) -> None:
+        answer = collect(session.generate(self.question, replace(GREEDY, scores=True)))
+        assert len(answer.tokens) == answer.n_tokens
+        assert all(0 <= token.probability <= 1 for token in answer.tokens)
+        assert answer.text == collect(session.generate(self.question, GREEDY)).text
+
+    def test_states_are_given_or_refused_as_the_engine_says(self, engine: Engine, session: Session) -> None:
+        if engine.has_states:
+            assert session.patches().grid == session.prefix.image.grid
+        else:
+            with pytest.raises(CapabilityError, match='engine="native"'):
+                session.patches()
+
+    def test_closing_twice_is_harmless_and_final(self, engine: Engine) -> None:
+        engine.close()
+        engine.close()
+        with pytest.raises(EngineError, match="closed"):
+            engine.open(Prefix(picture(1)))
+
+
+class StatesContract(EngineContract):
+    """Of engines that give the states of image tokens too."""
+
+    def test_questions_leave_states_as_they_are(self, engine: Engine, session: Session) -> None:
+        states = session.patches().hidden
+        collect(engine.open(Prefix(picture(2))).generate(self.question, GREEDY))
+        assert np.array_equal(session.patches().hidden, states)
 
     def test_states_lie_on_the_grid_of_image_tokens(self, session: Session) -> None:
         patches = session.patches()
@@ -154,9 +182,3 @@ class EngineContract:
     def test_unknown_tokens_have_no_id(self, engine: Engine) -> None:
         assert engine.vocabulary.token_id("<no_such_token>") is None
         assert engine.vocabulary.tokenize("") == ()
-
-    def test_closing_twice_is_harmless_and_final(self, engine: Engine) -> None:
-        engine.close()
-        engine.close()
-        with pytest.raises(EngineError, match="closed"):
-            engine.open(Prefix(picture(1)))

@@ -23,6 +23,7 @@ from youtu_gguf.errors import (
     EngineError,
     InputError,
     ModelFileError,
+    ServerError,
     YoutuError,
 )
 from youtu_gguf.model import Model, load
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from youtu_gguf.files.slim import Slimmed, slim
     from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
     from youtu_gguf.planning import Plan, Setup, plan
+    from youtu_gguf.serving import RunningServer, list_servers, log_lines, run_server, start_server, stop_server
 
 __version__ = "0.1.0"
 
@@ -81,7 +83,9 @@ __all__ = [
     "Quantized",
     "Question",
     "Result",
+    "RunningServer",
     "Scene",
+    "ServerError",
     "Setup",
     "Slimmed",
     "Text",
@@ -93,13 +97,18 @@ __all__ = [
     "find_files",
     "inspect_file",
     "list_models",
+    "list_servers",
     "list_unfinished",
     "load",
+    "log_lines",
     "plan",
     "pull",
     "quantize",
     "remove_model",
+    "run_server",
     "slim",
+    "start_server",
+    "stop_server",
     "write_synthetic_pair",
 ]
 
@@ -110,12 +119,18 @@ _LATE = {  # they import the gguf package, which takes a while
     "LocalPair": ("files.listing", "LocalPair"),
     "Plan": ("planning", "Plan"),
     "PulledPair": ("files.hub", "PulledPair"),
+    "RunningServer": ("serving", "RunningServer"),
     "Quantized": ("files.quantize", "Quantized"),
     "Setup": ("planning", "Setup"),
     "Slimmed": ("files.slim", "Slimmed"),
     "diagnose": ("diagnosis", "diagnose"),
     "inspect_file": ("files.inspection", "inspect_file"),
+    "list_servers": ("serving", "list_servers"),
+    "log_lines": ("serving", "log_lines"),
     "plan": ("planning", "plan"),
+    "run_server": ("serving", "run_server"),
+    "start_server": ("serving", "start_server"),
+    "stop_server": ("serving", "stop_server"),
     "quantize": ("files.quantize", "quantize"),
     "slim": ("files.slim", "slim"),
     "write_synthetic_pair": ("files.synthetic", "write_pair"),

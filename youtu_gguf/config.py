@@ -13,6 +13,15 @@ from youtu_gguf.errors import InputError
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
 
+ENGINE_VARIABLE = "YOUTU_GGUF_ENGINE"
+"""Names the engine that the command line uses where --engine is not given."""
+
+KEY_VARIABLE = "YOUTU_GGUF_API_KEY"
+"""Holds the key of a server named by its address."""
+
+LLAMA_SERVER_VARIABLE = "YOUTU_GGUF_LLAMA_SERVER"
+"""Names the llama-server program to run."""
+
 MAX_IMAGE_TOKENS = 62_500
 MAX_THREADS = 512
 """llama.cpp's own limits for this projector and for a thread pool (clip.cpp, ggml.h)."""
@@ -23,6 +32,69 @@ DEFAULT_CONTEXT = 16_384
 _INT32_MAX = (1 << 31) - 1
 
 HiddenWay = Literal["auto", "nextn", "embeddings"]
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How a server is started and spoken to. Those from `llama_server` on are for engine="server" only.
+
+    Attributes:
+        n_slots: Answers generated at the same time: the slots of a llama-server, the requests sent at once to another.
+        stall_seconds: Longest silence of a server while it owes an answer. At full size, eight images waiting for two
+            cores take four minutes to begin.
+        connect_seconds: Longest wait for a connection.
+        retries: How often a request is sent again to a server named by its address, where that may help.
+        api_key: Key of a server named by its address; None takes the environment variable `YOUTU_GGUF_API_KEY`.
+        llama_server: The program; None looks in `YOUTU_GGUF_LLAMA_SERVER`, where scripts/build-llama-server installs
+            it, and on the PATH.
+        server_flags: Further flags of its command line, after ours: they win.
+        server_log: File for what it writes; None means one in the user's state folder. Kept below 8 MB, twice.
+        start_seconds: Longest wait for it to be ready.
+        hang_seconds: How long it may leave the question for its health unanswered before it is killed and restarted.
+        restarts: How often in a row it is started again without having answered anything in between.
+        max_server_bytes: Memory of its own, the mapped model file not counted, above which it is restarted when it has
+            nothing to do; None means half of the machine's.
+    """
+
+    n_slots: int = 4
+    stall_seconds: float = 900.0
+    connect_seconds: float = 10.0
+    retries: int = 3
+    api_key: str | None = field(default=None, repr=False)
+    llama_server: Path | None = None
+    server_flags: tuple[str, ...] = ()
+    server_log: Path | None = None
+    start_seconds: float = 600.0
+    hang_seconds: float = 30.0
+    restarts: int = 5
+    max_server_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_range("n_slots", self.n_slots, 1, MAX_SLOTS)
+        _check_range("retries", self.retries, 0, 100)
+        _check_range("restarts", self.restarts, 0, 1000)
+        for name in ("stall_seconds", "connect_seconds", "start_seconds", "hang_seconds"):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not 0 < value <= MAX_SECONDS:
+                raise InputError(f"{name} must be above 0 and at most {MAX_SECONDS:,}; got {value!r}.")
+        if self.max_server_bytes is not None:
+            _check_range("max_server_bytes", self.max_server_bytes, 1, 1 << 62)
+        if self.api_key is not None:
+            _checked_key(self.api_key, "api_key")
+        for name in ("llama_server", "server_log"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, checked_path(name, getattr(self, name)))
+        flags = self.server_flags
+        if isinstance(flags, str) or not all(isinstance(flag, str) and "\0" not in flag for flag in _listed(flags)):
+            raise InputError(f'server_flags must be a list such as ["--numa", "isolate"]; got {flags!r}.')
+        object.__setattr__(self, "server_flags", tuple(flags))
+
+
+MAX_SLOTS = 256
+"""llama.cpp's limit of sequences (LLAMA_MAX_SEQ in llama-cparams.h)."""
+
+MAX_SECONDS = 1_000_000
+"""Python's locks take no more than some 10 days on every system."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +118,7 @@ class Settings:
             process, decodes nothing. None keeps nothing.
         cache_dir_bytes: Most disk space for that; the longest unused goes first.
         sampling: How tokens are drawn.
+        server: What only the engines "server" and "http://..." look at.
     """
 
     n_ctx: int | None = None
@@ -59,6 +132,7 @@ class Settings:
     cache_dir: Path | None = None
     cache_dir_bytes: int = 4 << 30
     sampling: Sampling = field(default_factory=Sampling)
+    server: ServerSettings = field(default_factory=ServerSettings)
 
     def __post_init__(self) -> None:
         if self.n_ctx is not None:
@@ -95,24 +169,70 @@ class Settings:
 
 
 def make_settings(**named: Any) -> Settings:
-    """Build settings from keywords; those of `Sampling` are accepted beside those of `Settings`.
+    """Build settings from keywords; those of `Sampling` and `ServerSettings` are accepted beside those of `Settings`.
 
     Raises:
         InputError: An unknown name, or a value out of range.
     """
-    own = {f.name for f in fields(Settings)} - {"sampling"}
-    drawing = {f.name for f in fields(Sampling)}
-    unknown = sorted(named.keys() - own - drawing)
+    parts: dict[str, type] = {"sampling": Sampling, "server": ServerSettings}
+    own = {f.name for f in fields(Settings)} - parts.keys()
+    of_parts = {part: {f.name for f in fields(kind)} for part, kind in parts.items()}
+    known = own.union(*of_parts.values())
+    unknown = sorted(named.keys() - known)
     if unknown:
-        known = ", ".join(sorted(own | drawing))
-        raise InputError(f"unknown setting {', '.join(unknown)}. The settings are: {known}.")
-    sampling = Sampling(**{name: value for name, value in named.items() if name in drawing})
-    return Settings(**{name: value for name, value in named.items() if name in own}, sampling=sampling)
+        raise InputError(f"unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(known))}.")
+    made = {part: kind(**{n: v for n, v in named.items() if n in of_parts[part]}) for part, kind in parts.items()}
+    return Settings(**{name: value for name, value in named.items() if name in own}, **made)
 
 
 def default_model() -> str | None:
     """Return the model named by the environment variable `YOUTU_GGUF_MODEL`, if it is set."""
     return os.environ.get(MODEL_VARIABLE) or None
+
+
+def default_engine() -> str | None:
+    """Return the engine named by the environment variable `YOUTU_GGUF_ENGINE`, if it is set."""
+    return os.environ.get(ENGINE_VARIABLE) or None
+
+
+def default_api_key() -> str | None:
+    """Return the key in the environment variable `YOUTU_GGUF_API_KEY`, if it is set.
+
+    Raises:
+        InputError: It cannot be sent.
+    """
+    key = os.environ.get(KEY_VARIABLE) or None
+    return None if key is None else _checked_key(key, KEY_VARIABLE)
+
+
+def default_llama_server() -> Path | None:
+    """Return the llama-server named by the environment variable `YOUTU_GGUF_LLAMA_SERVER`, if it is set."""
+    value = os.environ.get(LLAMA_SERVER_VARIABLE)
+    return checked_path(LLAMA_SERVER_VARIABLE, value) if value else None
+
+
+def server_environment(api_key: str) -> dict[str, str]:
+    """Return the environment for a llama-server of ours.
+
+    It is this process's, without the variables that change what a llama-server does (`LLAMA_...`) and those of Hugging
+    Face tools (`HF_...`), among them a token; its key is in `LLAMA_API_KEY`, where other users cannot read it.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("LLAMA_", "HF_"))}
+    return kept | {"LLAMA_API_KEY": api_key}
+
+
+def data_folder() -> Path:
+    """Return the folder for what is installed for this user, such as llama-server."""
+    from platformdirs import user_data_path
+
+    return user_data_path("youtu-gguf", appauthor=False)
+
+
+def state_folder() -> Path:
+    """Return the folder for what is known of running servers, and for their logs."""
+    from platformdirs import user_state_path
+
+    return user_state_path("youtu-gguf", appauthor=False)
 
 
 def hub_cache() -> Path:
@@ -141,6 +261,28 @@ def checked_path(name: str, value: Any) -> Path:
         return Path(value).expanduser()
     except (TypeError, ValueError, RuntimeError) as exc:
         raise InputError(f"{name} must be a path; got {value!r}: {exc}.") from exc
+
+
+def _checked_key(key: object, name: str) -> str:
+    """Return a key that may stand in a header of HTTP."""
+    if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise InputError(f"{name} must be a key without blanks, in ASCII; it is not (and is not shown here).")
+    return key
+
+
+def _listed(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (None,)
+
+
+def checked_name(model: object) -> str:
+    """Return the name of a model on a server.
+
+    Raises:
+        InputError: It cannot be one.
+    """
+    if not isinstance(model, str) or not model.strip() or not model.isprintable():
+        raise InputError(f"the name of a model on a server must be words; got {model!r}.")
+    return model
 
 
 def checked_threads(threads: int) -> int:

@@ -4,6 +4,7 @@ YoutuError
 ├── InputError        the caller: an argument, an image, a prompt
 ├── ModelFileError    whoever placed the files: missing, broken, or not a pair
 ├── EngineError       the machine or the llama.cpp library
+│   └── ServerError   a llama-server or another server: says whether asking again may help
 ├── CapabilityError   choose another engine or another model: this one cannot do it
 └── DecodeError       nobody: the model's answer is unusable (strict decoding only)
 
@@ -36,6 +37,18 @@ class EngineError(YoutuError):
     """llama.cpp or the machine failed."""
 
     exit_code: ClassVar[int] = 4
+
+
+class ServerError(EngineError):
+    """A server did not answer, or not with what it should.
+
+    Attributes:
+        retry: Whether the same request may succeed when it is sent again.
+    """
+
+    def __init__(self, message: str, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.retry = retry
 
 
 class CapabilityError(YoutuError):

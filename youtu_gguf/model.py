@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf import image as images
-from youtu_gguf.config import Settings, checked_path, make_settings
+from youtu_gguf.config import Settings, checked_name, checked_path, default_engine, make_settings
 from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.errors import InputError
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from youtu_gguf.engines.native import NativeEngine
+    from youtu_gguf.engines.server import ServerEngine
     from youtu_gguf.image import ImageLike
 
 
 def load(
     model: str | PathLike[str] | None = None,
     mmproj: str | PathLike[str] | None = None,
-    engine: str | Engine = "native",
+    engine: str | Engine | None = "native",
     progress: ProgressFn | None = None,
     **settings: Any,
 ) -> Model:
@@ -37,11 +38,15 @@ def load(
             is not on this machine and `HF_HUB_OFFLINE` is not set. None takes what the environment variable
             `YOUTU_GGUF_MODEL` says, else the published model if it has been pulled, to `models/` or the cache.
         mmproj: Path of the projector's GGUF; found beside the model when None.
-        engine: "native" runs llama.cpp in this process. An `Engine` of your own is used as it is; `model` and
-            `mmproj` are then not looked at.
+        engine: "native" runs llama.cpp in this process. "server" starts a llama-server and keeps it running, for many
+            answers at a time. "http://host:port/v1" asks a server of somebody's, such as a llama-server elsewhere or
+            vLLM; `model` is then the name it has there, the first one listed when None. Neither gives maps
+            (docs/servers.md). An `Engine` of your own is used as it is, without `model` and `mmproj`. None takes what
+            the environment variable `YOUTU_GGUF_ENGINE` says, else "native".
         progress: Called with (stage, done, total) while pulling, loading, encoding, prefilling and generating.
-        settings: Fields of `youtu_gguf.config.Settings` and `youtu_gguf.engines.base.Sampling` by name, such as
-            `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`, `max_tokens`.
+        settings: Fields of `youtu_gguf.config.Settings` and `ServerSettings` and of
+            `youtu_gguf.engines.base.Sampling` by name, such as `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`,
+            `max_tokens`, `n_slots`.
 
     Raises:
         ModelFileError: A file is missing, broken, or not one of the pair.
@@ -49,28 +54,45 @@ def load(
         InputError: An unknown engine or setting.
     """
     chosen = make_settings(**settings)
+    if engine is None:
+        engine = default_engine() or "native"
     if not isinstance(engine, str):
         return Model(engine, chosen)
-    if engine != "native":
-        raise InputError(f'engine must be "native" or an Engine object; got {engine!r}.')
-    loaded = _load_native(model, mmproj, chosen, progress)
+    report = progress or no_progress
+    if engine.startswith(("http://", "https://")):
+        from youtu_gguf.engines.remote import RemoteEngine
+
+        if mmproj is not None:
+            raise InputError(f"a server has its projector itself; got mmproj={mmproj!r} beside {engine}. Leave it out.")
+        name = None if model is None else checked_name(model)
+        return Model(RemoteEngine(engine, name, chosen, report), chosen)
+    if engine not in ("native", "server"):
+        raise InputError(
+            f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
+        )
+    loaded = _load_files(engine, model, mmproj, chosen, report)
     files = (loaded.pair.model.path, loaded.pair.projector.path)
     return Model(loaded, chosen, files={path.name: path.stat().st_size for path in files})
 
 
-def _load_native(
+def _load_files(
+    engine: str,
     model: str | PathLike[str] | None,
     mmproj: str | PathLike[str] | None,
     settings: Settings,
-    progress: ProgressFn | None,
-) -> NativeEngine:
+    progress: ProgressFn,
+) -> NativeEngine | ServerEngine:
     from youtu_gguf.files.pair import check_pair
 
-    model_path = fetch_missing(model, progress or no_progress)
+    model_path = fetch_missing(model, progress)
     pair = check_pair(model_path, checked_path("mmproj", mmproj) if mmproj else None)
+    if engine == "server":
+        from youtu_gguf.engines.server import ServerEngine
+
+        return ServerEngine(pair, settings, progress)
     from youtu_gguf.engines.native import NativeEngine
 
-    return NativeEngine(pair, settings, progress or no_progress)
+    return NativeEngine(pair, settings, progress)
 
 
 class Model:

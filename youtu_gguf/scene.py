@@ -145,6 +145,7 @@ class Scene:
         box: Sequence[float] | None = None,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
+        by: Literal["states", "polygon"] = "states",
         **options: Unpack[Options],
     ) -> Mask:
         """Mask the object that a phrase describes, or the one in a box.
@@ -157,12 +158,15 @@ class Scene:
             box: Left, top, right, bottom in source pixels.
             crop_size: Short side of the enlarged picture; smaller is faster.
             padding: Sides of the surroundings relative to those of the box, at least 1.
+            by: "states" of the image tokens, or "polygon" for the inside of the outline that the model draws of the
+                phrase in its answer: coarser, but any engine can.
             options: As for every task.
 
         Returns:
             The mask. Its score is the mean over its pixels of sigmoid(foreground - background); 0 where it is empty.
+            By polygon it is the confidence of the outline's tokens, None without `scores`.
         """
-        return self._run("refer", phrase, box, crop_size, padding, options=options, expect=Mask)
+        return self._run("refer", phrase, box, crop_size, padding, by, options=options, expect=Mask)
 
     def segment(
         self,

@@ -45,6 +45,8 @@ class FakeEngine:
     """
 
     name = "fake"
+    n_parallel = 1
+    has_states = True
 
     def __init__(
         self,

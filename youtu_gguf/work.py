@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.decode.strictness import require
-from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect
+from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.options import RunOptions
 from youtu_gguf.tasks.base import find_tokens
@@ -107,6 +107,12 @@ class Work:
     def vocabulary(self) -> Vocabulary:
         """The model's tokens."""
         return self._scene.model.engine.vocabulary
+
+    def require_states(self, what: str) -> None:
+        """Refuse an engine without states of image tokens."""
+        engine = self._scene.model.engine
+        if not engine.has_states:
+            raise CapabilityError(no_states(what, engine.name))
 
     def answer(self, question: str) -> Answer:
         """Generate the answer to `question`, and note what it cost."""

@@ -25,6 +25,7 @@ import youtu_gguf as yg
 from scripts.nano import measures
 from scripts.nano.lessons import count
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
+from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.tasks.refining import Refine
 
 FLOORS = {
@@ -66,7 +67,7 @@ class Tally:
 
     def polygon(self, truth: Scene, scene: yg.Scene) -> None:
         for phrase, index in self._phrases(truth)[:2]:
-            bits = measures.fill(scene.polygon(phrase).parts, truth.labels.shape)
+            bits = fill_outlines(scene.polygon(phrase).parts, scene.size)
             self._note("polygon_miou", measures.mask_iou(bits, truth.things[index].mask))
 
     def core(self, truth: Scene, scene: yg.Scene) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -37,16 +36,6 @@ def mask_iou(a: Bits, b: Bits) -> float:
     """Intersection over union of two masks."""
     either = int((a | b).sum())
     return float((a & b).sum() / either) if either else 1.0
-
-
-def fill(parts: Sequence[Sequence[F32]], shape: tuple[int, int]) -> Bits:
-    """Fill outlines, given as rings of source pixels."""
-    bits = np.zeros(shape, np.uint8)
-    for part in parts:
-        for ring in part:
-            # Pixel (i, j) covers j..j+1; OpenCV's integer points are the middles of pixels.
-            cv2.fillPoly(bits, [np.rint((ring - 0.5) * 16).astype(np.int32)], 1, shift=4)
-    return bits.astype(np.bool_)
 
 
 class Confusion:

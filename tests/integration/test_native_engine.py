@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Pair
-from tests.engine_contract import GREEDY, EngineContract, picture
+from tests.engine_contract import GREEDY, StatesContract, picture
 from tests.unit.test_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines._llama.bindings import lib
@@ -34,7 +34,7 @@ def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
     loaded.close()
 
 
-class TestNativeEngine(EngineContract):
+class TestNativeEngine(StatesContract):
     way = "nextn"
 
     @pytest.fixture

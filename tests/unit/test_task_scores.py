@@ -42,6 +42,9 @@ class ScoredView:
     def answer(self, question: str) -> Answer:
         return self._answer
 
+    def require_states(self, what: str) -> None:
+        pass
+
     def patches(self, before: str = "") -> PatchStates:
         return self.vocabulary.open(Prefix(PreparedImage(IMAGE), before)).patches()
 

@@ -7,14 +7,15 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.batch.journal import FILES, Journal, Line
-from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
+from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.output import WRITERS, to_json
 from youtu_gguf.output.json_form import SCHEMA
 from youtu_gguf.render import draw
@@ -22,6 +23,7 @@ from youtu_gguf.types import in_words
 
 MOST_ENGINE_ERRORS = 3
 """Images in a row that the engine may fail on before the batch ends: then it is not the images."""
+OF_THE_ENGINE = (EngineError.__name__, ServerError.__name__)
 OF_THE_IMAGE = (InputError, DecodeError, EngineError)
 """Errors that are noted, and the batch goes on; others, as of a model that lacks tokens, come with every image."""
 
@@ -68,6 +70,7 @@ class Batch:
         self._asked = asked
         self._journal = journal
         self._arrays, self._pictures = arrays, pictures
+        self._n_parallel = model.engine.n_parallel
         self.tally = Tally()
 
     def run(self, images: Sequence[Path], *, retry: bool = False) -> Iterator[Path]:
@@ -85,29 +88,61 @@ class Batch:
             named = set(map(name_of, images))
             self._journal.drop(lambda line: line["image"] in named and bool(_errors(line)))
         in_a_row = 0
-        for path in images:
+        for path, line in self._lines(images):
             name = name_of(path)
-            data = _bytes(path)
-            known = self._journal.lines.get(name)
-            if known is not None and known["sha256"] == _digest(data):
+            if line is None:
                 self.tally.skipped += 1
-                self.tally.broken += bool(_errors(known))
+                self.tally.broken += bool(_errors(self._journal.lines[name]))
                 yield path
                 continue
-            if known is not None:
-                self._journal.drop(lambda line, name=name: line["image"] == name)  # type: ignore[misc]
-            line = self._line(path, data)
             self._journal.add(name, line)
             errors = _errors(line)
             self.tally.done += 1
             self.tally.broken += bool(errors)
             yield path
-            in_a_row = in_a_row + 1 if any(error["class"] == EngineError.__name__ for error in errors) else 0
-            if in_a_row == MOST_ENGINE_ERRORS:
+            in_a_row = in_a_row + 1 if any(error["class"] in OF_THE_ENGINE for error in errors) else 0
+            if in_a_row >= max(MOST_ENGINE_ERRORS, self._n_parallel):
                 raise EngineError(
                     f"the engine failed on {in_a_row} images in a row, last with: {errors[-1]['message']} Once that is "
                     "mended, --retry asks those images again."
                 )
+
+    def _lines(self, images: Sequence[Path]) -> Iterator[tuple[Path, Line | None]]:
+        """Yield each image with its line when it is done, or None where that stands in the journal already.
+
+        An engine that answers about several images at a time is given as many; they are then done in any order.
+        """
+        if self._n_parallel == 1:
+            for path in images:
+                data = self._due(path)
+                yield path, None if data is None else self._line(path, data)
+            return
+        pool = ThreadPoolExecutor(self._n_parallel, "youtu-gguf batch")
+        running: dict[Future[Line], Path] = {}
+        try:
+            for path in images:
+                data = self._due(path)
+                if data is None:
+                    yield path, None
+                    continue
+                running[pool.submit(self._line, path, data)] = path
+                if len(running) == self._n_parallel:
+                    yield from _ended(running)
+            while running:
+                yield from _ended(running)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # closing the model ends what is still being answered
+
+    def _due(self, path: Path) -> bytes | InputError | None:
+        """Return an image's file, or why it cannot be read; None if what is in the journal is of this very file."""
+        data, name = _bytes(path), name_of(path)
+        known = self._journal.lines.get(name)
+        if known is None:
+            return data
+        if known["sha256"] == _digest(data):
+            return None
+        self._journal.drop(lambda line: bool(line["image"] == name))
+        return data
 
     def _line(self, path: Path, data: bytes | InputError) -> Line:
         """Ask everything of one image, write its files, and return its line."""
@@ -127,7 +162,7 @@ class Batch:
 
     def _results(self, scene: yg.Scene, path: Path) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = [{}] * len(self._asked)
-        for update in scene.many([asked.question for asked in self._asked], stream=True):
+        for update in self._updates(scene):
             asked = self._asked[update.index]
             if update.error is not None:
                 if not isinstance(update.error, OF_THE_IMAGE):
@@ -138,6 +173,21 @@ class Batch:
                 form = to_json(update.result, task=asked.words, **asked.context)
                 results[update.index] = form | ({"files": written} if written else {})
         return results
+
+    def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
+        """Ask everything together; where images are asked about in parallel, one after the other.
+
+        A server then finds the image of the second question where the first one left it; asked together, they would go
+        to several slots, and each of those would have to look at the image itself.
+        """
+        if self._n_parallel == 1:
+            yield from scene.many([asked.question for asked in self._asked], stream=True)
+            return
+        for index, asked in enumerate(self._asked):
+            *_, end = scene.many([asked.question], stream=True)
+            if isinstance(end.error, ServerError) and end.error.retry:
+                *_, end = scene.many([asked.question], stream=True)
+            yield replace(end, index=index)
 
     def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
         """Write pictures and arrays of a result; return their names, from the journal's folder on."""
@@ -154,6 +204,12 @@ class Batch:
             names.append((folder / f"{stem}.png").as_posix())
             WRITERS["png"](self._journal.folder / names[-1], draw(scene.rgb, result))
         return names
+
+
+def _ended(running: dict[Future[Line], Path]) -> Iterator[tuple[Path, Line]]:
+    """Wait until one of the `running` is done; take out and yield those that are."""
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        yield running.pop(future), future.result()
 
 
 def name_of(path: Path) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import youtu_gguf as yg
 from youtu_gguf.batch import FILES, Asked, Batch, Journal, Tally, find_images, settings_of
 from youtu_gguf.cli.common import ModelOptions
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
@@ -61,7 +60,7 @@ def batch(
     asked = [Asked(words, reading.question, reading.context) for words, reading in readings]
     paths = find_images(images, leave_out=output / FILES)
     with shown(not options.quiet) as display:
-        model = yg.load(options.model, options.mmproj, progress=display.report, **options.settings())
+        model = options.load(display.report)
     with model:
         settings = settings_of(model, asked, options.settings(), arrays=arrays, pictures=pictures)
         with Journal(output, settings, restart=restart) as journal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,6 +10,7 @@ from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
 from youtu_gguf.crop import CROP_SIZE, PADDING
 
+By = Literal["states", "polygon"]
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help='What to look for, such as "the left cup".')]
 
 
@@ -49,6 +50,9 @@ def refer(
         int, typer.Option(help="Short side of the enlarged picture that is looked at; smaller is faster.")
     ] = CROP_SIZE,
     padding: Annotated[float, typer.Option(help="Sides of that picture relative to those of the box.")] = PADDING,
+    by: Annotated[
+        By, typer.Option(help="Tell pixels apart, or fill the outline that the model draws: coarser, on any engine.")
+    ] = "states",
     *,
     options: TaskOptions,
 ) -> None:
@@ -57,7 +61,7 @@ def refer(
         "refer",
         image,
         options,
-        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, strict=options.strict),
+        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, by=by, strict=options.strict),
         query=phrase,
         box=box,
     )

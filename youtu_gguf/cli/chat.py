@@ -44,7 +44,7 @@ def chat(image: Image, options: ModelOptions) -> None:
     interactive = sys.stdin.isatty()
     displays = Displays(not options.quiet)
     with displays.shown():
-        model = yg.load(options.model, options.mmproj, progress=displays.report, **options.settings())
+        model = options.load(displays.report)
     with model:
         talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet, scores=options.scores)
         code = talk.run(_lines(interactive))

@@ -13,7 +13,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+import youtu_gguf as yg
 from youtu_gguf.errors import YoutuError
+from youtu_gguf.types import ProgressFn
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
 
@@ -23,9 +25,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stder
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
+SETTINGS = (
+    "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "n_slots", "repack",
+    "temperature", "seed", "scores", "cache_dir", "server_flags", "server_log", "start_seconds",
+)  # fmt: skip
+"""Options that are settings of `youtu_gguf.load` by the same name."""
+
+
 @dataclass(frozen=True)
-class ModelOptions:
-    """The options of every command that loads a model, as one value. A field here is an option there."""
+class FileOptions:
+    """The options of every command that runs a model's files, as one value. A field here is an option there."""
 
     model: Annotated[
         str | None,
@@ -38,11 +47,7 @@ class ModelOptions:
     ] = None
     mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")] = False
-    scores: Annotated[
-        bool, typer.Option("--scores", help="Give every item the confidence of its tokens, 0 to 1 (docs/scores.md).")
-    ] = False
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer. [default: 12280]")] = None
-    max_seconds: Annotated[float | None, typer.Option(help="Longest time for an answer. [default: none]")] = None
     image_max_tokens: Annotated[
         int | None, typer.Option(help="Most image tokens, 32x32 px each; fewer is faster. [default: 2048]")
     ] = None
@@ -51,24 +56,44 @@ class ModelOptions:
     ] = None
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None
     n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
+    n_slots: Annotated[
+        int | None, typer.Option("--slots", help="Answers that a server gives at a time. [default: 4]")
+    ] = None
     repack: Annotated[
         bool, typer.Option("--repack", help="Rearrange weights for this processor: slower to load; may answer faster.")
     ] = False
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
+        given = {name: getattr(self, name, None) for name in SETTINGS}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ModelOptions(FileOptions):
+    """The options of every command that asks a model."""
+
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="native, in this process; server, a llama-server for this command; or the address of one that runs, "
+            "http://HOST:PORT/v1, whose key is in $YOUTU_GGUF_API_KEY. [default: $YOUTU_GGUF_ENGINE, else native]"
+        ),
+    ] = None
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Give every item the confidence of its tokens, 0 to 1 (docs/scores.md).")
+    ] = False
+    max_seconds: Annotated[float | None, typer.Option(help="Longest time for an answer. [default: none]")] = None
     seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
     cache_dir: Annotated[
         Path | None,
         typer.Option(help="Keep what was seen of images in this folder: opening one again is then nearly free."),
     ] = None
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
-        names = (
-            "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "temperature", "seed",
-            "cache_dir", "repack",
-        )  # fmt: skip
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value is not None} | {"scores": self.scores}
+    def load(self, progress: ProgressFn) -> yg.Model:
+        """Load the model as chosen."""
+        return yg.load(self.model, self.mmproj, self.engine, progress, **self.settings())
 
 
 @dataclass(frozen=True)
@@ -86,7 +111,7 @@ class TaskOptions(ModelOptions):
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Make a command of `function`.
 
-    A parameter annotated `ModelOptions`, or a kind of it, becomes one option per field. Errors of ours are printed as
+    A parameter annotated `FileOptions`, or a kind of it, becomes one option per field. Errors of ours are printed as
     one message on stderr and end the command with their exit code.
     """
     hints = get_type_hints(function, include_extras=True)
@@ -114,7 +139,7 @@ def size_of(n_bytes: int) -> str:
 
 
 def _is_bundle(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, ModelOptions)
+    return isinstance(annotation, type) and issubclass(annotation, FileOptions)
 
 
 def _option_parameters(bundle: type[ModelOptions]) -> list[inspect.Parameter]:

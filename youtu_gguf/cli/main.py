@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, boxes, chat, dense, planning, pulling, synth, text, weights
+from youtu_gguf.cli import batch, boxes, chat, dense, planning, pulling, server, synth, text, weights
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
 FILES = (planning.plan, planning.doctor, weights.inspect, weights.slim, weights.quantize, synth.synth)
 for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, *PULLING, *FILES):
     app.command(function.__name__.strip("_"))(command(function))
+app.add_typer(server.app, name="server")
 
 
 def _print_version(wanted: bool) -> None:

@@ -29,7 +29,7 @@ def opened(task: str, image: str, options: TaskOptions) -> Iterator[tuple[yg.Sce
     _check_files(task, image, options)
     with (
         shown(not options.quiet) as display,
-        yg.load(options.model, options.mmproj, progress=display.report, **options.settings()) as model,
+        options.load(display.report) as model,
     ):
         yield model.open(image), display
 

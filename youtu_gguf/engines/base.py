@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 TOKEN_PX = 32
 """Prepared pixels per image token and axis: patch 16 x merge 2 (facts: image preparation)."""
 
+PENALTY_LAST_N = 64
+TOP_K = 40
+"""llama.cpp's own defaults, in force beside the documented sampling. Top-k changes nothing at top-p 0.001, but saves
+sorting the whole vocabulary."""
+
 DEFAULT_SYSTEM = "You are a helpful assistant."
 """System prompt of the model's chat template, always present (facts: prompt)."""
 
@@ -216,6 +221,11 @@ class PatchStates:
         return self.hidden @ self.head.rows(ids).T
 
 
+def no_states(what: str, engine: str) -> str:
+    """Say that `what` cannot be had from an engine without states, and which engine gives it."""
+    return f'{what} needs the states of image tokens, which the engine "{engine}" does not give. Use engine="native".'
+
+
 @dataclass(frozen=True)
 class PrefixCost:
     """Seconds an engine spent on a prefix so far; zero where it did nothing or cannot tell."""
@@ -349,6 +359,16 @@ class Engine(Protocol):
     @property
     def image_max_tokens(self) -> int:
         """Most image tokens one image may take."""
+        ...
+
+    @property
+    def n_parallel(self) -> int:
+        """Images worth asking about at the same time; 1 where that would gain nothing."""
+        ...
+
+    @property
+    def has_states(self) -> bool:
+        """Whether it gives the states of image tokens, which maps are computed from."""
         ...
 
     @property

@@ -58,6 +58,8 @@ class NativeEngine:
     """
 
     name = "native"
+    n_parallel = 1
+    has_states = True
     new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
     """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
 

@@ -41,6 +41,14 @@ class View(Protocol):
         """The model's tokens; CapabilityError where the engine cannot see them."""
         ...
 
+    def require_states(self, what: str) -> None:
+        """Refuse an engine without states of image tokens before anything is generated; `what` needs them.
+
+        Raises:
+            CapabilityError: It has none.
+        """
+        ...
+
     @property
     def scores(self) -> bool:
         """Whether this run is to say how sure its values are. Answers then carry the probabilities of their tokens."""

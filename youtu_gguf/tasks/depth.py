@@ -20,6 +20,7 @@ def depth(view: View, scale: str = "open", focal_px: float | None = None) -> Dep
     chosen = depth_scale(scale)
     if focal_px is not None:
         check_focal(focal_px, "source")
+    view.require_states("depth")
     ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
     transform = view.transform
     focal_prepared = None if focal_px is None else focal_px * transform.prepared.width / transform.source.width

@@ -6,19 +6,24 @@ nothing of a question that follows them: their scores are there without it, and 
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs, make_crop
 from youtu_gguf.decode.dense import class_scores
+from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.decode.foreground import foreground
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, find_tokens
 from youtu_gguf.tasks.boxes import ground
+from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.types import Issue, Mask
 
 BACKGROUND, FOREGROUND = "<BG>", "<FG>"
+
+By = Literal["states", "polygon"]
 
 
 def refer(
@@ -27,6 +32,7 @@ def refer(
     box: Sequence[float] | None = None,
     crop_size: int = CROP_SIZE,
     padding: float = PADDING,
+    by: By = "states",
 ) -> Mask:
     """Mask what `description` describes, or what is in `box`.
 
@@ -36,10 +42,16 @@ def refer(
         box: Left, top, right, bottom in source pixels; nothing is generated then.
         crop_size: Short side of the enlarged picture.
         padding: Sides of the surroundings relative to those of the box.
+        by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
     """
+    if by not in get_args(By):
+        raise InputError(f"by must be one of {', '.join(get_args(By))}; got {by!r}.")
     if (description is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)
+    if by == "polygon":
+        return _filled(view, description)
+    view.require_states('refer, but for refer(..., by="polygon"),')
     tokens = [_tag_tokens(view.vocabulary, tag) for tag in (BACKGROUND, FOREGROUND)]
     issues: tuple[Issue, ...] = ()
     if description is not None:
@@ -55,6 +67,17 @@ def refer(
     if not part.any():
         issues = (*issues, Issue("nothing in the box is told from the background"))
     return Mask(bits, score, issues=issues)
+
+
+def _filled(view: View, description: str | None) -> Mask:
+    """Return the inside of the outline of what is described, with the confidence of its tokens where it is wanted."""
+    if description is None:
+        raise InputError(
+            'refer by="polygon" needs a phrase; got a box. The model outlines what it is told of in words.'
+        )
+    found = polygon(view, description)
+    score = None if found.scores is None or not len(found) else float(found.scores.mean())
+    return Mask(fill_outlines(found.parts, view.transform.source), score, issues=found.issues)
 
 
 def _grounded(view: View, description: str) -> tuple[Sequence[float] | None, tuple[Issue, ...]]:

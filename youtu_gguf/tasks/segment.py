@@ -39,6 +39,7 @@ def segment(
     names = class_names(classes)
     _check_choice("present", present, get_args(Present))
     _check_choice("refine", refine, get_args(Refine))
+    view.require_states("segment")
     method = choose_method(refine, background=background)
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None

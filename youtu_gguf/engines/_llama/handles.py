@@ -14,6 +14,7 @@ from youtu_gguf.engines._llama import bindings
 from youtu_gguf.engines._llama.batch import ALL, NONE, Batch, Run
 from youtu_gguf.engines._llama.bindings import Way, lib
 from youtu_gguf.engines._llama.runs import check_runs
+from youtu_gguf.engines.base import PENALTY_LAST_N, TOP_K
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
 
@@ -42,11 +43,6 @@ size 8 tokens take 0.5 s, 7 tokens 0.7 s (scripts/bench/parts.py --full)."""
 
 TAPLESS_SLICE = 64
 """Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
-
-PENALTY_LAST_N = 64
-TOP_K = 40
-"""llama.cpp's own defaults, in force beside the documented flags. Top-k changes nothing at top-p 0.001, but saves
-sorting the whole vocabulary."""
 
 LOAD_SHARE = 80
 """Percent of loading that is done when the language model's weights are in; context and projector follow."""

@@ -1,0 +1,163 @@
+"""The commands that keep a llama-server running in the background, for other commands and programs to ask."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli.common import AsJson, FileOptions, command, size_of
+from youtu_gguf.cli.progress import shown
+from youtu_gguf.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Keep a llama-server running in the background, for other commands and programs.",
+)
+
+Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Of the server, where several run.")]
+
+FLAGS = {"n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log"}
+"""Options that are called otherwise than their fields."""
+
+
+@dataclass(frozen=True)
+class ServerOptions(FileOptions):
+    """The options of a server."""
+
+    port: Annotated[int | None, typer.Option(help="Where to listen, on this machine only. [default: a free one]")] = (
+        None
+    )
+    server_flags: Annotated[
+        str | None, typer.Option("--flags", help='Further flags of llama-server, such as "--numa isolate".')
+    ] = None
+    server_log: Annotated[
+        Path | None, typer.Option("--log", help="File for its output. [default: one in your state folder]")
+    ] = None
+    start_seconds: Annotated[float, typer.Option(help="Longest wait for it to be ready.")] = 600.0
+
+
+def start(
+    options: ServerOptions,
+    *,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay; Ctrl-C ends the server.")] = False,
+) -> None:
+    r"""Start a server in the background.
+
+    It is started again when it fails, until `youtu-gguf server stop`. Prints what other commands need to ask it, as
+    lines for a shell: eval "$(youtu-gguf server start)"
+    """
+    if foreground:
+        _stay(options)
+        return
+    with shown(not options.quiet) as display:
+        server = yg.start_server(_arguments(options), start_seconds=options.start_seconds, progress=display.report)
+    print(f"export YOUTU_GGUF_ENGINE={server.url}")
+    print(f"export YOUTU_GGUF_API_KEY={server.api_key}")
+    if not options.quiet:
+        print(f"server {server.pid} is ready at {server.url}; its log is {server.log}", file=sys.stderr)
+
+
+def _stay(options: ServerOptions) -> None:
+    """Run the server in this process until a signal ends it."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    settings = options.settings()
+    if options.server_flags is not None:
+        settings["server_flags"] = _split(options.server_flags)
+    yg.run_server(options.model, options.mmproj, stop, port=options.port, **settings)
+
+
+def _split(flags: str) -> list[str]:
+    try:
+        return shlex.split(flags)
+    except ValueError as exc:
+        raise InputError(f"--flags must be flags as in a shell; got {flags!r}: {exc}.") from exc
+
+
+def _arguments(options: ServerOptions) -> list[str]:
+    """Return the options as they are typed."""
+    typed = []
+    for field in fields(options):
+        value, flag = getattr(options, field.name), FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
+        if value is True:
+            typed.append(flag)
+        elif value not in (None, False):
+            typed.append(f"{flag}={value}")
+    return typed
+
+
+def status(as_json: AsJson = False) -> None:
+    """List the servers that run."""
+    servers = yg.list_servers()
+    if as_json:
+        print(json.dumps([asdict(server) for server in servers]))
+        return
+    if not servers:
+        print("no server is running", file=sys.stderr)
+    for server in servers:
+        whose = "in the background" if server.background else f"of process {server.owner_pid}"
+        state = "ready" if server.ready else "not answering"
+        minutes = (time.time() - server.since) / 60
+        print(f"{server.pid}  {server.url}  {state}, {whose}, {minutes:.0f} min, {size_of(server.memory)}")
+        print(f"    model {server.model}\n    log   {server.log}\n    llama-server {server.version}")
+
+
+def stop(pid: Pid = None) -> None:
+    """Stop a server in the background.
+
+    Servers that a program has started are stopped by that program.
+    """
+    if pid is None and not any(server.background for server in yg.list_servers()):
+        print("no server is running in the background", file=sys.stderr)
+        return
+    server = _find(pid, background=True)
+    if not yg.stop_server(server):
+        raise yg.EngineError(f"server {server.pid} does not end, or may not be ended by this user.")
+    print(f"stopped server {server.pid}", file=sys.stderr)
+
+
+def logs(
+    pid: Pid = None,
+    n: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 40,
+) -> None:
+    """Print the last lines of a server's log."""
+    server = _find(pid, background=False)
+    for line in yg.log_lines(server, n):
+        print(line)
+
+
+def _find(pid: int | None, *, background: bool) -> yg.RunningServer:
+    """Return the server with this pid, or the only one there is.
+
+    Raises:
+        InputError: There is none, or one must be named.
+    """
+    servers = yg.list_servers()
+    if pid is not None:
+        for server in servers:
+            if server.pid == pid:
+                return server
+        raise InputError(f"expected the pid of a server; {pid} is none. `youtu-gguf server status` lists them.")
+    found = [server for server in servers if server.background or not background]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise InputError("no server is running. `youtu-gguf server start` starts one.")
+    raise InputError(f"{len(found)} servers are running: {', '.join(str(s.pid) for s in found)}. Name one.")
+
+
+for function in (start, status, stop, logs):
+    app.command(function.__name__)(command(function))

@@ -1,0 +1,277 @@
+"""One streamed HTTP answer: sent, read line by line, and hung up on from any thread. It knows nothing of models."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+
+from youtu_gguf.errors import EngineError, InputError, ServerError, YoutuError
+
+LONGEST_LINE = 4 << 20
+"""Bytes. An event is some hundred bytes; what sends longer lines is no server of answers."""
+
+SHOWN = 300
+"""Characters of a server's own words that a message repeats."""
+
+RETRIABLE = frozenset((408, 409, 425, 429))
+"""Beside 5xx, statuses after which the same request may succeed (RFC 9110, RFC 6585, RFC 8470)."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server is: `url` up to and with "/v1", and the key it wants."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine: then no proxy lies between."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
+class NotSentError(ServerError):
+    """The server could not be reached: it has seen nothing of the request."""
+
+
+class RefusedError(ServerError):
+    """The server answered with an error of HTTP.
+
+    Attributes:
+        status: Its number.
+        words: What the server said.
+        kind: The error's type, as OpenAI-compatible servers name it; "" where they do not.
+        after_s: Seconds that the server wants to be left alone; 0 where it does not say.
+    """
+
+    def __init__(self, url: str, status: int, words: str, kind: str = "", after_s: float = 0.0) -> None:
+        retry = status in RETRIABLE or status >= requests.codes.server_error
+        super().__init__(f"{url} answered with status {status}: {words}{_remedy(status)}", retry=retry)
+        self.status, self.words, self.kind, self.after_s = status, words, kind, after_s
+
+
+def _remedy(status: int) -> str:
+    match status:
+        case 401 | 403:
+            return ". Set YOUTU_GGUF_API_KEY, or api_key, to a key that it takes."
+        case 404 | 405:
+            return ". Check the address; it ends in /v1 with most servers."
+        case 413:
+            return ". Lower image_max_tokens, or let it take larger requests."
+        case _:
+            return ""
+
+
+class Hangup:
+    """Ends a call from another thread, whether it is waiting for a connection, the first word or the next."""
+
+    def __init__(self) -> None:
+        self.gone = threading.Event()
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Note the socket to be closed; it is at once if we have hung up already."""
+        with self._lock:
+            self._socket = sock
+        if self.gone.is_set():
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the call. Safe to call twice."""
+        self.gone.set()
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):  # closed by the other side, or before it was open
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+
+_here = threading.local()  # .hangup: of the call that this thread is making
+
+
+def _watched(kind: type[HTTPConnection]) -> type[HTTPConnection]:
+    class Watched(kind):  # type: ignore[valid-type, misc]
+        def connect(self) -> None:
+            super().connect()
+            _here.hangup.watch(self.sock)
+
+    return Watched
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _watched(HTTPConnection)
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _watched(HTTPSConnection)  # type: ignore[assignment] # it is one, which mypy cannot know
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def session_for(address: Address) -> requests.Session:
+    """Return a session that speaks to `address` directly if it is on this machine, and sends its key, no .netrc's."""
+    session = requests.Session()
+    session.trust_env = not address.is_local
+    session.mount("http://", _Adapter(max_retries=0))
+    session.mount("https://", _Adapter(max_retries=0))
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if address.key is not None:
+            request.headers["Authorization"] = f"Bearer {address.key}"
+        return request
+
+    session.auth = sign
+    return session
+
+
+def get_json(address: Address, path: str, timeout_s: float) -> Any:
+    """Return what `path` below the address gives.
+
+    Raises:
+        ServerError: It gives nothing usable.
+    """
+    _here.hangup = Hangup()
+    url = address.url + path
+    with _as_ours(url), session_for(address) as session:
+        response = session.get(url, timeout=timeout_s, allow_redirects=False)
+        _check(response, url)
+        return response.json()
+
+
+def stream_events(
+    address: Address, path: str, body: Mapping[str, Any], hangup: Hangup, *, connect_s: float, stall_s: float
+) -> Iterator[dict[str, Any]]:
+    """Post `body` and yield the events of the answer; ends when the server says so, or somebody hangs up.
+
+    Raises:
+        NotSentError: There is no connection.
+        RefusedError: The server answered with an error.
+        ServerError: The answer breaks off, stalls, or is none.
+    """
+    _here.hangup = hangup
+    url = address.url + path
+    with _as_ours(url, hangup), session_for(address) as session:
+        with session.post(url, json=body, stream=True, timeout=(connect_s, stall_s), allow_redirects=False) as response:
+            _check(response, url)
+            kind = response.headers.get("Content-Type", "")
+            if not kind.startswith("text/event-stream"):
+                raise _nonsense(url, f"{kind or 'no content type'}: {_words(response)[0]}")
+            for line in _lines(response, url):
+                if hangup.gone.is_set():
+                    return
+                if line == b"data: [DONE]":
+                    return
+                if line.startswith(b"data:"):
+                    yield _event(line[5:], url)
+        if not hangup.gone.is_set():
+            raise ServerError(f"{url} broke off in the middle of an answer. Ask again.", retry=True)
+
+
+@contextmanager
+def _as_ours(url: str, hangup: Hangup | None = None) -> Iterator[None]:
+    """Turn foreign errors into ours; after hanging up they mean nothing."""
+    try:
+        yield
+    except YoutuError:
+        raise
+    except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
+        if hangup is None or not hangup.gone.is_set():
+            raise _translated(exc, url) from exc
+    except AttributeError:  # urllib3 reading from a response that was closed under it
+        if hangup is None or not hangup.gone.is_set():
+            raise
+
+
+def _translated(exc: Exception, url: str) -> YoutuError:
+    cause = exc.args[0] if exc.args else exc
+    reason = getattr(cause, "reason", cause)
+    if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | UnicodeError):
+        return InputError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
+    if isinstance(exc, requests.exceptions.SSLError):
+        return EngineError(f"{url} cannot be trusted: {reason}.")
+    if isinstance(exc, requests.ConnectTimeout | requests.exceptions.ProxyError) or isinstance(
+        reason, NewConnectionError
+    ):
+        return NotSentError(f"{url} cannot be reached: {reason}. Is the server running?", retry=True)
+    if isinstance(exc, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
+        return ServerError(f"{url} has fallen silent. Ask again, or raise stall_seconds.", retry=True)
+    if isinstance(exc, requests.exceptions.JSONDecodeError):
+        return ServerError(f"{url} answered with something that is no JSON.", retry=True)
+    return ServerError(f"{url} broke off: {reason}. Ask again.", retry=True)
+
+
+def _check(response: requests.Response, url: str) -> None:
+    """Refuse an answer that is an error, or sends us elsewhere."""
+    if response.status_code == requests.codes.ok:
+        return
+    if response.is_redirect:
+        raise InputError(f"{url} redirects to {response.headers['Location']!r:.{SHOWN}}. Name that address instead.")
+    words, kind = _words(response)
+    wait = response.headers.get("Retry-After", "")
+    raise RefusedError(url, response.status_code, words, kind, float(wait) if wait.isdigit() else 0.0)
+
+
+def _words(response: requests.Response) -> tuple[str, str]:
+    """Return what an answer says, cut to what a message can hold, and the type of the error if it names one."""
+    start = next(response.iter_content(LONGEST_LINE), b"")
+    with suppress(ValueError):
+        error = json.loads(start).get("error", "") if start.startswith(b"{") else ""
+        if isinstance(error, dict):
+            return shown(error.get("message", "")), str(error.get("type", ""))
+        if error:
+            return shown(error), ""
+    return shown(start.decode("utf-8", "replace")), ""
+
+
+def shown(words: object) -> str:
+    """Return a server's words as a message may repeat them: on one line, and not more than fits."""
+    return " ".join(str(words).split())[:SHOWN] or "nothing"
+
+
+def _lines(response: requests.Response, url: str) -> Iterator[bytes]:
+    rest = b""
+    for part in response.iter_content(None):
+        *lines, rest = (rest + part).split(b"\n")
+        yield from (line.rstrip(b"\r") for line in lines)
+        if len(rest) > LONGEST_LINE:
+            raise _nonsense(url, f"a line of more than {LONGEST_LINE:,} bytes")
+
+
+def _event(data: bytes, url: str) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except ValueError as exc:
+        raise _nonsense(url, shown(data.decode("utf-8", "replace"))) from exc
+    if not isinstance(event, dict):
+        raise _nonsense(url, shown(event))
+    if error := event.get("error"):
+        known = error if isinstance(error, dict) else {"message": error}
+        code = known.get("code")
+        status = code if isinstance(code, int) else requests.codes.server_error
+        raise RefusedError(url, status, shown(known.get("message", error)), str(known.get("type", "")))
+    return event
+
+
+def _nonsense(url: str, what: str) -> ServerError:
+    return ServerError(f"{url} must answer with events of an OpenAI-compatible chat; got {what}.", retry=True)
