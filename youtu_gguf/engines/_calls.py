@@ -27,6 +27,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
 CONTEXT_EXCEEDED = "exceed_context_size_error"
 """Type of llama-server's error where a prompt does not fit (server-common.cpp)."""
 
+CONTEXT_FULL = "Context size has been exceeded"
+"""What llama-server says to all whom it answers when their answers together have filled the context
+(server-context.cpp)."""
+
 
 class Host(Protocol):
     """Where calls go."""
@@ -250,6 +254,12 @@ class HttpSession:
         if isinstance(error, RefusedError) and error.kind == CONTEXT_EXCEEDED:
             return InputError(
                 f"the question and the image do not fit: {error.words} Raise n_ctx or lower image_max_tokens."
+            )
+        if isinstance(error, RefusedError) and CONTEXT_FULL in error.words:
+            return ServerError(
+                f"{self._host.n_slots} answers at a time have filled the context that they share. Ask again, with a "
+                "lower n_slots or a higher n_ctx.",
+                retry=True,
             )
         return error
 

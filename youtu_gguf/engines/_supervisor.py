@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import psutil
 
 from youtu_gguf.config import server_environment, state_folder
-from youtu_gguf.engines._process import STOP_S, ChildProcess
+from youtu_gguf.engines._process import BINDING, STOP_S, Binding, ChildProcess
 from youtu_gguf.engines._records import Record, Who, running
-from youtu_gguf.engines._wire import Address, Hangup, RefusedError, get_json
+from youtu_gguf.engines._wire import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -75,6 +75,7 @@ class Supervisor:
         background: Whether this process is there for nothing else.
         api_key: The server's key; a random one by default.
         find_port: Gives the port for a start.
+        binding: What kills the server when this process dies.
 
     Attributes:
         n_starts: How often it was started, recycling included.
@@ -89,9 +90,11 @@ class Supervisor:
         background: bool = False,
         api_key: str | None = None,
         find_port: Callable[[], int] = free_port,
+        binding: Binding = BINDING,
     ) -> None:
         self._program, self._settings, self._background = program, settings, background
         self._find_port = find_port
+        self._binding = binding
         self._key = api_key or secrets.token_urlsafe(24)
         self._owner = os.getpid()
         self.log = settings.server_log or state_folder() / "logs" / f"llama-server-{self._owner}-{id(self):x}.log"
@@ -166,7 +169,7 @@ class Supervisor:
             yield address or Address("")
             self._answered = True
             self._in_a_row = 0
-        except RefusedError:
+        except (NotSentError, RefusedError):  # it has seen nothing of the request, or has answered it
             raise
         except ServerError as exc:
             raise self._explained(exc, process) from exc
@@ -250,7 +253,9 @@ class Supervisor:
             port = self._find_port()
             command = [*self._program.command, "--host", HOST, "--port", str(port), *self._settings.server_flags]
             environment = server_environment(self._key)
-            process = self._process = ChildProcess(command, environment, self.log, on_end=self._wake.set)
+            process = self._process = ChildProcess(
+                command, environment, self.log, on_end=self._wake.set, binding=self._binding
+            )
             self.n_starts += 1
             self._answered = False
             self._note(process, port)
