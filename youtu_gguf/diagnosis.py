@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from youtu_gguf.config import default_model, hub_cache
-from youtu_gguf.errors import ModelFileError, YoutuError
+from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
 from youtu_gguf.files.writing import existing
 from youtu_gguf.model import load
 from youtu_gguf.planning import memory_of_this_machine, plan
@@ -195,8 +195,11 @@ def _disk() -> Found:
 
 
 def _server() -> Found:
-    path = shutil.which("llama-server")
-    if path is None:
-        yield Check("llama-server", "note", "not on the PATH", "Not needed: models run in this process.")
+    from youtu_gguf.engines._binary import find_llama_server
+
+    try:
+        found = find_llama_server()
+    except EngineError as exc:
+        yield Check("llama-server", "note", str(exc), 'Needed by engine="server" only.')
     else:
-        yield Check("llama-server", "ok", path)
+        yield Check("llama-server", "ok", f"{found.path} (by {found.found_by}), version {found.version}")

@@ -63,7 +63,7 @@ def supervision(model: yg.Model, rgb: U8, rounds: int) -> tuple[float, float]:
         session = scene.session()
         assert isinstance(session, HttpSession)
         ways = (
-            lambda: direct(model.engine, session, QUESTIONS[0], model.settings.sampling),  # type: ignore[arg-type]
+            lambda: direct(model.engine, session, QUESTIONS[0], model.settings.sampling),
             lambda: scene.ask(QUESTIONS[0]),
         )
         for way in ways:  # the slot has seen the image, and both ways have been gone once
@@ -89,14 +89,14 @@ def main() -> None:
     parser.add_argument("--model", help="another model, such as nano")
     parser.add_argument("--rounds", type=int, default=7, help="answers each way for the cost of supervision")
     args = parser.parse_args()
-    files = (args.model, None) if args.model else full_pair(args.folder)
+    model, mmproj = (args.model, None) if args.model else full_pair(args.folder)
     settings: dict[str, Any] = {"n_ctx": 4096, "max_tokens": N_GENERATED, "temperature": 0.0, "n_slots": N_SLOTS}
     rgb = photograph(640, 480)
     print(machine())
-    with yg.load(*files, engine="server", **settings) as server:
+    with yg.load(model, mmproj, "server", **settings) as server:
         cold, warm = together(server, rgb), together(server, rgb)
         by_http, by_engine = supervision(server, rgb, args.rounds)
-    with yg.load(*files, **settings) as native:
+    with yg.load(model, mmproj, **settings) as native:
         native_cold, native_warm = together(native, rgb), together(native, rgb)
     report("supervision", by_engine / by_http, f"{by_http:.3f} s by HTTP alone, {by_engine:.3f} s through the engine")
     report("cold", cold / native_cold, f"server {cold:.1f} s, scene.many {native_cold:.1f} s")

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -37,7 +38,14 @@ QUESTIONS = (
 REQUEST_S = 60.0
 """Longest time that a request may take to end, whatever happens."""
 HANG_S = 2.0
-SETTINGS = {"n_ctx": 2048, "threads": 1, "max_tokens": 48, "temperature": 0.0, "n_batch": 60, "hang_seconds": HANG_S}
+SETTINGS: dict[str, Any] = {
+    "n_ctx": 2048,
+    "threads": 1,
+    "max_tokens": 48,
+    "temperature": 0.0,
+    "n_batch": 60,
+    "hang_seconds": HANG_S,
+}
 
 
 class Clients:
@@ -102,7 +110,7 @@ class Clients:
 
 
 @contextmanager
-def serving(n_threads: int, **settings: object) -> Iterator[tuple[Supervisor, Clients]]:
+def serving(n_threads: int, **settings: Any) -> Iterator[tuple[Supervisor, Clients]]:
     with yg.load("nano", engine="server", **{**SETTINGS, **settings}) as model:
         assert isinstance(model.engine, ServerEngine)
         yield model.engine.supervisor, Clients(model, n_threads)
@@ -119,7 +127,7 @@ def server_pid(supervisor: Supervisor) -> int:
 
 def disturb(number: signal.Signals, times: int, n_threads: int) -> tuple[list[str], Counter[str], list[float]]:
     """Send a signal to the server `times` times; return what is wrong, the outcomes, and seconds until it was back."""
-    back = []
+    back: list[float] = []
     with serving(n_threads) as (supervisor, clients):
         for _ in range(times):
             clients.wait_for_answer()

@@ -165,7 +165,15 @@ def test_little_room_and_little_memory_are_noted(monkeypatch: pytest.MonkeyPatch
 
 def test_a_llama_server_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = tmp_path / "llama-server"
-    server.write_text("#!/bin/sh\n")
+    flags = "--image-max-tokens --mmproj --kv-unified --cache-ram"
+    server.write_text(f"#!/bin/sh\n# youtuvl\necho 'version: 9999 (abc)'; echo '{flags}'\n")
     server.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert {check.name: check.found for check in yg.diagnose()}["llama-server"] == str(server)
+    monkeypatch.setenv("YOUTU_GGUF_LLAMA_SERVER", str(server))
+    found = {check.name: check.found for check in yg.diagnose()}["llama-server"]
+    assert found == f"{server} (by YOUTU_GGUF_LLAMA_SERVER), version 9999 (abc)"
+
+
+def test_a_llama_server_that_cannot_be_used_is_a_note_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOUTU_GGUF_LLAMA_SERVER", "/nowhere/llama-server")
+    check = next(check for check in yg.diagnose() if check.name == "llama-server")
+    assert (check.state, "/nowhere/llama-server" in check.found) == ("note", True)

@@ -28,6 +28,10 @@ class Who:
     pid: int
     started: float
 
+    def __post_init__(self) -> None:
+        if type(self.pid) is not int or not 0 < self.pid < 1 << 31 or type(self.started) not in (int, float):
+            raise ValueError(f"not a process: {self.pid!r}, {self.started!r}")
+
     @classmethod
     def of(cls, pid: int) -> Who:
         """Return who has the number now."""
