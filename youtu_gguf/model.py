@@ -65,7 +65,8 @@ def load(
         if mmproj is not None:
             raise InputError(f"a server has its projector itself; got mmproj={mmproj!r} beside {engine}. Leave it out.")
         name = None if model is None else checked_name(model)
-        return Model(RemoteEngine(engine, name, chosen, report), chosen)
+        remote = RemoteEngine(engine, name, chosen, report)
+        return Model(remote, chosen, files={remote.model: None})
     if engine not in ("native", "server"):
         raise InputError(
             f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
@@ -101,7 +102,8 @@ class Model:
     Attributes:
         engine: What runs the network.
         calibration: What is assumed about the weights that nobody has published.
-        files: Names and bytes of the files it was loaded from; none with an engine of your own.
+        files: Names and bytes of the files it was loaded from; of somebody's server the name it has for the model, and
+            None; nothing with an engine of your own.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class Model:
         engine: Engine,
         settings: Settings,
         calibration: Calibration = DEFAULT,
-        files: Mapping[str, int] | None = None,
+        files: Mapping[str, int | None] | None = None,
     ) -> None:
         self.files = dict(files or {})
         self.engine = engine

@@ -84,3 +84,16 @@ def test_number_of_tokens_is_that_of_the_native_engine(serve: Serve) -> None:
 def test_streamed_pieces_are_the_answer(serve: Serve) -> None:
     scene = serve().open(draw(TEST_SEEDS + 5).rgb)
     assert "".join(scene.describe(stream=True)) == scene.describe().raw
+
+
+def test_images_that_together_fill_the_context_end_in_an_error_that_says_so(serve: Serve) -> None:
+    scene = serve(n_ctx=128, n_slots=4).open(draw(TEST_SEEDS).rgb)  # 80 image tokens, and no room for another 80
+    updates = scene.many([("ask", f"What is number {i}?") for i in range(4)], stream=True)
+    ends = [update for update in updates if update.result is not None or update.error is not None]
+    assert len(ends) == 4
+    errors = [end.error for end in ends if end.error is not None]
+    assert errors
+    for error in errors:
+        assert isinstance(error, yg.ServerError) and error.retry, error
+        assert "a lower n_slots or a higher n_ctx" in str(error)
+    assert scene.ask("And alone?").finish == "stop"

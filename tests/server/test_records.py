@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from youtu_gguf.engines._process import start_of
-from youtu_gguf.engines._records import Record, Who, running
+from youtu_gguf.engines._records import KEPT_LOGS, Record, Who, log_folder, running, tidy
 
 NOBODY = Who(2**22 - 7, 1.0)
 
@@ -25,8 +25,8 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def record(server: Who, owner: Who) -> Record:
-    made = Record(server, owner, "http://127.0.0.1:1/v1", "model.gguf", "log", "9999", api_key="secret")
+def record(server: Who, owner: Who, log: str = "log") -> Record:
+    made = Record(server, owner, "http://127.0.0.1:1/v1", "model.gguf", log, "9999", api_key="secret")
     made.write()
     return made
 
@@ -86,3 +86,14 @@ def test_hostile_numbers_in_a_record_end_nobody(state: Path) -> None:
         (folder / f"{n}.json").write_text(json.dumps(known))
     assert list(running()) == []
     assert list(folder.iterdir()) == []
+
+
+def test_the_oldest_logs_are_deleted_but_for_those_of_running_servers(sleeper: subprocess.Popen[bytes]) -> None:
+    log_folder().mkdir(parents=True)
+    logs = [log_folder() / f"{i}.log" for i in range(KEPT_LOGS + 3)]
+    for i, log in enumerate(logs):
+        log.touch()
+        os.utime(log, (i, i))
+    record(Who.of(sleeper.pid), Who.of(os.getpid()), log=str(logs[1]))
+    tidy()
+    assert [log for log in logs if not log.exists()] == [logs[0], logs[2]]

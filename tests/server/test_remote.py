@@ -7,6 +7,8 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 
 import youtu_gguf as yg
 from tests.loopback_chat import EVENTS, GOOD, Chat, Reply, event, finish, serving, words
+from youtu_gguf.batch import Asked, Batch, Journal, settings_of
 from youtu_gguf.engines.base import Piece
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8)
@@ -58,6 +61,18 @@ def test_the_first_model_that_is_listed_is_asked_unless_one_is_named(chat: Chat)
     with yg.load("another", engine=chat.url) as model:
         model.open(PICTURE).ask("Why?")
     assert [body["model"] for body in chat.bodies] == ["the-model", "another"]
+
+
+def test_a_batch_is_not_gone_on_with_by_another_model(chat: Chat, tmp_path: Path) -> None:
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    asked = [Asked("ask Why?", yg.Question("ask", ("Why?",)))]
+    for name, refused in (("first", False), ("second", True), ("first", False)):
+        with yg.load(name, engine=chat.url) as model:
+            settings = settings_of(model, asked, {}, arrays=True, pictures=False)
+            ends = pytest.raises(yg.InputError, match="second") if refused else nullcontext()
+            with ends, Journal(tmp_path / "out", settings) as journal:
+                assert list(Batch(model, asked, journal).run([tmp_path / "a.png"]))
+    assert [body["model"] for body in chat.bodies] == ["first"]
 
 
 def test_the_key_comes_from_the_environment_or_the_setting(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
 CONTEXT_EXCEEDED = "exceed_context_size_error"
 """Type of llama-server's error where a prompt does not fit (server-common.cpp)."""
 
-CONTEXT_FULL = "Context size has been exceeded"
-"""What llama-server says to all whom it answers when their answers together have filled the context
-(server-context.cpp)."""
+CONTEXT_FULL = ("Context size has been exceeded", "failed to process mtmd chunk")
+"""What llama-server says when answers together have filled the context: to all of them, or to one whose image finds no
+room (server-context.cpp)."""
 
 
 class Host(Protocol):
@@ -255,10 +255,11 @@ class HttpSession:
             return InputError(
                 f"the question and the image do not fit: {error.words} Raise n_ctx or lower image_max_tokens."
             )
-        if isinstance(error, RefusedError) and CONTEXT_FULL in error.words:
+        if isinstance(error, RefusedError) and any(words in error.words for words in CONTEXT_FULL):
             return ServerError(
-                f"{self._host.n_slots} answers at a time have filled the context that they share. Ask again, with a "
-                "lower n_slots or a higher n_ctx.",
+                f"up to {self._host.n_slots} answers at a time, each with its image, have filled the context that they "
+                f"share; the server says: {error.words.rstrip('.')}. "
+                "Ask again, with a lower n_slots or a higher n_ctx.",
                 retry=True,
             )
         return error

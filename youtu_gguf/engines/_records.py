@@ -21,6 +21,10 @@ CLOCK_S = 2.0
 """Most that two readings of the same process's start may differ: they move when the clock is set."""
 
 
+KEPT_LOGS = 20
+"""Logs kept of servers that have ended."""
+
+
 @dataclass(frozen=True)
 class Who:
     """A process: its number, and when it started."""
@@ -86,6 +90,21 @@ class Record:
     def remove(self) -> None:
         """Delete the file."""
         self.path.unlink(missing_ok=True)
+
+
+def log_folder() -> Path:
+    """Return where servers write unless told otherwise."""
+    return state_folder() / "logs"
+
+
+def tidy() -> None:
+    """End the servers that their owners have left behind, and delete the oldest logs of servers that have ended."""
+    in_use = {record.log for record in running()}
+    with suppress(OSError):  # another process may be doing the same
+        logs = sorted(log_folder().glob("*.log"), key=lambda path: path.stat().st_mtime)
+        for path in logs[:-KEPT_LOGS]:
+            if str(path) not in in_use:
+                path.unlink()
 
 
 def folder() -> Path:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from youtu_gguf.config import server_environment, state_folder
+from youtu_gguf.config import server_environment
 from youtu_gguf.engines._process import BINDING, STOP_S, Binding, ChildProcess
-from youtu_gguf.engines._records import Record, Who, running
+from youtu_gguf.engines._records import Record, Who, log_folder, tidy
 from youtu_gguf.engines._wire import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
@@ -97,7 +97,8 @@ class Supervisor:
         self._binding = binding
         self._key = api_key or secrets.token_urlsafe(24)
         self._owner = os.getpid()
-        self.log = settings.server_log or state_folder() / "logs" / f"llama-server-{self._owner}-{id(self):x}.log"
+        tidy()
+        self.log = settings.server_log or log_folder() / f"llama-server-{self._owner}-{id(self):x}.log"
         self._changed = threading.Condition()
         self._wake, self._closing = threading.Event(), threading.Event()
         self._address: Address | None = None
@@ -106,8 +107,6 @@ class Supervisor:
         self._failed: EngineError | None = None
         self._users = self._in_a_row = self.n_starts = 0
         self._answered = self._hung = False
-        for _ in running():  # ends what a process before us may have left behind
-            pass
         # The kernel kills the server with the thread that started it, so one thread starts it, every time.
         self._thread = threading.Thread(target=self._run, name="youtu-gguf supervisor", daemon=True)
         self._thread.start()

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""How busy a batch keeps the slots of a llama-server, and how many images a minute that is beside the other engines.
+
+    python scripts/bench/server_batch.py [--model nano] [--images 24] [--slots 4]
+
+The server itself is asked every few milliseconds which of its slots work. One thread per engine, each engine by itself,
+the same images and questions; what they cost in a batch of their own is in `scripts/bench/batch.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+from _full import machine
+
+import youtu_gguf as yg
+from scripts.nano.scenes import TEST_SEEDS, draw
+from youtu_gguf.batch import Asked, Batch, Journal
+from youtu_gguf.engines._wire import Address, get_json
+from youtu_gguf.engines.server import ServerEngine
+
+ASKED = (Asked("describe", yg.Question("describe")), Asked("detect", yg.Question("detect", (None,))))
+POLL_S = 0.01
+TIMEOUT_S = 60.0
+
+
+class SlotWatch:
+    """Counts how many slots of a server work, until it is left.
+
+    Attributes:
+        counts: The number at each look.
+    """
+
+    def __init__(self, engine: ServerEngine) -> None:
+        self.counts: list[int] = []
+        self._engine = engine
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        address = self._engine.supervisor.wait_ready()
+        root = Address(address.url.removesuffix("/v1"), address.key)
+        while not self._stop.wait(POLL_S):
+            slots: Any = get_json(root, "/slots", TIMEOUT_S)
+            self.counts.append(sum(slot["is_processing"] for slot in slots))
+
+    def __enter__(self) -> SlotWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def seconds_of(model: yg.Model, images: list[Path], folder: Path) -> float:
+    """Return the seconds of a batch over `images`."""
+    with Journal(folder, {}) as journal:
+        started = time.perf_counter()
+        batch = Batch(model, ASKED, journal)
+        for _ in batch.run(images):
+            pass
+        seconds = time.perf_counter() - started
+    if batch.tally.broken:
+        sys.exit(f"{batch.tally.broken} images gave errors; see {folder}")
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--slots", type=int, default=4)
+    args = parser.parse_args()
+    settings: dict[str, Any] = {"n_ctx": 4096, "threads": 1, "max_tokens": 200, "temperature": 0.0}
+    print(machine())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images = [folder / f"{i}.png" for i in range(args.images)]
+        for i, path in enumerate(images):
+            Image.fromarray(draw(TEST_SEEDS + i).rgb).save(path)
+        for n_slots in (args.slots, 1):
+            with yg.load(args.model, engine="server", n_slots=n_slots, **settings) as model:
+                assert isinstance(model.engine, ServerEngine)
+                with SlotWatch(model.engine) as watch:
+                    seconds = seconds_of(model, images, folder / f"server-{n_slots}")
+            busy = sum(watch.counts) / max(len(watch.counts), 1)
+            per_minute = 60 * len(images) / seconds
+            print(f"server, {n_slots} slots: {per_minute:6.1f} images a minute, {busy:.2f} slots busy", flush=True)
+        with yg.load(args.model, **settings) as model:
+            seconds = seconds_of(model, images, folder / "native")
+        print(f"native:          {60 * len(images) / seconds:6.1f} images a minute")
+
+
+if __name__ == "__main__":
+    main()
