@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How busy a batch keeps the slots of a llama-server, and how many images a minute that is beside the other engines.
 
-    python scripts/bench/server_batch.py [--model nano] [--images 24] [--slots 4]
+    python scripts/bench/server_batch.py [--model nano] [--images 24] [--slots 4] [--max-tokens 200]
 
 The server itself is asked every few milliseconds which of its slots work. One thread per engine, each engine by itself,
 the same images and questions; what they cost in a batch of their own is in `scripts/bench/batch.py`.
@@ -81,8 +81,9 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     parser.add_argument("--images", type=int, default=24)
     parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument("--max-tokens", type=int, default=200)
     args = parser.parse_args()
-    settings: dict[str, Any] = {"n_ctx": 4096, "threads": 1, "max_tokens": 200, "temperature": 0.0}
+    settings: dict[str, Any] = {"n_ctx": 4096, "threads": 1, "max_tokens": args.max_tokens, "temperature": 0.0}
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -23,6 +23,7 @@ from tests.server.conftest import NANO, Serve, address_of, engine_of
 from youtu_gguf.config import make_settings, server_environment
 from youtu_gguf.engines._process import LAST_LINES, ChildProcess
 from youtu_gguf.engines._supervisor import Supervisor, free_port
+from youtu_gguf.engines._wire import Hangup
 from youtu_gguf.engines.server import program
 from youtu_gguf.files.pair import check_pair
 
@@ -117,6 +118,20 @@ def test_a_server_that_ends_again_and_again_is_given_up(serve: Serve) -> None:
         model.open(RGB).ask("Why?")
     assert servers() == []
     assert supervisor.n_starts == 3
+
+
+def test_an_answer_that_is_hung_up_on_does_not_make_the_count_begin_anew(serve: Serve) -> None:
+    supervisor = engine_of(serve(restarts=1)).supervisor
+    gone = Hangup()
+    gone.hang_up()
+    for n in (1, 2):
+        wait_for(lambda n=n: supervisor.n_starts == n)
+        supervisor.wait_ready()
+        with supervisor.using(gone):
+            pass
+        servers()[0].kill()
+    with pytest.raises(yg.EngineError, match="ended 2 times in a row"):
+        wait_for(supervisor.check)
 
 
 def test_answers_between_make_the_count_begin_anew(serve: Serve) -> None:

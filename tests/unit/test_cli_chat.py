@@ -331,8 +331,14 @@ def test_ctrl_c_twice_breaks_off_and_the_conversation_goes_on(
 
 
 def test_ctrl_c_ends_the_command_where_nobody_types(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        start(picture, InterruptingEngine(presses=1)).run(["long", "/classify"])
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell starts in the background ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start(picture, InterruptingEngine(presses=1)).run(["long", "/classify"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().out == "one two \n"
 
 

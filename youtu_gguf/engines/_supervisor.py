@@ -155,19 +155,16 @@ class Supervisor:
             ServerError: It ended meanwhile; says whether to ask again.
             EngineError: It will not be ready.
         """
-        deadline = time.monotonic() + self._settings.start_seconds
-        address = None
-        while address is None and not hangup.gone.is_set():
-            if time.monotonic() > deadline:
-                raise ServerError("llama-server is not ready in time. Ask again, or raise start_seconds.", retry=True)
-            address = self._wait(hangup, POLL_S / 4)
         with self._changed:
-            self._users += 1
-            process = self._process
+            self._users += 1  # before the address is known, so that the server is not replaced in between
+        process = None
         try:
-            yield address or Address("")
-            self._answered = True
-            self._in_a_row = 0
+            address = self._wait_in_time(hangup)
+            process = self._process
+            yield address
+            if not hangup.gone.is_set():
+                self._answered = True
+                self._in_a_row = 0
         except (NotSentError, RefusedError):  # it has seen nothing of the request, or has answered it
             raise
         except ServerError as exc:
@@ -175,6 +172,17 @@ class Supervisor:
         finally:
             with self._changed:
                 self._users -= 1
+
+    def _wait_in_time(self, hangup: Hangup) -> Address:
+        """Return where the server is; nowhere if somebody hangs up."""
+        deadline = time.monotonic() + self._settings.start_seconds
+        while not hangup.gone.is_set():
+            if time.monotonic() > deadline:
+                raise ServerError("llama-server is not ready in time. Ask again, or raise start_seconds.", retry=True)
+            address = self._wait(hangup, POLL_S / 4)
+            if address is not None:
+                return address
+        return Address("")
 
     def _explained(self, error: ServerError, process: ChildProcess | None) -> ServerError:
         """Return `error` with what is known of the process that caused it."""
