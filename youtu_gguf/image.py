@@ -12,6 +12,7 @@ import numpy as np
 
 from youtu_gguf.engines.base import TOKEN_PX, PreparedImage
 from youtu_gguf.errors import InputError
+from youtu_gguf.focal import focal_from_exif
 from youtu_gguf.types import U8, Size, Transform
 
 if TYPE_CHECKING:
@@ -42,10 +43,15 @@ def load(image: ImageLike) -> U8:
     Raises:
         InputError: There is no such file, it is no image, it is broken, or it has over 200 megapixels.
     """
+    return load_with_focal(image)[0]
+
+
+def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
+    """Return what `load` does, and the focal length in pixels of that picture where its EXIF data tell of it."""
     from PIL import Image
 
     if isinstance(image, np.ndarray):
-        return _checked_array(image)
+        return _checked_array(image), None
     if isinstance(image, Image.Image):
         return _upright_rgb(image, "the image")
     if isinstance(image, bytes | bytearray):
@@ -57,16 +63,17 @@ def load(image: ImageLike) -> U8:
     )
 
 
-def prepared_size(size: Size, max_tokens: int) -> Size:
+def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
     """Return the size the model sees a `size` image at, within `max_tokens` image tokens.
 
     Each side becomes ``max(32, ceil(side * scale / 32) * 32)``; the scale starts at 1 and falls by 0.02 until the
-    image fits (facts: image preparation). Small images grow to whole tokens, large ones shrink.
+    image fits (facts: image preparation). Small images grow to whole tokens, large ones shrink. With a `zoom` the scale
+    starts there.
 
     Raises:
         InputError: So long and narrow that no scale fits.
     """
-    scale = 1.0
+    scale = zoom
     while scale > 0:
         width, height = (max(TOKEN_PX, math.ceil(side * scale / TOKEN_PX) * TOKEN_PX) for side in size)
         if (width // TOKEN_PX) * (height // TOKEN_PX) <= max_tokens:
@@ -78,12 +85,13 @@ def prepared_size(size: Size, max_tokens: int) -> Size:
     )
 
 
-def prepare(rgb: U8, max_tokens: int) -> tuple[PreparedImage, Transform]:
+def prepare(rgb: U8, max_tokens: int, zoom: float = 1.0) -> tuple[PreparedImage, Transform]:
     """Resize an upright image to its prepared size.
 
     Args:
         rgb: (H, W, 3) uint8.
         max_tokens: Most image tokens it may take.
+        zoom: How much larger than `rgb` to prepare it, where that fits; the transform is still one to `rgb`.
 
     Returns:
         The prepared image, and the mapping between both frames.
@@ -94,14 +102,14 @@ def prepare(rgb: U8, max_tokens: int) -> tuple[PreparedImage, Transform]:
     from PIL import Image
 
     source = Size(rgb.shape[1], rgb.shape[0])
-    target = prepared_size(source, max_tokens)
+    target = prepared_size(source, max_tokens, zoom)
     if target != source:
         # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
         rgb = np.asarray(Image.fromarray(rgb).resize(target, Image.Resampling.BILINEAR))
     return PreparedImage(rgb), Transform(source, target)
 
 
-def _decode(source: Path | BytesIO, name: str) -> U8:
+def _decode(source: Path | BytesIO, name: str) -> tuple[U8, float | None]:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -122,18 +130,19 @@ def _decode(source: Path | BytesIO, name: str) -> U8:
         raise InputError(f"expected a whole image; {name} cannot be decoded: {exc}. Save it again.") from exc
 
 
-def _upright_rgb(image: Image.Image, name: str) -> U8:
+def _upright_rgb(image: Image.Image, name: str) -> tuple[U8, float | None]:
     from PIL import ImageOps
 
     _check_size(Size(*image.size), name)
+    focal_px = focal_from_exif(image)
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
-        return _from_16_bit(np.asarray(upright), name)
+        return _from_16_bit(np.asarray(upright), name), focal_px
     if upright.mode == "F":
         raise InputError(f"expected an 8- or 16-bit image; {name} holds floating-point pixels. Convert it to 8 bits.")
     if upright.has_transparency_data:
         upright = _over_white(upright.convert("RGBA"))
-    return np.asarray(upright.convert("RGB"))
+    return np.asarray(upright.convert("RGB")), focal_px
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -54,11 +54,11 @@ def load(
         InputError: An unknown engine or setting.
     """
     chosen = make_settings(**settings)
+    report = progress or no_progress
     if engine is None:
         engine = default_engine() or "native"
     if not isinstance(engine, str):
-        return Model(engine, chosen)
-    report = progress or no_progress
+        return Model(engine, chosen, progress=report)
     if engine.startswith(("http://", "https://")):
         from youtu_gguf.engines.remote import RemoteEngine
 
@@ -66,14 +66,14 @@ def load(
             raise InputError(f"a server has its projector itself; got mmproj={mmproj!r} beside {engine}. Leave it out.")
         name = None if model is None else checked_name(model)
         remote = RemoteEngine(engine, name, chosen, report)
-        return Model(remote, chosen, files={remote.model: None})
+        return Model(remote, chosen, files={remote.model: None}, progress=report)
     if engine not in ("native", "server"):
         raise InputError(
             f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
         )
     loaded = _load_files(engine, model, mmproj, chosen, report)
     files = (loaded.pair.model.path, loaded.pair.projector.path)
-    return Model(loaded, chosen, files={path.name: path.stat().st_size for path in files})
+    return Model(loaded, chosen, files={path.name: path.stat().st_size for path in files}, progress=report)
 
 
 def _load_files(
@@ -104,6 +104,7 @@ class Model:
         calibration: What is assumed about the weights that nobody has published.
         files: Names and bytes of the files it was loaded from; of somebody's server the name it has for the model, and
             None; nothing with an engine of your own.
+        progress: Told of the steps of tasks that take many.
     """
 
     def __init__(
@@ -112,8 +113,10 @@ class Model:
         settings: Settings,
         calibration: Calibration = DEFAULT,
         files: Mapping[str, int | None] | None = None,
+        progress: ProgressFn = no_progress,
     ) -> None:
         self.files = dict(files or {})
+        self.progress = progress
         self.engine = engine
         self.settings = settings
         self.calibration = calibration
@@ -127,7 +130,8 @@ class Model:
         Raises:
             InputError: The image cannot be used, or does not fit into the context.
         """
-        return Scene(self, images.load(image))
+        rgb, focal_px = images.load_with_focal(image)
+        return Scene(self, rgb, focal_px)
 
     def close(self) -> None:
         """Free the model and every scene of it."""

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from youtu_gguf.engines.base import Sampling
 from youtu_gguf.errors import InputError
+from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
 
 
 class Options(TypedDict, total=False):
@@ -17,6 +18,8 @@ class Options(TypedDict, total=False):
     - `strict`: raise `DecodeError` at the first flaw of the answer. False keeps what is good and lists the flaws.
     - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
+    - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
+      class names are yours and go in as they are.
     - `max_tokens`, `max_seconds`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
       `engines.base.Sampling`, for this run alone.
     """
@@ -24,6 +27,7 @@ class Options(TypedDict, total=False):
     strict: bool
     scores: bool
     cancel: threading.Event
+    lang: str
     max_tokens: int
     max_seconds: float
     temperature: float
@@ -40,9 +44,10 @@ class RunOptions:
     sampling: Sampling
     strict: bool = False
     cancel: threading.Event | None = None
+    wording: Wording = ENGLISH
 
 
-_OWN = ("strict", "cancel")
+_OWN = ("strict", "cancel", "lang")
 _SAMPLING = tuple(field.name for field in fields(Sampling))
 NAMES = (*_OWN, *_SAMPLING)
 
@@ -62,5 +67,8 @@ def run_options(given: Mapping[str, object], sampling: Sampling) -> RunOptions:
     strict = given.get("strict", False)
     if not isinstance(strict, bool):
         raise InputError(f"strict must be True or False; got {strict!r}.")
+    lang = given.get("lang", "en")
+    if lang not in WORDINGS:
+        raise InputError(f"lang must be one of {', '.join(WORDINGS)}; got {lang!r}.")
     drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
-    return RunOptions(replace(sampling, **drawing), strict, cancel)
+    return RunOptions(replace(sampling, **drawing), strict, cancel, WORDINGS[lang])

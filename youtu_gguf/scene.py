@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
 from youtu_gguf import image as images
-from youtu_gguf import prompts
 from youtu_gguf.crop import CROP_SIZE, PADDING
-from youtu_gguf.engines.base import PatchStates, Prefix, Session
+from youtu_gguf.engines.base import DEFAULT_SYSTEM, PatchStates, Prefix, Session
 from youtu_gguf.options import Options, RunOptions, run_options
 from youtu_gguf.streaming import TextStream
 from youtu_gguf.tasks import TASKS
@@ -51,14 +50,16 @@ class Scene:
         rgb: (H, W, 3) uint8, the upright source image.
         transform: Source and prepared frame.
         grid: Rows and columns of image tokens.
+        focal_px: Focal length in source pixels, where the image's file tells of it; else None.
     """
 
-    def __init__(self, model: Model, rgb: U8) -> None:
+    def __init__(self, model: Model, rgb: U8, focal_px: float | None = None, *, zoom: float = 1.0) -> None:
         self._model = model
         self.rgb = rgb
-        self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens)
+        self.focal_px = focal_px
+        self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
         self.grid: Grid = self._prepared.grid
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
         self._opening = threading.Lock()
         self.session()
 
@@ -72,12 +73,17 @@ class Scene:
         """The model that looks at this scene."""
         return self._model
 
-    def session(self, before: str = "") -> Session:
-        """Return the engine's session for this image with the text `before` in front of it."""
+    def zoomed(self, zoom: float) -> Scene:
+        """Return a scene of the same picture, prepared `zoom` times as large where that fits. Close it yourself."""
+        return Scene(self._model, self.rgb, self.focal_px, zoom=zoom)
+
+    def session(self, before: str = "", system: str = DEFAULT_SYSTEM) -> Session:
+        """Return the engine's session for this image with the text `before` in front of it, after the text `system`."""
         with self._opening:
-            if before not in self._sessions:
-                self._sessions[before] = self._model.engine.open(Prefix(self._prepared, before))
-            return self._sessions[before]
+            key = before, system
+            if key not in self._sessions:
+                self._sessions[key] = self._model.engine.open(Prefix(self._prepared, before, system))
+            return self._sessions[key]
 
     def sessions(self) -> tuple[Session, ...]:
         """Return the sessions opened so far."""
@@ -102,7 +108,8 @@ class Scene:
     def describe(self, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
         """Describe the image; `stream` as for `ask`."""
         if stream:
-            return self._stream(prompts.DESCRIBE, options)
+            wording = run_options(options, self._model.settings.sampling).wording
+            return self._stream(wording.describe, options)
         return self._run("describe", options=options, expect=Text)
 
     def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:

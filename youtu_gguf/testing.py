@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from youtu_gguf.engines.base import OneByOne, PatchStates, Piece, Prefix, PrefixCost, PreparedImage, Sampling
+from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, PreparedImage, Sampling
+from youtu_gguf.engines.one_by_one import OneByOne
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
@@ -113,7 +114,8 @@ class FakeSession:
 
     def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
         """Return the states made from the pixels."""
-        return PatchStates(self._engine.states(self._prefix.image), self._engine)
+        states = self._engine.states(self._prefix.image)
+        return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32))
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Yield the scripted answer word by word, a token each."""

@@ -171,10 +171,14 @@ class Text(Result):
 
 @dataclass(frozen=True, eq=False)
 class Count(Result):
-    """How many there are, and the number's `score`; None where the answer gives no number. `str()` gives the digits."""
+    """How many there are, and the number's `score`; None where the answer gives no number. `str()` gives the digits.
+
+    `boxes` are those that were counted, where it was counted by detecting; else None.
+    """
 
     value: int | None
     score: float | None = None
+    boxes: "Boxes | None" = None
 
     def __str__(self) -> str:
         return "" if self.value is None else str(self.value)
@@ -251,6 +255,29 @@ class Mask(Result):
 
 
 @dataclass(frozen=True, eq=False)
+class Instances(Result):
+    """Objects one by one: `masks` (n, H, W) bool over the source image, with their boxes `xyxy` (n, 4) and `labels`.
+
+    The largest box comes first. `scores` (n,) tell how clearly each stands out of its surroundings, as `Mask.score`.
+    """
+
+    masks: Bits
+    xyxy: F32
+    labels: tuple[str, ...]
+    scores: F32 | None = None
+
+    def __post_init__(self) -> None:
+        self._set("masks", checked("masks", self.masks, (None, None, None), np.bool_))
+        n = len(self.masks)
+        self._set("xyxy", checked("xyxy", self.xyxy, (n, 4), np.float32))
+        _check_count("labels", self.labels, n)
+        self._set("scores", _checked_scores(self.scores, n))
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+@dataclass(frozen=True, eq=False)
 class LabelMap(Result):
     """A class per pixel: `ids` (H, W) int32 indexes `classes`, -1 = background.
 
@@ -290,10 +317,14 @@ class LabelMap(Result):
 
 @dataclass(frozen=True, eq=False)
 class DepthMap(Result):
-    """Distance per pixel: `values` (H, W) float32, 0 = invalid; metres when `unit` is "m", else only relative."""
+    """Distance per pixel: `values` (H, W) float32, 0 = invalid; metres when `unit` is "m", else only relative.
+
+    `focal_px` is the focal length in source pixels that made them metres, None where none was used.
+    """
 
     values: F32
     unit: Literal["m", "relative"]
+    focal_px: float | None = None
 
     def __post_init__(self) -> None:
         self._set("values", checked("values", self.values, (None, None), np.float32))

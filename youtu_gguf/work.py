@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.decode.strictness import require
-from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
+from youtu_gguf.engines.base import (
+    DEFAULT_SYSTEM,
+    Answer,
+    PatchStates,
+    PrefixCost,
+    Request,
+    Vocabulary,
+    collect,
+    no_states,
+)
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.options import RunOptions
+from youtu_gguf.prompts import Wording
 from youtu_gguf.tasks.base import find_tokens
 from youtu_gguf.types import U8, Issue, Result, Timings, Transform
 
@@ -108,37 +118,65 @@ class Work:
         """The model's tokens."""
         return self._scene.model.engine.vocabulary
 
+    @property
+    def wording(self) -> Wording:
+        """What is asked for every task, in the language of this run."""
+        return self._options.wording
+
+    @property
+    def focal_px(self) -> float | None:
+        """Focal length in source pixels that the image's file tells of, or None."""
+        return self._scene.focal_px
+
+    @property
+    def max_tokens(self) -> int:
+        """Most image tokens that the model may be shown at a time."""
+        return self._scene.model.engine.image_max_tokens
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell whoever watches the progress."""
+        self._scene.model.progress(stage, done, total)
+
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens."""
         engine = self._scene.model.engine
         if not engine.has_states:
             raise CapabilityError(no_states(what, engine.name))
 
-    def answer(self, question: str) -> Answer:
+    def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
         """Generate the answer to `question`, and note what it cost."""
         self._ledger.see(self._scene)
         before, started = self._ledger.cost(), time.perf_counter()
-        answer = self._answer(Request(question, self._options.sampling, self._options.cancel))
+        request = Request(question, self._options.sampling, self._options.cancel)
+        answer = self._answer(request) if system == DEFAULT_SYSTEM else self._answer_alone(request, system)
         after = self._ledger.cost()
         prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
         self._ledger.answers.append(replace(answer, seconds=time.perf_counter() - started - prefix_s))
         return answer
 
-    def _answer_alone(self, request: Request) -> Answer:
-        return collect(self._scene.session().generate(request.question, request.sampling, request.cancel))
+    def _answer_alone(self, request: Request, system: str = DEFAULT_SYSTEM) -> Answer:
+        return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
 
     def patches(self, before: str = "") -> PatchStates:
         """Return the image tokens' states, with the text `before` in front of the image."""
         self._ledger.see(self._scene)
         # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
-        return self._scene.session(before).patches(aside=self._is_crop or bool(before))
+        states = self._scene.session(before).patches(aside=self._is_crop or bool(before))
+        return states.moved(self.calibration.position_shift)
+
+    def open_crop(self, rgb: U8) -> AbstractContextManager[Work]:
+        """Look at another picture for a while, at the cost of this run."""
+        return self._aside(self._scene.model.open(rgb))
+
+    def zoomed(self, zoom: float) -> AbstractContextManager[Work]:
+        """Look at this picture prepared larger for a while, at the cost of this run."""
+        return nullcontext(self) if zoom == 1 else self._aside(self._scene.zoomed(zoom))
 
     @contextmanager
-    def open_crop(self, rgb: U8) -> Iterator[Work]:
-        """Look at another picture for a while, at the cost of this run."""
-        with closing(self._scene.model.open(rgb)) as crop:
-            self._ledger.add(crop)
-            yield Work(crop, self._options, ledger=self._ledger)
+    def _aside(self, scene: Scene) -> Iterator[Work]:
+        with closing(scene):
+            self._ledger.add(scene)
+            yield Work(scene, self._options, ledger=self._ledger)
 
     def require_tokens(self, tokens: Sequence[str], task: str) -> None:
         """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""

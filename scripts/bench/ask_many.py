@@ -53,7 +53,7 @@ UNLIKE = [
     "Is this a kitchen?", "Where was it taken?", "How old is he?", "Name the animals.", "Who made this?",
     "Does it move?", "Any text in it?", "What season is it?",
 ]  # fmt: skip
-ALIKE = [prompts.ground(f"the cup that is number {i} from the left") for i in range(len(UNLIKE))]
+ALIKE = [prompts.ENGLISH.ground.format(f"the cup that is number {i} from the left") for i in range(len(UNLIKE))]
 
 
 def first_token(scene: yg.Scene, question: str) -> float:

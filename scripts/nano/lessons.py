@@ -117,27 +117,29 @@ def pose_lesson(scene: Scene, frame: Frame) -> Lesson | None:
     persons = [t for t in scene.things if t.kind == "person"]
     if not persons:
         return None
-    return Lesson("pose", prompts.POSE, "".join(pose(frame, t) for t in persons))
+    return Lesson("pose", prompts.ENGLISH.pose, "".join(pose(frame, t) for t in persons))
 
 
 def lessons(scene: Scene, frame: Frame, rng: np.random.Generator) -> Iterator[Lesson]:
     """Yield questions on a scene, poses aside; which classes and phrases they name is drawn."""
-    yield Lesson("detect", prompts.DETECT_ALL, boxes(frame, scene.things))
+    yield Lesson("detect", prompts.ENGLISH.detect_all, boxes(frame, scene.things))
     chosen = _some(THINGS, rng, 1, 4)
-    yield Lesson("detect", prompts.detect(chosen), boxes(frame, [t for t in scene.things if t.kind in chosen]))
+    yield Lesson("detect", prompts.ENGLISH.detect(chosen), boxes(frame, [t for t in scene.things if t.kind in chosen]))
     phrases = referring(scene)
     for index in rng.permutation(len(phrases))[:4]:
         phrase, which = phrases[index]
-        yield Lesson("ground", prompts.ground(phrase), box(frame, scene.things[which]))
+        yield Lesson("ground", prompts.ENGLISH.ground.format(phrase), box(frame, scene.things[which]))
     for index in rng.permutation(len(phrases))[:2]:
         phrase, which = phrases[index]
-        yield Lesson("polygon", prompts.polygon(phrase), polygon(frame, outline(scene.things[which].mask)))
+        yield Lesson(
+            "polygon", prompts.ENGLISH.polygon.format(phrase), polygon(frame, outline(scene.things[which].mask))
+        )
     for what in _countable(scene, rng):
-        yield Lesson("count", prompts.count(what), str(count(scene, what)))
-    yield Lesson("describe", prompts.DESCRIBE, describe(scene))
+        yield Lesson("count", prompts.ENGLISH.count.format(what), str(count(scene, what)))
+    yield Lesson("describe", prompts.ENGLISH.describe, describe(scene))
     digits = [t.digits for t in scene.things if t.digits]
     if digits or rng.random() < 0.2:
-        yield Lesson("ocr", prompts.OCR, " ".join(digits) or NO_TEXT)
+        yield Lesson("ocr", prompts.ENGLISH.ocr, " ".join(digits) or NO_TEXT)
     yield from _class_lessons(scene, rng)
     yield from _small_questions(scene, rng)
 
@@ -160,21 +162,21 @@ def _countable(scene: Scene, rng: np.random.Generator) -> list[str]:
 def _class_lessons(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
     here = present(scene)
     if rng.random() < 0.3:
-        yield Lesson("names", prompts.SEGMENT_ALL, classes_answer(here, background=False))
+        yield Lesson("names", prompts.ENGLISH.segment_all, classes_answer(here, background=False))
     background = rng.random() < 0.3
     asked = list(CLASSES) if rng.random() < 0.5 else _some(CLASSES, rng, 2, 9)
     if rng.random() < 0.5:
         asked = [asked[i] for i in rng.permutation(len(asked))]
     named = [name for name in asked if name in here]
     if named:
-        question = prompts.segment(asked, background=background)
+        question = prompts.ENGLISH.segment(asked, background=background)
         yield Lesson("names", question, classes_answer(named, background=background))
 
 
 def _small_questions(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
     things = sorted(scene.things, key=lambda t: -int(t.mask.sum()))
     if things and (len(things) == 1 or things[0].mask.sum() > CLEARLY_LARGER * things[1].mask.sum()):
-        yield Lesson("classify", prompts.CLASSIFY, things[0].kind)
+        yield Lesson("classify", prompts.ENGLISH.classify, things[0].kind)
         yield Lesson("ask", "What colour is the largest object?", things[0].colour)
     kinds = Counter(t.kind for t in scene.things)
     for thing in scene.things:
@@ -183,7 +185,7 @@ def _small_questions(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]
     asked = str(rng.choice(CLASSES))
     yield Lesson("ask", f"Is there a {asked} in the image?", "yes" if asked in present(scene) else "no")
     if rng.random() < 0.05:
-        yield Lesson("dense", prompts.DEPTH, "This is the <depth>.")
+        yield Lesson("dense", prompts.ENGLISH.depth, "This is the <depth>.")
 
 
 def _some(names: Sequence[str], rng: np.random.Generator, low: int, high: int) -> list[str]:
@@ -200,11 +202,12 @@ def corpus() -> Iterator[str]:
             yield f"the left {colour} {kind}, the right {colour} {kind}, the {colour} {kind}"
     for which in ("left", "right", "largest", "smallest", "nearest", "farthest", "leftmost", "rightmost"):
         yield from (f"the {which} object", f"the {which} circle") * 2
+    asked = prompts.ENGLISH
     wordings = [
-        prompts.opening(DEFAULT_SYSTEM, ""), prompts.closing(""), prompts.DETECT_ALL, prompts.detect(["circle"]),
-        prompts.ground("the"), prompts.polygon("the"), prompts.count("object"), prompts.DESCRIBE, prompts.OCR,
-        prompts.segment(["circle"], background=False), prompts.SEGMENT_ALL, prompts.CLASSIFY, prompts.DEPTH,
-        prompts.POSE, prompts.CORE, NOTHING, NO_TEXT, "The target categories include numbered sequentially starting",
+        prompts.opening(DEFAULT_SYSTEM, ""), prompts.closing(""), asked.detect_all, asked.detect(["circle"]),
+        asked.ground.format("the"), asked.polygon.format("the"), asked.count.format("object"), asked.describe,
+        asked.ocr, asked.segment(["circle"], background=False), asked.segment_all, asked.classify, asked.depth,
+        asked.pose, asked.core, NOTHING, NO_TEXT, "The target categories include numbered sequentially starting",
         "This is the depth.", "The picture shows a; b.", "The results are 0 for and 1 for.", "What colour is the?",
         "Is there a person in the image?", "yes no",
     ]  # fmt: skip

@@ -45,12 +45,16 @@ class Heard(NamedTuple):
 
 def questions(scene: Scene) -> dict[str, str]:
     """Return a question of every kind."""
-    found = {"describe": prompts.DESCRIBE, "count": prompts.count("object"), "ocr": prompts.OCR}
-    found["detect"] = prompts.DETECT_ALL
+    found = {
+        "describe": prompts.ENGLISH.describe,
+        "count": prompts.ENGLISH.count.format("object"),
+        "ocr": prompts.ENGLISH.ocr,
+    }
+    found["detect"] = prompts.ENGLISH.detect_all
     phrases = referring(scene)
     if phrases:
         phrase = phrases[scene.seed % len(phrases)][0]
-        found |= {"ground": prompts.ground(phrase), "polygon": prompts.polygon(phrase)}
+        found |= {"ground": prompts.ENGLISH.ground.format(phrase), "polygon": prompts.ENGLISH.polygon.format(phrase)}
     return found
 
 

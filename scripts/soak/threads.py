@@ -41,11 +41,11 @@ class Question(NamedTuple):
 
 
 QUESTIONS = (
-    Question(("describe",), prompts.DESCRIBE),
-    Question(("count", "object"), prompts.count("object")),
-    Question(("detect", None), prompts.DETECT_ALL),
-    Question(("ocr",), prompts.OCR),
-    Question(("ground", "the leftmost object"), prompts.ground("the leftmost object")),
+    Question(("describe",), prompts.ENGLISH.describe),
+    Question(("count", "object"), prompts.ENGLISH.count.format("object")),
+    Question(("detect", None), prompts.ENGLISH.detect_all),
+    Question(("ocr",), prompts.ENGLISH.ocr),
+    Question(("ground", "the leftmost object"), prompts.ENGLISH.ground.format("the leftmost object")),
     Question(("depth",)),
     Question(("segment", ["sky", "grass", "circle"], "all")),
 )

@@ -18,7 +18,7 @@ from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.engines.base import Prefix, PreparedImage, Request, collect
 from youtu_gguf.engines.native import NativeEngine
 
-ALIKE = [prompts.ground(f"the {thing}") for thing in ("red star", "left sign", "largest object")]
+ALIKE = [prompts.ENGLISH.ground.format(f"the {thing}") for thing in ("red star", "left sign", "largest object")]
 OTHER = "Describe the picture."
 
 

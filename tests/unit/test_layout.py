@@ -14,15 +14,18 @@ ALLOWED = {
     "errors": [],
     "types": ["errors"],
     "crop": ["types", "errors"],
+    "prompts": [],
+    "zoom": ["types", "errors", "engines.base"],
+    "focal": [],
     "streaming": ["types", "engines.base"],
     "decode": ["decode", "types", "errors", "engines.base"],
     "refine": ["refine", "types", "errors", "engines.base"],
     "render": ["render", "types", "errors", "engines.base"],
     "output": ["output", "types", "errors", "engines.base"],
     "engines": ["engines", "types", "errors", "config", "prompts", "files", "image"],
-    "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image", "crop"],
+    "tasks": ["tasks", "types", "errors", "engines.base", "prompts", "decode", "refine", "image", "crop", "zoom"],
     "batch": ["batch", "types", "errors", "output", "render", ""],
-    "cli": ["cli", "types", "errors", "streaming", "output", "render", "crop", "batch", ""],
+    "cli": ["cli", "types", "errors", "options", "streaming", "output", "render", "crop", "zoom", "batch", ""],
 }
 
 # What binds a child process to ours, by system calls that Python does not offer.

@@ -22,7 +22,7 @@ def test_what_was_not_given_is_the_models() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_token": 3}, "unknown option max_token. A task takes: strict, cancel, temperature"),
+        ({"max_token": 3}, "unknown option max_token. A task takes: strict, cancel, lang, temperature"),
         ({"cancel": "yes"}, "cancel must be a threading.Event; got 'yes'"),
         ({"strict": "no"}, "strict must be True or False; got 'no'"),
         ({"scores": "no"}, "got scores='no'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ import youtu_gguf as yg
 from youtu_gguf import tasks
 from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.decode.dense import class_scores, label_margin
-from youtu_gguf.engines.base import Answer, PatchStates, Prefix, PreparedImage, TokenScore
+from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Prefix, PreparedImage, TokenScore
+from youtu_gguf.prompts import ENGLISH
 from youtu_gguf.tasks.base import View
 from youtu_gguf.testing import FakeEngine
 from youtu_gguf.types import U8, Size, Transform
@@ -39,7 +40,14 @@ class ScoredView:
             tokens = tuple(TokenScore(*match.span(), UNSURE.get(match[0], 1.0)) for match in words)
             self._answer = Answer(text, "stop", len(tokens), tokens=tokens)
 
-    def answer(self, question: str) -> Answer:
+    wording = ENGLISH
+    focal_px = None
+    max_tokens = 2048
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
         return self._answer
 
     def require_states(self, what: str) -> None:
@@ -50,6 +58,9 @@ class ScoredView:
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[View]:
         raise NotImplementedError
+
+    def zoomed(self, zoom: float) -> AbstractContextManager[View]:
+        return nullcontext(self)
 
 
 BOX = "<box><x_32><y_32><x_64><y_64></box>"

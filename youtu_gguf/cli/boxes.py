@@ -16,7 +16,7 @@ Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help='What to look for,
 
 def ground(image: Image, phrase: Phrase, options: TaskOptions) -> None:
     """Find the box of what a phrase describes."""
-    run_task("ground", image, options, lambda scene: scene.ground(phrase, strict=options.strict), query=phrase)
+    run_task("ground", image, options, lambda scene: scene.ground(phrase, **options.of_run()), query=phrase)
 
 
 def detect(
@@ -29,12 +29,12 @@ def detect(
 ) -> None:
     """Find all objects of some classes, or of any."""
     wanted = classes or None
-    run_task("detect", image, options, lambda scene: scene.detect(wanted, strict=options.strict), query=wanted)
+    run_task("detect", image, options, lambda scene: scene.detect(wanted, **options.of_run()), query=wanted)
 
 
 def polygon(image: Image, phrase: Phrase, options: TaskOptions) -> None:
     """Outline what a phrase describes."""
-    run_task("polygon", image, options, lambda scene: scene.polygon(phrase, strict=options.strict), query=phrase)
+    run_task("polygon", image, options, lambda scene: scene.polygon(phrase, **options.of_run()), query=phrase)
 
 
 def refer(
@@ -61,7 +61,7 @@ def refer(
         "refer",
         image,
         options,
-        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, by=by, strict=options.strict),
+        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, by=by, **options.of_run()),
         query=phrase,
         box=box,
     )
@@ -69,4 +69,4 @@ def refer(
 
 def pose(image: Image, options: TaskOptions) -> None:
     """Find all persons and their joints."""
-    run_task("pose", image, options, lambda scene: scene.pose(strict=options.strict))
+    run_task("pose", image, options, lambda scene: scene.pose(**options.of_run()))

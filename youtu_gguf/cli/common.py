@@ -15,6 +15,7 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.errors import YoutuError
+from youtu_gguf.options import Options
 from youtu_gguf.types import ProgressFn
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
@@ -106,6 +107,11 @@ class TaskOptions(ModelOptions):
     npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
     strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
+    lang: Annotated[str, typer.Option(help="Language that the question is put in.")] = "en"
+
+    def of_run(self) -> Options:
+        """Return the options of one run of a task, as `youtu_gguf.options.Options` has them."""
+        return {"strict": self.strict, "lang": self.lang}
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

@@ -36,9 +36,7 @@ def segment(
         "segment",
         image,
         options,
-        lambda scene: scene.segment(
-            classes, present=present, background=background, refine=refine, strict=options.strict
-        ),
+        lambda scene: scene.segment(classes, present=present, background=background, refine=refine, **options.of_run()),
         query=classes,
     )
 
@@ -59,6 +57,6 @@ def depth(
         "depth",
         image,
         options,
-        lambda scene: scene.depth(scale=scale, focal_px=focal_px, strict=options.strict),
+        lambda scene: scene.depth(scale=scale, focal_px=focal_px, **options.of_run()),
         scale=scale,
     )

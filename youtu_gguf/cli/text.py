@@ -18,9 +18,9 @@ def describe(image: Image, options: TaskOptions) -> None:
     """Describe the image."""
     if _wants_stream(options):
         with opened("describe", image, options) as (scene, display):
-            _print_pieces(scene.describe(stream=True), display, options)
+            _print_pieces(scene.describe(stream=True, **options.of_run()), display, options)
     else:
-        run_task("describe", image, options, lambda scene: scene.describe(strict=options.strict))
+        run_task("describe", image, options, lambda scene: scene.describe(**options.of_run()))
 
 
 def ask(
@@ -31,19 +31,19 @@ def ask(
     """Ask anything about the image."""
     if _wants_stream(options):
         with opened("ask", image, options) as (scene, display):
-            _print_pieces(scene.ask(question, stream=True), display, options)
+            _print_pieces(scene.ask(question, stream=True, **options.of_run()), display, options)
     else:
-        run_task("ask", image, options, lambda scene: scene.ask(question, strict=options.strict), question=question)
+        run_task("ask", image, options, lambda scene: scene.ask(question, **options.of_run()), question=question)
 
 
 def ocr(image: Image, options: TaskOptions) -> None:
     """Read the text in the image."""
-    run_task("ocr", image, options, lambda scene: scene.ocr(strict=options.strict))
+    run_task("ocr", image, options, lambda scene: scene.ocr(**options.of_run()))
 
 
 def classify(image: Image, options: TaskOptions) -> None:
     """Name the category of the primary object."""
-    run_task("classify", image, options, lambda scene: scene.classify(strict=options.strict))
+    run_task("classify", image, options, lambda scene: scene.classify(**options.of_run()))
 
 
 def count(
@@ -52,7 +52,7 @@ def count(
     options: TaskOptions,
 ) -> None:
     """Count the objects of some kind; prints a number."""
-    run_task("count", image, options, lambda scene: scene.count(what, strict=options.strict), query=what)
+    run_task("count", image, options, lambda scene: scene.count(what, **options.of_run()), query=what)
 
 
 def _print_pieces(pieces: TextStream, display: Display, options: TaskOptions) -> None:

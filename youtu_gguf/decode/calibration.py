@@ -1,7 +1,6 @@
 """What nobody outside the authors has published about the dense maps, in one place.
 
-Facts: "Not published". One more guess has no switch yet: that the state at an image
-token's own position is the one that scores it, not the state one position before.
+Facts: "Not published".
 """
 
 from dataclasses import dataclass
@@ -11,6 +10,10 @@ from typing import Literal
 @dataclass(frozen=True)
 class Calibration:
     """Guesses about the published weights; a measurement on the real model may replace them."""
+
+    position_shift: Literal[0, -1] = 0
+    """Which position's state scores an image token: its own (0), or the one before (-1), as if the states predicted the
+    next token. Applied where a task reads states."""
 
     leading_space: bool = False
     """Whether class names are tokenised with a space before them. False: names stand alone inside `<ref>name</ref>`,
@@ -24,6 +27,10 @@ class Calibration:
     align_corners: bool = False
     """How grid values lie on the image when upsampled. False (half-pixel): a value sits in the middle of its 32x32 px
     cell, the default of the usual resize calls; True: the outer values sit on the image's outer pixels."""
+
+    refine: Literal["crf", "guided", "none"] | None = None
+    """What `refine="auto"` takes without background. None: the CRF where it is installed, as the reference does, else
+    the guided filter."""
 
 
 DEFAULT = Calibration()

@@ -24,7 +24,8 @@ from youtu_gguf.types import F32
 
 @dataclass(eq=False)
 class Resident:
-    """A prefix in the context: `length` positions in `sequence`, and the states of its image tokens."""
+    """A prefix in the context: `length` positions in `sequence`, and the states of the position before its image and of
+    its image tokens."""
 
     key: str
     sequence: int

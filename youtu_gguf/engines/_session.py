@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from youtu_gguf import prompts
 from youtu_gguf.engines._llama.batch import Run
 from youtu_gguf.engines._llama.handles import SHORT
@@ -59,7 +61,10 @@ class NativeSession:
         self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
     def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has; return its states."""
+        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has; return its states.
+
+        They are (1 + n_tokens, n_embd): that of the position before the image, and those of the image tokens.
+        """
         started = time.perf_counter()
         self._engine.progress("encode", 0, 0)
         embeddings = self._engine.embeddings(self._prefix.image)
@@ -67,11 +72,11 @@ class NativeSession:
         encoded = time.perf_counter()
         context = self._engine.context
         after_image = len(self._opening) + len(embeddings)
-        context.decode_prefix_tokens(self._opening, 0, sequence)
+        before = context.decode_last_state(self._opening, 0, sequence)
         hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
         context.decode_prefix_tokens(self._image_end, after_image, sequence)
         self.pay(PrefixCost(encoded - started, time.perf_counter() - encoded))
-        return hidden
+        return np.concatenate([before, hidden])
 
     def patches(self, *, aside: bool = False) -> PatchStates:
         """Return the states of the image tokens, encoding and prefilling if nobody has."""
@@ -79,7 +84,7 @@ class NativeSession:
         hidden = self._hidden
         if hidden is None:
             hidden = self._hidden = self._engine.look(self, aside=aside)
-        return PatchStates(hidden.reshape(*self._prefix.image.grid, -1), self._engine.head)
+        return PatchStates(hidden[1:].reshape(*self._prefix.image.grid, -1), self._engine.head, hidden[0])
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Answer `question`; see `engines.base.Session.generate`.

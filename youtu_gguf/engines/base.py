@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.errors import CapabilityError, InputError, YoutuError
 from youtu_gguf.types import F32, U8, Finish, Grid, Size, checked
 
 if TYPE_CHECKING:
@@ -196,13 +196,20 @@ class HeadRows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PatchStates:
-    """Final hidden states of the image tokens: `hidden` (rows, cols, dim) float32, after the last norm."""
+    """Final hidden states of the image tokens: `hidden` (rows, cols, dim) float32, after the last norm.
+
+    `before` (dim,) is the state of the position before the first of them, which holds `<|vision_start|>`; None where
+    the engine does not tell, or where there is no one such position, as in states put together from tiles.
+    """
 
     hidden: F32
     head: HeadRows = field(repr=False)
+    before: F32 | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", checked("hidden", self.hidden, (None, None, None), np.float32))
+        if self.before is not None:
+            object.__setattr__(self, "before", checked("before", self.before, self.hidden.shape[2:], np.float32))
 
     @property
     def grid(self) -> Grid:
@@ -219,6 +226,23 @@ class PatchStates:
             (rows, cols, k) raw logits.
         """
         return self.hidden @ self.head.rows(ids).T
+
+    def moved(self, shift: int) -> PatchStates:
+        """Return the states with that of position i + `shift` where that of position i was; `shift` is 0 or -1.
+
+        Raises:
+            CapabilityError: `shift` is -1 and the state before the first image token is not known.
+        """
+        if not shift:
+            return self
+        if self.before is None:
+            raise CapabilityError(
+                "this model's calibration reads each image token's state one position earlier, and the engine does not "
+                'give the state before the first one. Use engine="native".'
+            )
+        flat = self.hidden.reshape(-1, self.hidden.shape[-1])
+        earlier = np.concatenate([self.before[None], flat[:-1]])
+        return PatchStates(earlier.reshape(self.hidden.shape), self.head)
 
 
 def no_states(what: str, engine: str) -> str:
@@ -260,44 +284,6 @@ class Together(Protocol):
     def close(self) -> None:
         """End what is unfinished. Safe to call twice."""
         ...
-
-
-class OneByOne:
-    """`Together` for engines that cannot do better: answers in turn."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._waiting: list[tuple[int, Request]] = []
-        self._count = 0
-        self._current: tuple[int, Iterator[Piece]] | None = None
-
-    def add(self, request: Request) -> int:
-        """Queue a question."""
-        self._waiting.append((self._count, request))
-        self._count += 1
-        return self._count - 1
-
-    def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Return the next piece of the answer in hand."""
-        if self._current is None:
-            if not self._waiting:
-                return ()
-            number, request = self._waiting.pop(0)
-            pieces = self._session.generate(request.question, request.sampling, request.cancel)
-            self._current = number, iter(pieces)
-        number, pieces = self._current
-        try:
-            piece: Piece | YoutuError = next(pieces, Piece("", finish="cancelled"))
-        except YoutuError as exc:
-            piece = exc
-        if isinstance(piece, YoutuError) or piece.finish is not None:
-            self._current = None
-        return ((number, piece),)
-
-    def close(self) -> None:
-        """Drop the answer in hand and all that wait."""
-        self._waiting.clear()
-        self._current = None
 
 
 class Session(Protocol):

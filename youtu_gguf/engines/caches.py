@@ -22,7 +22,7 @@ import numpy as np
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32
 
-MAGIC = b"youtu-gguf prefix state 1\n"
+MAGIC = b"youtu-gguf prefix state 2\n"
 SUFFIX = ".state"
 _HEADER = struct.Struct("<qqq")
 _DIGEST_BYTES = 32
@@ -45,7 +45,7 @@ class PrefixStates:
     """A prefix as it came out of the network.
 
     Attributes:
-        hidden: (n_tokens, n_embd) final states of the image tokens.
+        hidden: (1 + n_tokens, n_embd) final states of the position before the image and of the image tokens.
         cache: llama.cpp's own copy of the prefix's keys and values; empty where only the states were kept.
     """
 

@@ -216,7 +216,7 @@ class NativeEngine:
                 wrote += [(answering, piece) for piece in answering.take(token, probability)]
 
     def look(self, session: NativeSession, *, aside: bool) -> F32:
-        """Return the states of the image tokens of `session`, decoding its prefix if nothing remembers them.
+        """Return the states that `prefill` of `session` gives, decoding its prefix if nothing remembers them.
 
         With `aside` it is decoded beside the prefixes that are there, if there is room.
         """

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from youtu_gguf.decode.calibration import Calibration
-from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
+from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.prompts import Wording
 from youtu_gguf.types import U8, Issue, Result, Transform
 
 if TYPE_CHECKING:
@@ -41,6 +42,25 @@ class View(Protocol):
         """The model's tokens; CapabilityError where the engine cannot see them."""
         ...
 
+    @property
+    def wording(self) -> Wording:
+        """What is asked for every task, in the language of this run."""
+        ...
+
+    @property
+    def focal_px(self) -> float | None:
+        """Focal length in source pixels that the image's file tells of, or None."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Most image tokens that the model may be shown at a time."""
+        ...
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell whoever watches the progress that `done` of `total` steps of `stage` are done."""
+        ...
+
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens before anything is generated; `what` needs them.
 
@@ -54,12 +74,19 @@ class View(Protocol):
         """Whether this run is to say how sure its values are. Answers then carry the probabilities of their tokens."""
         ...
 
-    def answer(self, question: str) -> Answer:
-        """Generate the answer to `question`, put after the image."""
+    def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
+        """Generate the answer to `question`, put after the image. Another `system` text reads the image anew."""
         ...
 
     def patches(self, before: str = "") -> PatchStates:
-        """Return the image tokens' states, with the text `before` in front of the image."""
+        """Return the states that score the image tokens, with the text `before` in front of the image."""
+        ...
+
+    def zoomed(self, zoom: float) -> AbstractContextManager[View]:
+        """Look at this picture prepared `zoom` times as large for a while; boxes still come in its own source pixels.
+
+        Where that takes more tokens than `max_tokens` the zoom is less. What is asked there counts for this run.
+        """
         ...
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[View]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.tasks.base import View, class_names, issues_of, phrase
@@ -12,14 +11,14 @@ from youtu_gguf.types import Boxes
 def ground(view: View, description: str) -> Boxes:
     """Find the region that `description` describes."""
     words = phrase(description, "the description")
-    return _boxes(view, prompts.ground(words), default_label=words)
+    return _boxes(view, view.wording.ground.format(words), default_label=words)
 
 
 def detect(view: View, classes: Sequence[str] | None = None) -> Boxes:
     """Find every object of `classes`, or of any class when None."""
     names = None if classes is None else class_names(classes)
     only = names[0] if names is not None and len(names) == 1 else ""
-    return _boxes(view, prompts.detect(names), default_label=only)
+    return _boxes(view, view.wording.detect(names), default_label=only)
 
 
 def _boxes(view: View, question: str, default_label: str) -> Boxes:

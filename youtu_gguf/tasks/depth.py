@@ -1,6 +1,5 @@
 """A distance for every pixel, from the image tokens' states. Nothing is generated."""
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.depth import N_BINS, check_focal, depth_map, depth_scale
 from youtu_gguf.tasks.base import View, find_tokens
 from youtu_gguf.types import DepthMap
@@ -24,6 +23,6 @@ def depth(view: View, scale: str = "open", focal_px: float | None = None) -> Dep
     ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
     transform = view.transform
     focal_prepared = None if focal_px is None else focal_px * transform.prepared.width / transform.source.width
-    logits = view.patches(prompts.depth_before(scale)).logits(ids)
+    logits = view.patches(view.wording.before_depth(scale)).logits(ids)
     values = depth_map(logits, transform.source, scale, focal_prepared, calibration=view.calibration)
     return DepthMap(values, chosen.unit(focal_px))

@@ -1,6 +1,5 @@
 """Outlines of one described object."""
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.tasks.base import View, issues_of, phrase
@@ -10,7 +9,7 @@ from youtu_gguf.types import Polygons
 def polygon(view: View, description: str) -> Polygons:
     """Outline what `description` describes."""
     words = phrase(description, "the description")
-    answer = view.answer(prompts.polygon(words))
+    answer = view.answer(view.wording.polygon.format(words))
     found = parse_polygons(answer.text, default_label=words, size=view.transform.prepared)
     parts = tuple(tuple(view.transform.to_source(ring) for ring in part) for part in found.parts)
     issues = issues_of(answer, found.issues, len(parts), "outline")

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.tasks.base import View, issues_of
@@ -11,7 +10,7 @@ from youtu_gguf.types import Poses
 
 def pose(view: View) -> Poses:
     """Find every person and its joints."""
-    answer = view.answer(prompts.POSE)
+    answer = view.answer(view.wording.pose)
     found = parse_poses(answer.text, size=view.transform.prepared)
     xy, visibility = found.xyv[..., :2], found.xyv[..., 2:]
     xyv = np.concatenate([view.transform.to_source(xy), visibility], axis=-1)

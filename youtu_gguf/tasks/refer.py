@@ -1,7 +1,7 @@
 """The mask of one object: find its box, enlarge its surroundings, and tell foreground from background there.
 
 Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 6). The reference asks
-`prompts.CORE` of the enlarged picture, and its answer says which number of the mask is the foreground. Image tokens see
+`Wording.core` of the enlarged picture, and its answer says which number of the mask is the foreground. Image tokens see
 nothing of a question that follows them: their scores are there without it, and tell which is which.
 """
 

@@ -26,8 +26,10 @@ takes time and memory for every class, and one that is nowhere near has nothing 
 _STRIP_PIXELS = 1 << 20
 
 
-def choose_method(refine: Refine, *, background: bool) -> Method | Literal["none"]:
-    """Return the refinement that `refine` asks for.
+def choose_method(
+    refine: Refine, *, background: bool, measured: Method | Literal["none"] | None = None
+) -> Method | Literal["none"]:
+    """Return the refinement that `refine` asks for; "auto" is what was `measured` to be best, where anything was.
 
     The reference refines label maps without background only (facts: dense maps, 3 and 4): what is refined are
     probabilities over the classes, and with background there are none.
@@ -42,6 +44,8 @@ def choose_method(refine: Refine, *, background: bool) -> Method | Literal["none
                 f"a label map with background is not refined; got refine={refine!r}. Leave one of the two out."
             )
         return "none"
+    if refine == "auto" and measured is not None and (measured != "crf" or crf.installed()):
+        refine = measured
     if refine == "auto":
         refine = "crf" if crf.installed() else "guided"
     if refine == "crf":

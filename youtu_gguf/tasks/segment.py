@@ -5,7 +5,6 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
@@ -40,11 +39,11 @@ def segment(
     _check_choice("present", present, get_args(Present))
     _check_choice("refine", refine, get_args(Refine))
     view.require_states("segment")
-    method = choose_method(refine, background=background)
+    method = choose_method(refine, background=background, measured=view.calibration.refine)
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None
     if present == "model":
-        answer = view.answer(prompts.segment(names, background=background))
+        answer = view.answer(view.wording.segment(names, background=background))
         found = parse_classes(answer.text)
         issues = (*found.issues, *_strangers(found.names, names))
         names, name_scores = found.names, item_scores(answer, found.spans)

@@ -1,6 +1,5 @@
 """Answers in words: describing, reading and naming what is there, and any question about it."""
 
-from youtu_gguf import prompts
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import answer_score, item_score
 from youtu_gguf.tasks.base import View, phrase
@@ -15,21 +14,21 @@ def ask(view: View, question: str) -> Text:
 
 def describe(view: View) -> Text:
     """Describe the image."""
-    return ask(view, prompts.DESCRIBE)
+    return ask(view, view.wording.describe)
 
 
 def ocr(view: View) -> Text:
     """Read the text in the image."""
-    return ask(view, prompts.OCR)
+    return ask(view, view.wording.ocr)
 
 
 def classify(view: View) -> Text:
     """Name the category of the primary object."""
-    return ask(view, prompts.CLASSIFY)
+    return ask(view, view.wording.classify)
 
 
 def count(view: View, what: str) -> Count:
     """Count the objects that `what` names."""
-    answer = view.answer(prompts.count(phrase(what, "what to count")))
+    answer = view.answer(view.wording.count.format(phrase(what, "what to count")))
     found = parse_count(answer.text)
     return Count(found.value, item_score(answer, found.spans), issues=found.issues)

@@ -163,6 +163,18 @@ class LlamaContext:
             part = tokens[first : first + self.slice]
             self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, NONE)))
 
+    def decode_last_state(self, tokens: Sequence[int], start: int, sequence: int) -> F32:
+        """Decode `tokens` of a prefix, at least one; return the (1, n_embd) final state of the last of them.
+
+        Raises:
+            EngineError: The cache is full, or llama.cpp left no states.
+        """
+        self.decode_prefix_tokens(tokens[:-1], start, sequence)
+        run = Run(tokens[-1:], start + len(tokens) - 1, sequence, ALL if self.way == "embeddings" else NONE)
+        with self._keeping_states():
+            self._decode_prefix(self.tokens.fill(run))
+            return self._read_states(1)
+
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
 

@@ -1,0 +1,50 @@
+"""Several answers on one prefix, in turn: what an engine uses that has no better way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from youtu_gguf.engines.base import Piece, Request
+from youtu_gguf.errors import YoutuError
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.base import Session
+
+
+class OneByOne:
+    """`Together` for engines that cannot do better: answers in turn."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._waiting: list[tuple[int, Request]] = []
+        self._count = 0
+        self._current: tuple[int, Iterator[Piece]] | None = None
+
+    def add(self, request: Request) -> int:
+        """Queue a question."""
+        self._waiting.append((self._count, request))
+        self._count += 1
+        return self._count - 1
+
+    def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
+        """Return the next piece of the answer in hand."""
+        if self._current is None:
+            if not self._waiting:
+                return ()
+            number, request = self._waiting.pop(0)
+            pieces = self._session.generate(request.question, request.sampling, request.cancel)
+            self._current = number, iter(pieces)
+        number, pieces = self._current
+        try:
+            piece: Piece | YoutuError = next(pieces, Piece("", finish="cancelled"))
+        except YoutuError as exc:
+            piece = exc
+        if isinstance(piece, YoutuError) or piece.finish is not None:
+            self._current = None
+        return ((number, piece),)
+
+    def close(self) -> None:
+        """Drop the answer in hand and all that wait."""
+        self._waiting.clear()
+        self._current = None
