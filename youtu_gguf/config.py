@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from youtu_gguf.engines.base import Sampling
 from youtu_gguf.errors import InputError
+from youtu_gguf.prompts import WORDINGS, Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
@@ -117,6 +118,7 @@ class Settings:
         cache_dir: Folder to keep what has been seen on disk too, so that opening a known image again, even in another
             process, decodes nothing. None keeps nothing.
         cache_dir_bytes: Most disk space for that; the longest unused goes first.
+        lang: Language that questions are put in where a run does not say.
         sampling: How tokens are drawn.
         server: What only the engines "server" and "http://..." look at.
     """
@@ -131,6 +133,7 @@ class Settings:
     cache_bytes: int = 256 << 20
     cache_dir: Path | None = None
     cache_dir_bytes: int = 4 << 30
+    lang: Lang = "en"
     sampling: Sampling = field(default_factory=Sampling)
     server: ServerSettings = field(default_factory=ServerSettings)
 
@@ -150,6 +153,7 @@ class Settings:
             checked_threads(self.threads)
         if self.hidden_way not in get_args(HiddenWay):
             raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
+        checked_lang(self.lang)
 
     def context(self, n_ctx_train: int) -> int:
         """Return the positions of context to use with a model that was made for `n_ctx_train`.
@@ -283,6 +287,18 @@ def checked_name(model: object) -> str:
     if not isinstance(model, str) or not model.strip() or not model.isprintable():
         raise InputError(f"the name of a model on a server must be words; got {model!r}.")
     return model
+
+
+def checked_lang(lang: object) -> Lang:
+    """Return a language that there are wordings in.
+
+    Raises:
+        InputError: It is none.
+    """
+    for known in WORDINGS:
+        if lang == known:
+            return known
+    raise InputError(f"lang must be one of {', '.join(WORDINGS)}; got {lang!r}.")
 
 
 def checked_threads(threads: int) -> int:

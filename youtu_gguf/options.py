@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypedDict
 
+from youtu_gguf.config import Settings, checked_lang
 from youtu_gguf.engines.base import Sampling
 from youtu_gguf.errors import InputError
 from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
@@ -19,7 +20,7 @@ class Options(TypedDict, total=False):
     - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
-      class names are yours and go in as they are.
+      class names are yours and go in as they are. Without it, that of the model's settings.
     - `max_tokens`, `max_seconds`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
       `engines.base.Sampling`, for this run alone.
     """
@@ -52,8 +53,8 @@ _SAMPLING = tuple(field.name for field in fields(Sampling))
 NAMES = (*_OWN, *_SAMPLING)
 
 
-def run_options(given: Mapping[str, object], sampling: Sampling) -> RunOptions:
-    """Fill in what was not given; `sampling` is that of the model.
+def run_options(given: Mapping[str, object], settings: Settings) -> RunOptions:
+    """Fill in what was not given by what the model was loaded with.
 
     Raises:
         InputError: An unknown name, or a value out of range.
@@ -67,8 +68,6 @@ def run_options(given: Mapping[str, object], sampling: Sampling) -> RunOptions:
     strict = given.get("strict", False)
     if not isinstance(strict, bool):
         raise InputError(f"strict must be True or False; got {strict!r}.")
-    lang = given.get("lang", "en")
-    if lang not in WORDINGS:
-        raise InputError(f"lang must be one of {', '.join(WORDINGS)}; got {lang!r}.")
+    lang = checked_lang(given.get("lang", settings.lang))
     drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
-    return RunOptions(replace(sampling, **drawing), strict, cancel, WORDINGS[lang])
+    return RunOptions(replace(settings.sampling, **drawing), strict, cancel, WORDINGS[lang])

@@ -1,14 +1,15 @@
 """The model's chat template, and the wording of every task. Nothing here knows an engine or an answer's grammar.
 
-Wordings are the strings the model was trained to answer (Youtu-VL report, arXiv 2601.19798, appendix A.1, and the
-public demo of its repository); changing a word costs accuracy.
+English wordings are the strings the model was trained to answer (Youtu-VL report, arXiv 2601.19798, appendix A.1, and
+the public demo of its repository); changing a word costs accuracy. Those of ours are marked.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Lang = Literal["en"]
+Lang = Literal["en", "zh"]
 
 VISION_START = "<|vision_start|>"
 VISION_END = "<|vision_end|>"
@@ -41,6 +42,10 @@ class Wording:
     """Text before the image that selects a data set's depth range."""
     between_names: str
     """What stands between the names of a list."""
+    think: str
+    """Asks a question so that its answer reasons first."""
+    click: str
+    """System text that declares a tool, which goes into `{}`: see `computer_use`."""
 
     def detect(self, classes: Sequence[str] | None) -> str:
         """Ask for the boxes of `classes`, or of everything when None."""
@@ -50,6 +55,10 @@ class Wording:
         """Ask which of `classes` are in the image; the mask itself is computed, not generated."""
         wording = self.segment_with_background if background else self.segment_some
         return wording.format(self.between_names.join(classes))
+
+    def clicking(self, width: int, height: int) -> str:
+        """Return the system text for clicks on a screenshot prepared to `width` x `height` pixels."""
+        return self.click.format(computer_use(width, height))
 
     def before_depth(self, scale: str) -> str:
         """Return the text before the image that selects `scale`; empty for open-world depth."""
@@ -87,10 +96,76 @@ ENGLISH = Wording(
     depth="Estimate the depth.",
     depth_before="Please estimate the depth of this image from the {} dataset.",
     between_names=", ",
+    think="{}\nThink step-by-step.",
+    click=(  # ours: see `computer_use`
+        "You operate a computer for its user. The picture is a screenshot of what it shows now. To do what the user "
+        "asks, call this function:\n{}\n"
+        "Answer with `Action:` and a sentence about what you do, and then with the call, as JSON between tags:\n"
+        '<tool_call>{{"name": "computer_use", "arguments": {{...}}}}</tool_call>'
+    ),
 )
 
-WORDINGS: dict[Lang, Wording] = {"en": ENGLISH}
+CHINESE = Wording(
+    describe="请详细描述这张图片。",
+    ocr="请读出这张图片中的文字。",
+    classify="这张图片中的主要物体属于什么类别？请用一个词或短语回答。",
+    count="图片中有多少个{}？请将最终答案输出为一个数字。",
+    ground="请给出这句话所描述区域的边界框坐标：{}",
+    detect_all="检测所给图片中的所有物体。",
+    detect_some="检测属于以下类别的所有物体：{}",
+    polygon="你能在这张图片中分割出“{}”吗？",
+    pose=(
+        "请按照MPII人体姿态数据集的类别集合，检测图片中的所有人及其姿态。输出格式应为类似JSON的字符串，其中包含各个人物实例。"
+        "每个人物实例放在<person>...</person>标签中。在每个人物实例中，用<box>...</box>标签给出边界框，"
+        "用<kpt>...</kpt>标签给出16个关键点。边界框由<x_x1><y_y1><x_x2><y_y2>标签定义，"
+        "每个关键点由<x_...><y_...><v_...>标签定义，其中x、y为坐标，v为可见性。关节必须按以下特定顺序排列："
+        "(0) right_ankle，(1) right_knee，(2) right_hip，(3) left_hip，(4) left_knee，(5) left_ankle，(6) pelvis，"
+        "(7) thorax，(8) upper_neck，(9) head_top，(10) right_wrist，(11) right_elbow，(12) right_shoulder，"
+        "(13) left_shoulder，(14) left_elbow，(15) left_wrist。请输出所有检测到的人及其边界框和关键点。"
+    ),
+    segment_all="分割这张图片中的所有物体。",
+    segment_some="分割：{}，不包含背景类别。",
+    segment_with_background="分割：{}",
+    core="分割核心目标。",
+    depth="估计深度。",
+    depth_before="请估计这张来自{}数据集的图片的深度。",
+    between_names="、",
+    think="{}\n请逐步思考。",
+    click=(
+        "你为用户操作一台电脑。图片是电脑当前画面的截图。请调用以下函数来完成用户的要求：\n{}\n"
+        "回答时先写`Action:`并用一句话说明你要做什么，然后给出调用，写成标签之间的JSON：\n"
+        '<tool_call>{{"name": "computer_use", "arguments": {{...}}}}</tool_call>'
+    ),
+)
+"""Our own translations. The report says that questions in Chinese work too, but does not print them all: these are no
+strings that we have seen the model trained on. Tags and names of joints stay as answers write them."""
+
+WORDINGS: dict[Lang, Wording] = {"en": ENGLISH, "zh": CHINESE}
 """Wordings by language."""
+
+SCREEN_ACTIONS = ("left_click", "double_click", "right_click", "drag", "move", "scroll", "type", "key", "wait")
+"""Actions that `computer_use` offers; the first is the published one (facts: answers, click)."""
+
+
+def computer_use(width: int, height: int) -> str:
+    """Return the tool that clicks are declared with, as a JSON function schema on one line.
+
+    A guess: the report shows a `computer_use` tool in the system text and what a call of it looks like (facts: answers,
+    click), not the declaration. This one is in our words. It holds the size of the prepared image in pixels, which
+    coordinates are in.
+    """
+    point = f"[x, y] in pixels of the screenshot, which is {width} wide and {height} high; [0, 0] is its top left."
+    parameters = {
+        "action": {"type": "string", "enum": SCREEN_ACTIONS, "description": "What to do."},
+        "coordinate": {"type": "array", "items": {"type": "number"}, "description": f"Where to do it: {point}"},
+        "text": {"type": "string", "description": "What to type, or the key to press."},
+    }
+    function = {
+        "name": "computer_use",
+        "description": "Use the mouse and the keyboard of the computer.",
+        "parameters": {"type": "object", "properties": parameters, "required": ["action"]},
+    }
+    return json.dumps({"type": "function", "function": function})
 
 
 def opening(system: str, before: str) -> str:

@@ -108,13 +108,13 @@ class Scene:
     def describe(self, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
         """Describe the image; `stream` as for `ask`."""
         if stream:
-            wording = run_options(options, self._model.settings.sampling).wording
+            wording = run_options(options, self._model.settings).wording
             return self._stream(wording.describe, options)
         return self._run("describe", options=options, expect=Text)
 
     def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:
         words = checked_phrase(question, "the question")
-        chosen = run_options(options, self._model.settings.sampling)
+        chosen = run_options(options, self._model.settings)
         return TextStream(self.session().generate(words, chosen.sampling, chosen.cancel))
 
     def ocr(self, **options: Unpack[Options]) -> Text:
@@ -239,7 +239,7 @@ class Scene:
             session.close()
 
     def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:
-        value = self.perform(Question(name, arguments), run_options(options, self._model.settings.sampling))
+        value = self.perform(Question(name, arguments), run_options(options, self._model.settings))
         assert isinstance(value, expect)
         return value
 

@@ -126,7 +126,7 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
     except TypeError as exc:
         raise InputError(f"question {index}: the arguments do not fit the task {question.task}: {exc}.") from None
     run = {name: value for name, value in question.options.items() if name in NAMES}
-    options = run_options({**common, **run}, scene.model.settings.sampling)
+    options = run_options({**common, **run}, scene.model.settings)
     return _Job(index, Question(question.task, question.arguments, own), options)
 
 

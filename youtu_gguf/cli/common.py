@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -23,12 +23,14 @@ Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.
 AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
+Lang = Literal["en", "zh"]
+
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 SETTINGS = (
     "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "n_slots", "repack",
-    "temperature", "seed", "scores", "cache_dir", "server_flags", "server_log", "start_seconds",
+    "temperature", "seed", "scores", "lang", "cache_dir", "server_flags", "server_log", "start_seconds",
 )  # fmt: skip
 """Options that are settings of `youtu_gguf.load` by the same name."""
 
@@ -87,6 +89,7 @@ class ModelOptions(FileOptions):
     ] = False
     max_seconds: Annotated[float | None, typer.Option(help="Longest time for an answer. [default: none]")] = None
     seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
+    lang: Annotated[Lang | None, typer.Option(help="Language that questions are put in. [default: en]")] = None
     cache_dir: Annotated[
         Path | None,
         typer.Option(help="Keep what was seen of images in this folder: opening one again is then nearly free."),
@@ -107,11 +110,10 @@ class TaskOptions(ModelOptions):
     npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
     strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
-    lang: Annotated[str, typer.Option(help="Language that the question is put in.")] = "en"
 
     def of_run(self) -> Options:
         """Return the options of one run of a task, as `youtu_gguf.options.Options` has them."""
-        return {"strict": self.strict, "lang": self.lang}
+        return {"strict": self.strict}
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
