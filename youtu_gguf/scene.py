@@ -112,6 +112,20 @@ class Scene:
             return self._stream(wording.describe, options)
         return self._run("describe", options=options, expect=Text)
 
+    @overload
+    def reason(self, question: str, *, stream: Literal[False] = False, **options: Unpack[Options]) -> Text: ...
+    @overload
+    def reason(self, question: str, *, stream: Literal[True], **options: Unpack[Options]) -> TextStream: ...
+    def reason(self, question: str, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
+        """Ask anything, to be thought about step by step: the answer is the steps and what they lead to.
+
+        `stream` as for `ask`.
+        """
+        if stream:
+            wording = run_options(options, self._model.settings).wording
+            return self._stream(wording.think.format(checked_phrase(question, "the question")), options)
+        return self._run("reason", question, options=options, expect=Text)
+
     def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:
         words = checked_phrase(question, "the question")
         chosen = run_options(options, self._model.settings)
@@ -125,9 +139,13 @@ class Scene:
         """Name the category of the primary object, in a word or a phrase."""
         return self._run("classify", options=options, expect=Text)
 
-    def count(self, what: str, **options: Unpack[Options]) -> Count:
-        """Count the objects that `what` names, such as "dog"."""
-        return self._run("count", what, options=options, expect=Count)
+    def count(self, what: str, *, by: Literal["answer", "detection"] = "answer", **options: Unpack[Options]) -> Count:
+        """Count the objects that `what` names, such as "dog".
+
+        By "answer" the model says the number. By "detection" it detects `what`, and its boxes of that name are counted:
+        `Count.boxes` shows which, and the score, where scores are wanted, is the mean of theirs.
+        """
+        return self._run("count", what, by, options=options, expect=Count)
 
     def ground(self, description: str, **options: Unpack[Options]) -> Boxes:
         """Find the region a phrase describes."""

@@ -349,8 +349,8 @@ def each_score(scores: F32 | None, n: int) -> list[float] | list[None]:
 
 
 def in_words(result: Result) -> bool:
-    """Whether `result` is words or a number: it has no picture and no arrays."""
-    return isinstance(result, Text | Count)
+    """Whether `result` is words or a number alone: it has no picture and no arrays."""
+    return isinstance(result, Text) or (isinstance(result, Count) and result.boxes is None)
 
 
 def _checked_scores(scores: F32 | None, n: int) -> F32 | None:

@@ -19,6 +19,7 @@ from youtu_gguf.files.synthetic import SIZES, write_pair
 TASKS: dict[str, list[str]] = {
     "describe": [],
     "ask": ["What is it?"],
+    "reason": ["Is it asleep?"],
     "ocr": [],
     "classify": [],
     "count": ["cat"],
@@ -48,7 +49,7 @@ SMALL = ("--max-tokens", "12", "--threads", "1", "--n-ctx", "2048")
 def test_every_task_runs_on_every_photograph(
     task: str, photograph: str, photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:
-    suffix = "txt" if task in ("describe", "ask", "ocr", "classify", "count") else "png"
+    suffix = "txt" if task in ("describe", "ask", "reason", "ocr", "classify", "count") else "png"
     output = tmp_path / f"result.{suffix}"
     done = run(task, photographs[photograph], *TASKS[task], "--json", "-o", output, *SMALL, model=tiny_pair[0])
     assert done.returncode == 0, done.stderr
@@ -64,6 +65,20 @@ def test_every_task_runs_on_every_photograph(
     else:
         words = form["text"] if task != "count" else str(form["count"] or "")
         assert output.read_text(encoding="utf-8").strip() == words
+
+
+def test_a_count_by_detection_has_a_picture_and_arrays(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    drawn, arrays = tmp_path / "count.png", tmp_path / "count.npz"
+    options = ("--by", "detection", "--json", "-o", drawn, "--npz", arrays, *SMALL)
+    done = run("count", photographs["cat"], "cat", *options, model=tiny_pair[0])
+    assert done.returncode == 0, done.stderr
+    form = json.loads(done.stdout)
+    with np.load(arrays) as stored:
+        assert form["count"] == len(form["boxes"]) == len(stored["xyxy"])
+    with Image.open(drawn) as picture:
+        assert picture.size == (451, 300)
 
 
 def test_arrays_of_a_label_map_are_written_beside_its_picture(
@@ -174,6 +189,8 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["depth", "{cat}", "-o", "depth.jpg"], "writes a .png"),
         (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
         (["ask", "{cat}", "why", "--npz", "x.npz"], "gives text"),
+        (["count", "{cat}", "cat", "-o", "cat.png"], "count writes a .txt file"),
+        (["count", "{cat}", "cat", "--by", "detection", "-o", "cat.txt"], "count writes a .png file"),
         (["depth", "{cat}", "--scale", "nyuv2", "--focal-px", "500"], "metres already"),
         (
             ["depth", "{cat}", "--focal-px", "-3"],

@@ -32,6 +32,8 @@ ANSWERS = {
     "Read the text": "STOP",
     "category of the primary object": "square",
     "How many dogs": "3",
+    "in these classes: square": BOX,
+    "Is it red?\nThink step-by-step.": "It has red in it. So yes.",
     "sentence describes: the square": BOX,
     "Detect all objects in the provided image": f"<ref>square</ref>{BOX}",
     "in these classes: square, cup": f"<ref>cup</ref>{BOX}",
@@ -88,6 +90,8 @@ def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> C
         ("/ocr", "STOP\n"),
         ("/classify", "square\n"),
         ("/count dogs", "3\n"),
+        ("/count --detect square", "1\n"),
+        ("/reason Is it red?", "It has red in it. So yes.\n"),
         (
             "/ground the square",
             "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  the square\n",
@@ -237,6 +241,14 @@ def test_results_are_saved_in_the_form_the_name_asks_for(
     form = json.loads(files[3].read_text())
     assert (form["task"], form["image"], form["query"]) == ("ground", str(picture), "the square")
     assert f"wrote {files[2]}: ask of {picture}" in capsys.readouterr().err
+
+
+def test_a_count_of_boxes_is_saved_as_words_and_as_a_picture(picture: Path, tmp_path: Path) -> None:
+    words, drawn = tmp_path / "count.txt", tmp_path / "count.png"
+    assert start(picture).run(["/count --detect square", f"/save {words}", f"/save {drawn}"]) == 0
+    assert words.read_text() == "1\n"
+    with Image.open(drawn) as image:
+        assert image.getpixel((50, 0)) != (0, 0, 0)
 
 
 def test_streamed_words_are_saved_as_json_like_any_answer(picture: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -53,6 +54,9 @@ class ScoredView:
     def require_states(self, what: str) -> None:
         pass
 
+    def require_tokens(self, tokens: Sequence[str], task: str) -> None:
+        pass
+
     def patches(self, before: str = "") -> PatchStates:
         return self.vocabulary.open(Prefix(PreparedImage(IMAGE), before)).patches()
 
@@ -67,6 +71,7 @@ BOX = "<box><x_32><y_32><x_64><y_64></box>"
 BROKEN = "<box><x_32><y_32></box>"
 JOINTS = "<kpt><x_1><y_1></kpt>" * 16
 POLY = "<poly><x_32><y_1><x_1><y_2><x_3><y_3></poly>"
+MEAN = ((0.6 * 0.125) ** (1 / 5) + 0.6 ** (1 / 5)) / 2
 NAMES = "include <ref>black</ref><ref>red</ref>, numbered"
 
 
@@ -96,6 +101,9 @@ def test_items_are_scored_where_scores_are_wanted_and_only_there(
     [
         ("count", "There are 3", ("cups",), 0.7),
         ("count", "a few", ("cups",), None),
+        ("count", f"<ref>red</ref>{BOX}<box><x_1><y_1><x_2><y_2></box>", ("red", "detection"), MEAN),
+        ("count", f"<ref>black</ref>{BOX}", ("red", "detection"), None),
+        ("reason", "red", ("what",), 0.6),
         ("ask", "red", ("what",), 0.6),
         ("classify", "3 red", (), (0.7 * 0.6) ** (1 / 3)),
         ("describe", "", (), None),

@@ -96,6 +96,10 @@ def _describe(talk: Conversation, _: str) -> None:
     talk.stream(yg.Scene.describe)
 
 
+def _reason(talk: Conversation, question: str) -> None:
+    talk.stream(yg.Scene.reason, question, question=question)
+
+
 def _help(_talk: Conversation, _: str) -> None:
     print(help_text())
 
@@ -119,7 +123,8 @@ def _path(given: str) -> Path:
 
 COMMANDS = (
     Command("describe", "", "describe the image", _describe),
-    *(_task(form) for form in FORMS if form.task not in ("ask", "describe")),
+    Command("reason", "QUESTION", "answer step by step", _reason),
+    *(_task(form) for form in FORMS if form.task not in ("ask", "describe", "reason")),
     Command("open", "IMAGE", "go on with another image", lambda talk, given: talk.open(_path(given))),
     Command(
         "save",

@@ -174,9 +174,9 @@ class Conversation:
     def _keep(self, result: yg.Result, task: str, context: dict[str, Any]) -> None:
         image = name_in_json(str(self._image))
         self._last = Kept(result, self.scene.rgb, {"task": task, "image": image, **context})
-        if in_words(result):
+        if isinstance(result, yg.Text | yg.Count):
             self._last_words = self._last
-        else:
+        if not in_words(result):
             self._last_picture = self._last
 
     @contextmanager

@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
+WORDS = (text.describe, text.ask, text.reason, text.ocr, text.classify, text.count)
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
 PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
 FILES = (planning.plan, planning.doctor, weights.inspect, weights.slim, weights.quantize, synth.synth)

@@ -87,6 +87,19 @@ def _detect(given: str) -> Reading:
     return Reading(yg.Question("detect", (classes,)), {"query": classes})
 
 
+def _count(given: str) -> Reading:
+    words = given.split()
+    flags = [word for word in words if word.startswith("--")]
+    for flag in flags:
+        if flag != "--detect":
+            raise InputError(f"count knows --detect; got {flag}.")
+    what = " ".join(word for word in words if word not in flags) if flags else given
+    if not what:
+        raise InputError("expected count --detect WHAT; got nothing to count.")
+    by = "detection" if flags else "answer"
+    return Reading(yg.Question("count", (what,), {"by": by}), {"query": what, "by": by})
+
+
 def _segment(given: str) -> Reading:
     flags = [word for word in given.split() if word.startswith("--")]
     for flag in flags:
@@ -120,9 +133,15 @@ def _names(given: str) -> list[str]:
 FORMS = (
     Form("ask", "QUESTION", "ask anything: {}ask What is this?", _plain("ask", "question")),
     Form("describe", "", "describe the image", _plain("describe")),
+    Form("reason", "QUESTION", "answer step by step: {}reason Is it safe to cross?", _plain("reason", "question")),
     Form("ocr", "", "read the text in it", _plain("ocr")),
     Form("classify", "", "name its primary object", _plain("classify")),
-    Form("count", "WHAT", "count things: {}count dog", _plain("count")),
+    Form(
+        "count",
+        "WHAT",
+        "count things: {}count dog\n--detect counts the boxes that detecting finds",
+        _count,
+    ),
     Form("ground", "PHRASE", "find the box of a thing: {}ground the left cup", _plain("ground")),
     Form(
         "detect",

@@ -19,14 +19,14 @@ from youtu_gguf.output import WRITERS, to_json, write_bytes
 from youtu_gguf.render import draw
 from youtu_gguf.types import in_words
 
-IN_WORDS = ("describe", "ask", "ocr", "classify", "count")
-"""Tasks whose result is words or a number: no picture, no arrays."""
+IN_WORDS = ("describe", "ask", "reason", "ocr", "classify", "count")
+"""Tasks whose result is words or a number: no picture, no arrays, but for a count of boxes."""
 
 
 @contextmanager
-def opened(task: str, image: str, options: TaskOptions) -> Iterator[tuple[yg.Scene, Display]]:
-    """Load the model and open the image, with progress on stderr; close both at the end."""
-    _check_files(task, image, options)
+def opened(task: str, image: str, options: TaskOptions, *, drawn: bool = False) -> Iterator[tuple[yg.Scene, Display]]:
+    """Load the model and open the image, with progress on stderr; close both at the end. `drawn` as for `run_task`."""
+    _check_files(image, options, task, drawn=drawn or task not in IN_WORDS)
     with (
         shown(not options.quiet) as display,
         options.load(display.report) as model,
@@ -34,7 +34,15 @@ def opened(task: str, image: str, options: TaskOptions) -> Iterator[tuple[yg.Sce
         yield model.open(image), display
 
 
-def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scene], yg.Result], **context: Any) -> None:
+def run_task(
+    task: str,
+    image: str,
+    options: TaskOptions,
+    ask: Callable[[yg.Scene], yg.Result],
+    *,
+    drawn: bool = False,
+    **context: Any,
+) -> None:
     """Ask one thing of one image and deliver the answer.
 
     Args:
@@ -42,9 +50,10 @@ def run_task(task: str, image: str, options: TaskOptions, ask: Callable[[yg.Scen
         image: Path of the picture.
         options: What the user chose.
         ask: From the opened scene to the result.
+        drawn: Whether the result of a task in words has a picture and arrays this time.
         context: Further keys of the JSON, such as the query.
     """
-    with opened(task, image, options) as (scene, _):
+    with opened(task, image, options, drawn=drawn) as (scene, _):
         result = ask(scene)
     if options.output:
         _write_output(options.output, scene, result)
@@ -75,10 +84,10 @@ def check_image(image: str) -> None:
         raise InputError(f"expected an image file; {image} does not exist. Check the path.")
 
 
-def _check_files(task: str, image: str, options: TaskOptions) -> None:
+def _check_files(image: str, options: TaskOptions, task: str, *, drawn: bool) -> None:
     """Refuse paths that cannot work before minutes are spent on the model and the answer."""
     check_image(image)
-    suffix = ".txt" if task in IN_WORDS else ".png"
+    suffix = ".png" if drawn else ".txt"
     if options.output and options.output.suffix.lower() != suffix:
         raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
     if options.npz and suffix == ".txt":

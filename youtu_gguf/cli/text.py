@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +12,8 @@ from youtu_gguf.cli.progress import Display
 from youtu_gguf.cli.report import cut_short
 from youtu_gguf.cli.task import opened, run_task
 from youtu_gguf.streaming import TextStream
+
+By = Literal["answer", "detection"]
 
 
 def describe(image: Image, options: TaskOptions) -> None:
@@ -36,6 +38,19 @@ def ask(
         run_task("ask", image, options, lambda scene: scene.ask(question, **options.of_run()), question=question)
 
 
+def reason(
+    image: Image,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to think about.")],
+    options: TaskOptions,
+) -> None:
+    """Ask anything about the image, to be answered step by step."""
+    if _wants_stream(options):
+        with opened("reason", image, options) as (scene, display):
+            _print_pieces(scene.reason(question, stream=True, **options.of_run()), display, options)
+    else:
+        run_task("reason", image, options, lambda scene: scene.reason(question, **options.of_run()), question=question)
+
+
 def ocr(image: Image, options: TaskOptions) -> None:
     """Read the text in the image."""
     run_task("ocr", image, options, lambda scene: scene.ocr(**options.of_run()))
@@ -49,10 +64,22 @@ def classify(image: Image, options: TaskOptions) -> None:
 def count(
     image: Image,
     what: Annotated[str, typer.Argument(metavar="WHAT", help='What to count, such as "dog".')],
+    by: Annotated[
+        By, typer.Option(help="Ask for the number, or detect the things and count their boxes, to be seen with -o.")
+    ] = "answer",
+    *,
     options: TaskOptions,
 ) -> None:
     """Count the objects of some kind; prints a number."""
-    run_task("count", image, options, lambda scene: scene.count(what, **options.of_run()), query=what)
+    run_task(
+        "count",
+        image,
+        options,
+        lambda scene: scene.count(what, by=by, **options.of_run()),
+        drawn=by == "detection",
+        query=what,
+        by=by,
+    )
 
 
 def _print_pieces(pieces: TextStream, display: Display, options: TaskOptions) -> None:

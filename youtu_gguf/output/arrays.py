@@ -9,24 +9,34 @@ import numpy as np
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.atomic import write_bytes
-from youtu_gguf.types import Polygons, Result
+from youtu_gguf.types import Boxes, Count, Polygons, Result
 
 
 def write_npz(path: str | Path, result: Result) -> None:
     """Write every array of `result`, with labels and classes as arrays of strings, and the score of a mask.
 
     Scores and margins that were not asked for are not there. Polygons become `points` (n, 2) with `objects` (n,) and
-    `outlines` (n,): which object and which of all outlines each point belongs to.
+    `outlines` (n,): which object and which of all outlines each point belongs to. A count is written with the arrays of
+    the boxes that were counted; one without boxes has no arrays.
 
     Raises:
         InputError: The result has no arrays, or the file cannot be written.
     """
-    arrays = _polygon_arrays(result) if isinstance(result, Polygons) else _field_arrays(result)
+    arrays = _arrays(result)
     if not arrays:
         raise InputError(f"a {type(result).__name__} has no arrays for an .npz file. Use JSON.")
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_bytes(path, buffer.getvalue())
+
+
+def _arrays(result: Result) -> dict[str, Any]:
+    match result:
+        case Polygons():
+            return _polygon_arrays(result)
+        case Count(boxes=Boxes() as counted):
+            return {"count": np.int64(len(counted)), **_field_arrays(counted)}
+    return _field_arrays(result)
 
 
 def _field_arrays(result: Result) -> dict[str, Any]:

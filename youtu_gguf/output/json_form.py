@@ -68,7 +68,8 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
         case Text():
             return {"text": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
         case Count():
-            return {"count": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
+            boxes = None if result.boxes is None else _boxes(result.boxes)
+            return {"count": result.value, "score": _rounded(result.score, _VALUE_DIGITS), "boxes": boxes}
         case Boxes():
             return {"boxes": _boxes(result)}
         case Polygons():

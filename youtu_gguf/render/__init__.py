@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8, Boxes, DepthMap, LabelMap, Mask, Polygons, Poses, Result
+from youtu_gguf.types import U8, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result
 
 
-def draw(rgb: U8, result: Result) -> U8:
+def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
     """Draw `result` over the (H, W, 3) uint8 picture it speaks of, or on its own for depth.
 
     Label maps and depth carry a legend below the picture, so the drawing is taller than the source.
@@ -19,6 +19,8 @@ def draw(rgb: U8, result: Result) -> U8:
     match result:
         case Boxes():
             return overlay.draw_boxes(rgb, result)
+        case Count(boxes=Boxes() as counted):
+            return overlay.draw_boxes(rgb, counted)
         case Polygons():
             return overlay.draw_polygons(rgb, result)
         case Poses():

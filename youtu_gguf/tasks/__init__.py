@@ -2,16 +2,18 @@
 
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, Task
 from youtu_gguf.tasks.boxes import detect, ground
+from youtu_gguf.tasks.counting import count
 from youtu_gguf.tasks.depth import depth
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.pose import pose
 from youtu_gguf.tasks.refer import refer
 from youtu_gguf.tasks.segment import segment
-from youtu_gguf.tasks.text import ask, classify, count, describe, ocr
+from youtu_gguf.tasks.text import ask, classify, describe, ocr, reason
 
 TASKS: dict[str, Task] = {
     "ask": Task(ask),
     "describe": Task(describe),
+    "reason": Task(reason),
     "ocr": Task(ocr),
     "classify": Task(classify),
     "count": Task(count),

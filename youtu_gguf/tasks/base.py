@@ -69,6 +69,14 @@ class View(Protocol):
         """
         ...
 
+    def require_tokens(self, tokens: Sequence[str], task: str) -> None:
+        """Refuse a model whose vocabulary can be seen and lacks `tokens`, which `task` needs.
+
+        Raises:
+            ModelFileError: It lacks some.
+        """
+        ...
+
     @property
     def scores(self) -> bool:
         """Whether this run is to say how sure its values are. Answers then carry the probabilities of their tokens."""

@@ -1,0 +1,58 @@
+"""How many there are of something: the number the model says, or the boxes it finds."""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from youtu_gguf.decode.counts import parse_count
+from youtu_gguf.decode.scores import item_score
+from youtu_gguf.errors import InputError
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, phrase
+from youtu_gguf.tasks.boxes import detect
+from youtu_gguf.types import F32, Boxes, Count, Issue
+
+By = Literal["answer", "detection"]
+
+
+def count(view: View, what: str, by: By = "answer") -> Count:
+    """Count the objects that `what` names.
+
+    Args:
+        view: The scene.
+        what: Their name; by detection best as a class is named, in the singular.
+        by: "answer" asks for the number; "detection" detects the class and counts its boxes.
+    """
+    if by not in get_args(By):
+        raise InputError(f"by must be one of {', '.join(get_args(By))}; got {by!r}.")
+    words = phrase(what, "what to count")
+    if by == "detection":
+        return _detected(view, words)
+    answer = view.answer(view.wording.count.format(words))
+    found = parse_count(answer.text)
+    return Count(found.value, item_score(answer, found.spans), issues=found.issues)
+
+
+def _detected(view: View, name: str) -> Count:
+    """Count the boxes called `name`, in any case; a box that the answer gives no name has this one.
+
+    Boxes of other names, which were not asked for, are left out with an issue. No box at all is a count of 0, with the
+    issue that detecting has for it.
+    """
+    view.require_tokens(COORDINATE_TOKENS, "count by detection")
+    found = detect(view, [name])
+    wanted = [label.casefold() == name.casefold() for label in found.labels]
+    kept = np.flatnonzero(wanted)
+    strangers = dict.fromkeys(label for label, known in zip(found.labels, wanted, strict=True) if not known)
+    issues = (
+        *found.issues,
+        *(Issue(f"boxes of {label!r}, which was not asked for, are not counted") for label in strangers),
+    )
+    scores = None if found.scores is None else found.scores[kept]
+    boxes = Boxes(found.xyxy[kept], tuple(found.labels[i] for i in kept), scores)
+    return Count(len(boxes), _mean(scores), boxes, issues=issues)
+
+
+def _mean(scores: F32 | None) -> float | None:
+    """Return the mean of the scores that are known; None where there are none."""
+    known = np.zeros(0) if scores is None else scores[np.isfinite(scores)]
+    return float(known.mean()) if known.size else None
