@@ -17,6 +17,7 @@ from youtu_gguf.tasks.base import phrase as checked_phrase
 from youtu_gguf.together import Asked, Question, Update, answer_together, gather
 from youtu_gguf.types import (
     U8,
+    Action,
     Boxes,
     Count,
     DepthMap,
@@ -221,6 +222,15 @@ class Scene:
         depth is relative unless `focal_px`, the focal length in source pixels, is given.
         """
         return self._run("depth", scale, focal_px, options=options, expect=DepthMap)
+
+    def click(self, instruction: str, **options: Unpack[Options]) -> Action:
+        """Find where to click on a screenshot to do what `instruction` says, such as "open the settings".
+
+        The model is told of a mouse and a keyboard in the system text, so it reads the image once more for the first
+        such question. It may name another action, such as "type", and give no point. An answer that cannot be used
+        gives an action whose name is "", without a point, and issues that say why. Nothing is clicked.
+        """
+        return self._run("click", instruction, options=options, expect=Action)
 
     @overload
     def many(

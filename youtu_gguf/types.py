@@ -332,7 +332,11 @@ class DepthMap(Result):
 
 @dataclass(frozen=True, eq=False)
 class Action(Result):
-    """A user-interface action: its `name`, the point `xy` (2,) or None, and the other `arguments` as given."""
+    """A user-interface action: its `name`, the point `xy` (2,) or None, and the other `arguments`.
+
+    The name is "" where the answer gives none. Arguments are as the model wrote them: coordinates among them are pixels
+    of the prepared image, which `Transform.to_source` converts.
+    """
 
     name: str
     xy: F32 | None = None

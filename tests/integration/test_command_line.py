@@ -30,6 +30,7 @@ TASKS: dict[str, list[str]] = {
     "pose": [],
     "segment": ["cat", "sky", "--present", "all", "--background"],
     "depth": [],
+    "click": ["wake the cat"],
 }
 
 

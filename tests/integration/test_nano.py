@@ -78,6 +78,23 @@ def test_its_states_do_not_depend_on_how_often_it_was_asked(nano: yg.Model) -> N
         assert np.array_equal(session.patches().hidden, first)
 
 
+def test_counting_by_detection_agrees_with_the_boxes_it_detects(nano: yg.Model) -> None:
+    n_counted = 0
+    for seed in range(TEST_SEEDS + 20, TEST_SEEDS + 26):
+        truth = draw(seed)
+        with closing(nano.open(truth.rgb)) as scene:
+            for kind in sorted({thing.kind for thing in truth.things}):
+                boxes, count = scene.detect([kind], scores=True), scene.count(kind, by="detection", scores=True)
+                own = [i for i, label in enumerate(boxes.labels) if label == kind]
+                assert count.value == len(own)
+                assert count.boxes is not None
+                assert boxes.scores is not None
+                assert count.boxes.xyxy.tolist() == boxes.xyxy[own].tolist()
+                assert count.score == (pytest.approx(boxes.scores[own].mean()) if own else None)
+                n_counted += len(own)
+    assert n_counted
+
+
 def test_the_command_line_finds_it_by_name(tmp_path: Path) -> None:
     truth = draw(TEST_SEEDS + 7)
     Image.fromarray(truth.rgb).save(tmp_path / "scene.png")

@@ -40,6 +40,7 @@ ANSWERS = {
     'segment "the square"': "<ins><poly><x_64><y_0><x_128><y_0><x_128><y_64></poly></ins>",
     "MPII": f"<person>{BOX}{'<kpt><x_70><y_20><v_1.0></kpt>' * 16}</person>",
     "Segment: black, red, without": "include <ref>red</ref>, numbered",
+    "press the square": '{"name":"computer_use","arguments":{"action":"left_click","coordinate":[96,32]}}',
     "long": "one two three four five six",
     "several": f"{BOX} <box><x_0><y_0><x_64><y_64></box> <box><x_0><y_0><x_32><y_32></box>",
 }
@@ -119,6 +120,14 @@ def test_a_line_prints_what_the_command_of_its_name_prints(
     talk = start(picture)
     assert talk.run([line]) == 0
     assert capsys.readouterr() == (said, "")
+
+
+def test_a_click_is_told_by_its_point(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(picture).run(["/click press the square"])
+    assert capsys.readouterr() == (
+        "left_click at 75.0,25.0\n",
+        "warning: the tool call stands without its tags (characters 0-80 of the answer)\n",
+    )
 
 
 def test_a_mask_is_told_by_its_extent(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:

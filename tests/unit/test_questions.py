@@ -19,6 +19,7 @@ from youtu_gguf.errors import InputError
         ("reason Is it safe? Why?", yg.Question("reason", ("Is it safe? Why?",))),
         ("count red dogs", yg.Question("count", ("red dogs",), {"by": "answer"})),
         ("count --detect red  dog", yg.Question("count", ("red dog",), {"by": "detection"})),
+        ("click open the menu", yg.Question("click", ("open the menu",))),
         ("depth NYUv2", yg.Question("depth", (), {"scale": "nyuv2"})),
         (
             "segment --all road, sky",

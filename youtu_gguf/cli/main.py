@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, boxes, chat, dense, planning, pulling, server, synth, text, weights
+from youtu_gguf.cli import actions, batch, boxes, chat, dense, planning, pulling, server, synth, text, weights
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ WORDS = (text.describe, text.ask, text.reason, text.ocr, text.classify, text.cou
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
 PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
 FILES = (planning.plan, planning.doctor, weights.inspect, weights.slim, weights.quantize, synth.synth)
-for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, *PULLING, *FILES):
+for function in (*WORDS, *THINGS, dense.segment, dense.depth, actions.click, batch.batch, chat.chat, *PULLING, *FILES):
     app.command(function.__name__.strip("_"))(command(function))
 app.add_typer(server.app, name="server")
 

@@ -166,4 +166,5 @@ FORMS = (
         "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad",
         _depth,
     ),
+    Form("click", "INSTRUCTION", "find where to click: {}click open the settings", _plain("click", "instruction")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 
@@ -40,6 +41,8 @@ def lines(result: yg.Result) -> Iterator[str]:
             yield from _shares(result)
         case yg.DepthMap():
             yield _distances(result)
+        case yg.Action():
+            yield from _action(result)
 
 
 def warnings(result: yg.Result, *, rest: str) -> Iterator[str]:
@@ -113,6 +116,13 @@ def _distances(depth: yg.DepthMap) -> str:
     near, middle, far = np.quantile(valid, (0, 0.5, 1))
     unit = "m" if depth.unit == "m" else "relative"
     return f"nearest {near:.2f}, median {middle:.2f}, farthest {far:.2f} ({unit})"
+
+
+def _action(action: yg.Action) -> Iterator[str]:
+    name = action.name or "(no action)"
+    yield name if action.xy is None else f"{name} at {','.join(f'{value:.1f}' for value in action.xy.tolist())}"
+    for key, value in action.arguments.items():
+        yield f"{key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def _behind(score: float | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.atomic import write_bytes
-from youtu_gguf.types import Boxes, Count, Polygons, Result
+from youtu_gguf.types import Action, Boxes, Count, Polygons, Result
 
 
 def write_npz(path: str | Path, result: Result) -> None:
@@ -17,7 +17,8 @@ def write_npz(path: str | Path, result: Result) -> None:
 
     Scores and margins that were not asked for are not there. Polygons become `points` (n, 2) with `objects` (n,) and
     `outlines` (n,): which object and which of all outlines each point belongs to. A count is written with the arrays of
-    the boxes that were counted; one without boxes has no arrays.
+    the boxes that were counted; one without boxes has no arrays. An action has its `xy` (2,), NaN where it has no
+    point, and its `name`.
 
     Raises:
         InputError: The result has no arrays, or the file cannot be written.
@@ -36,6 +37,9 @@ def _arrays(result: Result) -> dict[str, Any]:
             return _polygon_arrays(result)
         case Count(boxes=Boxes() as counted):
             return {"count": np.int64(len(counted)), **_field_arrays(counted)}
+        case Action(name=name, xy=xy):
+            point = np.full(2, np.nan, np.float32) if xy is None else xy
+            return {"xy": point, "name": np.array(name, np.str_)}
     return _field_arrays(result)
 
 

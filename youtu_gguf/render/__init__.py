@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result
+from youtu_gguf.types import U8, Action, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result
 
 
 def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
@@ -29,6 +29,8 @@ def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
             return overlay.draw_label_map(rgb, result)
         case Mask():
             return overlay.draw_mask(rgb, result)
+        case Action():
+            return overlay.draw_action(rgb, result)
         case DepthMap():
             return depth.draw_depth(result)
     raise InputError(f"a {type(result).__name__} has no picture. Print it, or write it as JSON.")

@@ -70,6 +70,20 @@ class Canvas:
         """Draw a filled circle."""
         self._draw.circle((x, y), 1.5 * self.line_px, fill=colour)
 
+    def marker(self, x: float, y: float, colour: Colour) -> float:
+        """Mark a point with a ring and a cross-hair that leaves the point itself free; return how far it reaches.
+
+        Its edge is black or white, so that it shows on any picture.
+        """
+        radius, inner, outer = (n * self.line_px for n in (6, 2, 9))
+        for shade, wider in ((readable_on(colour), 2), (colour, 0)):
+            width = self.line_px + wider
+            self._draw.circle((x, y), radius + wider / 2, outline=shade, width=width)
+            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                ends = (x + dx * inner, y + dy * inner, x + dx * outer, y + dy * outer)
+                self._draw.line(ends, fill=shade, width=width)
+        return outer
+
     def bar(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """Fill a rectangle."""
         self._draw.rectangle((left, top, right, bottom), fill=colour)
@@ -77,16 +91,22 @@ class Canvas:
     def label(self, x: float, y: float, text: str, colour: Colour) -> None:
         """Write `text` on a plate of `colour` whose lower left corner is at x, y, moved to stay inside the picture."""
         shown = printable(text)
-        width, height = self.text_size(shown)
+        width, height = self.plate_size(text)
         pad = self.text_px // 4
-        left = min(max(0.0, x), max(0.0, self.size[0] - width - 2 * pad))
-        top = min(max(0.0, y - height - 2 * pad), max(0.0, self.size[1] - height - 2 * pad))
-        self.bar(left, top, left + width + 2 * pad, top + height + 2 * pad, colour)
+        left = min(max(0.0, x), max(0.0, self.size[0] - width))
+        top = min(max(0.0, y - height), max(0.0, self.size[1] - height))
+        self.bar(left, top, left + width, top + height, colour)
         self.write(left + pad, top + pad, shown, readable_on(colour))
 
     def write(self, x: float, y: float, text: str, colour: Colour) -> None:
         """Write `text` with the upper left corner of its line at x, y; its baseline does not depend on its letters."""
         self._draw.text((x, y + self._ascent), text, font=self._font, fill=colour, anchor="ls")
+
+    def plate_size(self, text: str) -> tuple[float, float]:
+        """Return width and height of the plate that `label` writes `text` on."""
+        width, height = self.text_size(printable(text))
+        pad = self.text_px // 4
+        return width + 2 * pad, height + 2 * pad
 
     def text_size(self, text: str) -> tuple[float, float]:
         """Return the width of `text` and the height of a line."""

@@ -7,10 +7,14 @@ import numpy as np
 from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
 from youtu_gguf.render.palette import BACKGROUND, Colour, colour
-from youtu_gguf.types import F32, I32, U8, Boxes, LabelMap, Mask, Polygons, Poses, each_score
+from youtu_gguf.types import F32, I32, U8, Action, Boxes, LabelMap, Mask, Polygons, Poses, each_score
 
 OPACITY = 0.55
 """Share of the class colour in a blended pixel: the picture stays recognisable under it."""
+
+
+MARKER = colour(5)
+"""Vermilion: rare in the interfaces of programs."""
 
 
 def draw_boxes(rgb: U8, boxes: Boxes) -> U8:
@@ -82,6 +86,24 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
 def draw_mask(rgb: U8, mask: Mask) -> U8:
     """Tint the region."""
     return _blend(rgb, np.where(mask.bits, 0, -1).astype(np.int32), 1)
+
+
+def draw_action(rgb: U8, action: Action) -> U8:
+    """Mark where an action takes place, with its name beside it; without a point the name stands in the corner."""
+    canvas = Canvas(rgb)
+    left, bottom = 0.0, 0.0
+    if action.xy is not None:
+        x, y = action.xy.tolist()
+        reach = canvas.marker(x, y, MARKER)
+        width, height = canvas.plate_size(action.name)
+        left, bottom = x + reach, y - reach
+        if left + width > canvas.size[0]:  # no room on the right
+            left = x - reach - width
+        if left < 0 and bottom < height:  # nor on the left, nor above
+            bottom = y + reach + height
+    if action.name:
+        canvas.label(left, bottom, action.name, MARKER)
+    return canvas.pixels()
 
 
 def _colours(labels: tuple[str, ...]) -> dict[str, Colour]:

@@ -2,6 +2,7 @@
 
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, Task
 from youtu_gguf.tasks.boxes import detect, ground
+from youtu_gguf.tasks.click import click
 from youtu_gguf.tasks.counting import count
 from youtu_gguf.tasks.depth import depth
 from youtu_gguf.tasks.polygon import polygon
@@ -24,4 +25,5 @@ TASKS: dict[str, Task] = {
     "refer": Task(refer),
     "segment": Task(segment),
     "depth": Task(depth),
+    "click": Task(click),
 }

@@ -1,0 +1,152 @@
+"""Clicks on the fake engine and the native one: what is asked, the frame of the point, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import youtu_gguf as yg
+from tests.conftest import Pair
+from youtu_gguf.cli.report import lines
+from youtu_gguf.engines.base import DEFAULT_SYSTEM, Prefix
+from youtu_gguf.output import to_json, write_npz
+from youtu_gguf.prompts import CHINESE, ENGLISH
+from youtu_gguf.render import draw
+from youtu_gguf.testing import FakeEngine, FakeSession
+from youtu_gguf.types import in_words
+
+IMAGE = np.zeros((50, 100, 3), np.uint8)  # prepared to 128x64
+GREY = np.full((60, 200, 3), 128, np.uint8)
+
+
+def answer(arguments: str) -> str:
+    return f'Action: Click.\n<tool_call>{{"name":"computer_use","arguments":{{{arguments}}}}}</tool_call>'
+
+
+CLICK = answer('"action":"left_click","coordinate":[64,32]')
+
+
+class ListeningEngine(FakeEngine):
+    """Keeps the system texts that sessions were opened with."""
+
+    def __init__(self, answers: dict[str, str]) -> None:
+        super().__init__(answers)
+        self.systems: list[str] = []
+
+    def open(self, prefix: Prefix) -> FakeSession:
+        self.systems.append(prefix.system)
+        return super().open(prefix)
+
+
+def test_the_point_comes_in_source_pixels() -> None:
+    action = yg.load(engine=FakeEngine({"open the menu": CLICK})).open(IMAGE).click(" open the menu ")
+    assert action.xy is not None
+    assert (action.name, action.xy.tolist(), action.arguments) == ("left_click", [50, 25], {})
+    assert (action.raw, action.finish, action.issues) == (CLICK, "stop", ())
+
+
+def test_other_arguments_stay_as_they_are_written() -> None:
+    more = answer('"action":"drag","coordinate":[0,0],"coordinate2":[128,64],"text":"x"')
+    action = yg.load(engine=FakeEngine({"drag": more})).open(IMAGE).click("drag it")
+    assert action.arguments == {"coordinate2": [128, 64], "text": "x"}
+
+
+@pytest.mark.parametrize("wording", [ENGLISH, CHINESE])
+def test_the_system_text_tells_of_the_tool_once_per_scene_and_the_question_is_the_instruction(wording: object) -> None:
+    engine = ListeningEngine({})
+    scene = yg.load(engine=engine, lang="en" if wording is ENGLISH else "zh").open(IMAGE)
+    scene.click("open the menu")
+    scene.click("close it")
+    assert engine.questions == ["open the menu", "close it"]
+    assert engine.systems == [DEFAULT_SYSTEM, wording.clicking(128, 64)]  # type: ignore[attr-defined]
+
+
+def test_an_answer_that_cannot_be_used_is_an_action_without_name_and_refused_when_strict() -> None:
+    scene = yg.load(engine=FakeEngine({"it": "I cannot."})).open(IMAGE)
+    action = scene.click("do it")
+    assert (action.name, action.xy) == ("", None)
+    assert "no action that can be read" in action.issues[0].message
+    with pytest.raises(yg.DecodeError, match="no action that can be read"):
+        scene.click("do it", strict=True)
+    with pytest.raises(yg.InputError, match="the instruction must be words"):
+        scene.click("  ")
+
+
+def test_a_click_is_asked_among_other_questions() -> None:
+    scene = yg.load(engine=FakeEngine({"menu": CLICK, "What": "A menu.", "How many": "3"})).open(IMAGE)
+    text, action, counted, again = scene.many(
+        [("ask", "What?"), ("click", "open the menu"), ("count", "menus"), ("click", "the menu")]
+    )
+    assert (str(text), str(counted)) == ("A menu.", "3")
+    assert isinstance(action, yg.Action)
+    assert isinstance(again, yg.Action)
+    assert (action.name, again.name) == ("left_click", "left_click")
+
+
+@pytest.mark.parametrize("n_ctx", [800, 2048])  # room for the prefix of one click, and for all
+def test_on_the_native_engine_clicks_and_other_questions_do_not_wait_for_each_other(
+    n_ctx: int, tiny_pair: Pair
+) -> None:
+    questions = [
+        ("click", "open it"), ("ask", "What?"), ("reason", "Why?"), ("count", "cat", "detection"),
+        ("click", "close it"), ("segment", ["cat", "sky"], "all"), ("classify",),
+    ]  # fmt: skip
+    with yg.load(*tiny_pair, threads=1, max_tokens=6, n_ctx=n_ctx) as model:
+        scene = model.open(GREY)
+        alone = [scene.click("open it").raw, scene.ask("What?").raw]
+        found: list[yg.Result] = []
+        worker = threading.Thread(target=lambda: found.extend(model.open(GREY).many(questions)), daemon=True)
+        worker.start()
+        worker.join(60)
+        assert not worker.is_alive()
+    assert [type(result).__name__ for result in found] == [
+        "Action", "Text", "Text", "Count", "Action", "LabelMap", "Text",
+    ]  # fmt: skip
+    assert [found[0].raw, found[1].raw] == alone
+
+
+def test_an_action_in_json_arrays_and_lines(tmp_path: Path) -> None:
+    action = yg.Action("left_click", [412, 88.5], {"text": "你好", "n": [1]})
+    form = to_json(action)
+    assert (form["action"], form["xy"], form["arguments"]) == ("left_click", [412, 88.5], {"text": "你好", "n": [1]})
+    assert list(lines(action)) == ["left_click at 412.0,88.5", "text: 你好", "n: [1]"]
+    assert list(lines(yg.Action("wait"))) == ["wait"]
+    assert list(lines(yg.Action(""))) == ["(no action)"]
+    write_npz(tmp_path / "action.npz", action)
+    write_npz(tmp_path / "none.npz", yg.Action("wait"))
+    with np.load(tmp_path / "action.npz") as some, np.load(tmp_path / "none.npz") as none:
+        assert (some["xy"].tolist(), str(some["name"])) == ([412, 88.5], "left_click")
+        assert (np.isnan(none["xy"]).tolist(), str(none["name"])) == ([True, True], "wait")
+    assert not in_words(action)
+    json.dumps(form, allow_nan=False)
+
+
+def test_the_marker_lies_around_its_point_and_leaves_it_free() -> None:
+    drawn = (draw(GREY, yg.Action("", [100, 30])) != GREY).any(axis=-1)
+    rows, columns = np.nonzero(drawn)
+    assert abs(rows.mean() - 30) < 1
+    assert abs(columns.mean() - 100) < 1
+    assert not drawn[29:32, 99:102].any()
+    assert drawn[30].any()
+    assert drawn[:, 100].any()
+
+
+@pytest.mark.parametrize("xy", [None, (0, 0), (199, 59), (-50, 500), (1e6, 1e6), (-1e6, 3)])
+@pytest.mark.parametrize("name", ["left_click", "", "点击" * 30])
+def test_any_action_can_be_drawn(xy: tuple[float, float] | None, name: str) -> None:
+    assert draw(GREY, yg.Action(name, xy)).shape == GREY.shape  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("xy", [(3, 3), (197, 3), (3, 57), (197, 57), (100, 3)])
+def test_the_name_does_not_cover_the_point_at_the_edges(xy: tuple[int, int]) -> None:
+    wide = np.full((60, 200, 3), 128, np.uint8)
+    x, y = xy
+    assert (draw(wide, yg.Action("left_click", xy))[y, x] == 128).all()  # type: ignore[arg-type]
+
+
+def test_an_action_that_is_none_changes_nothing() -> None:
+    assert (draw(GREY, yg.Action("")) == GREY).all()

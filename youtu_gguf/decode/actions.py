@@ -1,0 +1,277 @@
+"""The action of an answer that operates a screen, as written: pixels of the prepared image.
+
+The answer holds a call of the tool that the question declared, as JSON between tags (facts: answers, click). JSON comes
+from the model, so its length, depth and numbers are bounded before they are believed.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from youtu_gguf.decode.blocks import by_place
+from youtu_gguf.decode.points import outside
+from youtu_gguf.decode.tags import scan
+from youtu_gguf.types import Issue, Size
+
+TOOL = "computer_use"
+CLICK = "left_click"
+
+MAX_CALL = 20_000
+"""Characters of a call that is read; the longest answers type a page of text."""
+
+MAX_NESTING = 16
+"""Depth of a call's JSON; what is published is two deep, and Python's reader gives up at some thousand."""
+
+MAX_PX = 999_999
+"""Largest coordinate that is believed: six digits are exact in float32, as for `tags`."""
+
+_MAX_DIGITS = 18
+_MAX_NAME = 64
+
+_OPEN = re.compile("<tool_call>")
+_CLOSED = re.compile(r"\s*(?:</tool_call>|\{)")  # another call is reported as one too many
+_OF_A_CALL = re.compile(r"""["'](?:name|arguments|action|coordinate)["']""")
+_NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_WRITTEN_NUMBER = re.compile(_NUMBER)
+_ACTION = re.compile(r"""["']action["']\s{0,9}:\s{0,9}(?:"([^"\\\n]{1,64})"|'([^'\\\n]{1,64})')""")
+_COORDINATE = re.compile(
+    rf"""["']coordinate["']\s{{0,9}}:\s{{0,9}}\[\s{{0,9}}["']?({_NUMBER})["']?\s{{0,9}},\s{{0,9}}["']?({_NUMBER})["']?"""
+    r"\s{0,9},?\s{0,9}\]"
+)
+
+XY = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FoundAction:
+    """The action's `name`, "" where none can be read; its point `xy` in the prepared image, or None.
+
+    `arguments` are the others, as written; flaws are `issues`.
+    """
+
+    name: str
+    xy: XY | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    issues: tuple[Issue, ...] = ()
+
+
+class _Call(NamedTuple):
+    """What stands from one brace to its counterpart: the object it is, or the flaw that keeps it from being read."""
+
+    start: int
+    end: int
+    value: dict[str, Any] | None = None
+    flaw: str = ""
+
+
+def parse_action(text: str, *, size: Size | None = None) -> FoundAction:
+    """Find the first whole tool call of an answer.
+
+    Every coordinate returned is written in the text. Kept, with an issue: a call without its tags, of another tool,
+    without a point where it clicks, a point outside `size`. A call that is no JSON, is cut off or holds what JSON
+    should not, gives the action and the point that stand in it whole, with an issue; its other arguments are dropped.
+    Of several calls the first whole one is taken, with an issue. Where there is no JSON at all, a point written in tags
+    is a left click, with an issue. Linear in the length of `text`; never raises.
+
+    Args:
+        text: The answer.
+        size: The prepared image; None leaves the range unchecked.
+    """
+    issues: list[Issue] = []
+    calls = list(_calls(text, issues))
+    issues += [Issue(call.flaw, call.start, call.end) for call in calls if call.flaw]
+    if len(calls) > 1:
+        message = f"expected one tool call; the answer holds {len(calls)}, the first whole one is taken"
+        issues.append(Issue(message, calls[1].start, calls[-1].end))
+    chosen = next((call for call in calls if call.value is not None and _is_call(text, call)), None)
+    if chosen is not None:
+        _check_tags(text, chosen, issues)
+    else:
+        chosen = _salvaged(text, calls)
+    found = FoundAction("")
+    if chosen is not None:
+        found = _read(chosen, issues)
+    elif not calls:
+        found = _pointed(text, issues)
+    if found.xy is not None and size is not None and (min(found.xy) < 0 or outside(*found.xy, size)):
+        issues.append(Issue(f"the point lies outside the {size.width}x{size.height} image", 0, len(text)))
+    if not found.name:
+        issues.append(Issue("the answer holds no action that can be read", 0, len(text)))
+    return FoundAction(found.name, found.xy, found.arguments, by_place(issues))
+
+
+def _calls(text: str, issues: list[Issue]) -> Iterator[_Call]:
+    """Yield the calls of an answer: objects after a tag, or where there is no tag, objects that look like calls."""
+    starts = [match.start() for match in _OPEN.finditer(text)]
+    if not starts:
+        yield from (call for call in _objects(text, 0, len(text)) if _is_call(text, call))
+    for start, end in pairwise([*starts, len(text)]):
+        found = list(_objects(text, start, end))
+        yield from found
+        if not found:
+            issues.append(Issue("the tool call holds no JSON", start, end))
+
+
+def _objects(text: str, start: int, end: int) -> Iterator[_Call]:
+    """Yield the objects of a stretch, one after the other; the rest of one that does not end is not looked into."""
+    while (start := text.find("{", start, end)) >= 0:
+        stop, flaw = _object_end(text, start, end)
+        if flaw:
+            yield _Call(start, stop, flaw=flaw)
+            return
+        try:
+            yield _Call(start, stop, _decoded(text[start:stop]))
+        except (ValueError, RecursionError) as exc:
+            reason = "malformed" if isinstance(exc, json.JSONDecodeError) else str(exc)
+            yield _Call(start, stop, flaw=f"the JSON of the tool call is unusable: {reason}")
+        start = stop
+
+
+def _object_end(text: str, start: int, end: int) -> tuple[int, str]:
+    """Return where the object that begins at `start` ends, and "", or a flaw where it must not be read."""
+    depth, quoted, escaped = 0, False, False
+    for i in range(start, min(end, start + MAX_CALL)):
+        char = text[i]
+        if quoted:
+            quoted = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "{[":
+            depth += 1
+            if depth > MAX_NESTING:
+                return end, f"the JSON of the tool call is nested more than {MAX_NESTING} deep"
+        elif char in "}]":
+            depth -= 1
+            if not depth:
+                return i + 1, ""
+    if end - start > MAX_CALL:
+        return end, f"the tool call is longer than {MAX_CALL:,} characters"
+    return end, "the tool call is cut off"
+
+
+def _decoded(written: str) -> dict[str, Any]:
+    """Read an object.
+
+    Raises:
+        ValueError: It is no JSON, or holds a number that is none or too long, a key twice, or half a character.
+        RecursionError: It is nested too deep.
+    """
+    value: dict[str, Any] = _READER.decode(written)
+    if "\\u" in written or not written.isascii():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as exc:
+            raise ValueError("it holds half a character") from exc
+    return value
+
+
+def _refused(written: str) -> None:
+    raise ValueError(f"{written} is no number")
+
+
+def _whole(written: str) -> int:
+    if len(written) > _MAX_DIGITS:
+        raise ValueError(f"a number of more than {_MAX_DIGITS} digits")
+    return int(written)
+
+
+def _finite(written: str) -> float:
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError("a number too large")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return value
+
+
+_READER = json.JSONDecoder(parse_constant=_refused, parse_int=_whole, parse_float=_finite, object_pairs_hook=_unique)
+
+
+def _is_call(text: str, call: _Call) -> bool:
+    if call.value is None:
+        return _OF_A_CALL.search(text, call.start, call.end) is not None
+    return not call.value.keys().isdisjoint(("name", "arguments", "action", "coordinate"))
+
+
+def _salvaged(text: str, calls: list[_Call]) -> _Call | None:
+    """Return the first of the broken `calls` in which an action or a point stands whole, with nothing but these."""
+    for call in calls:
+        action, point = (pattern.search(text, call.start, call.end) for pattern in (_ACTION, _COORDINATE))
+        if action or point:
+            arguments = ({"action": action[1] or action[2]} if action else {}) | (
+                {"coordinate": [point[1], point[2]]} if point else {}
+            )
+            return _Call(call.start, call.end, {"name": TOOL, "arguments": arguments})
+    return None
+
+
+def _check_tags(text: str, call: _Call, issues: list[Issue]) -> None:
+    if _OPEN.search(text) is None:
+        issues.append(Issue("the tool call stands without its tags", call.start, call.end))
+    elif not _CLOSED.match(text, call.end):
+        issues.append(Issue("<tool_call> is not closed", call.start, call.end))
+
+
+def _read(call: _Call, issues: list[Issue]) -> FoundAction:
+    """Read the action of a call that is an object."""
+
+    def report(message: str) -> None:
+        issues.append(Issue(message, call.start, call.end))
+
+    value = call.value or {}
+    tool, arguments = value.get("name"), value.get("arguments")
+    if not isinstance(arguments, dict):
+        report("the tool call has no arguments; those beside its name are taken")
+        arguments = {key: item for key, item in value.items() if key not in ("name", "arguments")}
+    if tool != TOOL:
+        report(f"expected a call of {TOOL}; got {repr(tool)[:_MAX_NAME]}")
+    name = _name(arguments.get("action", tool if tool != TOOL else None))
+    xy = None
+    if "coordinate" in arguments:
+        xy = _point(arguments["coordinate"])
+        if xy is None:
+            report(f"the coordinate must be two numbers from {-MAX_PX:,} to {MAX_PX:,}; it is left out")
+    elif "click" in name:
+        report("the click has no coordinate")
+    others = {key: item for key, item in arguments.items() if key not in ("action", "coordinate")}
+    return FoundAction(name, xy, others)
+
+
+def _name(value: object) -> str:
+    """Return the name of an action, or "" where `value` is none."""
+    usable = isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME
+    return str(value).strip() if usable else ""
+
+
+def _point(value: object) -> XY | None:
+    if not isinstance(value, list) or len(value) != len(("x", "y")):
+        return None
+    x, y = map(_coordinate, value)
+    return None if x is None or y is None else (x, y)
+
+
+def _coordinate(value: object) -> float | None:
+    if isinstance(value, str) and _WRITTEN_NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_PX:
+        return None
+    return float(value)
+
+
+def _pointed(text: str, issues: list[Issue]) -> FoundAction:
+    """Return a left click at the first point that is written in tags."""
+    for x, y in pairwise(scan(text)):
+        if (x.name, y.name) == ("x", "y") and x.value is not None and y.value is not None:
+            issues.append(Issue("the answer holds no tool call; its first point is taken for a click", x.start, y.end))
+            return FoundAction(CLICK, (x.value, y.value))
+    return FoundAction("")
