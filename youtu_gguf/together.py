@@ -10,7 +10,7 @@ import inspect
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Together
@@ -64,6 +64,9 @@ class _Job:
         self.index, self.question, self.options = index, question, options
         self.collector = Collector()
         self.replies: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        if options.cancel is None:  # what the task asks on a session of its own ends only by this
+            self.options = replace(options, cancel=self._stopped)
         self.thread: threading.Thread | None = None
 
     def start(self, scene: Scene, news: queue.SimpleQueue[_News]) -> None:
@@ -84,6 +87,11 @@ class _Job:
 
         self.thread = threading.Thread(target=run, name=f"youtu-gguf {self.question.task}", daemon=True)
         self.thread.start()
+
+    def stop(self) -> None:
+        """End it early: nobody waits for its result any more."""
+        self._stopped.set()
+        self.replies.put(_StoppedError())
 
 
 _News = tuple[_Job, Request | Result | BaseException]
@@ -164,7 +172,7 @@ class _Driver:
         finally:
             together.close()
             for job in self._running:
-                job.replies.put(_StoppedError())
+                job.stop()
             for job in self._jobs:
                 if job.thread is not None:
                     job.thread.join()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.cli.report import lines
-from youtu_gguf.engines.base import DEFAULT_SYSTEM, Prefix
+from youtu_gguf.engines.base import DEFAULT_SYSTEM, Piece, Prefix, Sampling
 from youtu_gguf.output import to_json, write_npz
 from youtu_gguf.prompts import CHINESE, ENGLISH
 from youtu_gguf.render import draw
@@ -85,6 +88,32 @@ def test_a_click_is_asked_among_other_questions() -> None:
     assert isinstance(action, yg.Action)
     assert isinstance(again, yg.Action)
     assert (action.name, again.name) == ("left_click", "left_click")
+
+
+class EndlessSession(FakeSession):
+    """Presses Ctrl-C when it is asked to click, and goes on answering until it is told to end."""
+
+    def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
+        assert cancel is not None
+        if self.prefix.system != DEFAULT_SYSTEM:
+            main = threading.main_thread().ident
+            assert main is not None
+            signal.pthread_kill(main, signal.SIGINT)
+            assert cancel.wait(10)
+        yield Piece("", finish="cancelled")
+
+
+class EndlessEngine(FakeEngine):
+    def open(self, prefix: Prefix) -> FakeSession:
+        return EndlessSession(self, prefix)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of one thread are a Unix matter")
+def test_ctrl_c_among_several_questions_ends_a_click_too() -> None:
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        yg.load(engine=EndlessEngine()).open(IMAGE).many([("click", "open it"), ("ask", "What?")])
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("n_ctx", [800, 2048])  # room for the prefix of one click, and for all
