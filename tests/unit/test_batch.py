@@ -16,6 +16,7 @@ from PIL import Image
 import youtu_gguf as yg
 from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images
 from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
+from youtu_gguf.cli.questions import parse
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.testing import FakeEngine, FakeSession
@@ -102,6 +103,19 @@ def test_a_question_that_fails_does_not_lose_the_others(tmp_path: Path, images: 
     assert (text["text"], len(boxes["boxes"])) == ("A square.", 1)
     assert (count["task"], count["error"]["class"]) == ("count square", "DecodeError")
     assert batch.tally.broken == 1
+
+
+def test_counts_of_boxes_and_actions_have_files_even_without_a_point(tmp_path: Path, images: list[Path]) -> None:
+    asked = [
+        Asked(words, parse(words).question) for words in ("count --detect square", "click the menu", "count square")
+    ]
+    with Journal(tmp_path / "out", SETTINGS) as journal:
+        model = yg.load(engine=FakeEngine({"classes: square": BOX, "How many": "3"}))
+        list(Batch(model, asked, journal, pictures=True).run(images[:1]))
+    counted, action, said = results(tmp_path / "out")[0]["results"]
+    assert (counted["count"], len(counted["boxes"]), len(counted["files"])) == (1, 1, 2)
+    assert (action["action"], action["xy"], len(action["files"])) == ("", None, 2)
+    assert (said["count"], "files" in said) == (3, False)
 
 
 def test_what_is_finished_is_not_asked_again(tmp_path: Path, images: list[Path]) -> None:

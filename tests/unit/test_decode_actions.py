@@ -78,6 +78,13 @@ def test_a_whole_call_is_read_without_issues(text: str, name: str, xy: Any, argu
         (tagged(call("[412, -1]")), "left_click", (412, -1), "outside the 640x480 image"),
         (tagged('{"name":"computer_use","arguments":{"action":"left_click"}}'), "left_click", None, "no coordinate"),
         ("Here: <x_12><y_34>.", "left_click", (12, 34), "its first point is taken for a click"),
+        (
+            "<box><x_1><y_2><x_3><y_4></box> <x_12><y_34>",
+            "left_click",
+            (12, 34),
+            "its first point is taken for a click",
+        ),
+        ("点击<x_12><y_34> or <x_5><y_6>", "left_click", (12, 34), "its first point is taken for a click"),
     ],
 )
 def test_one_flaw_is_reported_and_what_is_there_kept(text: str, name: str, xy: Any, flaw: str) -> None:
@@ -143,7 +150,8 @@ def test_no_beginning_of_a_call_gives_half_a_number(length: int) -> None:
         "", "I cannot do that.", "<tool_call>", "<tool_call></tool_call>", tagged("{}"), tagged("[1, 2]"), "{}", "{",
         tagged('{"name":"computer_use"}'), tagged('{"name":"computer_use","arguments":"left_click"}'),
         tagged('{"name":"computer_use","arguments":{"action":5}}'), tagged("click at 412, 88"),
-        "<x_12>", "<y_3><x_4>", tagged(call(action=f'"{"a" * 65}"', coordinate="0")),
+        "<x_12>", "<y_3><x_4>", "<box><x_1><y_2><x_3><y_4></box>", "<x_1><y_2", "<x_1> <y_2>",
+        "<x_1><y_-2>", tagged(call(action=f'"{"a" * 65}"', coordinate="0")),
         tagged('{"name":"computer_use","arguments":{"action":"a\\nb"}}'),
     ],
 )  # fmt: skip

@@ -15,7 +15,10 @@ def click(
     instruction: Annotated[str, typer.Argument(metavar="INSTRUCTION", help='What to do, such as "open the settings".')],
     options: TaskOptions,
 ) -> None:
-    """Find where to click on a screenshot; prints the action and its point in pixels. Nothing is clicked."""
+    """Find where to click on a screenshot.
+
+    Prints the action and its point in pixels of the picture. Nothing is clicked.
+    """
     run_task(
         "click", image, options, lambda scene: scene.click(instruction, **options.of_run()), instruction=instruction
     )

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from youtu_gguf.decode.blocks import by_place
 from youtu_gguf.decode.points import outside
-from youtu_gguf.decode.tags import scan
 from youtu_gguf.types import Issue, Size
 
 TOOL = "computer_use"
@@ -42,6 +41,7 @@ _COORDINATE = re.compile(
     rf"""["']coordinate["']\s{{0,9}}:\s{{0,9}}\[\s{{0,9}}["']?({_NUMBER})["']?\s{{0,9}},\s{{0,9}}["']?({_NUMBER})["']?"""
     r"\s{0,9},?\s{0,9}\]"
 )
+_SINGLE_POINT = re.compile(r"(?<![0-9]>)<x_([0-9]{1,6})><y_([0-9]{1,6})>(?!<[xyv]_)")  # a box has two, an outline more
 
 XY = tuple[float, float]
 
@@ -74,8 +74,8 @@ def parse_action(text: str, *, size: Size | None = None) -> FoundAction:
     Every coordinate returned is written in the text. Kept, with an issue: a call without its tags, of another tool,
     without a point where it clicks, a point outside `size`. A call that is no JSON, is cut off or holds what JSON
     should not, gives the action and the point that stand in it whole, with an issue; its other arguments are dropped.
-    Of several calls the first whole one is taken, with an issue. Where there is no JSON at all, a point written in tags
-    is a left click, with an issue. Linear in the length of `text`; never raises.
+    Of several calls the first whole one is taken, with an issue. Where there is no JSON at all, the first single point
+    written in tags is a left click, with an issue. Linear in the length of `text`; never raises.
 
     Args:
         text: The answer.
@@ -123,12 +123,18 @@ def _objects(text: str, start: int, end: int) -> Iterator[_Call]:
         if flaw:
             yield _Call(start, stop, flaw=flaw)
             return
-        try:
-            yield _Call(start, stop, _decoded(text[start:stop]))
-        except (ValueError, RecursionError) as exc:
-            reason = "malformed" if isinstance(exc, json.JSONDecodeError) else str(exc)
-            yield _Call(start, stop, flaw=f"the JSON of the tool call is unusable: {reason}")
+        yield _object(text, start, stop)
         start = stop
+
+
+def _object(text: str, start: int, stop: int) -> _Call:
+    if not _OF_A_CALL.search(text, start, stop):
+        return _Call(start, stop, flaw="the JSON is no tool call")
+    try:
+        return _Call(start, stop, _decoded(text[start:stop]))
+    except (ValueError, RecursionError) as exc:
+        reason = "malformed" if isinstance(exc, json.JSONDecodeError) else str(exc)
+        return _Call(start, stop, flaw=f"the JSON of the tool call is unusable: {reason}")
 
 
 def _object_end(text: str, start: int, end: int) -> tuple[int, str]:
@@ -269,9 +275,9 @@ def _coordinate(value: object) -> float | None:
 
 
 def _pointed(text: str, issues: list[Issue]) -> FoundAction:
-    """Return a left click at the first point that is written in tags."""
-    for x, y in pairwise(scan(text)):
-        if (x.name, y.name) == ("x", "y") and x.value is not None and y.value is not None:
-            issues.append(Issue("the answer holds no tool call; its first point is taken for a click", x.start, y.end))
-            return FoundAction(CLICK, (x.value, y.value))
-    return FoundAction("")
+    """Return a left click at the first point that is written in tags, or nothing where there is none."""
+    match = _SINGLE_POINT.search(text)
+    if match is None:
+        return FoundAction("")
+    issues.append(Issue("the answer holds no tool call; its first point is taken for a click", *match.span()))
+    return FoundAction(CLICK, (float(match[1]), float(match[2])))
