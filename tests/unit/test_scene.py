@@ -54,6 +54,22 @@ def test_only_classes_named_in_the_answer_are_labelled() -> None:
     assert (labels.ids == 0).all()
 
 
+def test_answers_to_chinese_questions_are_read_like_others() -> None:
+    answers = {
+        "分割：红、黑，不包含背景类别。": "目标类别包括<ref>红</ref><ref>黑</ref>，从0开始依次编号",
+        "检测属于以下类别的所有物体：杯子、猫": "<ref>杯子</ref><box><x_64><y_0><x_128><y_64></box>",
+        "图片中有多少个杯子？": "图中有3个杯子。",
+    }
+    engine = FakeEngine(answers, head=HEAD, vocabulary={"红": 1, "黑": 2})
+    scene = yg.load(engine=engine, lang="zh").open(IMAGE)
+    labels, boxes, count = scene.many([("segment", ["红", "黑"]), ("detect", ["杯子", "猫"]), ("count", "杯子")])
+    assert isinstance(labels, yg.LabelMap)
+    assert isinstance(boxes, yg.Boxes)
+    assert (labels.classes, boxes.labels, str(count)) == (("红", "黑"), ("杯子",), "3")
+    assert labels.mask("红")[:, 60:].all()
+    assert labels.issues == boxes.issues == count.issues == ()
+
+
 def test_a_class_of_two_words_scores_their_mean() -> None:
     scores = open_scene().patches().logits([1, 3]).mean(axis=-1)
     labels = open_scene().segment(["black", "very red"], present="all")
