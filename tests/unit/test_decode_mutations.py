@@ -2,19 +2,30 @@
 
 import random
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 
-from scripts.soak._judging import JUDGES
-from scripts.soak._mutating import KINDS, Written, mutated
+from scripts.soak._judging import JUDGES, places
+from scripts.soak._mutating import KINDS, MUTATORS, Written, mutated
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.poses import parse_poses
-from youtu_gguf.types import Size
+from youtu_gguf.types import Issue, Size
 
 N_WHOLE = 300
 N_DAMAGED = 700
+N_OF_A_MISHAP = 50
+
+
+class Found(Protocol):
+    @property
+    def issues(self) -> tuple[Issue, ...]: ...
+
+
+def assert_places(issues: tuple[Issue, ...], text: str) -> None:
+    assert places(text, issues) == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,6 +42,16 @@ def test_damaged_answers_never_raise_and_never_invent(kind: str) -> None:
     rng = random.Random(1)
     for _ in range(N_DAMAGED):
         text = mutated(rng, KINDS[kind](rng).text)
+
+        assert JUDGES[kind].invented(text) == "", text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mishap", MUTATORS, ids=lambda mishap: mishap.__name__)
+def test_no_single_mishap_makes_a_parser_invent(mishap: Callable[[random.Random, str], str], kind: str) -> None:
+    rng = random.Random(2)
+    for _ in range(N_OF_A_MISHAP):
+        text = mishap(rng, KINDS[kind](rng).text)
 
         assert JUDGES[kind].invented(text) == "", text
 
@@ -65,8 +86,9 @@ def test_the_judge_notices_another_value(kind: str, text: str, value: object) ->
         (parse_poses, "</"),
     ],
 )
-def test_a_hostile_megabyte_is_survived(parse: Callable[[str], object], piece: str) -> None:
-    parse(piece * (1_000_000 // len(piece)))
+def test_a_hostile_megabyte_is_survived(parse: Callable[[str], Found], piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    assert_places(parse(text).issues, text)
 
 
 def test_a_megabyte_inside_one_block_is_survived() -> None:
