@@ -123,7 +123,7 @@ class Transform:
         return (points.reshape(*points.shape[:-1], points.shape[-1] // 2, 2) * factor).reshape(points.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Issue:
     """A flaw found while decoding: what it was, and where in the raw answer (character offsets)."""
 

@@ -46,3 +46,10 @@ def test_a_pull_that_is_killed_again_and_again_goes_on(tmp_path: Path) -> None:
     files = {name: path.read_bytes() for name, path in zip((pull.MODEL, pull.PROJECTOR), pair, strict=True)}
     with pull.hubs.serving(pull.Hub(files)) as hub:
         assert pull.kill_again_and_again(hub, tmp_path / "cache", 3, seed=1) == []
+
+
+def test_no_damaged_answer_is_misread() -> None:
+    outcomes, fault = script("answers").run(1200, seed=7)
+    assert fault == ""
+    assert outcomes.total() == 1200
+    assert len(outcomes) == 12

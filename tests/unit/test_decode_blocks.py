@@ -31,6 +31,14 @@ def messages(text: str) -> list[str]:
         ("<ref>cat<x_1>", "cat"),
         ("<ref>cat", "cat"),
         ("<ref></ref>", ""),
+        ("<ref>the <Box> button</ref>", "the <Box> button"),
+        ("<ref>cat</REF><box>", "cat"),
+        ("<ref>cat</ ref >", "cat"),
+        ("<ref>cat</re<box>", "cat"),
+        ("<ref>cat</<box>", "cat"),
+        ("<ref>c\x00at\ud800\r\n</ref>", "c\x00at\ud800"),
+        ("<ref>" + "n" * 1000 + "</ref>", "n" * 1000),
+        ("<ref>" + "n" * 1001 + "</ref>", ""),
     ],
 )
 def test_a_name_runs_to_the_next_block_tag(text: str, expected: str) -> None:
@@ -60,6 +68,11 @@ def test_a_well_formed_answer_has_no_issues() -> None:
         ("<x_1><y_2> and", ["2 number(s) outside any block, ignored"]),
         ("<box><x_1><y_</box>", ["1 unreadable number(s), the first '<y_'"]),
         ("the <x_axis> of the plot", []),
+        ("<BOX><x_1>< / box >", ["'<BOX>' is read as <box>", "'< / box >' is read as </box>"]),
+        ("<ref>the <Box> button</ref>", []),
+        ("<ref>cat</REF>", ["'</REF>' is read as </ref>"]),
+        ("<box><X_12></box>", ["1 unreadable number(s), the first '<X_12>'"]),
+        ("<ref>" + "n" * 1001 + "</ref>", ["a name of 1001 characters, more than 1000, ignored"]),
     ],
 )
 def test_a_flaw_of_structure_is_an_issue(text: str, expected: list[str]) -> None:

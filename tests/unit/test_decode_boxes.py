@@ -62,6 +62,12 @@ def test_one_name_serves_several_boxes_until_the_next_name() -> None:
         "<box><x_10><y_20><x_30><y_40",
         "<box><x_10><y_20><x_30><y_-4></box>",
         "<box><x_10><y_20><x_30><v_1.0></box>",
+        "<box><x_10><y_20><x_30><y_40.5></box>",
+        "<box><x_10><y_20><x_30><y_４０></box>",
+        "<box>＜x_10＞<y_20><x_30><y_40></box>",
+        "<box><X_10><Y_20><X_30><Y_40></box>",
+        "<box><x_10><y_20><ref>cat</ref><x_30><y_40></box>",
+        "<box><box><x_10><y_20></box><x_30><y_40></box>",
     ],
 )
 def test_a_box_that_is_not_x_y_x_y_is_reported_not_guessed(text: str) -> None:
@@ -89,6 +95,7 @@ def test_box_with_three_coordinates_leaves_its_neighbours_alone() -> None:
         ("<box><x_10><y_20><x_30><y_40>", ROW, "<box> is not closed"),
         ("<box><x_10><y_20><x_30><y_40></bo", ROW, "<box> is not closed"),
         (f"{GOOD}{GOOD}", ROW, "repeated box, dropped"),
+        (GOOD.replace("<box>", "<Box>"), ROW, "'<Box>' is read as <box>"),
         (f"{GOOD}</box>", ROW, "</box> closes nothing"),
         (f"{GOOD}<x_1><y_2>", ROW, "2 number(s) outside any block, ignored"),
     ],
@@ -118,3 +125,20 @@ def test_boxes_are_read_only_float32() -> None:
 
     assert found.xyxy.dtype == np.float32
     assert not found.xyxy.flags.writeable
+
+
+def test_leading_zeros_are_read_as_the_number_they_write() -> None:
+    assert parse_boxes("<box><x_010><y_020><x_0030><y_40></box>").xyxy.tolist() == [ROW]
+
+
+def test_a_name_too_long_to_be_one_is_not_carried_by_every_box() -> None:
+    found = parse_boxes("<ref>" + "n" * 5000 + f"</ref>{GOOD}", default_label="cup")
+
+    assert found.labels == ("cup",)
+    assert messages(found) == ["a name of 5000 characters, more than 1000, ignored"]
+
+
+def test_carriage_returns_nul_and_lone_surrogates_between_tags_change_nothing() -> None:
+    found = parse_boxes("<ref>cat</ref>\r\n\x00<box>\r\n<x_10>\ud800<y_20>\x00<x_30><y_40></box>\udfff")
+
+    assert (found.xyxy.tolist(), found.labels, found.issues) == ([ROW], ("cat",), ())

@@ -18,6 +18,7 @@ def messages(found: FoundClasses) -> list[str]:
         ("<ref>road</ref><OTHERS>", ("road",), True),
         ("The results are 0 for <ref><BG></ref> and 1 for <ref><FG></ref>.", ("<BG>", "<FG>"), False),
         ("<ref>a</ref>.<mask>(0, 12),(1, 3)<ref>b</ref></mask>", ("a",), False),
+        ("<ins><ref>a</ref></ins><person><ref><OTHERS></ref></person>", ("a",), True),
         ("", (), False),
         ("There is nothing.", (), False),
     ],
@@ -37,6 +38,16 @@ def test_names_come_in_order_up_to_the_mask(text: str, names: tuple[str, ...], b
         ("<ref>a<ref>b</ref>", ("a", "b"), ["<ref> is not closed"]),
         ("<ref>a</ref>.<mask>(0, 12),(1,", ("a",), ["<mask> is not closed"]),
         ("<ref>a</ref></ref>", ("a",), ["</ref> closes nothing"]),
+        ("<ref>a</ref><ref>< others ></ref>", ("a",), ["'< others >' is read as <OTHERS>"]),
+        ("<ref>a</ref><Others>", ("a",), ["'<Others>' is read as <OTHERS>"]),
+        (
+            "<ref>a</ref><ref>" + "n" * 1001 + "</ref>",
+            ("a",),
+            [
+                "class name is empty, dropped",
+                "a name of 1001 characters, more than 1000, ignored",
+            ],
+        ),
     ],
 )
 def test_a_flawed_name_is_reported(text: str, names: tuple[str, ...], expected: list[str]) -> None:

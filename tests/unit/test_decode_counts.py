@@ -30,7 +30,8 @@ def test_one_number_is_the_count(text: str, value: int) -> None:
     "text",
     [
         "", "many", "three", "-3", "3.5", "1,23", "3/4", "3-4", "3–4", "50%", "2nd", "x3", "<x_3><y_4>", "3 or 4",
-        "2 cats and 5 dogs", "9" * 5000, "1" * 10,
+        "\u22123", "\uff0d3", "3\u20144", "３．５", "３，３", "3½", "3²", "3‰", "３％", "3万", "3 million", "3 dozen",
+        "第3", "2 cats and 5 dogs", "9" * 5000, "1" * 10,
     ],
 )  # fmt: skip
 def test_anything_else_is_reported_and_not_guessed(text: str) -> None:

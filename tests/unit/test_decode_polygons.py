@@ -6,6 +6,7 @@ from youtu_gguf.types import Size
 RING = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 POLY = "<poly><x_1><y_2><x_3><y_4><x_5><y_6></poly>"
 CUT = ("<poly> is not closed", "1 unreadable number(s), the first '<x_7'")
+INCOMPLETE = "incomplete point in <poly>"
 OTHER = POLY.replace("x_1", "x_9")
 
 
@@ -27,6 +28,9 @@ def messages(found: FoundPolygons) -> list[str]:
         (f"<ins><ref>杯</ref>{POLY}</ins>", [1], ("杯",)),
         (f"<ref>a</ref><ins>{POLY}</ins><ref>b</ref><ins>{POLY}</ins>", [1, 1], ("a", "b")),
         (f"<ins>{POLY}<ref>later</ref></ins>", [1], ("thing",)),
+        (f"<person>{POLY}</person>", [1], ("thing",)),
+        (f"<mask><ref>cup</ref>{POLY}</mask>{OTHER}", [1, 1], ("cup", "cup")),
+        (f"<ins><ref>a</ref>{POLY}<ref>a</ref>{OTHER}</ins>", [2], ("a",)),
         ("", [], ()),
         ("No such thing.", [], ()),
     ],
@@ -75,6 +79,8 @@ def test_an_object_keeps_its_good_outlines() -> None:
         (POLY.replace("<x_1>", "<x_1><x_1>"), ["incomplete point in <poly>"]),
         (POLY.replace("<x_1>", "<y_8><x_1>"), ["incomplete point in <poly>"]),
         (POLY + POLY, ["repeated object, dropped"]),
+        (POLY.replace("<x_1>", "<X_9><Y_9><x_1>"), ["2 unreadable number(s), the first '<X_9>'", INCOMPLETE]),
+        (POLY.replace("<y_2>", "<y_2><v_1.0>"), ["1 visibility value(s) in an outline, ignored"]),
         (POLY[:-7] + "<ins></ins>", ["<poly> is not closed", "<ins> holds no outline, dropped"]),
     ],
 )  # fmt: skip
@@ -99,3 +105,17 @@ def test_points_beyond_the_image_are_kept_and_reported() -> None:
 
     assert rings(found) == [[RING]]
     assert messages(found) == ["1 point(s) of an outline lie beyond the image"]
+
+
+def test_another_name_between_outlines_starts_another_object() -> None:
+    found = parse_polygons(f"<ins><ref>a</ref>{POLY}<ref>b</ref>{OTHER}")
+
+    assert (found.labels, [len(part) for part in found.parts]) == (("a", "b"), [1, 1])
+    assert messages(found) == ["<ins> is not closed", "<ins> holds another name, taken as another object"]
+
+
+def test_an_outline_on_a_line_is_kept_and_reported() -> None:
+    found = parse_polygons("<poly><x_1><y_2><x_1><y_4><x_1><y_6></poly>")
+
+    assert rings(found) == [[[[1, 2], [1, 4], [1, 6]]]]
+    assert messages(found) == ["outline has no area"]

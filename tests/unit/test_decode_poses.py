@@ -78,6 +78,8 @@ def test_joints_beyond_the_sixteenth_are_ignored_and_reported() -> None:
         ("<kpt><x_7></kpt>", "incomplete point in <kpt>"),
         ("<kpt><y_7><v_1.0></kpt>", "incomplete point in <kpt>"),
         ("<kpt><x_-3><y_7><v_1.0></kpt>", "incomplete point in <kpt>"),
+        ("<kpt><y_7><x_7></kpt>", "incomplete point in <kpt>"),
+        ("<kpt><X_7><Y_7></kpt>", "2 unreadable number(s), the first '<X_7>'"),
     ],
 )
 def test_a_joint_without_a_place_does_not_shift_the_joints_after_it(broken: str, message: str) -> None:
@@ -87,11 +89,25 @@ def test_a_joint_without_a_place_does_not_shift_the_joints_after_it(broken: str,
     assert message in messages(found)
 
 
+@pytest.mark.parametrize("visibility", ["", "<v_1.0>"])
+def test_an_unreadable_joint_among_joints_of_one_block_keeps_its_place(visibility: str) -> None:
+    text = person(visibility=visibility).replace("</kpt><kpt>", "").replace("<x_102><y_202>", "<X_102><Y_202>")
+
+    assert parse_poses(text).xyv[0, 1:4, 0].tolist() == [101, 0, 103]
+
+
+def test_a_joint_with_a_number_too_many_does_not_shift_the_joints_after_it() -> None:
+    found = parse_poses(person().replace(joint(2), "<kpt><x_9><x_102><y_202><v_1.0></kpt>"))
+
+    assert found.xyv[0, 1:4].tolist() == [[101, 201, 1], [102, 202, 1], [103, 203, 1]]
+    assert messages(found) == ["incomplete point in <kpt>"]
+
+
 def test_a_second_visibility_does_not_shift_the_joints_after_it() -> None:
     found = parse_poses(person().replace(joint(2), joint(2, "<v_1.0><v_0.5>")))
 
     assert found.xyv[0, 2:4].tolist() == [[102, 202, 1], [103, 203, 1]]
-    assert messages(found) == ["visibility without a point, ignored"]
+    assert messages(found) == ["1 visibility value(s) without a point, ignored"]
 
 
 def test_an_unreadable_visibility_is_nan_and_reported() -> None:
@@ -99,7 +115,7 @@ def test_an_unreadable_visibility_is_nan_and_reported() -> None:
 
     assert found.xyv[0, 2, :2].tolist() == [102, 202]
     assert np.isnan(found.xyv[0, 2, 2])
-    assert messages(found) == ["1 unreadable number(s), the first '<v_'"]
+    assert messages(found) == ["1 unreadable number(s), the first '<v_yes>'"]
 
 
 @pytest.mark.parametrize("box", ["", "<box><x_1><y_2><x_3></box>"])
@@ -140,6 +156,8 @@ def test_an_unclosed_person_ends_where_the_next_begins() -> None:
         ("<person></person>", "person has neither box nor joints, dropped"),
         ("<person><kpt></kpt></person>", "person has neither box nor joints, dropped"),
         (joint(1), "joint outside any person, ignored"),
+        (f"<ins>{joint(1)}</ins>", "joint outside any person, ignored"),
+        (BOX, "box outside any person, ignored"),
     ],
 )
 def test_what_is_no_person_is_reported(text: str, message: str) -> None:

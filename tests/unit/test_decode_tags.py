@@ -24,13 +24,45 @@ def brief(text: str) -> list[Any]:
         ("<x_１２>", [("broken", "x")]),
         ("<v_1.>", [("broken", "v")]),
         ("<x_1<y_2>", [("broken", "x"), ("y", 2.0)]),
-        ("<BOX><boxes></ box><z_1>", []),
+        ("<boxes><z_1><box x><ins/>", []),
+        ("<x_007>", [("x", 7.0)]),
+        ("<x_12.5>", [("broken", "x")]),
+        ("<X_12>< x_12 ><x_ 12><x _12>", [("broken", "x")] * 4),
+        ("＜y_12＞<y＿12>", [("broken", "y")] * 2),
+        ("<perſon>", []),
         ("<<box>>", [("open", "box")]),
         ("</bo", []),
     ],
 )
 def test_tags_are_found_as_spelled_and_nothing_else(text: str, expected: list[Any]) -> None:
     assert brief(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"),
+    [
+        ("<BOX>", "open", "box"),
+        ("< box >", "open", "box"),
+        ("<box\r\n>", "open", "box"),
+        ("＜box＞", "open", "box"),
+        ("</ box>", "close", "box"),
+        ("< / Ref >", "close", "ref"),
+        ("<／ref>", "close", "ref"),
+        ("<others>", "bare", "OTHERS"),
+        ("< Depth>", "bare", "depth"),
+    ],
+)
+def test_a_tag_in_other_letters_or_with_spaces_is_found_and_called_misspelt(text: str, kind: str, name: str) -> None:
+    (tag,) = scan(f"a {text} b")
+
+    assert (tag.kind, tag.name, tag.misspelt) == (kind, name, True)
+    assert tag.span == (2, 2 + len(text))
+
+
+def test_an_unreadable_number_reaches_to_its_bracket() -> None:
+    text = "<x_-5><y_1<v_yes>"
+
+    assert [text[tag.start : tag.end] for tag in scan(text)] == ["<x_-5>", "<y_1", "<v_yes>"]
 
 
 def test_offsets_select_the_tag_in_the_text() -> None:

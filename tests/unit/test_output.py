@@ -172,3 +172,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(yg.InputError, match="folder you may write to"):
         write_bytes(tmp_path / "no" / "file", b"new")
+
+
+def test_half_a_surrogate_pair_is_written_as_its_escape(tmp_path: Path) -> None:
+    WRITERS["json"](tmp_path / "result.json", yg.Text("cup \ud83d"))
+    assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["text"] == "cup \ud83d"

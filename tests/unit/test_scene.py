@@ -126,6 +126,30 @@ def test_a_count_that_cannot_be_read_is_none_an_issue_and_refused_when_strict() 
         scene.count("dogs", strict=True)
 
 
+FLAWED = "<ref>red</ref><box><x_64><y_0><x_128><y_64></box><BOX><x_1></box>"
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "answer", "n_kept"),
+    [
+        ("ground", ("it",), FLAWED, 1),
+        ("detect", (), FLAWED, 1),
+        ("polygon", ("it",), "<poly><x_0><y_0><x_128><y_0><x_128><y_64>", 1),
+        ("pose", (), f"<person>{FLAWED}</person>", 1),
+        ("segment", (["red", "black"],), "<ref>red</ref><ref>black", 1),
+    ],
+)
+def test_a_flawed_answer_keeps_its_good_items_and_is_refused_when_strict(
+    task: str, arguments: tuple[object, ...], answer: str, n_kept: int
+) -> None:
+    scene = open_scene({"e": answer})
+    value = getattr(scene, task)(*arguments)
+    assert len(value.classes if task == "segment" else value) == n_kept
+    assert value.issues
+    with pytest.raises(yg.DecodeError, match="expected a flawless answer"):
+        getattr(scene, task)(*arguments, strict=True)
+
+
 def test_reading_and_classifying_give_the_words() -> None:
     scene = open_scene({"Read the text": " STOP\n", "What is the category of the primary object": "a sign"})
     assert (scene.ocr().value, scene.classify().value) == ("STOP", "a sign")

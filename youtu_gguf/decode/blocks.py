@@ -7,10 +7,12 @@ The grammar that all parsers share. It is two levels deep, so nested rubbish can
     leaf      = <ref> name </ref>  |  <box> number* </box>  |  <poly> number* </poly>  |  <kpt> number* </kpt>
 
 A block without its closing tag ends where the next block tag begins, or with the text. Numbers outside any leaf
-are gathered into a leaf named `stray`. Each such flaw becomes an issue; what the numbers of a block should be is
-the parsers' business.
+are gathered into a leaf named `stray`. A misspelt tag, such as `<BOX>`, is read as the tag it resembles, but for
+opening and bare ones inside a name, where it is part of the name. Each such flaw becomes an issue; what the numbers of
+a block should be is the parsers' business.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -19,6 +21,11 @@ from youtu_gguf.types import Issue
 
 _CONTAINERS = frozenset({"ins", "person", "mask"})
 STRAY = "stray"
+
+MAX_NAME = 1000
+"""Characters of the longest name. What is longer is no name, and every item under it would carry it."""
+
+_CUT_CLOSING = re.compile(r"</(?:r|re|ref)?\Z")
 
 
 class Block(NamedTuple):
@@ -89,6 +96,10 @@ class _Builder:
         self._numbers: list[Tag] = []
 
     def take(self, tag: Tag) -> None:
+        if tag.misspelt:
+            if self._leaf_name == "ref" and tag.kind != "close":
+                return
+            self._report(f"{self._text[tag.start : tag.end]!r} is read as {_spelled(tag)}", tag.start, tag.end)
         if tag.kind in ("number", "broken"):
             self._take_number(tag)
         elif tag.kind == "open":
@@ -137,20 +148,32 @@ class _Builder:
         opening, name, numbers = self._leaf, self._leaf_name, tuple(self._numbers)
         end = closing.end if closing else at
         self._leaf, self._leaf_name, self._numbers = None, "", []
-        self._report_broken(numbers)
+        if numbers:
+            self._report_broken(numbers)
         if name == STRAY:
             end = numbers[-1].end
             self._report(f"{len(numbers)} number(s) outside any block, ignored", opening.start, end)
         elif closing is None:
             self._report(f"<{name}> is not closed", opening.start, end)
-        inside = self._text[opening.end : at] if name == "ref" else ""
+        words, words_start = self._words(opening, at, closed=closing is not None) if name == "ref" else ("", 0)
+        self._add(Block(name, opening.start, end, words, words_start, numbers, cut=cut))
+
+    def _words(self, opening: Tag, at: int, *, closed: bool) -> tuple[str, int]:
+        """Return the name that ends at character `at`, and where it starts."""
+        inside = self._text[opening.end : at]
+        if not closed:
+            inside = _CUT_CLOSING.sub("", inside)
         words_start = opening.end + len(inside) - len(inside.lstrip())
-        self._add(Block(name, opening.start, end, inside.strip(), words_start, numbers, cut=cut))
+        words = inside.strip()
+        if len(words) > MAX_NAME:
+            message = f"a name of {len(words)} characters, more than {MAX_NAME}, ignored"
+            self._report(message, words_start, words_start + len(words))
+            return "", 0
+        return words, words_start
 
     def _report_broken(self, numbers: tuple[Tag, ...]) -> None:
         """Report the unreadable numbers of one block together."""
-        broken = [tag for tag in numbers if tag.value is None]
-        if broken:
+        if broken := [tag for tag in numbers if tag.kind == "broken"]:
             first, last = broken[0], broken[-1]
             written = self._text[first.start : first.end]
             self._report(f"{len(broken)} unreadable number(s), the first {written!r}", first.start, last.end)
@@ -170,3 +193,7 @@ class _Builder:
 
     def _report(self, message: str, start: int, end: int) -> None:
         self._issues.append(Issue(message, start, end))
+
+
+def _spelled(tag: Tag) -> str:
+    return f"</{tag.name}>" if tag.kind == "close" else f"<{tag.name}>"

@@ -2,9 +2,10 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
+from itertools import takewhile
 
-from youtu_gguf.decode.blocks import by_place, read_blocks
-from youtu_gguf.decode.tags import Spans
+from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
+from youtu_gguf.decode.tags import Spans, Tag, scan
 from youtu_gguf.types import Issue
 
 _BACKGROUND = "OTHERS"
@@ -35,18 +36,30 @@ def parse_classes(text: str) -> FoundClasses:
     issues: list[Issue] = []
     names: dict[str, Spans] = {}
     background = False
-    for block in read_blocks(text, issues):
-        if block.name == "mask":
-            break
-        if block.name == _BACKGROUND or block.words == f"<{_BACKGROUND}>":
+    blocks = takewhile(lambda block: block.name != "mask", read_blocks(text, issues))
+    for leaf in leaves(blocks):
+        tag = _background(leaf)
+        if leaf.name == _BACKGROUND:
             background = True
-        elif block.name == "ref":
-            flaw = _flaw(block.words, block.cut, names)
+        elif tag is not None:
+            background = True
+            if tag.misspelt:
+                issues.append(Issue(f"{leaf.words!r} is read as <{_BACKGROUND}>", leaf.start, leaf.end))
+        elif leaf.name == "ref":
+            flaw = _flaw(leaf.words, leaf.cut, names)
             if flaw:
-                issues.append(Issue(flaw, block.start, block.end))
+                issues.append(Issue(flaw, leaf.start, leaf.end))
             else:
-                names[block.words] = block.spans
+                names[leaf.words] = leaf.spans
     return FoundClasses(tuple(names), background, by_place(issues), tuple(names.values()))
+
+
+def _background(leaf: Block) -> Tag | None:
+    """Return the tag `<OTHERS>` where it is all that a name says."""
+    if leaf.words[:1] not in ("<", "＜"):
+        return None
+    tag = next(scan(leaf.words), None)
+    return tag if tag is not None and tag.name == _BACKGROUND and tag.span == (0, len(leaf.words)) else None
 
 
 def _flaw(name: str, cut: bool, known: Container[str]) -> str:

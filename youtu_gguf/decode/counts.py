@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import Issue
 
-# A number stands alone: digits inside a tag, a word, a range, a fraction or a percentage are none. Groups may be set
-# off by commas. The digits are bounded, so that no answer is a number too long to read.
+# A number stands alone: digits inside a tag, a word, a range, a fraction, a power or a percentage are none, nor are
+# those of an ordinal or of a count of dozens or ten thousands. Groups may be set off by commas. The digits are bounded,
+# so that no answer is a number too long to read.
 _NUMBER = re.compile(
-    r"(?<![A-Za-z_\d./+–-])(?<!\d,)"
+    r"(?<![A-Za-z_\d./+–—−．／＋－第-])(?<!\d[,，])"
     r"(?:\d{1,3}(?:,\d{3}){1,2}|\d{1,9})"
-    r"(?![A-Za-z_\d%/–-]|[.,]\d)"
+    r"(?![A-Za-z_\d%/–—−％／－‰-]|[.,．，]\d|[¼-¾²³¹⁰-₉⅐-⅟]|[十百千万亿]"
+    r"| ?(?i:dozen|hundred|thousand|million|billion))"
 )
 
 

@@ -26,6 +26,7 @@ def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
     """Read the points of `block` in order; None holds the place of a point that lacks a readable x or y."""
     points: list[Point | None] = []
     issues: list[Issue] = []
+    alone: list[Tag] = []
     for group in _groups(block.numbers):
         values = {tag.name: tag.value for tag in group}
         x, y = values.get("x"), values.get("y")
@@ -33,10 +34,13 @@ def read_points(block: Block) -> tuple[list[Point | None], list[Issue]]:
             spans = tuple(tag.span for tag in group if tag.value is not None)
             points.append(Point(x, y, values.get("v"), spans))
         elif group[0].name == "v":
-            issues.append(Issue("visibility without a point, ignored", group[0].start, group[-1].end))
+            alone += group
         else:
             issues.append(Issue(f"incomplete point in <{block.name}>", group[0].start, group[-1].end))
             points.append(None)
+    if alone:
+        message = f"{len(alone)} visibility value(s) without a point, ignored"
+        issues.append(Issue(message, alone[0].start, alone[-1].end))
     return points, issues
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from youtu_gguf.decode.blocks import Block, by_place, read_blocks
+from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import Point, outside, read_points
 from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import F32, Issue, Size, checked
@@ -35,8 +35,9 @@ def parse_polygons(text: str, *, default_label: str = "", size: Size | None = No
     """Find the outlined objects of an answer, in order.
 
     One `<ins>` is one object with all its `<poly>`; a `<poly>` outside any `<ins>` is an object of its own. An object
-    takes the name of the last `<ref>` before its first outline. Every number returned is written in the text. Kept,
-    with an issue: more than 20 points, points outside `size`, an outline that was cut off (its complete points).
+    takes the name of the last `<ref>` before its first outline; another name between its outlines starts another
+    object. Every number returned is written in the text. Kept, with an issue: more than 20 points, points outside
+    `size`, no area, visibilities (ignored), an outline that was cut off (its complete points).
     Dropped, with an issue: a point without x or y, an outline of fewer than 3 points, an object without outlines, an
     exact repeat of an object under the same name.
 
@@ -69,22 +70,29 @@ class _Reader:
         self._size = size
 
     def take(self, block: Block) -> None:
-        if block.name == "ref":
-            self._label = (block.words or self._default, block.spans)
-        elif block.name == "poly":
-            points = self._points(block)
-            if points:
-                self._add(self._label, [points], block)
-        elif block.name == "ins":
+        if block.name == "ins":
             self._take_object(block)
+            return
+        for leaf in leaves([block]):
+            if leaf.name == "ref":
+                self._take_name(leaf)
+            elif leaf.name == "poly" and (points := self._points(leaf)):
+                self._add(self._label, [points], leaf)
+
+    def _take_name(self, leaf: Block) -> None:
+        self._label = (leaf.words or self._default, leaf.spans)
 
     def _take_object(self, block: Block) -> None:
         label = self._label
         outlines: list[list[Point]] = []
         for child in block.children:
             if child.name == "ref":
-                self.take(child)
+                self._take_name(child)
             elif child.name == "poly" and (points := self._points(child)):
+                if outlines and self._label[0] != label[0]:
+                    self._report("<ins> holds another name, taken as another object", child)
+                    self._add(label, outlines, block)
+                    outlines = []
                 label = label if outlines else self._label
                 outlines.append(points)
         if outlines:
@@ -106,6 +114,11 @@ class _Reader:
     def _check(self, points: list[Point], block: Block) -> None:
         if len(points) > MAX_POINTS:
             self._report(f"outline has {len(points)} points, more than {MAX_POINTS}", block)
+        if len({point.x for point in points}) == 1 or len({point.y for point in points}) == 1:
+            self._report("outline has no area", block)
+        n_visibilities = sum(point.v is not None for point in points)
+        if n_visibilities:
+            self._report(f"{n_visibilities} visibility value(s) in an outline, ignored", block)
         beyond = sum(outside(point.x, point.y, self._size) for point in points)
         if beyond:
             self._report(f"{beyond} point(s) of an outline lie beyond the image", block)

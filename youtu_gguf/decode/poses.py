@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from youtu_gguf.decode.blocks import Block, by_place, read_blocks
+from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.boxes import XYXY, read_box
 from youtu_gguf.decode.points import Point, outside, read_points
 from youtu_gguf.decode.tags import Spans
@@ -13,6 +13,7 @@ from youtu_gguf.types import F32, N_JOINTS, Issue, Size, checked
 _NAN = float("nan")
 _NO_BOX: XYXY = (_NAN, _NAN, _NAN, _NAN)
 _MISSING = Point(0.0, 0.0, 0.0)
+_NOUNS = {"kpt": "joint", "box": "box"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +41,8 @@ def parse_poses(text: str, *, size: Size | None = None) -> FoundPoses:
     Joints are told by their order, so a joint without a readable x or y keeps its place as missing. Besides the
     marks for missing parts (see `FoundPoses`), every number returned is written in the text. Each of these is an
     issue: fewer than 16 joints (the last ones are missing), more (the rest is ignored), no usable box, a second box,
-    points outside `size`, a joint outside any person (ignored), a person with neither joint nor box (dropped), an
-    exact repeat of a person (dropped). A joint without visibility is no flaw.
+    points outside `size`, a joint or a box outside any person (ignored), a person with neither joint nor box (dropped),
+    an exact repeat of a person (dropped). A joint without visibility is no flaw.
 
     Args:
         text: The answer.
@@ -57,8 +58,10 @@ def parse_poses(text: str, *, size: Size | None = None) -> FoundPoses:
                 issues.append(Issue("repeated person, dropped", block.start, block.end))
             elif box is not None or joints:
                 found[box, joints] = spans
-        elif block.name == "kpt":
-            issues.append(Issue("joint outside any person, ignored", block.start, block.end))
+            continue
+        for leaf in leaves([block]):
+            if leaf.name in _NOUNS:
+                issues.append(Issue(f"{_NOUNS[leaf.name]} outside any person, ignored", leaf.start, leaf.end))
     xyv = [[_numbers(joint) for joint in _padded(joints)] for _, joints in found]
     boxes = [box or _NO_BOX for box, _ in found]
     return FoundPoses(np.array(xyv, np.float32), np.array(boxes, np.float32), by_place(issues), tuple(found.values()))
@@ -99,13 +102,18 @@ def _read_boxes(person: Block, size: Size | None) -> tuple[XYXY | None, Spans, l
 
 
 def _read_joints(person: Block) -> tuple[list[Point], list[Issue]]:
-    """Return the joints in order; several may share one `<kpt>`, and an empty one holds its place as missing."""
+    """Return the joints in order; several may share one `<kpt>`, and an empty one holds its place as missing.
+
+    One of several `<kpt>` with rests of numbers beside its point, or with rests alone, is a single joint.
+    """
     joints: list[Point] = []
     issues: list[Issue] = []
-    for child in person.children:
-        if child.name != "kpt":
-            continue
+    blocks = [child for child in person.children if child.name == "kpt"]
+    for child in blocks:
         points, flaws = read_points(child)
+        whole = [point for point in points if point is not None]
+        if len(blocks) > 1 and points and len(whole) <= 1:
+            points = [*whole, None][:1]
         if not points:
             flaws.append(Issue("empty joint, taken as missing", child.start, child.end))
             points = [None]

@@ -60,7 +60,7 @@ def write_json(path: str | Path, result: Result, **context: Any) -> None:
         InputError: The file cannot be written.
     """
     text = json.dumps(to_json(result, **context), ensure_ascii=False, indent=2)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
 
 
 def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind

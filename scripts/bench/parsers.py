@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""What reading a megabyte of hostile answer costs each parser, and whether the cost grows with the length alone.
+
+    python scripts/bench/parsers.py              # every shape, every parser
+    python scripts/bench/parsers.py --most 1000  # fail above so many milliseconds per megabyte
+
+Per shape and parser: processor milliseconds for 1 MB (the best of two rounds), and that over that of 250 KB, which is
+about 4 where the cost is linear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _full import machine
+
+from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.classes import parse_classes
+from youtu_gguf.decode.counts import parse_count
+from youtu_gguf.decode.polygons import parse_polygons
+from youtu_gguf.decode.poses import parse_poses
+from youtu_gguf.decode.rle import decode_runs
+from youtu_gguf.errors import DecodeError
+from youtu_gguf.types import Size
+
+LENGTH = 1_000_000
+ROUNDS = 2
+SIZE = Size(1000, 800)
+
+BOX = "<box><x_1><y_2><x_3><y_4></box>"
+"""Boxes that differ are written by `numbered`."""
+
+
+def read_runs(text: str) -> None:
+    with suppress(DecodeError):
+        decode_runs(text, SIZE)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "boxes": lambda text: parse_boxes(text, size=SIZE),
+    "polygons": lambda text: parse_polygons(text, size=SIZE),
+    "poses": lambda text: parse_poses(text, size=SIZE),
+    "classes": parse_classes,
+    "count": parse_count,
+    "runs": read_runs,
+}
+
+
+def repeated(piece: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    """Return a shape: `piece` again and again up to a length."""
+    return lambda length: before + piece * ((length - len(before) - len(after)) // len(piece)) + after
+
+
+def numbered(piece: str) -> Callable[[int], str]:
+    """Return a shape: `piece` with another number at every "#", up to a length."""
+
+    def make(length: int) -> str:
+        pieces: list[str] = []
+        total = 0
+        while total < length:
+            pieces.append(piece.replace("#", str(len(pieces))))
+            total += len(pieces[-1])
+        return "".join(pieces)
+
+    return make
+
+
+SHAPES: dict[str, Callable[[int], str]] = {
+    "<": repeated("<"),
+    "< followed by spaces": repeated("<" + " " * 7),
+    "</": repeated("</"),
+    "<x_": repeated("<x_"),
+    "<x_ with 32 digits": repeated("<x_" + "1" * 32),
+    "<box><x_": repeated("<x_", "<box>"),
+    "one unclosed <ref>": repeated("word ", "<ref>"),
+    "one unclosed <ref> of <": repeated("<", "<ref>"),
+    "a long name over many boxes": lambda length: "<ref>" + "n" * (length // 2) + "</ref>" + numbered(
+        "<box><x_1><y_2><x_3><y_#></box>"
+    )(length // 2),
+    "20,000 boxes": numbered("<ref>thing</ref><box><x_1><y_2><x_3><y_#></box>"),
+    "the same box": repeated(BOX),
+    "the same box, unclosed": repeated("<box><x_1><y_2><x_3><y_4>"),
+    "boxes without area": repeated("<box><x_1><y_2><x_1><y_2></box>"),
+    "one box of many numbers": repeated("<x_1><y_2>", "<box>", "</box>"),
+    "misspelt boxes": numbered("<BOX><x_1><y_2><x_3><y_#>< / box >"),
+    "nested openings": repeated("<ins><person><poly><kpt><box><ref>"),
+    "closings of nothing": repeated("</box>"),
+    "digits": repeated("7"),
+    "numbers": repeated("7 "),
+    "groups of digits": repeated("1,111"),
+    "<v_": repeated("<v_"),
+    "<person><kpt> with <v_1>": repeated("<v_1>", "<person><kpt>"),
+    "strays": repeated("<x_1><y_2> "),
+    "empty persons": repeated("<person></person>"),
+    "persons of a joint": numbered("<person><kpt><x_1><y_#></kpt></person>"),
+    "a person of many joints": repeated("<kpt><x_1><y_2></kpt>", "<person>", "</person>"),
+    "a person of many boxes": repeated(BOX, "<person>", "</person>"),
+    "an outline of many points": repeated("<x_1><y_2>", "<ins><poly>", "</poly></ins>"),
+    "an object of many outlines": repeated("<poly><x_1><y_2><x_3><y_4><x_5><y_7></poly>", "<ins>", "</ins>"),
+    "objects": numbered("<ins><poly><x_1><y_2><x_3><y_4><x_5><y_#></poly></ins>"),
+    "empty names": repeated("<ref></ref>"),
+    "names": numbered("<ref>thing #</ref>"),
+    "the same name": repeated("<ref>thing</ref>"),
+    "runs": repeated("(0, 4),"),
+    "runs, then rubbish": repeated("(0, 4),", after="x"),
+    "spaces": repeated(" "),
+    "(": repeated("("),
+}  # fmt: skip
+
+
+def seconds(parse: Callable[[str], object], text: str) -> float:
+    """Return the best of some rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        gc.collect()
+        started = time.process_time()
+        parse(text)
+        best = min(best, time.process_time() - started)
+    return best
+
+
+def costs(length: int = LENGTH) -> Iterator[tuple[str, str, float, float]]:
+    """Yield shape, parser, milliseconds per megabyte, and how much longer the whole takes than a quarter of it."""
+    for shape, make in SHAPES.items():
+        whole, quarter = make(length), make(length // 4)
+        for name, parse in PARSERS.items():
+            took = seconds(parse, whole)
+            yield shape, name, 1e9 * took / len(whole), took / seconds(parse, quarter)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--length", type=int, default=LENGTH, help="characters")
+    parser.add_argument("--most", type=float, default=1000.0, help="milliseconds per megabyte")
+    args = parser.parse_args()
+    print(machine())
+    print(f"{'ms per MB (time of 1 MB over that of 250 KB)':44}" + "".join(f"{name:>15}" for name in PARSERS))
+    line, worst = "", 0.0
+    for shape, name, ms, ratio in costs(args.length):
+        line = line or f"{shape:44}"
+        line += f"{ms:8.0f} ({ratio:3.1f})".rjust(15)
+        worst = max(worst, ms)
+        if name == list(PARSERS)[-1]:
+            print(line, flush=True)
+            line = ""
+    print(f"the slowest: {worst:.0f} ms per MB")
+    sys.exit(worst > args.most)
+
+
+if __name__ == "__main__":
+    main()

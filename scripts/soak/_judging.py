@@ -1,0 +1,213 @@
+"""Whether a parser gives back what is written, by other means than the parser's own.
+
+`JUDGES` has two questions per kind of answer: `misread`, of a whole answer whose value is known; and `invented`, of any
+text. Each returns what is wrong, or "".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scripts.soak._mutating import SIZE, Written
+from youtu_gguf.decode.blocks import MAX_NAME
+from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.classes import parse_classes
+from youtu_gguf.decode.counts import parse_count
+from youtu_gguf.decode.polygons import parse_polygons
+from youtu_gguf.decode.poses import parse_poses
+from youtu_gguf.decode.rle import decode_runs
+from youtu_gguf.decode.tags import Spans
+from youtu_gguf.errors import DecodeError
+from youtu_gguf.types import N_JOINTS, Issue
+
+LABEL = "what was asked for"
+
+_X, _Y = r"<x_[0-9]{1,6}>", r"<y_[0-9]{1,6}>"
+_V = r"<v_[0-9]{1,3}(?:\.[0-9]{1,6})?>"
+_BOX = re.compile(rf"<box>{_X}{_Y}{_X}{_Y}</box>")
+_POLY = re.compile(rf"<poly>(?:{_X}{_Y}){{3,}}</poly>")
+_PERSON = re.compile(rf"<person>{_BOX.pattern}(?:<kpt>{_X}{_Y}(?:{_V})?</kpt>){{{N_JOINTS}}}</person>")
+_NAME = re.compile(r"<ref>([^<>＜＞]*)</ref>")
+_MASK = re.compile(r"(?i)[<＜]\s*mask\s*[>＞]")
+_NUMBER = re.compile(rf"{_X}|{_Y}|{_V}")
+
+
+class Judge(NamedTuple):
+    misread: Callable[[Written], str]
+    invented: Callable[[str], str]
+
+
+def numbers(text: str) -> list[float]:
+    """Return the numbers of the tags in `text`, rounded to float32 as the arrays are."""
+    return [float(np.float32(tag[3:-1])) for tag in _NUMBER.findall(text)]
+
+
+def at(text: str, spans: Spans) -> list[float]:
+    """Return the numbers whose tags stand exactly at `spans`; what is no number is passed over."""
+    return [n for start, stop in spans if _NUMBER.fullmatch(text[start:stop]) for n in numbers(text[start:stop])]
+
+
+def places(text: str, issues: Iterable[Issue]) -> str:
+    """Tell whether the issues point into the text, in order."""
+    starts = [issue.start for issue in issues]
+    inside = all(0 <= issue.start <= issue.end <= len(text) for issue in issues)
+    return "" if inside and starts == sorted(starts) else "issues point elsewhere or are out of order"
+
+
+def unlike(text: str, label: str, names: Spans) -> str:
+    """Tell whether a label is what the text holds at its place, or the default."""
+    written = [text[start:stop] for start, stop in names]
+    return "" if written == [label] or (not names and label == LABEL) else f"label {label!r} is not at its place"
+
+
+def silent(text: str, used: int, issues: tuple[Issue, ...]) -> str:
+    """Tell whether numbers were passed over without a word."""
+    lost = len(_NUMBER.findall(text)) - used
+    return f"{lost} number(s) are gone and no issue says so" if lost > 0 and not issues else ""
+
+
+def first(*flaws: str) -> str:
+    return next(filter(None, flaws), "")
+
+
+def missing(wanted: Iterable[Any], found: Iterable[Any]) -> str:
+    rest = set(wanted) - set(found)
+    return f"{next(iter(rest))} is whole and was not found" if rest else ""
+
+
+def ordered(xyxy: list[float]) -> tuple[float, ...]:
+    x0, y0, x1, y1 = xyxy
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def misread_boxes(written: Written) -> str:
+    found = parse_boxes(written.text, size=SIZE)
+    got = [(label, tuple(map(int, row))) for label, row in zip(found.labels, found.xyxy.tolist(), strict=True)]
+    return "" if (got, found.issues) == (written.value, ()) else f"read {got}, {found.issues}"
+
+
+def invented_boxes(text: str) -> str:
+    found = parse_boxes(text, size=SIZE, default_label=LABEL)
+    rows = [tuple(row) for row in found.xyxy.tolist()]
+    flaws = [places(text, found.issues), silent(text, 4 * len(rows), found.issues)]
+    flaws.append(missing((ordered(numbers(whole)) for whole in _BOX.findall(text)), rows))
+    for row, label, spans in zip(rows, found.labels, found.spans, strict=True):
+        flaws.append(unlike(text, label, spans[:-4]))
+        flaws.append("" if ordered(at(text, spans[-4:])) == row else f"box {row} is not at its place")
+    return first(*flaws)
+
+
+def misread_polygons(written: Written) -> str:
+    found = parse_polygons(written.text, size=SIZE)
+    got = [
+        (label, tuple(tuple((int(x), int(y)) for x, y in ring.tolist()) for ring in part))
+        for label, part in zip(found.labels, found.parts, strict=True)
+    ]
+    return "" if (got, found.issues) == (written.value, ()) else f"read {got}, {found.issues}"
+
+
+def invented_polygons(text: str) -> str:
+    found = parse_polygons(text, size=SIZE, default_label=LABEL)
+    rings = [tuple(ring.ravel().tolist()) for part in found.parts for ring in part]
+    flaws = [places(text, found.issues), silent(text, sum(map(len, rings)), found.issues)]
+    flaws.append(missing((tuple(numbers(whole)) for whole in _POLY.findall(text)), rings))
+    flaws.append("an outline has fewer than three points" if any(len(ring) < 6 for ring in rings) else "")
+    for part, label, spans in zip(found.parts, found.labels, found.spans, strict=True):
+        values = np.concatenate(part).ravel().tolist()
+        flaws.append(unlike(text, label, spans[: -len(values)]))
+        flaws.append("" if at(text, spans[-len(values) :]) == values else f"outline {values} is not at its place")
+    return first(*flaws)
+
+
+def misread_poses(written: Written) -> str:
+    found = parse_poses(written.text, size=SIZE)
+    value: Any = written.value
+    joints = [[(x, y, np.nan if v is None else v) for x, y, v in person[:N_JOINTS]] for _, person in value]
+    padded = [rows + [(0, 0, 0)] * (N_JOINTS - len(rows)) for rows in joints]
+    same = np.array_equal(found.xyv, np.array(padded, np.float32), equal_nan=True)
+    same = same and found.boxes.tolist() == [list(box) for box, _ in value]
+    return "" if same and len(found.issues) == written.n_issues else f"read {found}"
+
+
+def invented_poses(text: str) -> str:
+    found = parse_poses(text, size=SIZE)
+    people = [
+        [n for n in (*box, *joints[~(joints == 0).all(axis=1)].ravel().tolist()) if not np.isnan(n)]
+        for box, joints in zip(found.boxes.tolist(), found.xyv, strict=True)
+    ]
+    flaws = [places(text, found.issues), silent(text, sum(len(at(text, spans)) for spans in found.spans), found.issues)]
+    for values, spans in zip(people, found.spans, strict=True):
+        at_place = at(text, spans)
+        flaws.append("" if set(values) <= {*at_place} and set(at_place) - {0} <= {*values} else f"{values} not there")
+    wanted = (frozenset(numbers(whole)) - {0} for whole in _PERSON.findall(text))
+    flaws.append(missing(wanted, (frozenset(values) - {0} for values in people)))
+    return first(*flaws)
+
+
+def misread_classes(written: Written) -> str:
+    found = parse_classes(written.text)
+    got = (found.names, found.background)
+    return "" if (got, found.issues) == (written.value, ()) else f"read {got}, {found.issues}"
+
+
+def invented_classes(text: str) -> str:
+    found = parse_classes(text)
+    written = [text[start:stop] for ((start, stop),) in found.spans]
+    before_mask = _MASK.split(text)[0]
+    whole = {name.strip() for name in _NAME.findall(before_mask)} - {""}
+    return first(
+        places(text, found.issues),
+        "" if written == list(found.names) else "a name is not at its place",
+        "" if len(set(found.names)) == len(found.names) else "a name came twice",
+        missing((name for name in whole if len(name) <= MAX_NAME), found.names),
+    )
+
+
+def misread_count(written: Written) -> str:
+    found = parse_count(written.text)
+    return "" if (found.value, found.issues) == (written.value, ()) else f"read {found.value}, {found.issues}"
+
+
+def invented_count(text: str) -> str:
+    found = parse_count(text)
+    if found.value is None:
+        return "" if found.issues else "no number, and no issue says so"
+    ((start, stop),) = found.spans
+    around = text[max(0, start - 1) : start] + text[stop : stop + 1]
+    return first(
+        places(text, found.issues),
+        "" if int(text[start:stop].replace(",", "")) == found.value else "the number is not at its place",
+        f"a part of a number in {around!r}" if re.search(r"\d", around) else "",
+    )
+
+
+def misread_runs(written: Written) -> str:
+    value: Any = written.value
+    size, pairs = value
+    got = decode_runs(written.text, size).ravel().tolist()
+    return "" if got == [value for value, run in pairs for _ in range(run)] else f"read {got}"
+
+
+def invented_runs(text: str) -> str:
+    pairs = [(int(value), int(run)) for value, run in re.findall(r"\(\s*(-?[0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)", text)]
+    n_pixels = min(sum(run for _, run in pairs), 1_000_000)
+    try:
+        got = decode_runs(text, type(SIZE)(1, n_pixels)).ravel()
+    except DecodeError:
+        return ""
+    wanted = np.repeat([value for value, _ in pairs], [run for _, run in pairs])
+    return "" if np.array_equal(got, wanted) else "the map is not what its pairs say"
+
+
+JUDGES = {
+    "boxes": Judge(misread_boxes, invented_boxes),
+    "polygons": Judge(misread_polygons, invented_polygons),
+    "poses": Judge(misread_poses, invented_poses),
+    "classes": Judge(misread_classes, invented_classes),
+    "counts": Judge(misread_count, invented_count),
+    "runs": Judge(misread_runs, invented_runs),
+}

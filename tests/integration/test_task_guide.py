@@ -1,0 +1,147 @@
+"""docs/tasks.md, run: every command and every line of Python in it, with nano on the picture that it shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import youtu_gguf as yg
+from youtu_gguf.cli.main import app
+from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
+from youtu_gguf.tasks import TASKS
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "tasks.md"
+TEXT = GUIDE.read_text(encoding="utf-8")
+
+PENDING = (
+    'youtu-gguf reason scene.png "How many circles are there?"',
+    "youtu-gguf count scene.png circle --by detection -o counted.png",
+    "youtu-gguf detect scene.png --zoom 1,2 -o detected-twice.png",
+    "youtu-gguf detect scene.png circle sign --zoom auto --image-max-tokens 400",
+    "youtu-gguf segment scene.png -o everything.png",
+    "youtu-gguf segment scene.png sky grass circle --present all --zoom 2 -o closer.png",
+    "youtu-gguf segment scene.png sky grass circle --present all --zoom auto --image-max-tokens 400",
+    "youtu-gguf segment scene.png sky grass circle --present all --zoom 2 --tiles 2x2 -o tiles.png",
+    "youtu-gguf instances scene.png --limit 3 --crop-size 224 -o instances.png",
+    "youtu-gguf instances scene.png circle person --crop-size 224 --json",
+    "youtu-gguf depth scene.png --focal-px unknown",
+    "youtu-gguf depth scene.png --focal-px 1500 --zoom focal -o depth-focal.png",
+    'youtu-gguf click scene.png "open the settings"',
+    "youtu-gguf describe scene.png --lang zh",
+    'thought = scene.reason("How many circles are there?")',
+    'by_boxes = scene.count("circle", by="detection")',
+    "merged = scene.detect(zoom=(1, 2))",
+    "named = scene.segment()",
+    'closer = scene.segment(["sky", "grass", "circle"], present="all", zoom=2, tiles=(2, 2))',
+    "instances = scene.instances(limit=3, crop_size=224)",
+    'circles = scene.instances(["circle"], crop_size=224)',
+    'relative = scene.depth(focal_px="unknown")',
+    'at_focal = scene.depth(focal_px=1500, zoom="focal")',
+    'action = scene.click("open the settings")',
+    'chinese = scene.describe(lang="zh")',
+)
+"""Lines that the guide shows and that cannot be run yet."""
+
+NOT_QUOTED = ("click", "between_names")
+"""Wordings that the guide only tells about: a declaration in JSON, and a comma."""
+
+
+def lines(language: str) -> list[str]:
+    """Return the lines of all fenced blocks of a language."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def commands() -> list[list[str]]:
+    """Return the words of every command that can be run, without `youtu-gguf`."""
+    typed = [line for line in lines("sh") if line.startswith("youtu-gguf ") and line not in PENDING]
+    return [shlex.split(line, comments=True)[1:] for line in typed]
+
+
+def anchor(heading: str) -> str:
+    """Return a heading as links name it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with the guide's picture, and with the model that the guide names."""
+    shutil.copy(ROOT / "docs" / "pictures" / "tasks" / "scene.png", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "nano")
+    return tmp_path
+
+
+def test_the_guide_prepares_what_the_test_prepares() -> None:
+    others = [line for line in lines("sh") if not line.startswith("youtu-gguf ")]
+    assert [shlex.split(line, comments=True) for line in others] == [
+        ["cp", "docs/pictures/tasks/scene.png", "scene.png"],
+        ["export", "YOUTU_GGUF_MODEL=nano"],
+    ]
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_command_of_the_guide_runs_and_writes_its_files(words: list[str], folder: Path) -> None:
+    done = CliRunner().invoke(app, [*words, "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip()
+    for option, name in pairwise(words):
+        if option in ("-o", "--npz"):
+            assert (folder / name).stat().st_size > 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_python_of_the_guide_runs_from_the_first_line_to_the_last() -> None:
+    source = "\n".join(line for line in lines("python") if line not in PENDING)
+    assert source.count('yg.load("nano")') == 1
+    names: dict[str, Any] = {}
+    exec(source.replace('yg.load("nano")', 'yg.load("nano", threads=1)'), names)
+    results = [value for value in names.values() if isinstance(value, yg.Result)]
+    assert len(results) > 15
+    assert all(len(names[found]) for found in ("everything", "circle", "outline", "people"))
+
+
+def test_what_is_pending_is_in_the_guide() -> None:
+    assert set(PENDING) <= {*lines("sh"), *lines("python")}
+
+
+def test_the_guide_quotes_what_is_asked_today() -> None:
+    asked = {field.name: getattr(ENGLISH, field.name) for field in fields(Wording) if field.name not in NOT_QUOTED}
+    pieces = [piece.strip() for wording in asked.values() for piece in wording.split("{}") if piece.strip()]
+    quoted = "\n".join(lines("text"))
+    assert [piece for piece in pieces if piece not in quoted] == []
+    assert all(WORDINGS[lang].describe in quoted for lang in WORDINGS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_its_section_with_a_command_and_a_call(task: str) -> None:
+    _, _, section = TEXT.partition(f"\n### {task}\n")
+    section, _, _ = section.partition("\n### ")
+    assert f"youtu-gguf {task} " in section
+    assert f"scene.{task}(" in section
+    assert all(word in section for word in ("You get", "Limits:", "Better:", "Cost:"))
+
+
+def test_links_of_the_guide_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]*(?:#[^)]*)?)\)", TEXT):
+        path, _, place = target.partition("#")
+        file = GUIDE.parent / path if path else GUIDE
+        assert file.exists(), target
+        if place:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in map(anchor, headings), target
+
+
+def test_pictures_of_the_guide_are_small() -> None:
+    pictures = list((ROOT / "docs" / "pictures" / "tasks").glob("*.png"))
+    assert all(picture.stat().st_size <= 60_000 for picture in pictures)
+    assert all(picture.name in TEXT for picture in pictures)
