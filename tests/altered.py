@@ -96,9 +96,9 @@ def rolled(by: int) -> Alter:
     return alter
 
 
-def noisy(deviations: float) -> Alter:
+def noisy(deviations: float, seed: int = 0) -> Alter:
     """Drown the states in noise of so many of their own standard deviations."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
 
     def alter(states: PatchStates) -> PatchStates:
         noise = rng.normal(0, deviations * states.hidden.std(), states.hidden.shape)

@@ -40,7 +40,7 @@ def calibrate(
     """Find out what is not published about the weights.
 
     Shows the model small pictures of known layout, and stores what they prove for all later runs with the same files.
-    What they do not prove stays as assumed. Takes about two minutes at full size. docs/calibration.md says more.
+    What they do not prove stays as assumed. Takes a few minutes at full size on a CPU. docs/calibration.md says more.
     """
     if dry_run + show + forget > 1:
         raise InputError("expected at most one of --dry-run, --show and --forget; got several. Leave the others out.")
