@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_progress_is_told_for_every_picture(nano: yg.Model) -> None:
 
 
 def test_without_photographs_the_report_says_so(nano: yg.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("youtu_gguf.calibrating.photographs.find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
     report = yg.calibrate(nano)
     assert [note for note in report.notes if "scikit-image (extra calibrate) is not installed" in note]
     assert len(report.findings[0].ballots) == len(drawn_pictures())
