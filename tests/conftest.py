@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import youtu_gguf as yg
 Pair = tuple[Path, Path]
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a spec that is not on this machine is not to be fetched by accident
+CALIBRATIONS = tempfile.mkdtemp(prefix="youtu-gguf-calibrations-")
+os.environ["YOUTU_GGUF_CALIBRATIONS"] = CALIBRATIONS  # what the developer's machine knows about models is not tested
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +53,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pytest_unconfigure() -> None:
-    """Close what llama_cpp leaves open, or the interpreter complains below pytest's summary.
+    """Delete the calibrations, and close what llama_cpp leaves open, or the interpreter complains below the summary.
 
     Remove when llama_cpp._utils no longer opens os.devnull at import (it does in 0.3.36).
     """
+    shutil.rmtree(CALIBRATIONS, ignore_errors=True)
     utilities = sys.modules.get("llama_cpp._utils")
     for name in ("outnull_file", "errnull_file"):
         if utilities is not None and hasattr(utilities, name):

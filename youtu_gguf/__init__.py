@@ -17,6 +17,7 @@ Docstrings cite what is known about the model, and where it is from, as "facts: 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.errors import (
     CapabilityError,
     DecodeError,
@@ -47,6 +48,14 @@ from youtu_gguf.types import (
 from youtu_gguf.weights import find_files, list_models, list_unfinished, pull, remove_model
 
 if TYPE_CHECKING:
+    from youtu_gguf.calibrating.report import CalibrationReport, Finding
+    from youtu_gguf.calibrating.run import calibrate
+    from youtu_gguf.calibrating.storage import (
+        StoredCalibration,
+        forget_calibration,
+        store_calibration,
+        stored_calibration,
+    )
     from youtu_gguf.diagnosis import Check, diagnose
     from youtu_gguf.files.hub import PulledPair
     from youtu_gguf.files.inspection import Inspection, inspect_file
@@ -62,12 +71,15 @@ __version__ = "0.1.0"
 __all__ = [
     "Action",
     "Boxes",
+    "Calibration",
+    "CalibrationReport",
     "CapabilityError",
     "Check",
     "Count",
     "DecodeError",
     "DepthMap",
     "EngineError",
+    "Finding",
     "InputError",
     "Inspection",
     "Issue",
@@ -88,13 +100,16 @@ __all__ = [
     "ServerError",
     "Setup",
     "Slimmed",
+    "StoredCalibration",
     "Text",
     "Timings",
     "Transform",
     "Update",
     "YoutuError",
+    "calibrate",
     "diagnose",
     "find_files",
+    "forget_calibration",
     "inspect_file",
     "list_models",
     "list_servers",
@@ -109,11 +124,20 @@ __all__ = [
     "slim",
     "start_server",
     "stop_server",
+    "store_calibration",
+    "stored_calibration",
     "write_synthetic_pair",
 ]
 
 
 _LATE = {  # they import the gguf package, which takes a while
+    "CalibrationReport": ("calibrating.report", "CalibrationReport"),
+    "Finding": ("calibrating.report", "Finding"),
+    "StoredCalibration": ("calibrating.storage", "StoredCalibration"),
+    "calibrate": ("calibrating.run", "calibrate"),
+    "forget_calibration": ("calibrating.storage", "forget_calibration"),
+    "store_calibration": ("calibrating.storage", "store_calibration"),
+    "stored_calibration": ("calibrating.storage", "stored_calibration"),
     "Check": ("diagnosis", "Check"),
     "Inspection": ("files.inspection", "Inspection"),
     "LocalPair": ("files.listing", "LocalPair"),

@@ -23,6 +23,9 @@ KEY_VARIABLE = "YOUTU_GGUF_API_KEY"
 LLAMA_SERVER_VARIABLE = "YOUTU_GGUF_LLAMA_SERVER"
 """Names the llama-server program to run."""
 
+CALIBRATIONS_VARIABLE = "YOUTU_GGUF_CALIBRATIONS"
+"""Names the folder where calibrations are kept, in place of one in the user's data folder."""
+
 MAX_IMAGE_TOKENS = 62_500
 MAX_THREADS = 512
 """llama.cpp's own limits for this projector and for a thread pool (clip.cpp, ggml.h)."""
@@ -230,6 +233,11 @@ def data_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("youtu-gguf", appauthor=False)
+
+
+def calibrations_folder() -> Path:
+    """Return the folder for what was found out about models: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set."""
+    return _folder(CALIBRATIONS_VARIABLE) or data_folder() / "calibrations"
 
 
 def state_folder() -> Path:

@@ -24,6 +24,7 @@ from youtu_gguf.weights import find_files, list_unfinished
 
 if TYPE_CHECKING:
     from youtu_gguf.files.header import Header
+    from youtu_gguf.files.pair import ModelPair
 
 PACKAGES = ("llama-cpp-python", "gguf", "huggingface-hub", "numpy", "opencv-python-headless", "pillow", "psutil")
 MIN_FREE_DISK = 7_000_000_000
@@ -149,6 +150,7 @@ def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
         found = f"{header.path}: {header.file_size:,} bytes, header read{_hash(header.path, hashes=hashes)}"
         yield Check("model file", "ok", found)
     yield from _tokens(pair.model)
+    yield _calibration(pair)
 
 
 def _hash(path: Path, *, hashes: bool) -> str:
@@ -172,6 +174,17 @@ def _tokens(model: Header) -> Found:
         yield Check("tokens", "broken", f"{model.path} lacks {' and '.join(lacking)}", remedy)
     else:
         yield Check("tokens", "ok", "coordinates and depth bins are there")
+
+
+def _calibration(pair: ModelPair) -> Check:
+    """Tell what was found out about the weights; a damaged file is a ModelFileError."""
+    from youtu_gguf.calibrating.storage import read_for
+
+    stored = read_for(pair)
+    if stored is None:
+        return Check("calibration", "note", "none; what is not published is assumed", "youtu-gguf calibrate")
+    values = ", ".join(f"{name} {getattr(stored.calibration, name)}" for name in stored.decided)
+    return Check("calibration", "ok", f"in use, of {stored.date[:10]}: {values or 'nothing could be concluded'}")
 
 
 def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> Found:

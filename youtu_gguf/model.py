@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from youtu_gguf import image as images
 from youtu_gguf.config import Settings, checked_name, checked_path, default_engine, make_settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from youtu_gguf.engines.native import NativeEngine
     from youtu_gguf.engines.server import ServerEngine
+    from youtu_gguf.files.pair import ModelPair
     from youtu_gguf.image import ImageLike
 
 
@@ -28,6 +29,8 @@ def load(
     mmproj: str | PathLike[str] | None = None,
     engine: str | Engine | None = "native",
     progress: ProgressFn | None = None,
+    *,
+    calibration: Literal["stored", "default"] | Calibration = "stored",
     **settings: Any,
 ) -> Model:
     """Load a model pair.
@@ -44,21 +47,25 @@ def load(
             (docs/servers.md). An `Engine` of your own is used as it is, without `model` and `mmproj`. None takes what
             the environment variable `YOUTU_GGUF_ENGINE` says, else "native".
         progress: Called with (stage, done, total) while pulling, loading, encoding, prefilling and generating.
+        calibration: What is assumed about the weights that nobody has published: "stored", what `calibrate` found out
+            about these very files on this machine and `store_calibration` kept, else the defaults; "default"; or your
+            own. An engine that is no "native" one of ours has nothing stored.
         settings: Fields of `youtu_gguf.config.Settings` and `ServerSettings` and of
             `youtu_gguf.engines.base.Sampling` by name, such as `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`,
             `max_tokens`, `n_slots`.
 
     Raises:
-        ModelFileError: A file is missing, broken, or not one of the pair.
+        ModelFileError: A file is missing, broken, or not one of the pair, or the stored calibration is damaged.
         EngineError: llama.cpp cannot load it.
-        InputError: An unknown engine or setting.
+        InputError: An unknown engine, calibration or setting.
     """
+    given = _given_calibration(calibration)
     chosen = make_settings(**settings)
     report = progress or no_progress
     if engine is None:
         engine = default_engine() or "native"
     if not isinstance(engine, str):
-        return Model(engine, chosen, progress=report)
+        return Model(engine, chosen, given or DEFAULT, progress=report)
     if engine.startswith(("http://", "https://")):
         from youtu_gguf.engines.remote import RemoteEngine
 
@@ -66,27 +73,44 @@ def load(
             raise InputError(f"a server has its projector itself; got mmproj={mmproj!r} beside {engine}. Leave it out.")
         name = None if model is None else checked_name(model)
         remote = RemoteEngine(engine, name, chosen, report)
-        return Model(remote, chosen, files={remote.model: None}, progress=report)
+        return Model(remote, chosen, given or DEFAULT, files={remote.model: None}, progress=report)
     if engine not in ("native", "server"):
         raise InputError(
             f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
         )
-    loaded = _load_files(engine, model, mmproj, chosen, report)
+    pair = _find_pair(model, mmproj, report)
+    if given is None:
+        given = _stored_calibration(pair) if engine == "native" else DEFAULT
+    loaded = _load_files(engine, pair, chosen, report)
     files = (loaded.pair.model.path, loaded.pair.projector.path)
-    return Model(loaded, chosen, files={path.name: path.stat().st_size for path in files}, progress=report)
+    return Model(loaded, chosen, given, {path.name: path.stat().st_size for path in files}, report, loaded.pair)
 
 
-def _load_files(
-    engine: str,
-    model: str | PathLike[str] | None,
-    mmproj: str | PathLike[str] | None,
-    settings: Settings,
-    progress: ProgressFn,
-) -> NativeEngine | ServerEngine:
+def _given_calibration(calibration: object) -> Calibration | None:
+    """Return the calibration a caller names; None where it is to be looked up."""
+    if isinstance(calibration, Calibration):
+        return calibration
+    if calibration not in ("stored", "default"):
+        raise InputError(f'calibration must be "stored", "default" or a Calibration; got {calibration!r}.')
+    return DEFAULT if calibration == "default" else None
+
+
+def _stored_calibration(pair: ModelPair) -> Calibration:
+    from youtu_gguf.calibrating.storage import read_for
+
+    stored = read_for(pair)
+    return DEFAULT if stored is None else stored.calibration
+
+
+def _find_pair(
+    model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None, progress: ProgressFn
+) -> ModelPair:
     from youtu_gguf.files.pair import check_pair
 
-    model_path = fetch_missing(model, progress)
-    pair = check_pair(model_path, checked_path("mmproj", mmproj) if mmproj else None)
+    return check_pair(fetch_missing(model, progress), checked_path("mmproj", mmproj) if mmproj else None)
+
+
+def _load_files(engine: str, pair: ModelPair, settings: Settings, progress: ProgressFn) -> NativeEngine | ServerEngine:
     if engine == "server":
         from youtu_gguf.engines.server import ServerEngine
 
@@ -105,6 +129,7 @@ class Model:
         files: Names and bytes of the files it was loaded from; of somebody's server the name it has for the model, and
             None; nothing with an engine of your own.
         progress: Told of the steps of tasks that take many.
+        pair: What was read of those files before loading; None with other engines.
     """
 
     def __init__(
@@ -114,7 +139,9 @@ class Model:
         calibration: Calibration = DEFAULT,
         files: Mapping[str, int | None] | None = None,
         progress: ProgressFn = no_progress,
+        pair: ModelPair | None = None,
     ) -> None:
+        self.pair = pair
         self.files = dict(files or {})
         self.progress = progress
         self.engine = engine

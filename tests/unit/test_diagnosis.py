@@ -51,6 +51,7 @@ def test_a_machine_where_everything_works(tiny_pair: Pair) -> None:
         "hidden states agree",
         str(tiny_pair[1]),
         "coordinates and depth",
+        "-> youtu-gguf calibrate",
     ):
         assert part in outcome.stdout
 

@@ -38,7 +38,7 @@ class DenseCRF2D:
     def addPairwiseGaussian(self, sxy, compat):
         calls.append(("gaussian", sxy, compat))
     def addPairwiseBilateral(self, sxy, srgb, rgbim, compat):
-        assert rgbim.dtype == np.uint8 and rgbim.flags.c_contiguous
+        assert rgbim.dtype == np.uint8 and rgbim.flags.c_contiguous and rgbim.flags.writeable
         calls.append(("bilateral", sxy, srgb, compat, rgbim.shape))
     def inference(self, n):
         calls.append(("iterations", n))
@@ -139,5 +139,7 @@ def test_a_crf_beyond_the_free_memory_is_refused() -> None:
 
 @pytest.mark.skipif(find_spec("pydensecrf") is None, reason="pydensecrf2 (the extra crf) is not installed")
 def test_crf_labels_follow_the_edge_of_the_picture() -> None:
-    labels = refined_labels(SCORES, PICTURE, "crf", calibration=DEFAULT)
+    picture = PICTURE.copy()
+    picture.setflags(write=False)  # as those that Pillow decodes are
+    labels = refined_labels(SCORES, picture, "crf", calibration=DEFAULT)
     assert (labels == (np.arange(96) >= 40)).mean() > 0.99

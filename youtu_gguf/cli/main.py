@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import actions, batch, boxes, chat, dense, planning, pulling, server, synth, text, weights
+from youtu_gguf.cli import (
+    actions,
+    batch,
+    boxes,
+    calibrate,
+    chat,
+    dense,
+    planning,
+    pulling,
+    server,
+    synth,
+    text,
+    weights,
+)
 from youtu_gguf.cli.common import command
 
 app = typer.Typer(
@@ -24,7 +37,15 @@ app = typer.Typer(
 WORDS = (text.describe, text.ask, text.reason, text.ocr, text.classify, text.count)
 THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
 PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
-FILES = (planning.plan, planning.doctor, weights.inspect, weights.slim, weights.quantize, synth.synth)
+FILES = (
+    planning.plan,
+    planning.doctor,
+    calibrate.calibrate,
+    weights.inspect,
+    weights.slim,
+    weights.quantize,
+    synth.synth,
+)
 for function in (*WORDS, *THINGS, dense.segment, dense.depth, actions.click, batch.batch, chat.chat, *PULLING, *FILES):
     app.command(function.__name__.strip("_"))(command(function))
 app.add_typer(server.app, name="server")

@@ -20,6 +20,7 @@ STAGES = {
     "projector": "writing the projector",
     "slim": "copying",
     "quantize": "quantising",
+    "calibrate": "looking at pictures",
 }
 
 

@@ -66,7 +66,8 @@ def refine_by_crf(probabilities: F32, rgb: U8) -> F32:
     field = densecrf.DenseCRF2D(width, height, n_classes)
     field.setUnaryEnergy(-np.log(np.maximum(probabilities, np.float32(_LEAST))).reshape(n_classes, -1))
     field.addPairwiseGaussian(**GAUSSIAN)
-    field.addPairwiseBilateral(**BILATERAL, rgbim=np.ascontiguousarray(rgb))
+    # The library asks for pixels it could write to; those of a decoded picture are read-only.
+    field.addPairwiseBilateral(**BILATERAL, rgbim=np.require(rgb, requirements=["C", "W"]))
     return np.array(field.inference(ITERATIONS), np.float32).reshape(probabilities.shape)
 
 

@@ -1,0 +1,159 @@
+"""A calibration finds what is true of nano, and of nano altered; of random weights it finds nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import youtu_gguf as yg
+from tests.altered import AlteredEngine, noisy, rolled, zero_based
+from tests.conftest import Pair
+from youtu_gguf.calibrating.pictures import drawn_pictures
+from youtu_gguf.calibrating.refinements import find_refine
+from youtu_gguf.calibrating.seeing import look
+from youtu_gguf.refine import crf
+from youtu_gguf.testing import FakeEngine
+
+
+@pytest.fixture(scope="module")
+def nano() -> Iterator[yg.Model]:
+    with yg.load("nano", threads=1, calibration="default") as model:
+        yield model
+
+
+@pytest.fixture(scope="module")
+def report(nano: yg.Model) -> yg.CalibrationReport:
+    return yg.calibrate(nano)
+
+
+def answers(engine: AlteredEngine) -> dict[str, object]:
+    return {f.question: f.answer for f in yg.calibrate(yg.load(engine=engine)).findings}
+
+
+def finding(report: yg.CalibrationReport, question: str) -> yg.Finding:
+    (found,) = [f for f in report.findings if f.question == question]
+    return found
+
+
+def test_the_truth_about_nano_is_found(report: yg.CalibrationReport) -> None:
+    found = report.calibration
+    assert (found.position_shift, found.leading_space, found.bin_base) == (0, False, 1)
+    assert {f.question for f in report.findings if f.answer is not None} >= {
+        "position_shift", "leading_space", "bin_base",
+    }  # fmt: skip
+
+
+def test_every_drawn_picture_is_seen_and_photographs_that_are_not_do_not_vote(report: yg.CalibrationReport) -> None:
+    ballots = finding(report, "position_shift").ballots
+    assert [b.picture for b in ballots if b.understood] == [p.name for p in drawn_pictures()]
+    assert len(ballots) == 12
+
+
+def test_the_refinement_is_decided_only_where_the_crf_was_tried(report: yg.CalibrationReport) -> None:
+    refine = finding(report, "refine")
+    if crf.installed():
+        assert refine.words == ("none", "guided", "crf")
+        assert refine.answer == "guided"
+    else:
+        assert refine.answer is None
+        assert "pydensecrf2 (extra crf) is not installed" in refine.reason
+
+
+def test_states_one_position_early_are_found_out(nano: yg.Model) -> None:
+    found = answers(AlteredEngine(nano.engine, rolled(1)))
+    assert (found["position_shift"], found["leading_space"], found["bin_base"]) == (-1, False, 1)
+
+
+@pytest.mark.parametrize("by", [-1, 2, 3])
+def test_states_at_a_place_that_no_reading_explains_decide_nothing(nano: yg.Model, by: int) -> None:
+    found = finding(yg.calibrate(yg.load(engine=AlteredEngine(nano.engine, rolled(by)))), "position_shift")
+    assert found.answer is None
+    assert ("one position later fits best" in found.reason) == (by == -1)
+
+
+def test_names_that_want_a_space_are_found_out(nano: yg.Model) -> None:
+    swapped = AlteredEngine(nano.engine, rename=lambda text: text[1:] if text.startswith(" ") else f" {text}")
+    found = answers(swapped)
+    assert (found["position_shift"], found["leading_space"], found["bin_base"]) == (0, True, 1)
+
+
+def test_names_with_the_same_tokens_either_way_decide_nothing(nano: yg.Model) -> None:
+    report = yg.calibrate(yg.load(engine=AlteredEngine(nano.engine, rename=str.strip)))
+    found = finding(report, "leading_space")
+    assert found.answer is None
+    assert "the same tokens either way" in found.reason
+
+
+@pytest.mark.parametrize("invalid", ["the", "person", "picture"])
+def test_a_first_bin_that_stands_apart_is_found_out(nano: yg.Model, invalid: str) -> None:
+    found = answers(AlteredEngine(nano.engine, zero_based(nano.engine, invalid)))
+    assert (found["position_shift"], found["leading_space"], found["bin_base"]) == (0, False, 0)
+
+
+def test_two_alterations_at_once_are_told_apart(nano: yg.Model) -> None:
+    spaced = AlteredEngine(nano.engine, rolled(1), lambda text: text[1:] if text.startswith(" ") else f" {text}")
+    found = answers(spaced)
+    assert (found["position_shift"], found["leading_space"]) == (-1, True)
+
+
+def test_a_model_that_sees_next_to_nothing_tells_nothing_about_what_it_sees(nano: yg.Model) -> None:
+    found = answers(AlteredEngine(nano.engine, noisy(20)))
+    # That neighbouring depth tokens are alike stays true: their rows are.
+    assert (found["position_shift"], found["leading_space"], found["refine"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_weights_decide_nothing(seed: int, tmp_path: Path) -> None:
+    pair = yg.write_synthetic_pair(tmp_path, "tiny", seed=seed)
+    with yg.load(*pair, threads=1, n_ctx=1024) as model:
+        report = yg.calibrate(model)
+    assert report.n_decided == 0
+    assert report.calibration == yg.Calibration()
+    assert all(f.election.n_ballots == 0 for f in report.findings)
+
+
+def test_a_shift_already_in_use_makes_no_difference(nano: yg.Model) -> None:
+    model = yg.load(engine=nano.engine, calibration=yg.Calibration(position_shift=-1, leading_space=True))
+    assert model.calibration.position_shift == -1
+    assert yg.calibrate(model).calibration.position_shift == 0
+
+
+def test_progress_is_told_for_every_picture(nano: yg.Model) -> None:
+    told: list[tuple[str, int, int]] = []
+    yg.calibrate(nano, lambda *step: told.append(step))
+    assert told == [("calibrate", n, 12) for n in range(13)]
+
+
+def test_without_photographs_the_report_says_so(nano: yg.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    report = yg.calibrate(nano)
+    assert [note for note in report.notes if "scikit-image (extra calibrate) is not installed" in note]
+    assert len(report.findings[0].ballots) == len(drawn_pictures())
+    assert report.calibration.position_shift == 0
+
+
+def test_refinements_are_measured_on_drawn_pictures_only(nano: yg.Model) -> None:
+    seen = [look(nano, picture) for picture in drawn_pictures()[:2]]
+    found = find_refine(seen, yg.Calibration())
+    assert [b.picture for b in found.ballots] == ["drawn 1", "drawn 2"]
+    assert found.answer is None  # two pictures prove nothing
+    none, guided = found.election.means[:2]
+    assert guided > none
+
+
+def test_an_engine_without_states_is_refused() -> None:
+    engine = FakeEngine()
+    engine.has_states = False  # type: ignore[misc]
+    with pytest.raises(yg.CapabilityError, match="calibrating needs the states of image tokens"):
+        yg.calibrate(yg.load(engine=engine))
+
+
+def test_too_few_image_tokens_are_refused(tiny_pair: Pair) -> None:
+    with (
+        yg.load(*tiny_pair, threads=1, n_ctx=1024, image_max_tokens=64) as model,
+        pytest.raises(yg.InputError, match="pictures of 80 image tokens; got image_max_tokens=64"),
+    ):
+        yg.calibrate(model)
