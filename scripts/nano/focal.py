@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -32,19 +32,21 @@ from youtu_gguf.decode.depth import OPEN_FOCAL_PX
 
 FOCALS_PX = (700.0, 1000.0, 1400.0, 2000.0, 2800.0)
 SIZES = ((256, 288), (288, 256), (288, 288), (320, 256), (256, 320))
-WAYS = {
+WAYS: dict[str, dict[str, str]] = {
     "unknown": {"focal_px": "unknown"},
     "focal_px": {},
     'zoom="focal"': {"zoom": "focal"},
 }
 
 
-def errors(model: yg.Model, truth: Scene) -> list[tuple[float, float, float]]:
+def errors(
+    model: yg.Model, truth: Scene, ways: Iterable[dict[str, str]] = tuple(WAYS.values())
+) -> list[tuple[float, float, float]]:
     """Return how far each way is off in scale, its d1 and its AbsRel."""
     found = []
     valid = truth.depth > 0
     with closing(model.open(truth.rgb)) as scene:
-        for options in WAYS.values():
+        for options in ways:
             values = scene.depth(**({"focal_px": truth.focal_px} | options)).values  # type: ignore[arg-type]
             off = float(np.median(values[valid] / truth.depth[valid])) - 1
             found.append((off, *depth_errors(values, truth)))
