@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 _EXIF_IFD = 0x8769
 _FOCAL_LENGTH_MM, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
-_PIXEL_WIDTH, _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA002, 0xA20E, 0xA210
+_PIXEL_WIDTH, _PIXEL_HEIGHT, _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 """Tags of Exif 3.0, 4.6.6: where the Exif directory is, and in it the fields that tell of the lens and the sensor."""
 
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}
@@ -19,31 +21,42 @@ _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 """Millimetres across a frame of 35 mm film; equivalents keep the angle of view of the diagonal (CIPA DCG-001)."""
 
-_MAX_PX = 1e6
+_SHORTEST, _LONGEST = 0.1, 100.0
+"""Focal lengths that lenses have, in diagonals of the picture: a fisheye's is a quarter, a long telescope's forty."""
+
+_FLAWS = (AttributeError, ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+"""What Pillow and numbers that are none raise. EXIF data are often broken; a picture without them is as good."""
 
 
 def focal_from_exif(image: Image.Image) -> float | None:
-    """Return the focal length in pixels of `image`, or None where its EXIF data do not tell.
+    """Return the focal length in pixels of `image`, or None where its EXIF data do not tell, or tell of no real lens.
 
     From the focal length and the sensor's resolution where both are there, corrected for later resizing by the recorded
-    width; else from the equivalent for 35 mm film. Cropping after the shot cannot be seen in either.
+    size; else from the equivalent for 35 mm film. Cropping after the shot cannot be seen in either. Sides are compared
+    long with long, so that it makes no difference whether the picture was turned since.
     """
     try:
-        tags: dict[int, Any] = image.getexif().get_ifd(_EXIF_IFD)
-        found = _by_sensor(tags, image.width) or _by_film(tags, math.hypot(*image.size))
-    except (AttributeError, ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError):
-        return None  # EXIF data are often broken; a picture without them is as good
-    return found if found is not None and 0 < found <= _MAX_PX else None
-
-
-def _by_sensor(tags: dict[int, Any], width: int) -> float | None:
-    focal_mm, resolution, recorded = (tags.get(t) for t in (_FOCAL_LENGTH_MM, _PLANE_X_RESOLUTION, _PIXEL_WIDTH))
-    unit_mm = _UNIT_MM.get(tags.get(_PLANE_UNIT, 2))
-    if not (focal_mm and resolution and recorded and unit_mm):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's on broken data
+            tags: dict[int, Any] = image.getexif().get_ifd(_EXIF_IFD)
+    except _FLAWS:
         return None
-    return float(focal_mm) * float(resolution) / unit_mm * width / float(recorded)
+    diagonal_px = math.hypot(*image.size)
+    for way in (_by_sensor, _by_film):
+        try:
+            found = way(tags, image)
+        except _FLAWS:
+            continue
+        if _SHORTEST * diagonal_px <= found <= _LONGEST * diagonal_px:  # NaN is not
+            return found
+    return None
 
 
-def _by_film(tags: dict[int, Any], diagonal_px: float) -> float | None:
-    equivalent_mm = tags.get(_FOCAL_LENGTH_35MM)
-    return float(equivalent_mm) / _DIAGONAL_35MM * diagonal_px if equivalent_mm else None
+def _by_sensor(tags: dict[int, Any], image: Image.Image) -> float:
+    resolution = float(tags[_PLANE_X_RESOLUTION]) / _UNIT_MM[tags.get(_PLANE_UNIT, 2)]
+    recorded = max(float(tags[_PIXEL_WIDTH]), float(tags.get(_PIXEL_HEIGHT, 0)))
+    return float(tags[_FOCAL_LENGTH_MM]) * resolution * max(image.size) / recorded
+
+
+def _by_film(tags: dict[int, Any], image: Image.Image) -> float:
+    return float(tags[_FOCAL_LENGTH_35MM]) / _DIAGONAL_35MM * math.hypot(*image.size)

@@ -31,6 +31,7 @@ from youtu_gguf.types import (
     Text,
 )
 from youtu_gguf.work import AnswerFn, Work
+from youtu_gguf.zoom import Zoom
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
@@ -196,14 +197,16 @@ class Scene:
 
     def segment(
         self,
-        classes: Sequence[str],
+        classes: Sequence[str] | None = None,
         *,
         present: Literal["model", "all"] = "model",
         background: bool = False,
         refine: Literal["auto", "crf", "guided", "none"] = "auto",
+        zoom: Zoom = 1,
+        tiles: Sequence[int] = (1, 1),
         **options: Unpack[Options],
     ) -> LabelMap:
-        """Label every pixel with one of `classes`.
+        """Label every pixel with one of `classes`, or of those that the model names when None.
 
         `present="model"` lets the model name which of them are there, as the reference does; `present="all"` scores
         exactly the classes given and generates nothing. With `background`, pixels may belong to none (-1).
@@ -212,16 +215,32 @@ class Scene:
         extra `crf`, else CapabilityError), "guided" by a filter of our own, or "none". "auto" takes the CRF where it is
         installed, else the filter; with `background`, which the reference does not refine, it takes none, and naming
         one is an InputError. `LabelMap.refined_by` says what ran.
-        """
-        return self._run("segment", classes, present, background, refine, options=options, expect=LabelMap)
 
-    def depth(self, *, scale: str = "open", focal_px: float | None = None, **options: Unpack[Options]) -> DepthMap:
+        `zoom`, from 1 to 4 or "auto" for as much as fits, scores the picture prepared so much larger; `tiles`, columns
+        and rows, looks at it part by part, which lets it be larger still. Each part costs as much as a picture.
+        """
+        arguments = (classes, present, background, refine, zoom, tiles)
+        return self._run("segment", *arguments, options=options, expect=LabelMap)
+
+    def depth(
+        self,
+        *,
+        scale: str = "open",
+        focal_px: float | Literal["unknown"] | None = None,
+        zoom: Zoom | Literal["focal"] = 1,
+        tiles: Sequence[int] = (1, 1),
+        **options: Unpack[Options],
+    ) -> DepthMap:
         """Estimate the distance of every pixel.
 
         `scale` is "open" for any picture, or "nyuv2", "cityscapes", "ddad" for those data sets' ranges. Open-world
-        depth is relative unless `focal_px`, the focal length in source pixels, is given.
+        depth is in metres where the focal length is known, in source pixels: `focal_px`, or what the image's file tells
+        of it; `focal_px="unknown"` disregards that. Otherwise it is relative. `DepthMap.focal_px` says what was used.
+
+        `zoom` and `tiles` are as for `segment`; `zoom="focal"` prepares the picture at the size, from 0.25 to 4 times
+        its own, where its focal length comes nearest to the one that the model was trained at.
         """
-        return self._run("depth", scale, focal_px, options=options, expect=DepthMap)
+        return self._run("depth", scale, focal_px, zoom, tiles, options=options, expect=DepthMap)
 
     def click(self, instruction: str, **options: Unpack[Options]) -> Action:
         """Find where to click on a screenshot to do what `instruction` says, such as "open the settings".

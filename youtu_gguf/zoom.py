@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from youtu_gguf.engines.base import TOKEN_PX
@@ -36,11 +37,40 @@ def largest_tile(grid: Grid, tiles: Tiles) -> int:
     return math.ceil(grid.rows / tiles.down) * math.ceil(grid.cols / tiles.across)
 
 
+def fitting_zoom(most: float, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
+    """Return the largest zoom up to `most`, in steps of 0.02, at which every tile takes at most `max_tokens`.
+
+    Raises:
+        InputError: None fits, so long and narrow is the picture.
+    """
+    for n in range(math.ceil(most / _STEP)):
+        zoom = round(most - _STEP * n, 4)
+        if largest_tile(grid_at(size, zoom), tiles) <= max_tokens:
+            return zoom
+    raise InputError(
+        f"every tile must fit {max_tokens:,} image tokens at some scale; those of a {size.width}x{size.height} image "
+        "do not. Crop it, use more tiles, or raise image_max_tokens."
+    )
+
+
+def checked_tiles(tiles: Sequence[int]) -> Tiles:
+    """Return `tiles` as columns and rows.
+
+    Raises:
+        InputError: They are no pair of positive whole numbers.
+    """
+    numbers = tuple(tiles) if isinstance(tiles, Sequence) and not isinstance(tiles, str) else ()
+    if len(numbers) != len(Tiles._fields) or any(type(n) is not int or n < 1 for n in numbers):
+        raise InputError(f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {tiles!r}.")
+    return Tiles(*numbers)
+
+
 def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
     """Return the zoom to use for a `size` picture.
 
     Args:
-        zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits.
+        zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits; tiles that fit at none of them
+            are shrunk as far as it takes, as the model's own preparation does with a whole picture.
         size: Source pixels.
         max_tokens: Most image tokens that the model may be shown at a time.
         tiles: How the picture is cut.
@@ -50,8 +80,8 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
             fits: it is shrunk as the model's own preparation does.
     """
     if zoom == "auto":
-        steps = (MAX_ZOOM - _STEP * n for n in range(round((MAX_ZOOM - 1) / _STEP)))
-        return next((z for z in steps if largest_tile(grid_at(size, z), tiles) <= max_tokens), 1.0)
+        found = fitting_zoom(MAX_ZOOM, size, max_tokens, tiles)
+        return found if tiles != Tiles() else max(1.0, found)
     if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not 1 <= zoom <= MAX_ZOOM:
         raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {zoom!r}.')
     needed = largest_tile(grid_at(size, zoom), tiles)

@@ -96,6 +96,39 @@ def test_arrays_of_a_label_map_are_written_beside_its_picture(
     assert done.stderr == ""
 
 
+def test_maps_are_made_from_tiles_of_a_larger_picture(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    arrays = tmp_path / "maps.npz"
+    closer = ("--zoom", "2", "--tiles", "2x1", "--npz", arrays, "--json", *SMALL)
+    segment = ("segment", photographs["cat"], "cat", "sky", "--present", "all")
+    for command, name in ((segment, "ids"), (("depth", photographs["cat"], "--scale", "nyuv2"), "values")):
+        done = run(*command, *closer, model=tiny_pair[0])
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["timings"]["n_image_tokens"] == 29 * 19
+        with np.load(arrays) as stored:
+            assert stored[name].shape == (300, 451)
+
+
+def test_the_focal_length_of_a_file_makes_metres_unless_it_is_called_unknown(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 35
+    with Image.open(photographs["cat"]) as picture:
+        picture.convert("RGB").save(tmp_path / "cat.jpg", exif=exif)
+    for options, unit, focal_px in (
+        ((), "m", 438.17),
+        (("--zoom", "focal", "--image-max-tokens", "512"), "m", 438.17),
+        (("--focal-px", "500"), "m", 500),
+        (("--focal-px", "unknown"), "relative", None),
+    ):
+        done = run("depth", tmp_path / "cat.jpg", *options, "--json", *SMALL, model=tiny_pair[0])
+        assert done.returncode == 0, done.stderr
+        form = json.loads(done.stdout)
+        assert (form["unit"], form["focal_px"]) == (unit, focal_px)
+
+
 def test_a_file_name_that_is_no_unicode_is_no_obstacle(
     photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:
@@ -204,7 +237,15 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["refer", "{cat}"], "a phrase or a box, and not both; got neither"),
         (["refer", "{cat}", "--box", "5", "5", "5", "9"], "left < right"),
         (["segment", "{cat}", "sky", "cat", "--background", "--refine", "guided"], "with background is not refined"),
-        (["segment", "{cat}"], "CLASS"),
+        (["segment", "{cat}", "--present", "all"], 'present="all" needs the classes that are there; got none'),
+        (["segment", "{cat}", "sky", "--zoom", "big"], "zoom must be a number from 1 to 4, or auto; got 'big'"),
+        (["segment", "{cat}", "sky", "--zoom", "5"], "zoom must be a number from 1 to 4"),
+        (["segment", "{cat}", "sky", "--tiles", "2"], "tiles must be columns and rows, as 2x2; got '2'"),
+        (["segment", "{cat}", "sky", "--tiles", "0x2"], "two positive whole numbers"),
+        (["depth", "{cat}", "--tiles", "40x1"], "40x1 tiles of 15x10 tokens"),
+        (["depth", "{cat}", "--zoom", "4", "--image-max-tokens", "150"], "takes 2,166 image tokens at a time"),
+        (["depth", "{cat}", "--zoom", "focal"], "the image's file tells of none. Pass focal_px"),
+        (["depth", "{cat}", "--focal-px", "long"], "in pixels of the image, or unknown; got 'long'"),
         (["detect", "{cat}", "--max-tokens", "0"], "max_tokens"),
     ],
 )

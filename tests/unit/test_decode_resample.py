@@ -67,3 +67,10 @@ def test_maps_with_broken_values_are_refused(value: float) -> None:
 def test_an_empty_size_is_refused() -> None:
     with pytest.raises(InputError, match="at least 1x1; got 0x5"):
         check_size(Size(0, 5))
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_a_step_reads_the_middles_of_groups_of_positions(align_corners: bool) -> None:
+    every, third = (axis_taps(5, 60, align_corners=align_corners, step=step) for step in (1, 3))
+    assert np.allclose(third.low + third.weight, (every.low + every.weight)[1::3], atol=1e-6)
+    assert [len(axis_taps(5, 61, step=step).low) for step in (1, 3, 61, 100)] == [61, 21, 1, 1]

@@ -43,6 +43,42 @@ def test_filter_is_what_the_paper_defines(radius: int, epsilon: float) -> None:
     assert np.abs(GuidedFilter(rgb, radius, epsilon)(values) - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [(64, 96), (61, 94)])
+def test_fitting_on_a_reduced_picture_changes_little(size: tuple[int, int]) -> None:
+    """A picture of large areas and a map of slow slopes, as both are where the filter is used."""
+    rgb = np.kron(RNG.integers(0, 256, (3, 4, 3)), np.ones((24, 24, 1)))[: size[0], : size[1]].astype(np.uint8)
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    values = (0.5 + 0.5 * np.sin(rows / 15) * np.cos(columns / 20)).astype(np.float32)
+    padded = np.pad(values, ((0, -size[0] % 4), (0, -size[1] % 4)), mode="edge")
+    reduced = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4).mean(axis=(1, 3))
+    off = np.abs(GuidedFilter(rgb, 12, step=4)(reduced) - GuidedFilter(rgb, 12)(values))
+    assert off.mean() < 0.02
+    assert off.max() < 0.2
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_a_window_is_what_the_whole_has_there(step: int) -> None:
+    rgb = RNG.integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    smooth = GuidedFilter(rgb, 6, step=step)
+    values = RNG.random((-(-50 // step), -(-70 // step)), dtype=np.float32)
+    whole, fit = smooth(values), smooth.fit(values)
+    for rows, columns in ((slice(0, 24), slice(0, 36)), (slice(24, 50), slice(36, 70)), (slice(12, 24), slice(48, 60))):
+        assert np.allclose(smooth.at(fit, rows, columns), whole[rows, columns], atol=1e-5)
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_nothing_beyond_its_reach_changes_a_pixel(step: int) -> None:
+    rgb = RNG.integers(0, 256, (20, 240, 3), dtype=np.uint8)
+    values = RNG.random((20 // step, 240 // step), dtype=np.float32)
+    reach = GuidedFilter.reach(24, step)
+    other, changed = rgb.copy(), values.copy()
+    other[:, 120 + reach :], changed[:, (120 + reach) // step :] = 7, 3
+    near = GuidedFilter(rgb, 24, step=step)(values)[:, :120]
+    far = GuidedFilter(other, 24, step=step)(changed)
+    assert np.allclose(near, far[:, :120], atol=1e-4)
+    assert not np.allclose(near[:, -1], far[:, 120 + reach - 1], atol=1e-2)
+
+
 def test_a_blurred_border_snaps_to_the_edge_of_the_picture() -> None:
     rgb = np.zeros((40, 64, 3), np.uint8)
     rgb[:, 32:] = (200, 60, 30)
@@ -59,11 +95,15 @@ def test_a_constant_stays_constant() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 2)])
 def test_pictures_smaller_than_a_window_are_filtered_too(size: tuple[int, int]) -> None:
-    smooth = GuidedFilter(np.zeros((*size, 3), np.uint8), 24)(np.ones(size, np.float32))
+    picture = np.zeros((*size, 3), np.uint8)
+    assert np.allclose(GuidedFilter(picture, 24)(np.ones(size, np.float32)), 1, atol=1e-4)
+    reduced = np.ones([-(-n // 4) for n in size], np.float32)
+    smooth = GuidedFilter(picture, 24, step=4)(reduced)
+    assert smooth.shape == size
     assert np.allclose(smooth, 1, atol=1e-4)
 
 
-@pytest.mark.parametrize(("radius", "epsilon"), [(0, 1e-3), (4, 0), (4, float("nan"))])
-def test_useless_settings_are_refused(radius: int, epsilon: float) -> None:
+@pytest.mark.parametrize(("radius", "epsilon", "step"), [(0, 1e-3, 1), (4, 0, 1), (4, float("nan"), 1), (4, 1e-3, 0)])
+def test_useless_settings_are_refused(radius: int, epsilon: float, step: int) -> None:
     with pytest.raises(InputError, match="radius"):
-        GuidedFilter(np.zeros((4, 4, 3), np.uint8), radius, epsilon)
+        GuidedFilter(np.zeros((4, 4, 3), np.uint8), radius, epsilon, step)

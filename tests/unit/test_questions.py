@@ -21,6 +21,12 @@ from youtu_gguf.errors import InputError
         ("count --detect red  dog", yg.Question("count", ("red dog",), {"by": "detection"})),
         ("click open the menu", yg.Question("click", ("open the menu",))),
         ("depth NYUv2", yg.Question("depth", (), {"scale": "nyuv2"})),
+        ("segment", yg.Question("segment", (None,), {"present": "model", "background": False})),
+        ("depth ddad --zoom=2 --tiles=2x1", yg.Question("depth", (), {"scale": "ddad", "zoom": 2.0, "tiles": (2, 1)})),
+        (
+            "segment --zoom=auto sky",
+            yg.Question("segment", (["sky"],), {"present": "model", "background": False, "zoom": "auto"}),
+        ),
         (
             "segment --all road, sky",
             yg.Question("segment", (["road", "sky"],), {"present": "all", "background": False}),
@@ -43,7 +49,10 @@ def test_words_become_questions(words: str, question: yg.Question) -> None:
         ("pose standing", "pose stands alone; got 'standing' after it"),
         ("detect ,", "at least one class name"),
         ("segment --all", "at least one class name"),
-        ("segment --every sky", "segment knows --all and --background; got --every"),
+        ("segment --every sky", "segment knows --all, --background, .*; got --every"),
+        ("segment sky --zoom", "segment knows .*--zoom=, --tiles=; got --zoom"),
+        ("depth --zoom=big", "zoom must be a number from 1 to 4, or auto; got 'big'"),
+        ("depth --tiles=2", "tiles must be columns and rows, as 2x2; got '2'"),
         ("depth mars", "expected a depth scale among open, nyuv2, cityscapes, ddad; got 'mars'"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from youtu_gguf.decode.calibration import DEFAULT
-from youtu_gguf.decode.dense import class_probabilities, label_map, upsample_scores
+from youtu_gguf.decode.dense import label_map
 from youtu_gguf.decode.probabilities import ProbabilityMaps
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.refine import crf
@@ -101,17 +101,29 @@ def test_guided_labels_follow_the_edge_of_the_picture() -> None:
     assert (guided == (np.arange(96) >= 40)).all()
 
 
-def test_strips_change_nothing() -> None:
-    size = Size(64, 40_000)  # three strips
+@pytest.mark.parametrize(("radius", "step"), [(2, 1), (12, 4), (9, 3)])
+def test_strips_and_blocks_change_nothing(radius: int, step: int) -> None:
+    size = Size(66, 40_003)  # three strips; blocks and squares are incomplete at the right and the bottom
     rgb = RNG.integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)
     scores = RNG.normal(size=(3, 30, 2)).astype(np.float32)
-    labels = labels_by_guided_filter(ProbabilityMaps(scores, size), rgb, 2)
-    smooth = GuidedFilter(rgb, 2)
-    whole = np.stack([smooth(p) for p in class_probabilities(upsample_scores(scores, size))])
+    labels = labels_by_guided_filter(scores, rgb, radius, step=step, calibration=DEFAULT)
+    smooth = GuidedFilter(rgb, radius, step=step)
+    maps = ProbabilityMaps(scores, size, step=step)
+    whole = np.stack([smooth(p) for p in maps.rows(0, -(-size.height // step))])
     top = np.sort(whole, axis=0)
     clear = top[-1] - top[-2] > 1e-3  # elsewhere rounding decides
     assert clear.mean() > 0.9
     assert np.array_equal(labels[clear], whole.argmax(axis=0)[clear])
+
+
+def test_a_block_with_one_class_in_the_running_is_all_of_it() -> None:
+    scores = np.zeros((3, 2, 20), np.float32)
+    scores[0, :, :10], scores[1, :, 10:], scores[2] = 5, 5, 1  # the third is nowhere near
+    rgb = RNG.integers(0, 256, (64, 640, 3), dtype=np.uint8)
+    labels = refined_labels(scores, rgb, "guided", calibration=DEFAULT)
+    assert (labels[:, :256] == 0).all()
+    assert (labels[:, 384:] == 1).all()
+    assert set(np.unique(labels)) == {0, 1}
 
 
 def test_the_crf_gets_probabilities_picture_and_constants(stand_in: list[tuple[object, ...]]) -> None:

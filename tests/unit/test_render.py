@@ -97,6 +97,18 @@ def test_depth_keeps_its_size_above_the_legend(values: np.ndarray) -> None:
     assert picture.shape[0] > 40
 
 
+def test_invalid_depth_has_its_grey_in_the_legend_and_only_where_there_is_any() -> None:
+    def legend_of(values: np.ndarray) -> tuple[int, int]:
+        legend = draw(np.zeros((90, 160, 3), np.uint8), yg.DepthMap(values, "m"))[90:]
+        return legend.shape[0], int((legend == INVALID).all(axis=-1).sum())
+
+    valid = np.linspace(1, 50, 90 * 160).reshape(90, 160)
+    (height, stray), (higher, some) = legend_of(valid), legend_of(np.where(np.arange(160) < 40, 0, valid))
+    (lower, alone) = legend_of(np.zeros((90, 160)))
+    assert higher == height + lower  # its own strip
+    assert min(some, alone) > stray + 20  # the edges of letters have all greys
+
+
 def test_text_has_no_picture() -> None:
     with pytest.raises(yg.InputError, match="no picture"):
         draw(GREY, yg.Text("a cup"))

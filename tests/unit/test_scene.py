@@ -70,6 +70,24 @@ def test_answers_to_chinese_questions_are_read_like_others() -> None:
     assert labels.issues == boxes.issues == count.issues == ()
 
 
+def test_everything_is_labelled_with_the_classes_that_the_answer_names() -> None:
+    scene = open_scene({"Segment all objects in this image.": "include <ref>black</ref><ref>red</ref>, numbered"})
+    labels = scene.segment(refine="none")
+    assert labels.classes == ("black", "red")
+    assert labels.issues == ()
+    assert (labels.ids == scene.segment(["black", "red"], present="all", refine="none").ids).all()
+
+
+def test_everything_there_needs_an_answer() -> None:
+    with pytest.raises(yg.InputError, match='present="all" needs the classes that are there; got none'):
+        open_scene().segment(present="all")
+
+
+def test_an_answer_that_names_nothing_labels_nothing() -> None:
+    labels = open_scene().segment()
+    assert (labels.classes, labels.issues[0].message) == ((), "the answer names no class")
+
+
 def test_a_class_of_two_words_scores_their_mean() -> None:
     scores = open_scene().patches().logits([1, 3]).mean(axis=-1)
     labels = open_scene().segment(["black", "very red"], present="all")

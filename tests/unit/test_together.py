@@ -62,7 +62,7 @@ def test_one_error_leaves_the_other_questions_their_results() -> None:
     [
         (("paint", "it"), "question 0: expected a task among ask, .* got 'paint'"),
         (("ask",), "question 0: the arguments do not fit the task ask: missing"),
-        (("depth", "open", 1.0, 2.0, 3.0), "do not fit the task depth: too many"),
+        (("depth", "open", None, 1, (1, 1), 3.0), "do not fit the task depth: too many"),
         ("ask", "a question must be a tuple"),
         ((), "a question must be a tuple"),
         (yg.Question("ask", ("one",), {"max_token": 3}), "do not fit the task ask: got an unexpected keyword"),

@@ -8,6 +8,8 @@ import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
+from youtu_gguf.cli.zooming import TilesOption, ZoomOption, tiles_of, zoom_of
+from youtu_gguf.errors import InputError
 
 Present = Literal["model", "all"]
 Refine = Literal["auto", "crf", "guided", "none"]
@@ -16,7 +18,10 @@ Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 
 def segment(
     image: Image,
-    classes: Annotated[list[str], typer.Argument(metavar="CLASS", help="Classes to tell apart.")],
+    classes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CLASS", help="Classes to tell apart; none for all that the model names."),
+    ] = None,
     present: Annotated[
         Present, typer.Option(help="Which classes are there: the model says, or all of those given (faster).")
     ] = "model",
@@ -28,16 +33,27 @@ def segment(
             "guided filter; not with --background."
         ),
     ] = "auto",
+    zoom: ZoomOption = "1",
+    tiles: TilesOption = "1x1",
     *,
     options: TaskOptions,
 ) -> None:
-    """Label every pixel with one of some classes."""
+    """Label every pixel with one of some classes, or of those that the model names."""
+    wanted, factor, cut = classes or None, zoom_of(zoom), tiles_of(tiles)
     run_task(
         "segment",
         image,
         options,
-        lambda scene: scene.segment(classes, present=present, background=background, refine=refine, **options.of_run()),
-        query=classes,
+        lambda scene: scene.segment(
+            wanted,
+            present=present,
+            background=background,
+            refine=refine,
+            zoom=factor,
+            tiles=cut,
+            **options.of_run(),
+        ),
+        query=wanted,
     )
 
 
@@ -47,16 +63,50 @@ def depth(
         Scale, typer.Option(help="open: any picture; the others: that data set's range, in metres.")
     ] = "open",
     focal_px: Annotated[
-        float | None, typer.Option("--focal-px", help="Focal length in pixels; makes open-world depth metric.")
+        str | None,
+        typer.Option(
+            "--focal-px",
+            metavar="PIXELS",
+            help="Focal length in pixels of the image, which makes open-world depth metric; or unknown, to disregard "
+            "what the file tells of it. [default: what the file tells]",
+        ),
     ] = None,
+    zoom: Annotated[
+        str,
+        typer.Option(
+            "--zoom",
+            metavar="FACTOR",
+            help="Look at the picture so much larger, 1 to 4; auto: as large as fits; focal: so that its focal length "
+            "is the one that the model knows.",
+        ),
+    ] = "1",
+    tiles: TilesOption = "1x1",
     *,
     options: TaskOptions,
 ) -> None:
     """Estimate the distance of every pixel."""
+    focal, cut = _focal_of(focal_px), tiles_of(tiles)
+    factor: float | Literal["auto", "focal"] = "focal" if zoom == "focal" else zoom_of(zoom)
     run_task(
         "depth",
         image,
         options,
-        lambda scene: scene.depth(scale=scale, focal_px=focal_px, **options.of_run()),
+        lambda scene: scene.depth(scale=scale, focal_px=focal, zoom=factor, tiles=cut, **options.of_run()),
         scale=scale,
     )
+
+
+def _focal_of(text: str | None) -> float | Literal["unknown"] | None:
+    """Return the focal length that was typed; its range is for the task to check.
+
+    Raises:
+        InputError: It is no number, and not "unknown".
+    """
+    if text is None:
+        return None
+    if text == "unknown":
+        return "unknown"
+    try:
+        return float(text)
+    except ValueError as exc:
+        raise InputError(f"the focal length must be in pixels of the image, or unknown; got {text!r}.") from exc

@@ -16,6 +16,7 @@ STAGES = {
     "encode": "encoding the image",
     "prefill": "reading the image",
     "generate": "answering",
+    "tiles": "looking at the tiles",
     "model": "writing the model",
     "projector": "writing the projector",
     "slim": "copying",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 import youtu_gguf as yg
 from youtu_gguf.cli.dense import Scale
+from youtu_gguf.cli.zooming import tiles_of, zoom_of
 from youtu_gguf.errors import InputError
 
 
@@ -101,21 +102,41 @@ def _count(given: str) -> Reading:
 
 
 def _segment(given: str) -> Reading:
-    flags = [word for word in given.split() if word.startswith("--")]
-    for flag in flags:
-        if flag not in ("--all", "--background"):
-            raise InputError(f"segment knows --all and --background; got {flag}.")
-    classes = _names(" ".join(word for word in given.split() if word not in flags))
-    present = "all" if "--all" in flags else "model"
-    options = {"present": present, "background": "--background" in flags}
-    return Reading(yg.Question("segment", (classes,), options), {"query": classes})
+    flags, words = _flags("segment", given, ("--all", "--background", "--zoom=", "--tiles="))
+    options = {"present": "all" if "--all" in flags else "model", "background": "--background" in flags}
+    classes = _names(words) if words or "--all" in flags else None
+    return Reading(yg.Question("segment", (classes,), options | _looking(flags)), {"query": classes})
 
 
 def _depth(given: str) -> Reading:
-    scale = given.lower() or "open"
+    flags, words = _flags("depth", given, ("--zoom=", "--tiles="))
+    scale = words.lower() or "open"
     if scale not in get_args(Scale):
         raise InputError(f"expected a depth scale among {', '.join(get_args(Scale))}; got {scale!r}.")
-    return Reading(yg.Question("depth", (), {"scale": scale}), {"scale": scale})
+    options = {"scale": scale} | _looking(flags)
+    return Reading(yg.Question("depth", (), options), {"scale": scale})
+
+
+def _flags(task: str, given: str, known: tuple[str, ...]) -> tuple[dict[str, str], str]:
+    """Split what follows a name into flags, by name with what stands behind "=", and the other words.
+
+    Raises:
+        InputError: A flag that the task does not know.
+    """
+    flags: dict[str, str] = {}
+    for word in given.split():
+        if word.startswith("--"):
+            name, sign, value = word.partition("=")
+            if name + sign not in known:
+                raise InputError(f"{task} knows {', '.join(known)}; got {word}.")
+            flags[name] = value
+    return flags, " ".join(word for word in given.split() if not word.startswith("--"))
+
+
+def _looking(flags: dict[str, str]) -> dict[str, Any]:
+    """Return the zoom and the tiles that were given."""
+    read: dict[str, Callable[[str], Any]] = {"zoom": zoom_of, "tiles": tiles_of}
+    return {name: of(flags[f"--{name}"]) for name, of in read.items() if f"--{name}" in flags}
 
 
 def _names(given: str) -> list[str]:
@@ -154,16 +175,19 @@ FORMS = (
     Form("pose", "", "find all persons and their joints", _plain("pose")),
     Form(
         "segment",
-        "CLASS, ...",
+        "[CLASS, ...]",
         "label every pixel with a class: {}segment road, sky\n"
+        "or one of all that are there: {}segment\n"
         "--all takes every class to be there (faster),\n"
-        "--background lets pixels belong to none",
+        "--background lets pixels belong to none,\n"
+        "--zoom=2 and --tiles=2x2 look closer",
         _segment,
     ),
     Form(
         "depth",
         "[SCALE]",
-        "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad",
+        "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad;\n"
+        "--zoom=2 and --tiles=2x2 look closer",
         _depth,
     ),
     Form("click", "INSTRUCTION", "find where to click: {}click open the settings", _plain("click", "instruction")),

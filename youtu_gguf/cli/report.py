@@ -114,7 +114,7 @@ def _distances(depth: yg.DepthMap) -> str:
     if not valid.size:
         return "no valid depth"
     near, middle, far = np.quantile(valid, (0, 0.5, 1))
-    unit = "m" if depth.unit == "m" else "relative"
+    unit = depth.unit if depth.focal_px is None else f"m by a focal length of {depth.focal_px:.0f} px"
     return f"nearest {near:.2f}, median {middle:.2f}, farthest {far:.2f} ({unit})"
 
 

@@ -20,19 +20,21 @@ class ProbabilityMaps:
         scores: Grid scores (K, rows, cols), raw logits.
         size: Width and height of the maps, in any frame that the grid spans.
         calibration: How grid values lie on the image.
+        step: Take only the middles of squares of so many pixels, the incomplete ones at the right and bottom included;
+            rows and maps are then counted in squares.
 
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
     """
 
-    def __init__(self, scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> None:
+    def __init__(self, scores: F32, size: Size, *, calibration: Calibration = DEFAULT, step: int = 1) -> None:
         check_maps("scores", scores)
         check_size(size)
         self.size = size
         self.n_classes, n_rows, _ = scores.shape
-        raised = scores / np.float32(TEMPERATURE)
-        self._wide = stretch_columns(raised, size.width, align_corners=calibration.align_corners)
-        self._taps = axis_taps(n_rows, size.height, align_corners=calibration.align_corners)
+        raised, corners = scores / np.float32(TEMPERATURE), calibration.align_corners
+        self._wide = stretch_columns(raised, size.width, align_corners=corners, step=step)
+        self._taps = axis_taps(n_rows, size.height, align_corners=corners, step=step)
 
     def rows(self, start: int, stop: int) -> Iterator[F32]:
         """Yield a (stop - start, W) float32 map per class, in order."""

@@ -33,24 +33,26 @@ class Strip(NamedTuple):
     high: int
 
 
-def axis_taps(n_in: int, n_out: int, *, align_corners: bool = False) -> Taps:
+def axis_taps(n_in: int, n_out: int, *, align_corners: bool = False, step: int = 1) -> Taps:
     """Return the taps that stretch `n_in` values to `n_out`.
 
     Half-pixel: position i reads at `(i + 0.5) * n_in / n_out - 0.5`, clamped to the first and last value. Aligned
-    corners: at `i * (n_in - 1) / (n_out - 1)`.
+    corners: at `i * (n_in - 1) / (n_out - 1)`. With a `step`, only the middles of every `step` positions are read,
+    those of a last, incomplete group included.
     """
-    position = np.arange(n_out, dtype=np.float64)
+    position = (np.arange(-(-n_out // step), dtype=np.float64) + 0.5) * step - 0.5
     if align_corners:
         position *= (n_in - 1) / max(n_out - 1, 1)
     else:
-        position = np.clip((position + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
+        position = (position + 0.5) * n_in / n_out - 0.5
+    position = np.clip(position, 0, n_in - 1)
     low = np.minimum(position.astype(np.intp), n_in - 1)
     return Taps(low, np.minimum(low + 1, n_in - 1), (position - low).astype(np.float32))
 
 
-def stretch_columns(maps: F32, n_out: int, *, align_corners: bool = False) -> F32:
-    """Return (..., n_out) float32 from (..., n_in)."""
-    low, high, weight = axis_taps(maps.shape[-1], n_out, align_corners=align_corners)
+def stretch_columns(maps: F32, n_out: int, *, align_corners: bool = False, step: int = 1) -> F32:
+    """Return (..., n_out) float32 from (..., n_in); fewer with a `step`, as `axis_taps` says."""
+    low, high, weight = axis_taps(maps.shape[-1], n_out, align_corners=align_corners, step=step)
     left = maps[..., low]
     result: F32 = left + (maps[..., high] - left) * weight
     return result

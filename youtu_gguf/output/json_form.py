@@ -125,6 +125,7 @@ def _depth(depth: DepthMap) -> dict[str, Any]:
     return {
         "size": _size(depth.values),
         "unit": depth.unit,
+        "focal_px": _rounded(depth.focal_px, _COORDINATE_DIGITS),
         "valid_share": round(float(np.mean(depth.values > 0)), 4),
         **_quantiles(depth.values[depth.values > 0]),
     }

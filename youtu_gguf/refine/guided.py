@@ -7,6 +7,7 @@ window the filtered map is an affine function of the picture's colour, fitted to
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,46 +16,91 @@ from youtu_gguf.types import F32, U8
 
 EPSILON = 1e-3
 """Ridge of the regression, as a variance of colours from 0 to 1: differences well below its root, 0.03, are no edges.
-Ours: scripts/bench/refinement.py finds no difference down to 1e-4, and a loss at 1e-2."""
+Ours: scripts/bench/refine.py --settings finds no difference down to 1e-4, and a loss at 1e-2."""
+
+
+class Fit(NamedTuple):
+    """An affine function of the colour at every pixel of the reduced picture: a slope per colour, and an offset."""
+
+    slopes: list[F32]
+    offset: F32
 
 
 class GuidedFilter:
     """A filter for any number of maps over one picture; what depends on the picture alone is computed once.
 
-    A pixel of the result depends on the picture and the map up to `reach` pixels away. Beyond the border, both are
-    mirrored.
+    With a `step`, the functions are fitted to a picture and maps reduced by so much, and applied to the whole picture:
+    the functions are smooth, and the edges come with the colours. A pixel of the result depends on the picture and the
+    map up to `reach` pixels away. Beyond the border, both are mirrored.
+
+    Attributes:
+        step: As it was given.
 
     Args:
         rgb: (H, W, 3) uint8, the guide.
         radius: Windows are squares of 2 x radius + 1 pixels.
         epsilon: The larger, the smoother.
+        step: Pixels per side of the squares whose mean is a pixel of the reduced picture.
 
     Raises:
         InputError: The radius is below 1, or epsilon is not positive.
+
+    Source of the step: He and Sun, "Fast Guided Filter" (arXiv 1505.00996).
     """
 
-    def __init__(self, rgb: U8, radius: int, epsilon: float = EPSILON) -> None:
-        if radius < 1 or not 0 < epsilon < math.inf:
-            raise InputError(f"a guided filter needs radius >= 1 and epsilon > 0; got {radius} and {epsilon}.")
-        self._side = 2 * radius + 1
-        self._colours = [np.ascontiguousarray(rgb[..., c], np.float32) / np.float32(255) for c in range(3)]
+    def __init__(self, rgb: U8, radius: int, epsilon: float = EPSILON, step: int = 1) -> None:
+        if radius < 1 or step < 1 or not 0 < epsilon < math.inf:
+            raise InputError(
+                f"a guided filter needs radius >= 1, step >= 1 and epsilon > 0; got {radius}, {step} and {epsilon}."
+            )
+        self._side = 2 * _reduced(radius, step) + 1
+        self.step = step
+        self._full = _planes(rgb)
+        self._colours = self._full if step == 1 else _planes(_shrink(rgb, step))
         self._means = [self._mean(colour) for colour in self._colours]
         self._inverse = self._inverse_covariance(np.float32(epsilon))
 
     @staticmethod
-    def reach(radius: int) -> int:
+    def reach(radius: int, step: int = 1) -> int:
         """Return how far away a pixel can change the result: it is the mean of fits that are means themselves."""
-        return 2 * radius
+        return (2 * _reduced(radius, step) + (step > 1)) * step
 
     def __call__(self, values: F32) -> F32:
-        """Return the filtered (H, W) map, float32."""
+        """Return the filtered map, (H, W) float32, of a map on the reduced picture."""
+        height, width = self._full[0].shape
+        return self.at(self.fit(values), slice(0, height), slice(0, width))
+
+    def fit(self, values: F32) -> Fit:
+        """Return the functions, averaged over windows, that fit a map on the reduced picture."""
         mean = self._mean(values)
         both = list(zip(self._colours, self._means, strict=True))
         covariance = [self._mean(colour * values) - colour_mean * mean for colour, colour_mean in both]
         slopes = [sum_of_products(row, covariance) for row in self._inverse]
         offset = mean - sum_of_products(slopes, self._means)
-        smooth_slopes = [self._mean(slope) for slope in slopes]
-        return self._mean(offset) + sum_of_products(smooth_slopes, self._colours)
+        return Fit([self._mean(slope) for slope in slopes], self._mean(offset))
+
+    def at(self, fit: Fit, rows: slice, columns: slice) -> F32:
+        """Return the filtered map in a window of the whole picture that begins at multiples of the step."""
+        colours = [colour[rows, columns] for colour in self._full]
+        result = self._enlarged(fit.offset, rows, columns)
+        result = result.copy() if self.step == 1 else result
+        for slope, colour in zip(fit.slopes, colours, strict=True):
+            result += self._enlarged(slope, rows, columns) * colour
+        return result
+
+    def _enlarged(self, values: F32, rows: slice, columns: slice) -> F32:
+        """Return a map on the reduced picture at the pixels of a window of the whole one, bilinearly."""
+        import cv2
+
+        step = self.step
+        if step == 1:
+            return values[rows, columns]
+        top, left = max(0, rows.start // step - 1), max(0, columns.start // step - 1)
+        part = values[top : -(-rows.stop // step) + 1, left : -(-columns.stop // step) + 1]
+        size = part.shape[1] * step, part.shape[0] * step
+        large = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        y, x = rows.start - top * step, columns.start - left * step
+        return np.asarray(large[y : y + rows.stop - rows.start, x : x + columns.stop - columns.start], np.float32)
 
     def _mean(self, values: F32) -> F32:
         """Return the mean over the window around every pixel."""
@@ -80,6 +126,25 @@ class GuidedFilter:
         return [
             [inverse[entry] for entry in row] for row in (("rr", "rg", "rb"), ("rg", "gg", "gb"), ("rb", "gb", "bb"))
         ]
+
+
+def _reduced(radius: int, step: int) -> int:
+    return max(1, round(radius / step))
+
+
+def _planes(rgb: U8) -> list[F32]:
+    """Return three (H, W) maps of colours from 0 to 1."""
+    return [np.ascontiguousarray(rgb[..., c], np.float32) / np.float32(255) for c in range(3)]
+
+
+def _shrink(rgb: U8, step: int) -> U8:
+    """Return the means of squares of `step` pixels; the last ones are filled up with the border's colours."""
+    import cv2
+
+    height, width = rgb.shape[:2]
+    filled = cv2.copyMakeBorder(rgb, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
+    size = filled.shape[1] // step, filled.shape[0] // step
+    return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def sum_of_products(left: list[F32], right: list[F32]) -> F32:

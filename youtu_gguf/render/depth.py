@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from youtu_gguf.render.canvas import Canvas
-from youtu_gguf.render.legend import INK, PAPER, paper
+from youtu_gguf.render.legend import INK, PAPER, class_legend, paper
 from youtu_gguf.types import F32, U8, DepthMap
 
 INVALID = (48, 48, 48)
@@ -17,11 +17,18 @@ _LEAST = 1e-3  # metres; keeps the logarithm finite
 def draw_depth(depth: DepthMap) -> U8:
     """Return the depth as a picture of its own size with a legend strip below.
 
-    Colours span the map's own 1st to 99th percentile, so that a few stray pixels do not flatten the rest.
+    Colours span the map's own 1st to 99th percentile, so that a few stray pixels do not flatten the rest. Where there
+    are invalid pixels, the legend shows their grey and their share; where there are no others, nothing else.
     """
     near, far = depth_range(depth)
     picture = depth_colours(depth.values, near, far)
-    return np.vstack([picture, _legend(picture, near, far, depth.unit)])
+    invalid = float(np.mean(depth.values <= 0))
+    strips = [picture]
+    if invalid < 1:
+        strips.append(_legend(picture, near, far, depth.unit))
+    if invalid > 0:
+        strips.append(class_legend(picture, [("invalid", INVALID, invalid)]))
+    return np.vstack(strips)
 
 
 def depth_range(depth: DepthMap) -> tuple[float, float]:
@@ -56,7 +63,11 @@ def _legend(picture: U8, near: float, far: float, unit: str) -> U8:
     name = "m" if unit == "m" else "(relative)"
     n_ticks = max(2, min(N_TICKS, width // (5 * ruler.text_px)))
     last_end = -1.0
+    last_number = ""
     for i, value in enumerate(np.geomspace(near, far, n_ticks)):
+        if f"{value:.3g}" == last_number:  # a map of one distance
+            continue
+        last_number = f"{value:.3g}"
         text = f"{value:.3g} {name}" if i in (0, n_ticks - 1) else f"{value:.3g}"
         text_width = canvas.text_size(text)[0]
         x = margin + i * (width - 2 * margin) / (n_ticks - 1) - text_width / 2

@@ -1,28 +1,81 @@
 """A distance for every pixel, from the image tokens' states. Nothing is generated."""
 
-from youtu_gguf.decode.depth import N_BINS, check_focal, depth_map, depth_scale
+from collections.abc import Sequence
+from typing import Literal
+
+from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
+from youtu_gguf.engines.base import TOKEN_PX
+from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import View, find_tokens
+from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.types import DepthMap
+from youtu_gguf.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
 """Tokens of the depth bins, nearest first (facts: tokens)."""
 
+MIN_FOCAL_ZOOM = 0.25
+"""The smallest that zoom="focal" goes. Ours: as far below 1 as the reference's largest zoom is above."""
 
-def depth(view: View, scale: str = "open", focal_px: float | None = None) -> DepthMap:
+Focal = float | Literal["unknown"] | None
+DepthZoom = Zoom | Literal["focal"]
+
+
+def depth(
+    view: View,
+    scale: str = "open",
+    focal_px: Focal = None,
+    zoom: DepthZoom = 1,
+    tiles: Sequence[int] = WHOLE,
+) -> DepthMap:
     """Estimate the distance of every pixel.
 
     Args:
         view: The scene.
         scale: "open" for any picture, or a data set's own range: "nyuv2", "cityscapes", "ddad".
-        focal_px: Focal length in pixels of the **source** image; turns open-world depth into metres.
+        focal_px: Focal length in pixels of the **source** image, which turns open-world depth into metres. None takes
+            the one that the image's file tells of, where it does; "unknown" takes none.
+        zoom: How much larger the picture is prepared: from 1 to 4; "auto" for as much as fits; or "focal", from 0.25 to
+            4, for the size at which its focal length is the 2,000 px that the model knows, as near as fits. What is
+            missing to these is made up for in the distances, as without any zoom.
+        tiles: Columns and rows of tiles that the prepared picture is looked at in.
     """
     chosen = depth_scale(scale)
-    if focal_px is not None:
-        check_focal(focal_px, "source")
+    focal = _focal_length(view, chosen, scale, focal_px)
+    cut = checked_tiles(tiles)
+    size = view.transform.source
+    factor = _focal_zoom(view, chosen, focal, cut) if zoom == "focal" else chosen_zoom(zoom, size, view.max_tokens, cut)
     view.require_states("depth")
     ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
-    transform = view.transform
-    focal_prepared = None if focal_px is None else focal_px * transform.prepared.width / transform.source.width
-    logits = view.patches(view.wording.before_depth(scale)).logits(ids)
-    values = depth_map(logits, transform.source, scale, focal_prepared, calibration=view.calibration)
-    return DepthMap(values, chosen.unit(focal_px))
+    states = patches_at(view, view.wording.before_depth(scale), factor, cut)
+    # The frame that was looked at, which need not be the scene's own.
+    focal_prepared = None if focal is None else focal * states.grid.cols * TOKEN_PX / size.width
+    values = depth_map(states.logits(ids), size, scale, focal_prepared, calibration=view.calibration)
+    return DepthMap(values, chosen.unit(focal), focal)
+
+
+def _focal_length(view: View, chosen: DepthScale, scale: str, focal_px: Focal) -> float | None:
+    """Return the focal length to use, in source pixels."""
+    if focal_px is None:
+        return view.focal_px if chosen.focal_px is not None else None
+    if focal_px == "unknown":
+        return None
+    if isinstance(focal_px, str):
+        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {focal_px!r}.')
+    if chosen.focal_px is None:
+        raise InputError(
+            f"scale {scale!r} is in metres already; expected no focal length, got {focal_px}. Leave it out."
+        )
+    check_focal(focal_px, "source")
+    return float(focal_px)
+
+
+def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, tiles: Tiles) -> float:
+    """Return the zoom at which the focal length is nearest to the model's own."""
+    if chosen.focal_px is None or focal is None:
+        raise InputError(
+            'zoom="focal" needs scale="open" and a focal length; '
+            + ("got another scale." if chosen.focal_px is None else "the image's file tells of none. Pass focal_px.")
+        )
+    wanted = min(max(OPEN_FOCAL_PX / focal, MIN_FOCAL_ZOOM), MAX_ZOOM)
+    return fitting_zoom(wanted, view.transform.source, view.max_tokens, tiles)

@@ -11,46 +11,60 @@ from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import View, class_names
+from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
 from youtu_gguf.types import F32, Issue, LabelMap
+from youtu_gguf.zoom import Zoom, checked_tiles, chosen_zoom
 
 Present = Literal["model", "all"]
 
 
 def segment(
     view: View,
-    classes: Sequence[str],
+    classes: Sequence[str] | None = None,
     present: Present = "model",
     background: bool = False,
     refine: Refine = "auto",
+    zoom: Zoom = 1,
+    tiles: Sequence[int] = WHOLE,
 ) -> LabelMap:
     """Label every pixel with one of `classes`.
 
     Args:
         view: The scene.
-        classes: Names to tell apart.
+        classes: Names to tell apart; None for whatever the model names.
         present: "model" lets the model say which of them are there, as the reference does; "all" takes exactly
             `classes` and generates nothing.
         background: Whether pixels may belong to none of them.
         refine: "crf", "guided", "none", or "auto": without background the CRF where it is installed, else the guided
             filter; with background none.
+        zoom: How much larger the picture is prepared before its tokens are scored: from 1 to 4, or "auto" for as much
+            as fits. What the model says of classes it says of the picture as it is.
+        tiles: Columns and rows of tiles that the prepared picture is looked at in.
     """
-    names = class_names(classes)
+    names = () if classes is None else class_names(classes)
     _check_choice("present", present, get_args(Present))
     _check_choice("refine", refine, get_args(Refine))
+    if classes is None and present == "all":
+        raise InputError('present="all" needs the classes that are there; got none. Name them, or let the model do it.')
+    cut = checked_tiles(tiles)
+    factor = chosen_zoom(zoom, view.transform.source, view.max_tokens, cut)
     view.require_states("segment")
     method = choose_method(refine, background=background, measured=view.calibration.refine)
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None
     if present == "model":
-        answer = view.answer(view.wording.segment(names, background=background))
+        wording = view.wording
+        question = wording.segment_all if classes is None else wording.segment(names, background=background)
+        answer = view.answer(question)
         found = parse_classes(answer.text)
-        issues = (*found.issues, *_strangers(found.names, names))
+        issues = found.issues if classes is None else (*found.issues, *_strangers(found.names, names))
         names, name_scores = found.names, item_scores(answer, found.spans)
     if not names:
         nothing = np.full((view.transform.source.height, view.transform.source.width), -1, np.int32)
         return LabelMap(nothing, (), scores=name_scores, issues=(*issues, Issue("the answer names no class")))
-    scores = class_scores(view.patches(), class_tokens(view.vocabulary, names, view.calibration.leading_space))
+    tokens = class_tokens(view.vocabulary, names, view.calibration.leading_space)
+    scores = class_scores(patches_at(view, "", factor, cut), tokens)
     size, calibration = view.transform.source, view.calibration
     margin = label_margin(scores, size, background=background, calibration=calibration) if view.scores else None
     if method == "none" or len(names) == 1:  # one class has no border to refine

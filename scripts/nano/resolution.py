@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""What a larger look at a picture, whole or in tiles, gains on maps and costs; and what a seam between tiles does.
+
+    python scripts/nano/resolution.py --n 100
+
+nano was trained at one scale, on whole pictures: what it loses on pictures as it knows them says nothing about a model
+that was trained at many scales. Pictures shrunk to half, and four pictures side by side, are what zoom and tiles bring
+back to that scale. Near a seam means within one image token of it, and is compared with the same place in the picture
+seen whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import youtu_gguf as yg
+from scripts.nano.measures import Bits, Confusion, depth_errors
+from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw
+from youtu_gguf.tasks.looking import cuts
+from youtu_gguf.types import Size
+from youtu_gguf.zoom import Tiles, grid_at
+
+
+class Way(NamedTuple):
+    """How a picture is looked at."""
+
+    zoom: float
+    tiles: Tiles
+
+    def __str__(self) -> str:
+        return f"zoom {self.zoom:g}" + (
+            "" if self.tiles == Tiles() else f", {self.tiles.across}x{self.tiles.down} tiles"
+        )
+
+
+WAYS = {
+    "as drawn": (Way(1, Tiles()), Way(1, Tiles(2, 2)), Way(1.5, Tiles()), Way(2, Tiles()), Way(2, Tiles(2, 2))),
+    "shrunk to half": (Way(1, Tiles()), Way(2, Tiles()), Way(2, Tiles(2, 2))),
+    "four side by side": (Way(1, Tiles()), Way(1, Tiles(2, 2))),
+}
+SEAMS = Tiles(2, 2)
+
+
+class Tally:
+    """What one way has given so far."""
+
+    def __init__(self) -> None:
+        self.plain, self.guided, self.near, self.far = Confusion(), Confusion(), Confusion(), Confusion()
+        self.errors: list[tuple[float, float]] = []
+        self.seconds: list[float] = []
+        self.tokens: list[int] = []
+
+    def add(self, truth: Scene, scene: yg.Scene, way: Way) -> None:
+        """Look at one scene."""
+        look = {"zoom": way.zoom, "tiles": way.tiles}
+        found = scene.segment(CLASSES, present="all", refine="none", **look)  # type: ignore[arg-type]
+        self.seconds.append(found.timings.encode_s + found.timings.prefill_s)
+        self.tokens.append(found.timings.n_image_tokens)
+        self.plain.add(truth, found.ids, found.classes)
+        refined = scene.segment(CLASSES, present="all", refine="guided", **look)  # type: ignore[arg-type]
+        self.guided.add(truth, refined.ids, refined.classes)
+        near = near_seam(scene.size, way.zoom)
+        for confusion, part in ((self.near, near), (self.far, ~near)):
+            confusion.add(replace(truth, labels=truth.labels[part][None]), found.ids[part][None], found.classes)
+        self.errors.append(depth_errors(scene.depth(focal_px="unknown", **look).values, truth))  # type: ignore[arg-type]
+
+    def row(self) -> str:
+        d1, absrel = np.mean(self.errors, axis=0)
+        figures = [c.mean() for c in (self.plain, self.guided, self.near, self.far)]
+        columns = "".join(f"{value:>9.3f}" for value in (*figures, d1, absrel))
+        return f"{columns}{np.mean(self.tokens):>9.0f}{np.median(self.seconds):>9.3f}"
+
+
+def near_seam(size: Size, zoom: float) -> Bits:
+    """Return the (H, W) pixels of a picture within one token of the seams that 2x2 tiles have at `zoom`."""
+    grid = grid_at(size, zoom)
+    near = np.zeros((size.height, size.width), np.bool_)
+    for axis, n_tokens, n_parts in ((0, grid.rows, SEAMS.down), (1, grid.cols, SEAMS.across)):
+        token_px = near.shape[axis] / n_tokens
+        away = np.abs(np.arange(near.shape[axis]) + 0.5 - cuts(n_tokens, n_parts)[1] * token_px) < token_px
+        near |= away[:, None] if axis == 0 else away[None]
+    return near
+
+
+def resized(scene: Scene, factor: float) -> Scene:
+    """Return a scene as a camera with `factor` times as many pixels a side sees it; its things stay as they were."""
+    height, width = (max(1, round(side * factor)) for side in scene.labels.shape)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    rgb = np.asarray(cv2.resize(scene.rgb, (width, height), interpolation=how), np.uint8)
+    labels = np.asarray(cv2.resize(scene.labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
+    depth = np.asarray(cv2.resize(scene.depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
+    return replace(scene, rgb=rgb, labels=labels, depth=depth, focal_px=scene.focal_px * factor)
+
+
+def side_by_side(seed: int) -> Scene:
+    """Return four scenes of whole tokens in one picture, two by two."""
+    four = [draw(seed + i * 1000, (288, 288)) for i in range(4)]
+    rgb, labels, depth = (
+        np.vstack([np.hstack([getattr(scene, name) for scene in four[i : i + 2]]) for i in (0, 2)])
+        for name in ("rgb", "labels", "depth")
+    )
+    return replace(four[0], rgb=rgb, labels=labels, depth=depth)
+
+
+PICTURES = {
+    "as drawn": draw,
+    "shrunk to half": lambda seed: resized(draw(seed), 0.5),
+    "four side by side": side_by_side,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, default=100, help="pictures")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    print(
+        f"{args.n} pictures; mIoU without refinement where nothing else is said; seconds to encode and prefill, median"
+    )
+    print(f"{'':22}{'mIoU':>9}{'guided':>9}{'near':>9}{'far':>9}{'d1':>9}{'AbsRel':>9}{'tokens':>9}{'s':>9}")
+    with yg.load("nano", threads=args.threads) as model:
+        for name, ways in WAYS.items():
+            tallies = {way: Tally() for way in ways}
+            for seed in range(TEST_SEEDS, TEST_SEEDS + args.n):
+                truth = PICTURES[name](seed)
+                with closing(model.open(truth.rgb)) as scene:
+                    for way, tally in tallies.items():
+                        tally.add(truth, scene, way)
+            print(name)
+            for way, tally in tallies.items():
+                print(f"  {way!s:20}{tally.row()}")
+
+
+if __name__ == "__main__":
+    main()
