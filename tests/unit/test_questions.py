@@ -16,6 +16,8 @@ from youtu_gguf.errors import InputError
         ("  ASK  What is  this? ", yg.Question("ask", ("What is  this?",))),
         ("detect", yg.Question("detect", (None,))),
         ("detect car, person\uff0c dog", yg.Question("detect", (["car", "person", "dog"],))),
+        ("instances", yg.Question("instances", (None,))),
+        ("instances car, dog", yg.Question("instances", (["car", "dog"],))),
         ("depth NYUv2", yg.Question("depth", (), {"scale": "nyuv2"})),
         (
             "segment --all road, sky",

@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 WORDS = (text.describe, text.ask, text.ocr, text.classify, text.count)
-THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
+THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.instances, boxes.pose)
 PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
 FILES = (planning.plan, planning.doctor, weights.inspect, weights.slim, weights.quantize, synth.synth)
 for function in (*WORDS, *THINGS, dense.segment, dense.depth, batch.batch, chat.chat, *PULLING, *FILES):

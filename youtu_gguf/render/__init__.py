@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8, Boxes, DepthMap, LabelMap, Mask, Polygons, Poses, Result
+from youtu_gguf.types import U8, Boxes, DepthMap, Instances, LabelMap, Mask, Polygons, Poses, Result
 
 
-def draw(rgb: U8, result: Result) -> U8:
+def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
     """Draw `result` over the (H, W, 3) uint8 picture it speaks of, or on its own for depth.
 
     Label maps and depth carry a legend below the picture, so the drawing is taller than the source.
@@ -25,6 +25,8 @@ def draw(rgb: U8, result: Result) -> U8:
             return overlay.draw_poses(rgb, result)
         case LabelMap():
             return overlay.draw_label_map(rgb, result)
+        case Instances():
+            return overlay.draw_instances(rgb, result)
         case Mask():
             return overlay.draw_mask(rgb, result)
         case DepthMap():

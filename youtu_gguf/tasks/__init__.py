@@ -3,6 +3,7 @@
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, Task
 from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.depth import depth
+from youtu_gguf.tasks.instances import instances
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.pose import pose
 from youtu_gguf.tasks.refer import refer
@@ -20,6 +21,7 @@ TASKS: dict[str, Task] = {
     "polygon": Task(polygon, COORDINATE_TOKENS),
     "pose": Task(pose, COORDINATE_TOKENS),
     "refer": Task(refer),
+    "instances": Task(instances),
     "segment": Task(segment),
     "depth": Task(depth),
 }

@@ -2,7 +2,7 @@
 
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import answer_score, item_score
-from youtu_gguf.tasks.base import View, phrase
+from youtu_gguf.tasks.base import View, phrase, placed
 from youtu_gguf.types import Count, Text
 
 
@@ -31,4 +31,4 @@ def count(view: View, what: str) -> Count:
     """Count the objects that `what` names."""
     answer = view.answer(view.wording.count.format(phrase(what, "what to count")))
     found = parse_count(answer.text)
-    return Count(found.value, item_score(answer, found.spans), issues=found.issues)
+    return Count(found.value, item_score(answer, found.spans), issues=placed(found.issues, answer))
