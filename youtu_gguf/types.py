@@ -71,9 +71,9 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
 
 def run_lengths(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return (n, 2) pairs value, run of an (H, W) array, row by row from the top left; neighbours differ in value."""
-    flat = pixels.ravel().astype(np.int64)
-    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))
-    return np.column_stack([flat[starts], np.diff(starts, append=flat.size)])
+    flat = pixels.ravel()
+    starts = np.flatnonzero(np.concatenate([np.ones(flat[:1].shape, np.bool_), flat[1:] != flat[:-1]]))
+    return np.column_stack([flat[starts].astype(np.int64), np.diff(starts, append=flat.size)])
 
 
 class Size(NamedTuple):
