@@ -27,7 +27,8 @@ def distinct_boxes(xyxy: F32, labels: Sequence[str], iou: float = MERGE_IOU) -> 
     boxes = np.nan_to_num(np.asarray(xyxy, np.float64).reshape(-1, 4))
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     order = np.argsort(-areas, kind="stable")
-    names = np.array(labels, np.str_)
+    numbers: dict[str, int] = {}
+    names = np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.intp)
     remains = np.ones(len(boxes), np.bool_)
     for place, index in enumerate(order):
         if remains[index]:

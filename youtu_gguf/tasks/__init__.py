@@ -21,7 +21,7 @@ TASKS: dict[str, Task] = {
     "polygon": Task(polygon, COORDINATE_TOKENS),
     "pose": Task(pose, COORDINATE_TOKENS),
     "refer": Task(refer),
-    "instances": Task(instances),
+    "instances": Task(instances, COORDINATE_TOKENS),
     "segment": Task(segment),
     "depth": Task(depth),
 }

@@ -13,7 +13,7 @@ from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, class_names, find_tokens, placed
+from youtu_gguf.tasks.base import View, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
@@ -48,7 +48,6 @@ def instances(
     check_knobs(crop_size, padding)
     names = None if classes is None else class_names(classes)
     view.require_states("instances")
-    find_tokens(view.vocabulary, COORDINATE_TOKENS, "instances")
     tokens = core_tokens(view.vocabulary, "instances")
     issues: tuple[Issue, ...] = ()
     if names is None:
