@@ -193,9 +193,10 @@ class Scene:
         limit: int = MOST_INSTANCES,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
+        find: Literal["names", "everything"] = "names",
         **options: Unpack[Options],
     ) -> Instances:
-        """Mask every object of `classes`, or of those that the model names when None, each on its own.
+        """Mask every object of `classes`, or of any class when None, each on its own.
 
         The objects are detected, boxes of one label that overlap by more than 0.7 taken as one, and the largest are
         masked one after the other as `refer(box=...)` does. Setting `cancel`, or `max_seconds` that have passed since
@@ -206,13 +207,15 @@ class Scene:
             limit: Objects at most; what is left out is an issue.
             crop_size: Short side of the enlarged picture of each object; smaller is faster.
             padding: Sides of its surroundings relative to those of its box, at least 1.
+            find: How objects are found without `classes`: "names" has the model name the classes that are there and
+                detects these, as the reference does; "everything" detects all objects at once.
             options: As for every task. `scores` adds nothing: an instance's score is that of its mask.
 
         Returns:
             The objects, the largest box first. Where nothing in a box stands out, its mask is empty, its score 0, and
             an issue says so.
         """
-        return self._run("instances", classes, limit, crop_size, padding, options=options, expect=Instances)
+        return self._run("instances", classes, limit, crop_size, padding, find, options=options, expect=Instances)
 
     def segment(
         self,

@@ -28,13 +28,14 @@ from scripts.nano import measures
 from scripts.nano.evaluate import Tally
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.fill import fill_outlines
+from youtu_gguf.tasks.instances import Find
 from youtu_gguf.zoom import Zoom
 
 CROP_SIZES = (160, 224, 320)
 INSTANCE_CROP_PX = 224
 DEFAULT_CROP_SCENES = 2
 """Scenes that the default crop size, 1280 px, is measured on: it takes a hundred times as long as 224."""
-AUTO_SCENES = 30
+AUTO_SCENES = 25
 """Scenes that zoom "auto" is measured on: a picture of 300 px becomes one of 1200."""
 PHRASES_PER_SCENE = 2
 GROUPS = ("refer", "zoom", "auto", "small", "instances")
@@ -120,17 +121,19 @@ class Recipes:
 
     def instances(self, _: int, truth: Scene) -> None:
         """Mask everything: by the names that the model gives, by all names there are, and whatever it detects."""
-        for name, classes in (("instances()", None), ("instances(the seven kinds)", THINGS)):
+        ways: tuple[tuple[str, Sequence[str] | None, Find], ...] = (
+            ("instances()", None, "names"),
+            ("instances(the seven kinds)", THINGS, "names"),
+            ("instances(find='everything')", None, "everything"),
+        )
+        for name, classes, find in ways:
             row = self._row(name, boxes=True, masks=True)
 
-            def ask(scene: yg.Scene, classes: Sequence[str] | None = classes) -> yg.Instances:
-                return scene.instances(classes, crop_size=INSTANCE_CROP_PX)
+            def ask(scene: yg.Scene, classes: Sequence[str] | None = classes, find: Find = find) -> yg.Instances:
+                return scene.instances(classes, crop_size=INSTANCE_CROP_PX, find=find)
 
             found = row.timed(self._model, truth, ask)
             self._judge(row, truth, found.xyxy, found.labels, found.masks)
-        row = self._row("detect(), then refer(box=...) for each", boxes=True, masks=True)
-        boxes, masks = row.timed(self._model, truth, _detected_and_masked)
-        self._judge(row, truth, boxes.xyxy, boxes.labels, masks)
 
     def _extent(self, truth: Scene, phrase: str, which: int) -> None:
         """Compare the box that a phrase is grounded to with the extent of the outline that is drawn of it."""
@@ -179,12 +182,6 @@ def halved(truth: Scene) -> Scene:
     factors = (across, down, across, down)
     things = [replace(t, box=tuple(v * f for v, f in zip(t.box, factors, strict=True))) for t in truth.things]
     return replace(truth, rgb=rgb, things=tuple(things))
-
-
-def _detected_and_masked(scene: yg.Scene) -> tuple[yg.Boxes, measures.Bits]:
-    boxes = scene.detect()
-    masks = [scene.refer(box=box, crop_size=INSTANCE_CROP_PX).bits for box in boxes.xyxy.tolist()]
-    return boxes, np.array(masks, np.bool_).reshape(len(masks), *scene.rgb.shape[:2])
 
 
 def measure(model: yg.Model, n: int, groups: Sequence[str] = GROUPS, seed: int = 0) -> Recipes:

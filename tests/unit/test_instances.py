@@ -77,6 +77,13 @@ def test_classes_that_are_given_need_no_naming() -> None:
     assert engine.questions == [ENGLISH.detect(["square"])]
 
 
+def test_everything_can_be_detected_without_naming_it() -> None:
+    engine = FakeEngine({ENGLISH.detect_all: BOXES}, head=HEAD, vocabulary=TAGS)
+    found = yg.load(engine=engine).open(IMAGE).instances(crop_size=320, find="everything")
+    assert engine.questions == [ENGLISH.detect_all]
+    assert (len(found), found.raw) == (2, BOXES)
+
+
 def test_boxes_found_twice_and_outside_and_beyond_the_limit_are_left_out_and_reported() -> None:
     twice, outside = box(16, 16, 80, 79), box(300, 20, 400, 60)
     found = find(f"<ref>square</ref>{box(*SMALL)}{twice}{box(*LARGE)}{outside}", limit=1)
@@ -157,6 +164,8 @@ def test_time_that_is_up_ends_it_before_anything_is_looked_for() -> None:
         ({"limit": 0}, "limit must be a whole number"),
         ({"limit": True}, "limit must be a whole number"),
         ({"limit": 2.5}, "limit must be a whole number"),
+        ({"find": "some"}, "find must be one of names, everything"),
+        ({"classes": ["cup"], "find": "everything"}, "takes no classes"),
         ({"crop_size": 7}, "crop_size"),
         ({"padding": 0}, "padding"),
     ],

@@ -14,6 +14,7 @@ from youtu_gguf.cli.zooms import OneZoom, Zooms, one_zoom, zooms
 from youtu_gguf.crop import CROP_SIZE, PADDING
 
 By = Literal["states", "polygon"]
+Find = Literal["names", "everything"]
 CropSize = Annotated[int, typer.Option(help="Short side of the enlarged picture that is looked at; smaller is faster.")]
 Padding = Annotated[float, typer.Option(help="Sides of that picture relative to those of the box.")]
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help='What to look for, such as "the left cup".')]
@@ -82,11 +83,15 @@ def refer(
 def instances(
     image: Image,
     classes: Annotated[
-        list[str] | None, typer.Argument(metavar="CLASS", help="Classes to find; none for what the model names.")
+        list[str] | None, typer.Argument(metavar="CLASS", help="Classes to find; none for everything.")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Objects at most, the largest first. [default: 30]")] = None,
     crop_size: CropSize = CROP_SIZE,
     padding: Padding = PADDING,
+    find: Annotated[
+        Find,
+        typer.Option(help="Without classes: detect those that the model names, or everything at once."),
+    ] = "names",
     *,
     options: TaskOptions,
 ) -> None:
@@ -94,7 +99,7 @@ def instances(
     wanted = classes or None
 
     def ask(scene: yg.Scene) -> yg.Instances:
-        mask = partial(scene.instances, wanted, crop_size=crop_size, padding=padding, **options.of_run())
+        mask = partial(scene.instances, wanted, crop_size=crop_size, padding=padding, find=find, **options.of_run())
         return mask() if limit is None else mask(limit=limit)
 
     run_task("instances", image, options, ask, query=wanted)

@@ -1,11 +1,13 @@
-"""Every object with a mask of its own: name what is there, find it, and mask one after the other.
+"""Every object with a mask of its own: name what is there, detect it, and mask one after the other.
 
 Source: Youtu-VL report (arXiv 2601.19798), appendix A.1, and the public demo of its repository (facts: dense maps, 7).
-The demo paints the masks into one picture of classes; here each stays with its box.
+The demo paints the masks into one picture of classes; here each stays with its box. Detecting everything at once, in
+place of the classes named, is ours.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from youtu_gguf.tasks.base import View, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
+
+Find = Literal["names", "everything"]
 
 MOST_INSTANCES = 30
 """Boxes that are masked, the largest first (facts: dense maps, 7)."""
@@ -30,8 +34,9 @@ def instances(
     limit: int = MOST_INSTANCES,
     crop_size: int = CROP_SIZE,
     padding: float = PADDING,
+    find: Find = "names",
 ) -> Instances:
-    """Mask every object of `classes`, or of those that the model names when None.
+    """Mask every object of `classes`, or of any class when None.
 
     Args:
         view: The scene.
@@ -39,6 +44,8 @@ def instances(
         limit: Objects at most, the largest boxes first.
         crop_size: Short side of the enlarged picture of each.
         padding: Sides of its surroundings relative to those of its box.
+        find: How objects are found without `classes`: "names" has the model name the classes that are there and detects
+            these; "everything" detects all objects at once, which is a question less.
 
     An object in whose box nothing stands out keeps its place, with an empty mask, score 0 and an issue: what was
     detected is there for the caller to judge.
@@ -46,14 +53,18 @@ def instances(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InputError(f"limit must be a whole number of objects, at least 1; got {limit!r}.")
     check_knobs(crop_size, padding)
+    if find not in get_args(Find):
+        raise InputError(f"find must be one of {', '.join(get_args(Find))}; got {find!r}.")
+    if classes is not None and find == "everything":
+        raise InputError('find="everything" takes no classes; leave one of the two out.')
     names = None if classes is None else class_names(classes)
     view.require_states("instances")
     tokens = core_tokens(view.vocabulary, "instances")
     issues: tuple[Issue, ...] = ()
-    if names is None:
+    if names is None and find == "names":
         names, issues = _named(view)
-    if not names or view.stopped:
-        return _nothing(view, issues)
+        if not names or view.stopped:
+            return _nothing(view, issues)
     found = detect(view, names)
     chosen, dropped = _largest(view, found, limit)
     target_of = partial(core_target, view, tokens, size=crop_size, padding=padding)
