@@ -1,8 +1,10 @@
 """The picture that a core target is asked on: the surroundings of a box, enlarged, with the box drawn on it.
 
-The recipe is known (facts: dense maps, 6); how the box is drawn is not published. Every guess about that is here:
-`BOX_COLOUR`, `LINE_PART`, the order (cut, resize, draw), and that the line runs along the middle of the box's edge.
-Whoever trains a model for core targets draws them with `make_crop`, so that it sees what it was trained on.
+From the public demo of the model's repository (facts: dense maps, 6): the surroundings are cut out, their edges cut off
+to whole pixels; a line one pixel thick is drawn on the cut, through the pixels that the box's corners lie in; then the
+cut is resized by Lanczos. Ours are one colour where the demo takes a random one (`BOX_COLOUR`), the cap on long sides
+(`MAX_STRETCH`), averaging areas where the cut shrinks, and that a region shows at least the box itself. Whoever trains
+a model for core targets draws them with `make_crop`, so that it sees what it was trained on.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ PADDING = 1.2
 """Sides of the region relative to those of the box (facts: dense maps, 6)."""
 
 BOX_COLOUR = (255, 0, 0)
-"""Guess: red."""
+"""Ours: red. The demo draws every box in another random colour; one colour gives the same mask every time."""
 
-LINE_PART = 128
-"""Guess: the line is this part of the picture's short side thick, at least one pixel."""
+LINE_PX = 1
+"""Thickness of the line, in source pixels (facts: dense maps, 6)."""
 
 MAX_STRETCH = 4
 """Long side at most, in crop sizes; a longer region is enlarged less. The token budget would shrink it anyway."""
@@ -51,10 +53,10 @@ class Region(NamedTuple):
 def make_crop(
     rgb: U8, box: Sequence[float], *, crop_size: int = CROP_SIZE, padding: float = PADDING
 ) -> tuple[U8, Region]:
-    """Cut out the surroundings of `box`, resize them and draw the box.
+    """Cut out the surroundings of `box`, draw the box on them and resize them.
 
-    The region is the part of the box inside the image, enlarged by `padding` about its centre, rounded outwards to
-    whole pixels and clipped to the image. Shrinking averages areas (`cv2.INTER_AREA`), enlarging is bilinear.
+    The region is the part of the box inside the image, enlarged by `padding` about its centre, cut off to whole pixels
+    and clipped to the image. Enlarging is by Lanczos; shrinking averages areas (`cv2.INTER_AREA`).
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -76,10 +78,10 @@ def make_crop(
     inside = _clipped(box, size)
     region = _region(inside, size, padding)
     target = _target_size(region.size, crop_size)
-    cut = np.ascontiguousarray(rgb[region.top : region.bottom, region.left : region.right])
+    cut = _draw(rgb[region.top : region.bottom, region.left : region.right].copy(), inside, region)
     shrinks = target.width < region.size.width
-    crop = cv2.resize(cut, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return _draw(np.asarray(crop, np.uint8), inside, region), region
+    crop = cv2.resize(cut, target, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4)
+    return np.asarray(crop, np.uint8), region
 
 
 def check_knobs(crop_size: int, padding: float) -> None:
@@ -116,10 +118,10 @@ def _region(box: tuple[float, float, float, float], size: Size, padding: float) 
     x1, y1, x2, y2 = box
     grow_x, grow_y = (x2 - x1) * (padding - 1) / 2, (y2 - y1) * (padding - 1) / 2
     return Region(
-        max(0, math.floor(x1 - grow_x)),
-        max(0, math.floor(y1 - grow_y)),
-        min(size.width, math.ceil(x2 + grow_x)),
-        min(size.height, math.ceil(y2 + grow_y)),
+        max(0, int(x1 - grow_x)),
+        max(0, int(y1 - grow_y)),
+        min(size.width, max(int(x2 + grow_x), math.ceil(x2))),  # a box of a few pixels must be in its own region
+        min(size.height, max(int(y2 + grow_y), math.ceil(y2))),
     )
 
 
@@ -128,14 +130,15 @@ def _target_size(region: Size, crop_size: int) -> Size:
     return Size(max(1, round(region.width * scale)), max(1, round(region.height * scale)))
 
 
-def _draw(crop: U8, box: tuple[float, float, float, float], region: Region) -> U8:
-    """Draw the outline of `box`, given in source pixels, on the picture of `region`; returns `crop`."""
+def _draw(cut: U8, box: tuple[float, float, float, float], region: Region) -> U8:
+    """Draw the outline of `box`, given in source pixels, on the cut of `region`; returns `cut`.
+
+    What falls beyond the cut, as the right line of a box that ends where the image ends, is not seen.
+    """
     import cv2
 
-    height, width = crop.shape[:2]
-    scale_x, scale_y = width / region.size.width, height / region.size.height
-    left, top = round((box[0] - region.left) * scale_x), round((box[1] - region.top) * scale_y)
-    right, bottom = round((box[2] - region.left) * scale_x) - 1, round((box[3] - region.top) * scale_y) - 1
-    thickness = max(1, round(min(width, height) / LINE_PART))
-    cv2.rectangle(crop, (left, top), (max(left, right), max(top, bottom)), BOX_COLOUR, thickness)
-    return crop
+    left, top, right, bottom = box
+    start = int(left - region.left), int(top - region.top)
+    end = int(right - region.left), int(bottom - region.top)
+    cv2.rectangle(cut, start, end, BOX_COLOUR, LINE_PX)
+    return cut

@@ -14,6 +14,7 @@ from youtu_gguf.options import Options, RunOptions, run_options
 from youtu_gguf.streaming import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
+from youtu_gguf.tasks.instances import MOST_INSTANCES
 from youtu_gguf.together import Asked, Question, Update, answer_together, gather
 from youtu_gguf.types import (
     U8,
@@ -22,6 +23,7 @@ from youtu_gguf.types import (
     Count,
     DepthMap,
     Grid,
+    Instances,
     LabelMap,
     Mask,
     Polygons,
@@ -149,21 +151,29 @@ class Scene:
         """
         return self._run("count", what, by, options=options, expect=Count)
 
-    def ground(self, description: str, **options: Unpack[Options]) -> Boxes:
-        """Find the region a phrase describes."""
-        return self._run("ground", description, options=options, expect=Boxes)
+    def ground(self, description: str, *, zoom: Zoom = 1, **options: Unpack[Options]) -> Boxes:
+        """Find the region a phrase describes; `zoom` as for `detect`, but one."""
+        return self._run("ground", description, zoom, options=options, expect=Boxes)
 
-    def detect(self, classes: Sequence[str] | None = None, **options: Unpack[Options]) -> Boxes:
-        """Find every object of `classes`, or of any class when None."""
-        return self._run("detect", classes, options=options, expect=Boxes)
+    def detect(
+        self, classes: Sequence[str] | None = None, *, zoom: Zoom | Sequence[Zoom] = 1, **options: Unpack[Options]
+    ) -> Boxes:
+        """Find every object of `classes`, or of any class when None.
 
-    def polygon(self, description: str, **options: Unpack[Options]) -> Polygons:
-        """Outline the object a phrase describes."""
-        return self._run("polygon", description, options=options, expect=Polygons)
+        With `zoom` the picture is shown larger, from 1 to 4 times or as large as fits ("auto"): small things are seen
+        better, and it takes as many times more image tokens as its square. Of several zooms, such as `(1, 2)`, the
+        answers are merged: of boxes with one label that overlap by more than 0.7 the largest remains, and the largest
+        come first. Boxes are in source pixels whatever the zoom.
+        """
+        return self._run("detect", classes, zoom, options=options, expect=Boxes)
 
-    def pose(self, **options: Unpack[Options]) -> Poses:
-        """Find every person and its 16 joints, in the order of `types.MPII_JOINTS`."""
-        return self._run("pose", options=options, expect=Poses)
+    def polygon(self, description: str, *, zoom: Zoom = 1, **options: Unpack[Options]) -> Polygons:
+        """Outline the object a phrase describes; `zoom` as for `detect`, but one."""
+        return self._run("polygon", description, zoom, options=options, expect=Polygons)
+
+    def pose(self, *, zoom: Zoom = 1, **options: Unpack[Options]) -> Poses:
+        """Find every person and its 16 joints, in the order of `types.MPII_JOINTS`; `zoom` as for `detect`, but one."""
+        return self._run("pose", zoom, options=options, expect=Poses)
 
     def refer(
         self,
@@ -194,6 +204,37 @@ class Scene:
             By polygon it is the confidence of the outline's tokens, None without `scores`.
         """
         return self._run("refer", phrase, box, crop_size, padding, by, options=options, expect=Mask)
+
+    def instances(
+        self,
+        classes: Sequence[str] | None = None,
+        *,
+        limit: int = MOST_INSTANCES,
+        crop_size: int = CROP_SIZE,
+        padding: float = PADDING,
+        find: Literal["names", "everything"] = "names",
+        **options: Unpack[Options],
+    ) -> Instances:
+        """Mask every object of `classes`, or of any class when None, each on its own.
+
+        The objects are detected, boxes of one label that overlap by more than 0.7 taken as one, and the largest are
+        masked one after the other as `refer(box=...)` does. Setting `cancel`, or `max_seconds` that have passed since
+        the beginning, ends it between two objects with those there are. Progress is reported as "instances".
+
+        Args:
+            classes: Names to find.
+            limit: Objects at most; what is left out is an issue.
+            crop_size: Short side of the enlarged picture of each object; smaller is faster.
+            padding: Sides of its surroundings relative to those of its box, at least 1.
+            find: How objects are found without `classes`: "names" has the model name the classes that are there and
+                detects these, as the reference does; "everything" detects all objects at once.
+            options: As for every task. `scores` adds nothing: an instance's score is that of its mask.
+
+        Returns:
+            The objects, the largest box first. Where nothing in a box stands out, its mask is empty, its score 0, and
+            an issue says so.
+        """
+        return self._run("instances", classes, limit, crop_size, padding, find, options=options, expect=Instances)
 
     def segment(
         self,

@@ -71,9 +71,9 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
 
 def run_lengths(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return (n, 2) pairs value, run of an (H, W) array, row by row from the top left; neighbours differ in value."""
-    flat = pixels.ravel().astype(np.int64)
-    starts = np.flatnonzero(np.diff(flat, prepend=flat[:1] - 1))
-    return np.column_stack([flat[starts], np.diff(starts, append=flat.size)])
+    flat = pixels.ravel()
+    starts = np.flatnonzero(np.concatenate([np.ones(flat[:1].shape, np.bool_), flat[1:] != flat[:-1]]))
+    return np.column_stack([flat[starts].astype(np.int64), np.diff(starts, append=flat.size)])
 
 
 class Size(NamedTuple):
@@ -125,7 +125,7 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A flaw found while decoding: what it was, and where in the raw answer (character offsets)."""
+    """A flaw found while decoding: what it was, and where in `Result.raw` (character offsets)."""
 
     message: str
     start: int = 0
@@ -149,8 +149,10 @@ class Result:
     """What every value carries besides itself."""
 
     raw: str = ""
-    """The model's answer as it came; empty when nothing was generated."""
+    """The model's answer as it came; empty when nothing was generated. Where a task asked several questions, all their
+    answers in order, with a line break between them."""
     finish: Finish = "none"
+    """Why the answer ended; of several, why the first ended that did not end by itself."""
     issues: tuple[Issue, ...] = ()
     timings: Timings = field(default_factory=Timings)
 
@@ -258,7 +260,8 @@ class Mask(Result):
 class Instances(Result):
     """Objects one by one: `masks` (n, H, W) bool over the source image, with their boxes `xyxy` (n, 4) and `labels`.
 
-    The largest box comes first. `scores` (n,) tell how clearly each stands out of its surroundings, as `Mask.score`.
+    The largest box comes first; masks may overlap. `scores` (n,) tell how clearly each stands out of its surroundings,
+    as `Mask.score`: 0 where a mask is empty.
     """
 
     masks: Bits

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.decode.strictness import require
@@ -24,7 +24,7 @@ from youtu_gguf.errors import CapabilityError
 from youtu_gguf.options import RunOptions
 from youtu_gguf.prompts import Wording
 from youtu_gguf.tasks.base import find_tokens
-from youtu_gguf.types import U8, Issue, Result, Timings, Transform
+from youtu_gguf.types import U8, Finish, Issue, Result, Timings, Transform
 
 if TYPE_CHECKING:
     from youtu_gguf.scene import Scene
@@ -48,6 +48,7 @@ class Ledger:
 
     def __init__(self, scene: Scene) -> None:
         self.answers: list[Answer] = []
+        self.began = time.perf_counter()
         self._scenes = [scene]
         self._seen: list[Scene] = []
         self._before = self.cost()
@@ -55,6 +56,23 @@ class Ledger:
     def add(self, crop: Scene) -> None:
         """Count what `crop` costs from now on."""
         self._scenes.append(crop)
+
+    def note(self, answer: Answer) -> Answer:
+        """Keep an answer; return it with its place in `raw`."""
+        noted = replace(answer, offset=sum(len(earlier.text) + 1 for earlier in self.answers))
+        self.answers.append(noted)
+        return noted
+
+    @property
+    def raw(self) -> str:
+        """All answers, each but the last followed by a line break."""
+        return "\n".join(answer.text for answer in self.answers)
+
+    @property
+    def finish(self) -> Finish:
+        """Why the first answer ended that did not end by itself; "stop" where all did, "none" where there are none."""
+        ends = [answer.finish for answer in self.answers]
+        return next((end for end in ends if end != "stop"), "stop" if ends else "none")
 
     def see(self, scene: Scene) -> None:
         """Note that the run needed the image tokens of `scene`."""
@@ -133,6 +151,14 @@ class Work:
         """Most image tokens that the model may be shown at a time."""
         return self._scene.model.engine.image_max_tokens
 
+    @property
+    def stopped(self) -> Literal["cancelled", "time"] | None:
+        """Why this run is to end with what there is, or None; `max_seconds` counts from its beginning."""
+        if self._options.cancel is not None and self._options.cancel.is_set():
+            return "cancelled"
+        limit = self._options.sampling.max_seconds
+        return "time" if limit is not None and time.perf_counter() - self._ledger.began >= limit else None
+
     def report(self, stage: str, done: int, total: int) -> None:
         """Tell whoever watches the progress."""
         self._scene.model.progress(stage, done, total)
@@ -151,8 +177,7 @@ class Work:
         answer = self._answer(request) if system == DEFAULT_SYSTEM else self._answer_alone(request, system)
         after = self._ledger.cost()
         prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
-        self._ledger.answers.append(replace(answer, seconds=time.perf_counter() - started - prefix_s))
-        return answer
+        return self._ledger.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))
 
     def _answer_alone(self, request: Request, system: str = DEFAULT_SYSTEM) -> Answer:
         return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
@@ -187,17 +212,19 @@ class Work:
         find_tokens(vocabulary, tokens, task)
 
     def settle(self, value: R, seconds: float) -> R:
-        """Return `value` with the raw answer, finish, issues and timings of this run of `seconds`."""
+        """Return `value` with the raw answers, finish, issues and timings of this run of `seconds`.
+
+        A task that ended itself between two steps says so in the `finish` of its value.
+        """
         issues = (*value.issues, *self._cut_short())
         require(issues, strict=self._options.strict)
-        answers = self._ledger.answers
-        last = answers[-1] if answers else Answer("", "none", 0)
+        finish = self._ledger.finish if value.finish == "none" else value.finish
         timings = self._ledger.timings(seconds)
-        return replace(value, raw=last.text, finish=last.finish, issues=issues, timings=timings)
+        return replace(value, raw=self._ledger.raw, finish=finish, issues=issues, timings=timings)
 
     def _cut_short(self) -> tuple[Issue, ...]:
         return tuple(
-            Issue(CUT_SHORT[answer.finish], len(answer.text), len(answer.text))
+            Issue(CUT_SHORT[answer.finish], answer.offset + len(answer.text), answer.offset + len(answer.text))
             for answer in self._ledger.answers
             if answer.finish in CUT_SHORT
         )

@@ -60,13 +60,13 @@ class Tally:
         self.detections.add(truth, found.xyxy, found.labels)
 
     def ground(self, truth: Scene, scene: yg.Scene) -> None:
-        for phrase, index in self._phrases(truth):
+        for phrase, index in self.phrases(truth):
             xyxy = scene.ground(phrase).xyxy
             right = len(xyxy) > 0 and measures.box_iou(xyxy[0], truth.things[index].box) >= 0.5
             self._note("ground_acc50", right)
 
     def polygon(self, truth: Scene, scene: yg.Scene) -> None:
-        for phrase, index in self._phrases(truth)[:2]:
+        for phrase, index in self.phrases(truth)[:2]:
             bits = fill_outlines(scene.polygon(phrase).parts, scene.size)
             self._note("polygon_miou", measures.mask_iou(bits, truth.things[index].mask))
 
@@ -116,7 +116,8 @@ class Tally:
         self.values.setdefault(name, []).append(float(value))
 
     @staticmethod
-    def _phrases(truth: Scene) -> list[tuple[str, int]]:
+    def phrases(truth: Scene) -> list[tuple[str, int]]:
+        """Return the phrases that a scene is asked for, each with the index of what it means."""
         phrases = referring(truth)
         order = np.random.default_rng(truth.seed).permutation(len(phrases))[:PHRASES_PER_SCENE]
         return [phrases[i] for i in order]

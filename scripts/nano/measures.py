@@ -62,21 +62,25 @@ class Confusion:
 
 
 class Detections:
-    """Boxes over many images; confidence is a box's area, as in the model's own evaluation (docs/facts.md)."""
+    """Boxes, or masks, over many images; confidence is a box's area, as in the model's evaluation (docs/facts.md)."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[tuple[float, bool]]] = {kind: [] for kind in THINGS}
         self.true = Counter[str]()
 
-    def add(self, scene: Scene, xyxy: F32, labels: Sequence[str]) -> None:
-        """Match one image's boxes, the largest first, to things of their kind at IoU 0.5."""
+    def add(self, scene: Scene, xyxy: F32, labels: Sequence[str], masks: Bits | None = None) -> None:
+        """Match one image's boxes, or (n, H, W) `masks`, to things of their kind at IoU 0.5; the largest box first."""
         self.true.update(thing.kind for thing in scene.things)
         free = list(scene.things)
         areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1]) if len(labels) else np.zeros(0)
         for i in np.argsort(-areas):
             if labels[i] not in self.found:
                 continue
-            fits = [(box_iou(xyxy[i], t.box), n) for n, t in enumerate(free) if t.kind == labels[i]]
+            alike = [(n, thing) for n, thing in enumerate(free) if thing.kind == labels[i]]
+            if masks is None:
+                fits = [(box_iou(xyxy[i], thing.box), n) for n, thing in alike]
+            else:
+                fits = [(mask_iou(masks[i], thing.mask), n) for n, thing in alike]
             best, which = max(fits, default=(0.0, -1))
             right = best >= 0.5
             if right:

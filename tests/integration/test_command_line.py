@@ -24,10 +24,11 @@ TASKS: dict[str, list[str]] = {
     "classify": [],
     "count": ["cat"],
     "ground": ["the cat"],
-    "detect": ["cat", "sky"],
+    "detect": ["cat", "sky", "--zoom", "1,1.25"],
     "polygon": ["the cat"],
     "refer": ["--box", "100", "80", "200", "180", "--crop-size", "160"],
-    "pose": [],
+    "instances": ["cat", "sky", "--limit", "2", "--crop-size", "160"],
+    "pose": ["--zoom", "1.5"],
     "segment": ["cat", "sky", "--present", "all", "--background"],
     "depth": [],
     "click": ["wake the cat"],
@@ -247,6 +248,9 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["depth", "{cat}", "--zoom", "focal"], "the image's file tells of none. Pass focal_px"),
         (["depth", "{cat}", "--focal-px", "long"], "in pixels of the image, or unknown; got 'long'"),
         (["detect", "{cat}", "--max-tokens", "0"], "max_tokens"),
+        (["detect", "{cat}", "--zoom", "1,large"], "--zoom must be a number from 1 to 4, or auto; got 'large'"),
+        (["pose", "{cat}", "--zoom", "9"], "zoom must be a number from 1 to 4"),
+        (["instances", "{cat}", "--limit", "0"], "limit must be a whole number"),
     ],
 )
 def test_callers_mistake_ends_with_code_2_and_one_message(

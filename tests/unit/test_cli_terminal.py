@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.progress import TextColumn
 
 from youtu_gguf.cli.common import TaskOptions, command
-from youtu_gguf.cli.progress import Display
+from youtu_gguf.cli.progress import Display, on_stderr
 from youtu_gguf.cli.text import ask
 
 STREAM = """
@@ -80,3 +81,19 @@ def test_stdout_of_a_narrow_encoding_is_no_reason_to_fail() -> None:
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stdout.decode().strip()) == (0, "杯 \\udce9"), done.stderr
+
+
+def test_a_stage_of_many_rounds_is_told_before_the_stages_inside_it() -> None:
+    progress = on_stderr(TextColumn("{task.description}"))
+    display = Display(progress)
+    seen = []
+    for stage, done, total in (
+        ("generate", 3, 9), ("instances", 0, 2), ("encode", 0, 4), ("instances", 1, 2), ("encode", 0, 4),
+        ("instances", 2, 2), ("encode", 0, 4),
+    ):  # fmt: skip
+        display.report(stage, done, total)
+        seen.append(progress.tasks[0].description)
+    assert seen == [
+        "answering", "masking objects", "object 1 of 2: encoding the image", "masking objects",
+        "object 2 of 2: encoding the image", "masking objects", "encoding the image",
+    ]  # fmt: skip

@@ -19,11 +19,11 @@ def drawn(crop: np.ndarray) -> np.ndarray:
     ("box", "region"),
     [
         ((100, 100, 200, 150), (90, 95, 210, 155)),
-        ((100.5, 100, 200, 150), (90, 95, 210, 155)),  # 100.5 - 9.95 and 200 + 9.95, outwards
+        ((100.5, 100, 200, 150), (90, 95, 209, 155)),  # 100.5 - 9.95 and 200 + 9.95, both cut off
         ((0, 0, 400, 300), (0, 0, 400, 300)),
         ((380, 280, 400, 300), (378, 278, 400, 300)),
         ((-50, -50, 100, 100), (0, 0, 110, 110)),  # grown from what is inside
-        ((10, 10, 10.5, 10.5), (9, 9, 11, 11)),
+        ((10, 10, 10.5, 10.5), (9, 9, 11, 11)),  # 10.55 cut off would leave the box out
     ],
 )
 def test_region_is_the_box_grown_about_its_centre_within_the_image(
@@ -54,16 +54,26 @@ def test_box_is_drawn_along_its_edge_and_nowhere_else() -> None:
     crop, region = make_crop(GREY, (100, 100, 200, 150), crop_size=60)
     assert region.size == crop.shape[1::-1]  # not resized: one source pixel each
     expected = np.zeros(crop.shape[:2], bool)
-    expected[5:55, 10:110] = True
-    expected[6:54, 11:109] = False
+    expected[5:56, 10:111] = True
+    expected[6:55, 11:110] = False
     assert np.array_equal(drawn(crop), expected)
     assert (crop[~expected] == 128).all()
 
 
-def test_line_grows_with_the_picture() -> None:
-    crop, _ = make_crop(GREY, (100, 100, 200, 150), crop_size=1280)
-    assert crop.shape[0] == 1280
-    assert drawn(crop)[:, crop.shape[1] // 2].sum() == pytest.approx(2 * 10, abs=2)
+def test_the_line_is_one_pixel_of_the_source_and_enlarged_with_it() -> None:
+    crop, region = make_crop(GREY, (100, 100, 200, 150), crop_size=600)
+    column = crop[:, crop.shape[1] // 2].astype(int)
+    reddish = column[:, 0] - column[:, 1] > 127  # at half its height, a pixel enlarged by Lanczos is 1.2 wide
+    assert region.size.height == 60
+    assert reddish.sum() == pytest.approx(2 * 12, abs=2)
+
+
+def test_lines_beyond_the_image_are_not_drawn() -> None:
+    crop, region = make_crop(GREY, (0, 0, 400, 300), crop_size=300)
+    assert region == (0, 0, 400, 300)
+    assert drawn(crop)[0].all()
+    assert drawn(crop)[:, 0].all()
+    assert not drawn(crop)[1:, 1:].any()
 
 
 def test_picture_keeps_its_place_when_enlarged_and_when_shrunk() -> None:

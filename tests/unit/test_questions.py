@@ -20,6 +20,8 @@ from youtu_gguf.errors import InputError
         ("count red dogs", yg.Question("count", ("red dogs",), {"by": "answer"})),
         ("count --detect red  dog", yg.Question("count", ("red dog",), {"by": "detection"})),
         ("click open the menu", yg.Question("click", ("open the menu",))),
+        ("instances", yg.Question("instances", (None,))),
+        ("instances car, dog", yg.Question("instances", (["car", "dog"],))),
         ("depth NYUv2", yg.Question("depth", (), {"scale": "nyuv2"})),
         ("segment", yg.Question("segment", (None,), {"present": "model", "background": False})),
         ("depth ddad --zoom=2 --tiles=2x1", yg.Question("depth", (), {"scale": "ddad", "zoom": 2.0, "tiles": (2, 1)})),

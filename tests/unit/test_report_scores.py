@@ -29,6 +29,17 @@ def test_persons_have_a_column_of_scores_too() -> None:
     assert [line.split()[4] for line in scored] == ["score", "0.25", "1.00"]
 
 
+def test_instances_are_a_table_with_the_share_of_the_image_that_each_has() -> None:
+    masks = np.zeros((2, 10, 10), bool)
+    masks[0, :5] = True
+    told = list(lines(yg.Instances(masks, [[0, 0, 10, 5], [5, 6, 7, 8]], ("cup", "red pen"), np.array([0.833, 0]))))
+    assert told[0].split() == ["left", "top", "right", "bottom", "score", "share", "label"]
+    assert told[1].split()[4:] == ["0.83", "50.0%", "cup"]
+    assert told[2].split()[4:] == ["0.00", "0.0%", "red", "pen"]
+    assert told[0].index("share") + len("share") == told[1].index("50.0%") + len("50.0%")
+    assert list(lines(yg.Instances(masks[:0], [], ()))) == ["nothing found"]
+
+
 @pytest.mark.parametrize(
     ("plain", "scored", "line"),
     [

@@ -44,6 +44,7 @@ class ScoredView:
     wording = ENGLISH
     focal_px = None
     max_tokens = 2048
+    stopped = None
 
     def report(self, stage: str, done: int, total: int) -> None:
         pass

@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 WORDS = (text.describe, text.ask, text.reason, text.ocr, text.classify, text.count)
-THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.pose)
+THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.instances, boxes.pose)
 PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
 FILES = (
     planning.plan,

@@ -22,7 +22,10 @@ STAGES = {
     "slim": "copying",
     "quantize": "quantising",
     "calibrate": "looking at pictures",
+    "instances": "masking objects",
 }
+ROUNDS = {"instances": "object"}
+"""Stages that each run through other stages for one thing after the other, and what such a thing is called."""
 
 
 class Display:
@@ -30,7 +33,7 @@ class Display:
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
-        self._stage = ""
+        self._stage = self._round = ""
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Show that `done` of `total` is done; a `ProgressFn`."""
@@ -39,11 +42,14 @@ class Display:
         # An answer's length is not known beforehand: a bar towards the limit would only mislead.
         known = total if total and stage != "generate" else None
         count = f"{done} tokens" if stage == "generate" else ""
+        if stage in ROUNDS:
+            self._round = f"{ROUNDS[stage]} {done + 1} of {total}: " if done < total else ""
         if not self._stage:
             self._progress.add_task("", count="")
         (task,) = self._progress.task_ids
         if stage != self._stage:
-            self._progress.reset(task, total=known, description=STAGES.get(stage, stage))
+            before = "" if stage in ROUNDS else self._round
+            self._progress.reset(task, total=known, description=before + STAGES.get(stage, stage))
             self._stage = stage
         self._progress.update(task, completed=done, total=known, count=count)
 

@@ -88,6 +88,11 @@ def _detect(given: str) -> Reading:
     return Reading(yg.Question("detect", (classes,)), {"query": classes})
 
 
+def _instances(given: str) -> Reading:
+    classes = _names(given) if given else None
+    return Reading(yg.Question("instances", (classes,)), {"query": classes})
+
+
 def _count(given: str) -> Reading:
     words = given.split()
     flags = [word for word in words if word.startswith("--")]
@@ -172,6 +177,12 @@ FORMS = (
     ),
     Form("polygon", "PHRASE", "outline a thing: {}polygon the left cup", _plain("polygon")),
     Form("refer", "PHRASE", "mask a thing to the pixel: {}refer the left cup", _plain("refer")),
+    Form(
+        "instances",
+        "[CLASS, ...]",
+        "mask every thing of some classes on its own:\n{}instances car, person; or of any class: {}instances",
+        _instances,
+    ),
     Form("pose", "", "find all persons and their joints", _plain("pose")),
     Form(
         "segment",

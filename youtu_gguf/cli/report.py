@@ -37,6 +37,8 @@ def lines(result: yg.Result) -> Iterator[str]:
             yield from _persons(result)
         case yg.Mask():
             yield _extent(result)
+        case yg.Instances():
+            yield from _objects(result)
         case yg.LabelMap():
             yield from _shares(result)
         case yg.DepthMap():
@@ -75,6 +77,11 @@ def _outlines(polygons: yg.Polygons) -> Iterator[str]:
 def _persons(poses: yg.Poses) -> Iterator[str]:
     seen = [f"{n} of {poses.xyv.shape[1]}" for n in (poses.xyv[..., 2] != 0).sum(axis=1).tolist()]
     yield from _table(poses.boxes, poses.scores, seen, "joints")
+
+
+def _objects(found: yg.Instances) -> Iterator[str]:
+    notes = [f"{np.mean(mask):6.1%}  {label}" for mask, label in zip(found.masks, found.labels, strict=True)]
+    yield from _table(found.xyxy, found.scores, notes, f"{'share':>6}  label")
 
 
 def _table(xyxy: F32, scores: F32 | None, notes: Sequence[str], heading: str) -> Iterator[str]:

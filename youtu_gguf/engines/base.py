@@ -144,13 +144,17 @@ class TokenScore:
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished generation. `tokens` is empty unless scores were asked for and the engine knows them."""
+    """A finished generation. `tokens` is empty unless scores were asked for and the engine knows them.
+
+    `offset` is where its text begins in `Result.raw`, behind the earlier answers of the same run.
+    """
 
     text: str
     finish: Finish
     n_tokens: int
     seconds: float = 0.0
     tokens: tuple[TokenScore, ...] = ()
+    offset: int = 0
 
 
 class Collector:

@@ -22,6 +22,7 @@ from youtu_gguf.types import (
     Boxes,
     Count,
     DepthMap,
+    Instances,
     LabelMap,
     Mask,
     Polygons,
@@ -82,6 +83,8 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
                 "runs": run_lengths(result.bits).tolist(),
                 "score": _rounded(result.score, _VALUE_DIGITS),
             }
+        case Instances():
+            return {"size": [*result.masks.shape[:0:-1]], "instances": _instances(result)}
         case LabelMap():
             return _label_map(result)
         case DepthMap():
@@ -106,6 +109,12 @@ def _polygons(polygons: Polygons) -> list[dict[str, Any]]:
 def _persons(poses: Poses) -> list[dict[str, Any]]:
     rows = zip(_points(poses.boxes), _points(poses.xyv), _scores(poses.scores, len(poses)), strict=True)
     return [{"xyxy": xyxy, "xyv": xyv, "score": score} for xyxy, xyv, score in rows]
+
+
+def _instances(found: Instances) -> list[dict[str, Any]]:
+    runs = (run_lengths(mask).tolist() for mask in found.masks)
+    rows = zip(found.labels, _points(found.xyxy), _scores(found.scores, len(found)), runs, strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score, "runs": runs} for label, xyxy, score, runs in rows]
 
 
 def _label_map(labels: LabelMap) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8, Action, Boxes, Count, DepthMap, LabelMap, Mask, Polygons, Poses, Result
+from youtu_gguf.types import U8, Action, Boxes, Count, DepthMap, Instances, LabelMap, Mask, Polygons, Poses, Result
 
 
 def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
@@ -27,6 +27,8 @@ def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
             return overlay.draw_poses(rgb, result)
         case LabelMap():
             return overlay.draw_label_map(rgb, result)
+        case Instances():
+            return overlay.draw_instances(rgb, result)
         case Mask():
             return overlay.draw_mask(rgb, result)
         case Action():

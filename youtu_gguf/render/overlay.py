@@ -7,7 +7,7 @@ import numpy as np
 from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
 from youtu_gguf.render.palette import BACKGROUND, Colour, colour
-from youtu_gguf.types import F32, I32, U8, Action, Boxes, LabelMap, Mask, Polygons, Poses, each_score
+from youtu_gguf.types import F32, I32, U8, Action, Boxes, Instances, LabelMap, Mask, Polygons, Poses, each_score
 
 OPACITY = 0.55
 """Share of the class colour in a blended pixel: the picture stays recognisable under it."""
@@ -81,6 +81,22 @@ def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
     if unlabelled > 0:
         entries.append(("(no class)", BACKGROUND, unlabelled))
     return np.vstack([picture, class_legend(picture, entries)])
+
+
+def draw_instances(rgb: U8, found: Instances) -> U8:
+    """Tint and frame every object in a colour of its own, smaller ones over larger; labels and scores lie above all."""
+    ids = np.full(rgb.shape[:2], -1, np.int32)
+    areas = [int(np.count_nonzero(mask)) for mask in found.masks]
+    for i in sorted(range(len(found)), key=lambda i: -areas[i]):
+        ids[found.masks[i]] = i
+    canvas = Canvas(_blend(rgb, ids, len(found)))
+    for i, xyxy in enumerate(found.xyxy):
+        canvas.box(xyxy, colour(i))
+    texts = map(caption, found.labels, each_score(found.scores, len(found)))
+    for i, (xyxy, text) in enumerate(zip(found.xyxy, texts, strict=True)):
+        if text:
+            canvas.label(float(xyxy[0]), float(xyxy[1]), text, colour(i))
+    return canvas.pixels()
 
 
 def draw_mask(rgb: U8, mask: Mask) -> U8:

@@ -5,6 +5,7 @@ from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.click import click
 from youtu_gguf.tasks.counting import count
 from youtu_gguf.tasks.depth import depth
+from youtu_gguf.tasks.instances import instances
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.pose import pose
 from youtu_gguf.tasks.refer import refer
@@ -23,6 +24,7 @@ TASKS: dict[str, Task] = {
     "polygon": Task(polygon, COORDINATE_TOKENS),
     "pose": Task(pose, COORDINATE_TOKENS),
     "refer": Task(refer),
+    "instances": Task(instances, COORDINATE_TOKENS),
     "segment": Task(segment),
     "depth": Task(depth),
     "click": Task(click),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.prompts import Wording
 from youtu_gguf.types import U8, Issue, Result, Transform
+from youtu_gguf.zoom import Zoom, chosen_zoom
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -55,6 +56,11 @@ class View(Protocol):
     @property
     def max_tokens(self) -> int:
         """Most image tokens that the model may be shown at a time."""
+        ...
+
+    @property
+    def stopped(self) -> Literal["cancelled", "time"] | None:
+        """Why this run is to end with what there is, or None; a task of many steps asks it between them."""
         ...
 
     def report(self, stage: str, done: int, total: int) -> None:
@@ -150,8 +156,24 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def issues_of(answer: Answer, issues: Sequence[Issue], n_found: int, what: str) -> tuple[Issue, ...]:
-    """Return the `issues` found in an answer; one more where it holds no whole `what`."""
-    return tuple(issues) if n_found else (*issues, Issue(f"the answer holds no whole {what}", 0, len(answer.text)))
+    """Return the `issues` found in an answer, placed; one more where it holds no whole `what`."""
+    if not n_found:
+        issues = (*issues, Issue(f"the answer holds no whole {what}", 0, len(answer.text)))
+    return placed(issues, answer)
+
+
+def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
+    """Return `issues`, whose places are characters of `answer`, with the same places in `Result.raw`."""
+    return tuple(replace(issue, start=issue.start + answer.offset, end=issue.end + answer.offset) for issue in issues)
+
+
+def at_zoom(view: View, zoom: Zoom) -> AbstractContextManager[View]:
+    """Look at this picture prepared larger for a while; `zoom` is as `youtu_gguf.zoom.chosen_zoom` takes it.
+
+    Raises:
+        InputError: `zoom` is none, or the picture does not fit at it.
+    """
+    return view.zoomed(chosen_zoom(zoom, view.transform.source, view.max_tokens))
 
 
 def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> list[int]:

@@ -1,29 +1,84 @@
-"""Tasks whose answer is boxes: grounding one phrase, and detecting classes."""
+"""Tasks whose answer is boxes: grounding one phrase, and detecting classes, at one scale or several."""
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
-from youtu_gguf.tasks.base import View, class_names, issues_of, phrase
-from youtu_gguf.types import Boxes
+from youtu_gguf.errors import InputError
+from youtu_gguf.tasks.base import View, at_zoom, class_names, issues_of, phrase
+from youtu_gguf.types import F32, Boxes, Finish, Issue
+from youtu_gguf.zoom import Zoom, chosen_zoom
 
 
-def ground(view: View, description: str) -> Boxes:
-    """Find the region that `description` describes."""
+def ground(view: View, description: str, zoom: Zoom = 1) -> Boxes:
+    """Find the region that `description` describes, in the picture shown `zoom` times as large."""
     words = phrase(description, "the description")
-    return _boxes(view, view.wording.ground.format(words), default_label=words)
+    return _boxes(view, view.wording.ground.format(words), words, zoom)
 
 
-def detect(view: View, classes: Sequence[str] | None = None) -> Boxes:
-    """Find every object of `classes`, or of any class when None."""
+def detect(view: View, classes: Sequence[str] | None = None, zoom: Zoom | Sequence[Zoom] = 1) -> Boxes:
+    """Find every object of `classes`, or of any class when None.
+
+    Args:
+        view: The scene.
+        classes: Names to find.
+        zoom: How many times as large the picture is shown, or several of these: their answers are merged, of boxes that
+            overlap the largest remaining, and come with the largest first (facts: dense maps, 8).
+    """
     names = None if classes is None else class_names(classes)
     only = names[0] if names is not None and len(names) == 1 else ""
-    return _boxes(view, view.wording.detect(names), default_label=only)
+    question = view.wording.detect(names)
+    if isinstance(zoom, str | int | float):
+        return _boxes(view, question, only, zoom)
+    scales = _distinct_scales(view, zoom)
+    found: list[Boxes] = []
+    for scale in scales:
+        if view.stopped and found:
+            break
+        found.append(_boxes(view, question, only, scale))
+    return _merged(found, len(scales), view.stopped or "none")
 
 
-def _boxes(view: View, question: str, default_label: str) -> Boxes:
-    answer = view.answer(question)
-    found = parse_boxes(answer.text, default_label=default_label, size=view.transform.prepared)
+def _boxes(view: View, question: str, default_label: str, zoom: Zoom) -> Boxes:
+    with at_zoom(view, zoom) as closer:
+        answer, transform = closer.answer(question), closer.transform
+    found = parse_boxes(answer.text, default_label=default_label, size=transform.prepared)
     issues = issues_of(answer, found.issues, len(found.labels), "box")
     scores = item_scores(answer, found.spans)
-    return Boxes(view.transform.to_source(found.xyxy), found.labels, scores, issues=issues)
+    return Boxes(transform.to_source(found.xyxy), found.labels, scores, issues=issues)
+
+
+def _distinct_scales(view: View, zooms: Sequence[Zoom]) -> list[float]:
+    """Return the zooms to use, each once: "auto" may be one of the others.
+
+    Raises:
+        InputError: There are none, or one cannot be used.
+    """
+    if not isinstance(zooms, Sequence) or not zooms:
+        raise InputError(f'zoom must be a number, "auto", or a list of these; got {zooms!r}.')
+    size, max_tokens = view.transform.source, view.max_tokens
+    return list(dict.fromkeys(chosen_zoom(zoom, size, max_tokens) for zoom in zooms))
+
+
+def _merged(found: Sequence[Boxes], n_scales: int, stopped: Finish) -> Boxes:
+    """Return the boxes of all scales without those found at several."""
+    xyxy = np.concatenate([boxes.xyxy for boxes in found])
+    labels = [label for boxes in found for label in boxes.labels]
+    kept = distinct_boxes(xyxy, labels)
+    scores = None
+    if any(boxes.scores is not None for boxes in found):
+        scores = np.concatenate([_scores_or_nan(boxes) for boxes in found])[kept]
+    issues = [issue for boxes in found for issue in boxes.issues]
+    finish: Finish = "none"
+    if len(found) < n_scales:
+        finish = stopped
+        issues.append(Issue(f"ended after {len(found)} of {n_scales} scales"))
+    return Boxes(xyxy[kept], tuple(labels[i] for i in kept), scores, issues=tuple(issues), finish=finish)
+
+
+def _scores_or_nan(boxes: Boxes) -> F32:
+    unknown: F32 = np.full(len(boxes), np.nan, np.float32)
+    return unknown if boxes.scores is None else boxes.scores

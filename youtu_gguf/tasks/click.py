@@ -1,7 +1,7 @@
 """Where to click on a screenshot, and what else to do there."""
 
 from youtu_gguf.decode.actions import parse_action
-from youtu_gguf.tasks.base import View, phrase
+from youtu_gguf.tasks.base import View, phrase, placed
 from youtu_gguf.types import Action
 
 
@@ -16,4 +16,4 @@ def click(view: View, instruction: str) -> Action:
     answer = view.answer(words, system=view.wording.clicking(*prepared))
     found = parse_action(answer.text, size=prepared)
     xy = None if found.xy is None else view.transform.to_source(found.xy)
-    return Action(found.name, xy, found.arguments, issues=found.issues)
+    return Action(found.name, xy, found.arguments, issues=placed(found.issues, answer))

@@ -7,7 +7,7 @@ import numpy as np
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, phrase
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.types import F32, Boxes, Count, Issue
 
@@ -29,7 +29,7 @@ def count(view: View, what: str, by: By = "answer") -> Count:
         return _detected(view, words)
     answer = view.answer(view.wording.count.format(words))
     found = parse_count(answer.text)
-    return Count(found.value, item_score(answer, found.spans), issues=found.issues)
+    return Count(found.value, item_score(answer, found.spans), issues=placed(found.issues, answer))
 
 
 def _detected(view: View, name: str) -> Count:

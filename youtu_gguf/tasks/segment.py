@@ -10,7 +10,7 @@ from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import View, class_names
+from youtu_gguf.tasks.base import View, class_names, placed
 from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
 from youtu_gguf.types import F32, Issue, LabelMap
@@ -58,7 +58,9 @@ def segment(
         question = wording.segment_all if classes is None else wording.segment(names, background=background)
         answer = view.answer(question)
         found = parse_classes(answer.text)
-        issues = found.issues if classes is None else (*found.issues, *_strangers(found.names, names))
+        issues = placed(found.issues, answer)
+        if classes is not None:
+            issues = (*issues, *_strangers(found.names, names))
         names, name_scores = found.names, item_scores(answer, found.spans)
     if not names:
         nothing = np.full((view.transform.source.height, view.transform.source.width), -1, np.int32)

@@ -1,0 +1,129 @@
+"""Every object with a mask of its own: name what is there, detect it, and mask one after the other.
+
+Source: Youtu-VL report (arXiv 2601.19798), appendix A.1, and the public demo of its repository (facts: dense maps, 7).
+The demo paints the masks into one picture of classes; here each stays with its box. Detecting everything at once, in
+place of the classes named, is ours.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+
+from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.decode.classes import parse_classes
+from youtu_gguf.decode.merge import distinct_boxes
+from youtu_gguf.errors import InputError
+from youtu_gguf.tasks.base import View, class_names, placed
+from youtu_gguf.tasks.boxes import detect
+from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
+from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
+
+Find = Literal["names", "everything"]
+
+MOST_INSTANCES = 30
+"""Boxes that are masked, the largest first (facts: dense maps, 7)."""
+
+_NOT_ENDED: Finish = "none"
+
+
+def instances(
+    view: View,
+    classes: Sequence[str] | None = None,
+    limit: int = MOST_INSTANCES,
+    crop_size: int = CROP_SIZE,
+    padding: float = PADDING,
+    find: Find = "names",
+) -> Instances:
+    """Mask every object of `classes`, or of any class when None.
+
+    Args:
+        view: The scene.
+        classes: Names to find.
+        limit: Objects at most, the largest boxes first.
+        crop_size: Short side of the enlarged picture of each.
+        padding: Sides of its surroundings relative to those of its box.
+        find: How objects are found without `classes`: "names" has the model name the classes that are there and detects
+            these; "everything" detects all objects at once, which is a question less.
+
+    An object in whose box nothing stands out keeps its place, with an empty mask, score 0 and an issue: what was
+    detected is there for the caller to judge.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InputError(f"limit must be a whole number of objects, at least 1; got {limit!r}.")
+    check_knobs(crop_size, padding)
+    if find not in get_args(Find):
+        raise InputError(f"find must be one of {', '.join(get_args(Find))}; got {find!r}.")
+    if classes is not None and find == "everything":
+        raise InputError('find="everything" takes no classes; leave one of the two out.')
+    names = None if classes is None else class_names(classes)
+    view.require_states("instances")
+    tokens = core_tokens(view.vocabulary, "instances")
+    issues: tuple[Issue, ...] = ()
+    if names is None and find == "names":
+        names, issues = _named(view)
+        if not names or view.stopped:
+            return _nothing(view, issues)
+    found = detect(view, names)
+    chosen, dropped = _largest(view, found, limit)
+    target_of = partial(core_target, view, tokens, size=crop_size, padding=padding)
+    return _masked(view, found, chosen, target_of, [*issues, *found.issues, *dropped])
+
+
+def _named(view: View) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
+    """Return the classes that the model sees, and what was wrong with its answer."""
+    answer = view.answer(view.wording.segment_all)
+    found = parse_classes(answer.text)
+    issues = found.issues if found.names else (*found.issues, Issue("the answer names no class", 0, len(answer.text)))
+    return found.names, placed(issues, answer)
+
+
+def _largest(view: View, found: Boxes, limit: int) -> tuple[list[int], list[Issue]]:
+    """Return the boxes to mask, the largest first, and what is said of the others."""
+    order = distinct_boxes(found.xyxy, found.labels)
+    usable = order[has_pixels(found.xyxy, view.transform.source)[order]]
+    said = (
+        (len(found) - len(order), "found twice are left out"),
+        (len(order) - len(usable), "without pixels of the image are left out"),
+        (len(usable) - limit, f"beyond the limit of {limit} are left out, the smallest; raise limit for them"),
+    )
+    return usable[:limit].tolist(), [Issue(f"{n} box(es) {what}") for n, what in said if n > 0]
+
+
+def _masked(
+    view: View,
+    found: Boxes,
+    chosen: Sequence[int],
+    target_of: Callable[[Sequence[float]], CoreTarget],
+    said: list[Issue],
+) -> Instances:
+    """Mask the `chosen` boxes one by one until the run is to end; `said` is what was wrong before."""
+    masks = np.zeros((len(chosen), *view.rgb.shape[:2]), np.bool_)  # the only copy there is: thirty may take a gigabyte
+    scores: F32 = np.zeros(len(chosen), np.float32)
+    done, finish = 0, _NOT_ENDED
+    for index in chosen:
+        finish = view.stopped or _NOT_ENDED
+        if finish != _NOT_ENDED:
+            said.append(Issue(f"ended after {done} of {len(chosen)} objects"))
+            break
+        view.report("instances", done, len(chosen))
+        target = target_of(found.xyxy[index].tolist())
+        target.paste(masks[done])
+        scores[done] = target.score
+        if not target.bits.any():
+            said.append(Issue(f"nothing in box {done} ({found.labels[index]}) is told from the background"))
+        done += 1
+    view.report("instances", done, len(chosen))
+    labels = tuple(found.labels[index] for index in chosen[:done])
+    xyxy = found.xyxy[list(chosen[:done])]
+    return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(said), finish=finish)
+
+
+def _nothing(view: View, issues: tuple[Issue, ...]) -> Instances:
+    """Return no instances, where no class was named or the run is to end."""
+    stopped = view.stopped
+    if stopped:
+        issues = (*issues, Issue("ended before any object was looked for"))
+    masks, none = np.zeros((0, *view.rgb.shape[:2]), np.bool_), np.zeros(0, np.float32)
+    return Instances(masks, none.reshape(0, 4), (), none, issues=issues, finish=stopped or _NOT_ENDED)
