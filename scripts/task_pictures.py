@@ -24,6 +24,7 @@ from scripts.nano.evaluate import CORE_CROP_PX
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.output import write_bytes
 from youtu_gguf.render import draw as drawn
+from youtu_gguf.testing import FakeEngine
 from youtu_gguf.types import U8
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "tasks"
@@ -51,9 +52,32 @@ PICTURES: dict[str, Callable[[yg.Scene], yg.Result]] = {
     "pose": lambda scene: scene.pose(),
     "segment": lambda scene: scene.segment(CLASSES, present="all"),
     "segment-background": lambda scene: scene.segment(CLASSES[2:], present="all", background=True),
+    "count": lambda scene: scene.count("person", by="detection"),
+    "instances": lambda scene: scene.instances(find="everything", crop_size=CORE_CROP_PX),
     "refer": lambda scene: scene.refer(THING, crop_size=CORE_CROP_PX),
     "depth": lambda scene: scene.depth(),
 }
+
+CLICK = (
+    "Action: click on the gear.\n"
+    '<tool_call>{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [278, 26]}}</tool_call>'
+)
+"""A scripted answer: nano was never shown a screen."""
+
+
+def screen() -> U8:
+    """Draw a window with a gear in its corner."""
+    page = Image.new("RGB", (320, 192), (226, 230, 236))
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((8, 8, 311, 183), (250, 250, 252), (150, 156, 166))
+    pen.rectangle((8, 8, 311, 44), (64, 98, 150))
+    pen.text((18, 17), "Photographs", (255, 255, 255), ImageFont.load_default(14))
+    pen.regular_polygon((278, 26, 11), 8, fill=(240, 240, 240))
+    pen.ellipse((273, 21, 283, 31), (64, 98, 150))
+    for left in (24, 120, 216):
+        pen.rectangle((left, 62, left + 76, 122), (198, 210, 196), (150, 156, 166))
+        pen.rectangle((left, 134, left + 52, 140), (190, 194, 202))
+    return np.asarray(page)
 
 
 def captioned(rgb: U8, lines: list[str]) -> U8:
@@ -105,6 +129,8 @@ def main() -> None:
             value = ask(scene)
             print(f"{name}: {value.raw or 'nothing generated'} {[issue.message for issue in value.issues]}")
             write(args.out / f"{name}.png", drawn(scene.rgb, value))
+    with yg.load(engine=FakeEngine({"settings": CLICK})) as model, closing(model.open(screen())) as scene:
+        write(args.out / "click.png", drawn(scene.rgb, scene.click("open the settings")))
 
 
 if __name__ == "__main__":
