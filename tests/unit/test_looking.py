@@ -25,7 +25,7 @@ CELLS[..., 0] = 255 * (CELLS[..., 0] > 127)
 IMAGE = np.kron(CELLS, np.ones((32, 32, 1), np.uint8))
 HEAD = np.array([[0, 0, 0], [4, 0, 0], [-4, 0, 0]], np.float32)
 WORDS = {"red": 1, "black": 2}
-DEFAULTS: RunOptions = run_options({}, yg.load(engine=FakeEngine()).settings.sampling)
+DEFAULTS: RunOptions = run_options({}, yg.load(engine=FakeEngine()).settings)
 
 
 class Watching(FakeEngine):
