@@ -162,8 +162,10 @@ def mean_iou(found: I32, truth: I32) -> float:
 def settings(n_scenes: int, noises: Iterable[float]) -> None:
     for noise in noises:
         rng = np.random.default_rng(0)
-        drawn = [draw_shapes(rng) for _ in range(n_scenes)]
-        maps = [(Map(rgb, coarse_scores(truth, rng, noise)), truth) for rgb, truth in drawn]
+        maps = [
+            (Map(rgb, coarse_scores(truth, rng, noise)), truth)
+            for rgb, truth in (draw_shapes(rng) for _ in range(n_scenes))
+        ]
 
         def report(name: str, label: Callable[[Map], I32], maps: list[tuple[Map, I32]] = maps) -> None:
             print(f"{name:<44}{np.mean([mean_iou(label(given), truth) for given, truth in maps]):.3f}")

@@ -7,7 +7,7 @@ In the first table, lenses of other focal lengths see the same picture with all 
 rule; what zoom="focal" shows nano there is larger or smaller than anything it was trained on. In the second, a camera
 with fewer pixels has half the focal length and a picture of half the size, and distances stay: zoom="focal" then shows
 nano what it knows. Pictures are drawn in whole tokens, so that they are prepared as they are; --any takes sizes as they
-come, which preparing enlarges by 6% on average. nano was trained not to mind that, and the model's rule does.
+come, which preparing enlarges by 4% on average. nano was trained not to mind that, and the model's rule does.
 
 The error is the median of found over true distances in a picture, minus one; the mean over the pictures.
 """
