@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -115,6 +116,7 @@ def _decode(source: Path | BytesIO, name: str) -> tuple[U8, float | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
+            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of EXIF data that it passes over
             opened = Image.open(source)
         with opened:
             return _upright_rgb(opened, name)
@@ -131,11 +133,9 @@ def _decode(source: Path | BytesIO, name: str) -> tuple[U8, float | None]:
 
 
 def _upright_rgb(image: Image.Image, name: str) -> tuple[U8, float | None]:
-    from PIL import ImageOps
-
     _check_size(Size(*image.size), name)
     focal_px = focal_from_exif(image)
-    upright = ImageOps.exif_transpose(image)
+    upright = _turned(image)
     if upright.mode.startswith("I"):
         return _from_16_bit(np.asarray(upright), name), focal_px
     if upright.mode == "F":
@@ -143,6 +143,19 @@ def _upright_rgb(image: Image.Image, name: str) -> tuple[U8, float | None]:
     if upright.has_transparency_data:
         upright = _over_white(upright.convert("RGBA"))
     return np.asarray(upright.convert("RGB")), focal_px
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF data say, or as it is where they are broken: its pixels may be whole."""
+    from PIL import ImageOps
+
+    image.load()  # so that what fails afterwards is not the pixels
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of some broken data, and fails at others
+            return ImageOps.exif_transpose(image)
+    except (OSError, ValueError, SyntaxError, LookupError, TypeError, struct.error):
+        return image
 
 
 def _over_white(image: Image.Image) -> Image.Image:

@@ -97,7 +97,18 @@ def test_pictures_without_exif_data_have_none() -> None:
     assert focal_from_exif(Image.new("L", (60, 45))) is None
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's on broken data, when it turns the picture upright
+def test_a_picture_with_broken_exif_data_is_loaded_all_the_same() -> None:
+    whole = photograph({**SENSOR, FOCAL_35MM: 50}, orientation=6)
+    first, rng = whole.index(b"Exif") + 6, random.Random(0)
+    n_bytes = int.from_bytes(whole[first - 8 : first - 6]) - 8  # of the segment, by its own count
+    for _ in range(500):
+        broken = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            broken[first + rng.randrange(n_bytes)] = rng.randrange(256)
+        rgb, _ = load_with_focal(bytes(broken))
+        assert rgb.shape in ((60, 45, 3), (45, 60, 3))
+
+
 def test_broken_exif_data_give_a_plausible_focal_length_or_none_and_nothing_else() -> None:
     whole = photograph({**SENSOR, FOCAL_35MM: 50})
     first, rng = whole.index(b"Exif") + 6, random.Random(0)
