@@ -3,8 +3,8 @@
 
     python scripts/nano/recipes.py --n 300 [--only refer zoom auto small instances]
 
-The scenes are those of `evaluate.py`. Seconds are those of opening the picture and asking, on one thread, with nothing
-remembered from before.
+The scenes are those of `evaluate.py`. Seconds are of processor time, so that it does not matter what else the machine
+is doing: opening the picture and asking, on one thread, with nothing remembered from before.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Row:
 
     def timed(self, model: yg.Model, truth: Scene, ask: Callable[[yg.Scene], R]) -> R:
         """Open the picture, ask, and note the seconds."""
-        began = time.perf_counter()
+        began = time.process_time()
         with closing(model.open(truth.rgb)) as scene:
             answer = ask(scene)
-        self.seconds.append(time.perf_counter() - began)
+        self.seconds.append(time.process_time() - began)
         return answer
 
     def line(self, name: str) -> str:
