@@ -183,6 +183,7 @@ class Scene:
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
         by: Literal["states", "polygon"] = "states",
+        refine: Literal["auto", "crf", "guided", "none"] = "auto",
         **options: Unpack[Options],
     ) -> Mask:
         """Mask the object that a phrase describes, or the one in a box.
@@ -197,13 +198,14 @@ class Scene:
             padding: Sides of the surroundings relative to those of the box, at least 1.
             by: "states" of the image tokens, or "polygon" for the inside of the outline that the model draws of the
                 phrase in its answer: coarser, but any engine can.
+            refine: Pulls the mask's border to the edges of the picture, as for `segment`; an outline is not refined.
             options: As for every task.
 
         Returns:
             The mask. Its score is the mean over its pixels of sigmoid(foreground - background); 0 where it is empty.
             By polygon it is the confidence of the outline's tokens, None without `scores`.
         """
-        return self._run("refer", phrase, box, crop_size, padding, by, options=options, expect=Mask)
+        return self._run("refer", phrase, box, crop_size, padding, by, refine, options=options, expect=Mask)
 
     def instances(
         self,
@@ -213,6 +215,7 @@ class Scene:
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
         find: Literal["names", "everything"] = "names",
+        refine: Literal["auto", "crf", "guided", "none"] = "auto",
         **options: Unpack[Options],
     ) -> Instances:
         """Mask every object of `classes`, or of any class when None, each on its own.
@@ -228,13 +231,15 @@ class Scene:
             padding: Sides of its surroundings relative to those of its box, at least 1.
             find: How objects are found without `classes`: "names" has the model name the classes that are there and
                 detects these, as the reference does; "everything" detects all objects at once.
+            refine: As for `refer`.
             options: As for every task. `scores` adds nothing: an instance's score is that of its mask.
 
         Returns:
             The objects, the largest box first. Where nothing in a box stands out, its mask is empty, its score 0, and
             an issue says so.
         """
-        return self._run("instances", classes, limit, crop_size, padding, find, options=options, expect=Instances)
+        knobs = (limit, crop_size, padding, find, refine)
+        return self._run("instances", classes, *knobs, options=options, expect=Instances)
 
     def segment(
         self,

@@ -247,10 +247,14 @@ class Poses(Result):
 
 @dataclass(frozen=True, eq=False)
 class Mask(Result):
-    """One region: `bits` (H, W) bool over the source image; `score` tells how clearly it stands out, or None."""
+    """One region: `bits` (H, W) bool over the source image; `score` tells how clearly it stands out, or None.
+
+    `refined_by` names the refinement that pulled its border to the picture's edges, "none" when none did.
+    """
 
     bits: Bits
     score: float | None = None
+    refined_by: str = "none"
 
     def __post_init__(self) -> None:
         self._set("bits", checked("bits", self.bits, (None, None), np.bool_))
@@ -268,6 +272,7 @@ class Instances(Result):
     xyxy: F32
     labels: tuple[str, ...]
     scores: F32 | None = None
+    refined_by: str = "none"
 
     def __post_init__(self) -> None:
         self._set("masks", checked("masks", self.masks, (None, None, None), np.bool_))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.foreground import foreground
+from youtu_gguf.decode.foreground import foreground, foreground_score
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import Size
 
@@ -20,6 +20,15 @@ def test_score_is_the_mean_sigmoid_of_the_lead_inside() -> None:
     bits, score = foreground(scores, Size(4, 4))
     assert bits.all()
     assert score == pytest.approx(0.75)
+
+
+def test_pixels_told_apart_otherwise_are_scored_alike() -> None:
+    scores = np.zeros((2, 1, 1), np.float32)
+    scores[1] = np.log(3)
+    bits = np.zeros((4, 4), np.bool_)
+    assert foreground_score(scores, bits) == 0
+    bits[1] = True
+    assert foreground_score(scores, bits) == pytest.approx(0.75)
 
 
 def test_a_tie_is_background_and_an_empty_foreground_scores_nothing() -> None:

@@ -48,6 +48,34 @@ def test_the_same_box_gives_the_same_mask_by_phrase() -> None:
     assert np.array_equal(scene.refer("the square", crop_size=320).bits, scene.refer(box=SQUARE, crop_size=320).bits)
 
 
+def test_the_border_of_a_mask_follows_the_edges_of_the_picture() -> None:
+    scene, _ = open_scene()
+    inside = np.zeros(IMAGE.shape[:2], bool)
+    inside[32:64, 64:96] = True
+    plain, guided = (
+        scene.refer(box=SQUARE, crop_size=128, padding=1.5, refine=refine) for refine in ("none", "guided")
+    )
+    off_plain, off_guided = ((mask.bits != inside).sum() for mask in (plain, guided))
+    assert off_guided < off_plain / 4
+    assert (plain.refined_by, guided.refined_by) == ("none", "guided")
+    assert scene.refer(box=SQUARE, crop_size=64).refined_by in ("guided", "crf")  # whether pydensecrf2 is installed
+    assert guided.score is not None
+    assert guided.score > 0.5
+
+
+def test_an_outline_is_not_refined() -> None:
+    scene, _ = open_scene()
+    with pytest.raises(yg.InputError, match="an outline is not refined"):
+        scene.refer("the square", by="polygon", refine="guided")
+    assert scene.refer("the square", by="polygon").refined_by == "none"
+
+
+def test_a_refinement_that_does_not_exist_is_refused() -> None:
+    scene, _ = open_scene()
+    with pytest.raises(yg.InputError, match="refine must be one of auto, crf, guided, none; got 'best'"):
+        scene.refer(box=SQUARE, refine="best")  # type: ignore[arg-type]
+
+
 def test_padding_widens_what_can_be_masked() -> None:
     scene, _ = open_scene()
     narrow, wide = (scene.refer(box=(80, 40, 90, 50), crop_size=320, padding=p).bits for p in (1, 4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,15 @@ from youtu_gguf.crop import CROP_SIZE, PADDING
 
 By = Literal["states", "polygon"]
 Find = Literal["names", "everything"]
+Refine = Literal["auto", "crf", "guided", "none"]
+RefineOption = Annotated[
+    Refine,
+    typer.Option(
+        "--refine",
+        help="How a mask's border is pulled to the picture's edges. auto: by the CRF where it is installed, else by "
+        "the guided filter.",
+    ),
+]
 CropSize = Annotated[int, typer.Option(help="Short side of the enlarged picture that is looked at; smaller is faster.")]
 Padding = Annotated[float, typer.Option(help="Sides of that picture relative to those of the box.")]
 Phrase = Annotated[str, typer.Argument(metavar="PHRASE", help='What to look for, such as "the left cup".')]
@@ -66,15 +75,17 @@ def refer(
     by: Annotated[
         By, typer.Option(help="Tell pixels apart, or fill the outline that the model draws: coarser, on any engine.")
     ] = "states",
+    refine: RefineOption = "auto",
     *,
     options: TaskOptions,
 ) -> None:
     """Mask what a phrase describes, or what is in a box, to the pixel."""
+    knobs: dict[str, Any] = {"crop_size": crop_size, "padding": padding, "by": by, "refine": refine}
     run_task(
         "refer",
         image,
         options,
-        lambda scene: scene.refer(phrase, box=box, crop_size=crop_size, padding=padding, by=by, **options.of_run()),
+        lambda scene: scene.refer(phrase, box=box, **knobs, **options.of_run()),
         query=phrase,
         box=box,
     )
@@ -92,14 +103,16 @@ def instances(
         Find,
         typer.Option(help="Without classes: detect those that the model names, or everything at once."),
     ] = "names",
+    refine: RefineOption = "auto",
     *,
     options: TaskOptions,
 ) -> None:
     """Mask all objects of some classes, or of any, each on its own."""
     wanted = classes or None
+    knobs: dict[str, Any] = {"crop_size": crop_size, "padding": padding, "find": find, "refine": refine}
 
     def ask(scene: yg.Scene) -> yg.Instances:
-        mask = partial(scene.instances, wanted, crop_size=crop_size, padding=padding, find=find, **options.of_run())
+        mask = partial(scene.instances, wanted, **knobs, **options.of_run())
         return mask() if limit is None else mask(limit=limit)
 
     run_task("instances", image, options, ask, query=wanted)

@@ -28,8 +28,26 @@ def foreground(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -
     """
     if len(scores) != 2:  # noqa: PLR2004
         raise InputError(f"scores must be (2, rows, cols): background, foreground; got {scores.shape}.")
-    lead = upsample_scores(scores[1:] - scores[:1], size, calibration=calibration)[0]
+    lead = _lead(scores, size, calibration)
     bits: Bits = lead > 0
-    if not bits.any():
-        return bits, 0.0
-    return bits, float(np.mean(1 / (1 + np.exp(-lead[bits]))))
+    return bits, _score(lead, bits)
+
+
+def foreground_score(scores: F32, bits: Bits, *, calibration: Calibration = DEFAULT) -> float:
+    """Return how clearly pixels that were told apart in another way stand out: the score as `foreground` gives it.
+
+    Args:
+        scores: As there.
+        bits: (H, W) bool, over what the grid spans.
+        calibration: How grid values lie on the image.
+    """
+    return _score(_lead(scores, Size(bits.shape[1], bits.shape[0]), calibration), bits)
+
+
+def _lead(scores: F32, size: Size, calibration: Calibration) -> F32:
+    lead: F32 = upsample_scores(scores[1:] - scores[:1], size, calibration=calibration)[0]
+    return lead
+
+
+def _score(lead: F32, bits: Bits) -> float:
+    return float(np.mean(1 / (1 + np.exp(-lead[bits])))) if bits.any() else 0.0

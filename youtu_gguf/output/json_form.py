@@ -82,9 +82,14 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
                 "size": _size(result.bits),
                 "runs": run_lengths(result.bits).tolist(),
                 "score": _rounded(result.score, _VALUE_DIGITS),
+                "refined_by": result.refined_by,
             }
         case Instances():
-            return {"size": [*result.masks.shape[:0:-1]], "instances": _instances(result)}
+            return {
+                "size": [*result.masks.shape[:0:-1]],
+                "instances": _instances(result),
+                "refined_by": result.refined_by,
+            }
         case LabelMap():
             return _label_map(result)
         case DepthMap():

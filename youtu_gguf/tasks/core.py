@@ -6,17 +6,18 @@ nothing of a question that follows them: their scores are there without it, and 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from youtu_gguf.crop import Region, make_crop
 from youtu_gguf.decode.dense import class_scores
-from youtu_gguf.decode.foreground import foreground
+from youtu_gguf.decode.foreground import foreground, foreground_score
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.tasks.base import View
+from youtu_gguf.tasks.refining import Method, refined_labels
 from youtu_gguf.types import F32, Bits, Size
 
 BACKGROUND, FOREGROUND = "<BG>", "<FG>"
@@ -26,8 +27,8 @@ class CoreTarget(NamedTuple):
     """Pixels of a target in the `region` of the source image around its box: (h, w) bool, and how they stand out."""
 
     bits: Bits
-    region: Region
     score: float
+    region: Region
 
     def paste(self, bits: Bits) -> None:
         """Write the target into (H, W) `bits` over the source image."""
@@ -35,9 +36,17 @@ class CoreTarget(NamedTuple):
 
 
 def core_target(
-    view: View, tokens: Sequence[Sequence[int]], box: Sequence[float], size: int, padding: float
+    view: View,
+    tokens: Sequence[Sequence[int]],
+    box: Sequence[float],
+    size: int,
+    padding: float,
+    method: Method | Literal["none"],
 ) -> CoreTarget:
     """Mask what is in `box`; nothing is generated.
+
+    The reference refines these masks too, by its CRF on the enlarged picture; here it is the surroundings in the source
+    image that they follow, without the line around the box.
 
     Args:
         view: The scene.
@@ -45,6 +54,7 @@ def core_target(
         box: Left, top, right, bottom in source pixels.
         size: Short side of the enlarged picture.
         padding: Sides of the surroundings relative to those of the box.
+        method: How the mask's border is pulled to the picture's edges.
 
     Raises:
         InputError: The box has no pixels of the image.
@@ -52,8 +62,11 @@ def core_target(
     crop, region = make_crop(view.rgb, box, crop_size=size, padding=padding)
     with view.open_crop(crop) as closer:
         scores = class_scores(closer.patches(), tokens)
-    bits, score = foreground(scores, region.size, calibration=view.calibration)
-    return CoreTarget(bits, region, score)
+    if method == "none":
+        return CoreTarget(*foreground(scores, region.size, calibration=view.calibration), region)
+    surroundings = view.rgb[region.top : region.bottom, region.left : region.right]
+    bits = refined_labels(scores, np.ascontiguousarray(surroundings), method, calibration=view.calibration) == 1
+    return CoreTarget(bits, foreground_score(scores, bits, calibration=view.calibration), region)
 
 
 def core_tokens(vocabulary: Vocabulary, task: str) -> list[tuple[int, ...]]:

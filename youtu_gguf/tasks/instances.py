@@ -6,6 +6,7 @@ place of the classes named, is ours.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal, get_args
 
@@ -15,9 +16,10 @@ from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import View, class_names, placed
+from youtu_gguf.tasks.base import View, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
+from youtu_gguf.tasks.refining import Refine, choose_method
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
 
 Find = Literal["names", "everything"]
@@ -35,6 +37,7 @@ def instances(
     crop_size: int = CROP_SIZE,
     padding: float = PADDING,
     find: Find = "names",
+    refine: Refine = "auto",
 ) -> Instances:
     """Mask every object of `classes`, or of any class when None.
 
@@ -46,6 +49,7 @@ def instances(
         padding: Sides of its surroundings relative to those of its box.
         find: How objects are found without `classes`: "names" has the model name the classes that are there and detects
             these; "everything" detects all objects at once, which is a question less.
+        refine: As for `refer`.
 
     An object in whose box nothing stands out keeps its place, with an empty mask, score 0 and an issue: what was
     detected is there for the caller to judge.
@@ -53,12 +57,13 @@ def instances(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InputError(f"limit must be a whole number of objects, at least 1; got {limit!r}.")
     check_knobs(crop_size, padding)
-    if find not in get_args(Find):
-        raise InputError(f"find must be one of {', '.join(get_args(Find))}; got {find!r}.")
+    check_choice("find", find, get_args(Find))
+    check_choice("refine", refine, get_args(Refine))
     if classes is not None and find == "everything":
         raise InputError('find="everything" takes no classes; leave one of the two out.')
     names = None if classes is None else class_names(classes)
     view.require_states("instances")
+    method = choose_method(refine, background=False, measured=view.calibration.refine)
     tokens = core_tokens(view.vocabulary, "instances")
     issues: tuple[Issue, ...] = ()
     if names is None and find == "names":
@@ -67,8 +72,9 @@ def instances(
             return _nothing(view, issues)
     found = detect(view, names)
     chosen, dropped = _largest(view, found, limit)
-    target_of = partial(core_target, view, tokens, size=crop_size, padding=padding)
-    return _masked(view, found, chosen, target_of, [*issues, *found.issues, *dropped])
+    target_of = partial(core_target, view, tokens, size=crop_size, padding=padding, method=method)
+    masked = _masked(view, found, chosen, target_of, [*issues, *found.issues, *dropped])
+    return replace(masked, refined_by=method)
 
 
 def _named(view: View) -> tuple[tuple[str, ...], tuple[Issue, ...]]:

@@ -15,10 +15,11 @@ import numpy as np
 from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, find_tokens
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.polygon import polygon
+from youtu_gguf.tasks.refining import Refine, choose_method
 from youtu_gguf.types import Issue, Mask
 
 By = Literal["states", "polygon"]
@@ -31,6 +32,7 @@ def refer(
     crop_size: int = CROP_SIZE,
     padding: float = PADDING,
     by: By = "states",
+    refine: Refine = "auto",
 ) -> Mask:
     """Mask what `description` describes, or what is in `box`.
 
@@ -41,15 +43,20 @@ def refer(
         crop_size: Short side of the enlarged picture.
         padding: Sides of the surroundings relative to those of the box.
         by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
+        refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
+            not refined.
     """
-    if by not in get_args(By):
-        raise InputError(f"by must be one of {', '.join(get_args(By))}; got {by!r}.")
+    check_choice("by", by, get_args(By))
     if (description is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)
+    check_choice("refine", refine, get_args(Refine))
     if by == "polygon":
+        if refine in ("crf", "guided"):
+            raise InputError(f'an outline is not refined; got by="polygon" and refine={refine!r}. Leave one out.')
         return _filled(view, description)
     view.require_states('refer, but for refer(..., by="polygon"),')
+    method = choose_method(refine, background=False, measured=view.calibration.refine)
     tokens = core_tokens(view.vocabulary, "refer")
     issues: tuple[Issue, ...] = ()
     if description is not None:
@@ -57,11 +64,11 @@ def refer(
     bits = np.zeros(view.rgb.shape[:2], np.bool_)
     if box is None:
         return Mask(bits, 0.0, issues=issues)
-    target = core_target(view, tokens, box, crop_size, padding)
+    target = core_target(view, tokens, box, crop_size, padding, method)
     target.paste(bits)
     if not target.bits.any():
         issues = (*issues, Issue("nothing in the box is told from the background"))
-    return Mask(bits, target.score, issues=issues)
+    return Mask(bits, target.score, method, issues=issues)
 
 
 def _filled(view: View, description: str | None) -> Mask:
