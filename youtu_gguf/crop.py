@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import real, shown, whole
 from youtu_gguf.types import U8, Size
 
 CROP_SIZE = 1280
@@ -34,6 +35,7 @@ MAX_STRETCH = 4
 """Long side at most, in crop sizes; a longer region is enlarged less. The token budget would shrink it anyway."""
 
 _CROP_SIZES = (32, 8192)
+_MAX_PADDING = 1e6
 
 
 class Region(NamedTuple):
@@ -74,6 +76,7 @@ def make_crop(
     import cv2
 
     check_knobs(crop_size, padding)
+    crop_size, padding = int(crop_size), float(padding)  # NumPy's small ones overflow
     size = Size(rgb.shape[1], rgb.shape[0])
     inside = _clipped(box, size)
     region = _region(inside, size, padding)
@@ -91,10 +94,13 @@ def check_knobs(crop_size: int, padding: float) -> None:
         InputError: One is out of range.
     """
     low, high = _CROP_SIZES
-    if not isinstance(crop_size, int) or not low <= crop_size <= high:
-        raise InputError(f"crop_size must be a whole number of pixels from {low} to {high}; got {crop_size!r}.")
-    if not 1 <= padding < math.inf:
-        raise InputError(f"padding must be at least 1, the box itself; got {padding!r}.")
+    pixels, sides = whole(crop_size), real(padding)
+    if pixels is None or not low <= pixels <= high:
+        raise InputError(f"crop_size must be a whole number of pixels from {low} to {high}; got {shown(crop_size)}.")
+    if sides is None or not 1 <= sides <= _MAX_PADDING:
+        raise InputError(
+            f"padding must be a number from 1, the box itself, to {_MAX_PADDING:,.0f}; got {shown(padding)}."
+        )
 
 
 def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, float]:

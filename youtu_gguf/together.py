@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Together
 from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.numeric import shown
 from youtu_gguf.options import NAMES, RunOptions, run_options
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import Result
@@ -125,9 +126,9 @@ def gather(updates: Iterable[Update]) -> tuple[Result, ...]:
 
 def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -> _Job:
     question = asked if isinstance(asked, Question) else _question(asked)
-    task = TASKS.get(question.task)
+    task = TASKS.get(question.task) if isinstance(question.task, str) else None
     if task is None:
-        raise InputError(f"question {index}: expected a task among {', '.join(TASKS)}; got {question.task!r}.")
+        raise InputError(f"question {index}: expected a task among {', '.join(TASKS)}; got {shown(question.task)}.")
     own = {name: value for name, value in question.options.items() if name not in NAMES}
     try:
         inspect.signature(task.run).bind(None, *question.arguments, **own)

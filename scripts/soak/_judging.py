@@ -248,8 +248,9 @@ def whole_calls(text: str) -> list[tuple[int, str, tuple[float, float] | None, d
         if not usable or not text[end:].lstrip().startswith("</tool_call>") or depth(value) > MAX_NESTING:
             continue
         name, point = arguments.pop("action", None), arguments.pop("coordinate", None)
-        if not isinstance(name, str) or not name.isprintable() or name != name.strip() or not 0 < len(name) <= 64:
+        if not isinstance(name, str) or not name.isprintable() or not name.strip() or len(name) > 64:
             continue
+        name = name.strip()
         if point is None and "click" not in name:
             found.append((match.start(), name, None, arguments))
         elif is_point(point):

@@ -6,8 +6,7 @@ import numpy as np
 
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
-from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, phrase, placed
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.types import F32, Boxes, Count, Issue
 
@@ -22,8 +21,7 @@ def count(view: View, what: str, by: By = "answer") -> Count:
         what: Their name; by detection best as a class is named, in the singular.
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
-    if by not in get_args(By):
-        raise InputError(f"by must be one of {', '.join(get_args(By))}; got {by!r}.")
+    check_choice("by", by, get_args(By))
     words = phrase(what, "what to count")
     if by == "detection":
         return _detected(view, words)

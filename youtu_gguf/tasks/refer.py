@@ -15,7 +15,7 @@ import numpy as np
 from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, find_tokens
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.polygon import polygon
@@ -42,8 +42,7 @@ def refer(
         padding: Sides of the surroundings relative to those of the box.
         by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
     """
-    if by not in get_args(By):
-        raise InputError(f"by must be one of {', '.join(get_args(By))}; got {by!r}.")
+    check_choice("by", by, get_args(By))
     if (description is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)

@@ -10,7 +10,8 @@ from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
-from youtu_gguf.tasks.base import View, class_names, placed
+from youtu_gguf.numeric import shown
+from youtu_gguf.tasks.base import View, check_choice, class_names, placed
 from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
 from youtu_gguf.types import F32, Issue, LabelMap
@@ -43,8 +44,10 @@ def segment(
         tiles: Columns and rows of tiles that the prepared picture is looked at in.
     """
     names = () if classes is None else class_names(classes)
-    _check_choice("present", present, get_args(Present))
-    _check_choice("refine", refine, get_args(Refine))
+    check_choice("present", present, get_args(Present))
+    check_choice("refine", refine, get_args(Refine))
+    if not isinstance(background, bool | np.bool_):
+        raise InputError(f"background must be True or False; got {shown(background)}.")
     if classes is None and present == "all":
         raise InputError('present="all" needs the classes that are there; got none. Name them, or let the model do it.')
     cut = checked_tiles(tiles)
@@ -91,8 +94,3 @@ def class_tokens(vocabulary: Vocabulary, names: Sequence[str], leading_space: bo
 
 def _strangers(found: Sequence[str], asked: Sequence[str]) -> tuple[Issue, ...]:
     return tuple(Issue(f"the answer names {name!r}, which was not asked for") for name in found if name not in asked)
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
