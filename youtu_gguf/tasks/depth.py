@@ -46,7 +46,7 @@ def depth(
     cut = checked_tiles(tiles)
     size = view.transform.source
     factor = (
-        _focal_zoom(view, chosen, focal, cut)
+        _focal_zoom(view, chosen, focal, focal_px, cut)
         if isinstance(zoom, str) and zoom == "focal"
         else chosen_zoom(zoom, size, view.max_tokens, cut)
     )
@@ -76,12 +76,15 @@ def _focal_length(view: View, chosen: DepthScale, scale: str, focal_px: Focal) -
     return focal
 
 
-def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, tiles: Tiles) -> float:
-    """Return the zoom at which the focal length is nearest to the model's own."""
+def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
+    """Return the zoom at which the focal length is nearest to the model's; `given` is what the caller said of that."""
     if chosen.focal_px is None or focal is None:
-        raise InputError(
-            'zoom="focal" needs scale="open" and a focal length; '
-            + ("got another scale." if chosen.focal_px is None else "the image's file tells of none. Pass focal_px.")
-        )
+        if chosen.focal_px is None:
+            got = "got another scale."
+        elif given is None:
+            got = "the image's file tells of none. Pass focal_px."
+        else:
+            got = f"got focal_px={shown(given)}. Pass its pixels."
+        raise InputError(f'zoom="focal" needs scale="open" and a focal length; {got}')
     wanted = min(max(OPEN_FOCAL_PX / focal, MIN_FOCAL_ZOOM), MAX_ZOOM)
     return fitting_zoom(wanted, view.transform.source, view.max_tokens, tiles)
