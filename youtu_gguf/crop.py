@@ -106,9 +106,9 @@ def check_knobs(crop_size: int, padding: float) -> None:
 def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, float]:
     """Return the part of `box` inside an image of `size`."""
     try:
-        x1, y1, x2, y2 = (float(value) for value in box)
+        x1, y1, x2, y2 = map(_side, box)
     except (TypeError, ValueError) as exc:
-        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {box!r}.") from exc
+        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {shown(box)}.") from exc
     if not (all(map(math.isfinite, (x1, y1, x2, y2))) and x1 < x2 and y1 < y2):
         raise InputError(f"a box must be finite, with left < right and top < bottom; got ({x1}, {y1}, {x2}, {y2}).")
     inside = max(x1, 0.0), max(y1, 0.0), min(x2, float(size.width)), min(y2, float(size.height))
@@ -118,6 +118,13 @@ def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, flo
             "Give source pixels."
         )
     return inside
+
+
+def _side(value: object) -> float:
+    number = real(value)
+    if number is None:
+        raise TypeError
+    return number
 
 
 def _region(box: tuple[float, float, float, float], size: Size, padding: float) -> Region:

@@ -101,7 +101,7 @@ _News = tuple[_Job, Request | Result | BaseException]
 def answer_together(scene: Scene, questions: Iterable[Asked], options: Mapping[str, object]) -> Iterator[Update]:
     """Check the questions now; ask them when the result is iterated over. See `Scene.many`."""
     if not isinstance(questions, Iterable):
-        raise InputError(f"expected a list of questions; got {questions!r}.")
+        raise InputError(f"expected a list of questions; got {shown(questions)}.")
     jobs = [_job(scene, i, question, options) for i, question in enumerate(questions)]
     return _Driver(scene, jobs).updates()
 
@@ -141,7 +141,9 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
 
 def _question(asked: object) -> Question:
     if not isinstance(asked, tuple) or not asked or not isinstance(asked[0], str):
-        raise InputError(f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {asked!r}.')
+        raise InputError(
+            f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {shown(asked)}.'
+        )
     return Question(asked[0], asked[1:])
 
 

@@ -136,8 +136,24 @@ def test_a_switch_is_true_or_false(background: Any) -> None:
         open_scene()[0].segment(["red"], background=background)
 
 
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, HUGE, 9), (0, 0, 10**400, 9), ("0", "0", "9", "9"), (True, 0, 9, 9), (0, 0, 9), 5, "0099", [[0, 0, 9, 9]]],
+    ids=name_of,
+)
+def test_a_box_that_is_no_four_numbers_is_an_input_error(box: Any) -> None:
+    with pytest.raises(yg.InputError, match=r"a box must be .*; got"):
+        open_scene()[0].refer(box=box, crop_size=32)
+
+
+def test_a_box_of_numpy_is_taken() -> None:
+    assert open_scene()[0].refer(box=np.array([1, 1, 9, 9], np.uint8), crop_size=32).bits.shape == (64, 96)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("task", [["detect"], {}, np.array(2), None, HUGE], ids=name_of)
 def test_a_question_of_no_task_is_an_input_error(task: Any) -> None:
+    with pytest.raises(yg.InputError, match="a question must be a tuple"):
+        open_scene()[0].many([task])
     with pytest.raises(yg.InputError, match="expected a task among"):
         open_scene()[0].many([yg.Question(task)])
 
