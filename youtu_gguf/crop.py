@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import real, shown, whole
 from youtu_gguf.types import U8, Size
 
 CROP_SIZE = 1280
@@ -34,6 +35,7 @@ MAX_STRETCH = 4
 """Long side at most, in crop sizes; a longer region is enlarged less. The token budget would shrink it anyway."""
 
 _CROP_SIZES = (32, 8192)
+_MAX_PADDING = 1e6
 
 
 class Region(NamedTuple):
@@ -74,6 +76,7 @@ def make_crop(
     import cv2
 
     check_knobs(crop_size, padding)
+    crop_size, padding = int(crop_size), float(padding)  # NumPy's small ones overflow
     size = Size(rgb.shape[1], rgb.shape[0])
     inside = _clipped(box, size)
     region = _region(inside, size, padding)
@@ -91,18 +94,21 @@ def check_knobs(crop_size: int, padding: float) -> None:
         InputError: One is out of range.
     """
     low, high = _CROP_SIZES
-    if not isinstance(crop_size, int) or not low <= crop_size <= high:
-        raise InputError(f"crop_size must be a whole number of pixels from {low} to {high}; got {crop_size!r}.")
-    if not 1 <= padding < math.inf:
-        raise InputError(f"padding must be at least 1, the box itself; got {padding!r}.")
+    pixels, sides = whole(crop_size), real(padding)
+    if pixels is None or not low <= pixels <= high:
+        raise InputError(f"crop_size must be a whole number of pixels from {low} to {high}; got {shown(crop_size)}.")
+    if sides is None or not 1 <= sides <= _MAX_PADDING:
+        raise InputError(
+            f"padding must be a number from 1, the box itself, to {_MAX_PADDING:,.0f}; got {shown(padding)}."
+        )
 
 
 def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, float]:
     """Return the part of `box` inside an image of `size`."""
     try:
-        x1, y1, x2, y2 = (float(value) for value in box)
+        x1, y1, x2, y2 = map(_side, box)
     except (TypeError, ValueError) as exc:
-        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {box!r}.") from exc
+        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {shown(box)}.") from exc
     if not (all(map(math.isfinite, (x1, y1, x2, y2))) and x1 < x2 and y1 < y2):
         raise InputError(f"a box must be finite, with left < right and top < bottom; got ({x1}, {y1}, {x2}, {y2}).")
     inside = max(x1, 0.0), max(y1, 0.0), min(x2, float(size.width)), min(y2, float(size.height))
@@ -112,6 +118,13 @@ def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, flo
             "Give source pixels."
         )
     return inside
+
+
+def _side(value: object) -> float:
+    number = real(value)
+    if number is None:
+        raise TypeError
+    return number
 
 
 def _region(box: tuple[float, float, float, float], size: Size, padding: float) -> Region:

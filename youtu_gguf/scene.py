@@ -33,7 +33,7 @@ from youtu_gguf.types import (
     Text,
 )
 from youtu_gguf.work import AnswerFn, Work
-from youtu_gguf.zoom import Zoom
+from youtu_gguf.zoom import Zoom, checked_factor
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
@@ -79,7 +79,7 @@ class Scene:
 
     def zoomed(self, zoom: float) -> Scene:
         """Return a scene of the same picture, prepared `zoom` times as large where that fits. Close it yourself."""
-        return Scene(self._model, self.rgb, self.focal_px, zoom=zoom)
+        return Scene(self._model, self.rgb, self.focal_px, zoom=checked_factor(zoom))
 
     def session(self, before: str = "", system: str = DEFAULT_SYSTEM) -> Session:
         """Return the engine's session for this image with the text `before` in front of it, after the text `system`."""

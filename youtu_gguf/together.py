@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Together
 from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.numeric import shown
 from youtu_gguf.options import NAMES, RunOptions, run_options
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import Result
@@ -100,7 +101,7 @@ _News = tuple[_Job, Request | Result | BaseException]
 def answer_together(scene: Scene, questions: Iterable[Asked], options: Mapping[str, object]) -> Iterator[Update]:
     """Check the questions now; ask them when the result is iterated over. See `Scene.many`."""
     if not isinstance(questions, Iterable):
-        raise InputError(f"expected a list of questions; got {questions!r}.")
+        raise InputError(f"expected a list of questions; got {shown(questions)}.")
     jobs = [_job(scene, i, question, options) for i, question in enumerate(questions)]
     return _Driver(scene, jobs).updates()
 
@@ -125,9 +126,9 @@ def gather(updates: Iterable[Update]) -> tuple[Result, ...]:
 
 def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -> _Job:
     question = asked if isinstance(asked, Question) else _question(asked)
-    task = TASKS.get(question.task)
+    task = TASKS.get(question.task) if isinstance(question.task, str) else None
     if task is None:
-        raise InputError(f"question {index}: expected a task among {', '.join(TASKS)}; got {question.task!r}.")
+        raise InputError(f"question {index}: expected a task among {', '.join(TASKS)}; got {shown(question.task)}.")
     own = {name: value for name, value in question.options.items() if name not in NAMES}
     try:
         inspect.signature(task.run).bind(None, *question.arguments, **own)
@@ -140,7 +141,9 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
 
 def _question(asked: object) -> Question:
     if not isinstance(asked, tuple) or not asked or not isinstance(asked[0], str):
-        raise InputError(f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {asked!r}.')
+        raise InputError(
+            f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {shown(asked)}.'
+        )
     return Question(asked[0], asked[1:])
 
 

@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from youtu_gguf.engines.base import TOKEN_PX
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import real, shown, whole
 from youtu_gguf.types import Grid, Size
 
 Zoom = float | Literal["auto"]
@@ -59,10 +62,29 @@ def checked_tiles(tiles: Sequence[int]) -> Tiles:
     Raises:
         InputError: They are no pair of positive whole numbers.
     """
-    numbers = tuple(tiles) if isinstance(tiles, Sequence) and not isinstance(tiles, str) else ()
-    if len(numbers) != len(Tiles._fields) or any(type(n) is not int or n < 1 for n in numbers):
-        raise InputError(f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {tiles!r}.")
+    numbers = [whole(n) or 0 for n in listed(tiles)]
+    if len(numbers) != len(Tiles._fields) or min(numbers) < 1:
+        raise InputError(f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {shown(tiles)}.")
     return Tiles(*numbers)
+
+
+def listed(values: object) -> list[object]:
+    """Return the items of a sequence or of an array in one dimension; none of a string, or of anything else."""
+    if isinstance(values, np.ndarray):
+        return list(values) if values.ndim == 1 else []
+    return list(values) if isinstance(values, Sequence) and not isinstance(values, str | bytes) else []
+
+
+def checked_factor(zoom: float) -> float:
+    """Return `zoom`, which may also make a picture smaller, as a float.
+
+    Raises:
+        InputError: It is no number above 0, up to 4.
+    """
+    number = real(zoom)
+    if number is None or not 0 < number <= MAX_ZOOM:
+        raise InputError(f"zoom must be a number above 0, up to {MAX_ZOOM:g}; got {shown(zoom)}.")
+    return number
 
 
 def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
@@ -79,16 +101,17 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
         InputError: `zoom` is none, or a tile takes more than `max_tokens` at it. At 1, a picture without tiles always
             fits: it is shrunk as the model's own preparation does.
     """
-    if zoom == "auto":
+    if isinstance(zoom, str) and zoom == "auto":
         found = fitting_zoom(MAX_ZOOM, size, max_tokens, tiles)
         return found if tiles != Tiles() else max(1.0, found)
-    if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not 1 <= zoom <= MAX_ZOOM:
-        raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {zoom!r}.')
-    needed = largest_tile(grid_at(size, zoom), tiles)
-    if needed > max_tokens and (zoom > 1 or tiles != Tiles()):
+    number = real(zoom)
+    if number is None or not 1 <= number <= MAX_ZOOM:
+        raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {shown(zoom)}.')
+    needed = largest_tile(grid_at(size, number), tiles)
+    if needed > max_tokens and (number > 1 or tiles != Tiles()):
         raise InputError(
-            f"zoom {zoom:g} of a {size.width}x{size.height} image takes {needed:,} image tokens "
+            f"zoom {number:g} of a {size.width}x{size.height} image takes {needed:,} image tokens "
             f"{'a tile' if tiles != Tiles() else 'at a time'}; the model is shown at most {max_tokens:,}. "
             'Use zoom="auto", more tiles where the task takes tiles, or raise image_max_tokens.'
         )
-    return float(zoom)
+    return number

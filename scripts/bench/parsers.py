@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from _full import machine
 
+from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.counts import parse_count
@@ -37,6 +38,9 @@ SIZE = Size(1000, 800)
 BOX = "<box><x_1><y_2><x_3><y_4></box>"
 """Boxes that differ are written by `numbered`."""
 
+CALL = '<tool_call>{"name":"computer_use","arguments":{"action":"left_click","coordinate":[412,88]}}</tool_call>'
+OPENED = '<tool_call>{"name":"computer_use","arguments":{'
+
 
 def read_runs(text: str) -> None:
     with suppress(DecodeError):
@@ -50,6 +54,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "classes": parse_classes,
     "count": parse_count,
     "runs": read_runs,
+    "action": lambda text: parse_action(text, size=SIZE),
 }
 
 
@@ -112,6 +117,25 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "runs, then rubbish": repeated("(0, 4),", after="x"),
     "spaces": repeated(" "),
     "(": repeated("("),
+    "{": repeated("{"),
+    "[": repeated("["),
+    "{}": repeated("{}"),
+    "<tool_call>": repeated("<tool_call>"),
+    "<tool_call>{": repeated("<tool_call>{"),
+    "<tool_call>{}": repeated("<tool_call>{}"),
+    '<tool_call>{"': repeated('<tool_call>{"'),
+    '{"name":': repeated('{"name":'),
+    '"action":"': repeated('"action":"'),
+    '"coordinate":[1,': repeated('"coordinate":[1,'),
+    "whole calls": repeated(CALL),
+    "calls without tags": repeated(CALL[len("<tool_call>") : -len("</tool_call>")]),
+    "calls cut off": repeated(CALL[: -len("}</tool_call>")]),
+    "calls that are malformed": repeated("<tool_call>{'action':}"),
+    "empty objects after one tag": repeated("{}", "<tool_call>"),
+    "a call with a long string": repeated("x", OPENED + '"text":"', '"}}</tool_call>'),
+    "a call with a long coordinate": repeated("7", OPENED + '"coordinate":[', ",1]}}</tool_call>"),
+    "a call of unclosed quotes": repeated('"', OPENED),
+    "a call of backslashes": repeated("\\", OPENED + '"text":"'),
 }  # fmt: skip
 
 

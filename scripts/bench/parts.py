@@ -25,6 +25,7 @@ from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
 from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines._llama.batch import Run
 from youtu_gguf.engines._llama.bindings import VERSION, lib
@@ -60,6 +61,9 @@ def without_a_model() -> None:
     what = f"scores of {len(found.labels)} boxes from {n_tokens} tokens"
     report(what, 1e3 * seconds(lambda: item_scores(answer, found.spans), 20), "ms")
     report("reading such an answer, per box", 1e6 * seconds(lambda: parse_boxes(answer.text), 20, 1000), "us")
+    corners = np.random.default_rng(0).integers(0, 2000, (5000, 2)).astype(np.float32)
+    many = np.concatenate([corners, corners + 20], axis=1)
+    report("5000 boxes of one label and size, as one set", seconds(lambda: distinct_boxes(many, "a" * 5000), 3), "s")
     tokens = np.random.default_rng(0).integers(0, 1000, 5000).tolist()
     guard = LoopGuard()
     report("guard against circles, per token", 1e6 * seconds(lambda: [guard.add(t) for t in tokens], 9, 5000), "us")

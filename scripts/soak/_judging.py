@@ -6,6 +6,7 @@ text. Each returns what is wrong, or "".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scripts.soak._mutating import SIZE, Written
+from youtu_gguf.decode.actions import CLICK, MAX_NESTING, TOOL, parse_action
 from youtu_gguf.decode.blocks import MAX_NAME
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
@@ -34,6 +36,10 @@ _PERSON = re.compile(rf"<person>{_BOX.pattern}(?:<kpt>{_X}{_Y}(?:{_V})?</kpt>){{
 _NAME = re.compile(r"<ref>([^<>＜＞]*)</ref>")
 _MASK = re.compile(r"(?i)[<＜]\s*mask\s*[>＞]")
 _NUMBER = re.compile(rf"{_X}|{_Y}|{_V}")
+_POINT = re.compile(rf"({_X})({_Y})")
+_JSON_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_JSON_STRING = re.compile(r'(?="((?:[^"\\]|\\.)*)")', re.DOTALL)
+_CALL = re.compile(r"<tool_call>\s*(?=\{)")
 
 
 class Judge(NamedTuple):
@@ -203,6 +209,96 @@ def invented_runs(text: str) -> str:
     return "" if np.array_equal(got, wanted) else "the map is not what its pairs say"
 
 
+def misread_action(written: Written) -> str:
+    found = parse_action(written.text, size=SIZE)
+    got = (found.name, found.xy, found.arguments)
+    return "" if (got, found.issues) == (written.value, ()) else f"read {got}, {found.issues}"
+
+
+def invented_action(text: str) -> str:
+    found = parse_action(text, size=SIZE)
+    whole = whole_calls(text)
+    first_is_whole = bool(whole) and text.find("<tool_call>") == whole[0][0]
+    got = (found.name, found.xy, found.arguments)
+    pointed = [(numbers(x)[0], numbers(y)[0]) for x, y in _POINT.findall(text)]
+    by_default = found.name == CLICK and found.xy in pointed
+    return first(
+        places(text, found.issues),
+        "" if not found.name or by_default or found.name in strings(text) else f"name {found.name!r} is not there",
+        *(not_written(text, value) for value in (found.xy or ())),
+        *(not_written(text, value) for value in found.arguments.items()),
+        "" if found.issues or [call[1:] for call in whole] == [got] else "the call is flawed and no issue says so",
+        "" if not whole or found.name else "a call is whole and was not found",
+        "" if not first_is_whole or got == whole[0][1:] else f"{whole[0][1:]} is whole and comes first; read {got}",
+    )
+
+
+def whole_calls(text: str) -> list[tuple[int, str, tuple[float, float] | None, dict[str, Any]]]:
+    """Return place, name, point and other arguments of the calls that are as they should be, none inside another."""
+    found: list[tuple[int, str, tuple[float, float] | None, dict[str, Any]]] = []
+    stop = 0
+    for match in _CALL.finditer(text):
+        try:
+            value, end = json.JSONDecoder(object_pairs_hook=unique).raw_decode(text, match.end())
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError:
+            continue
+        arguments = value.get("arguments")
+        usable = value.get("name") == TOOL and isinstance(arguments, dict) and match.start() >= stop
+        if not usable or not text[end:].lstrip().startswith("</tool_call>") or depth(value) > MAX_NESTING:
+            continue
+        name, point = arguments.pop("action", None), arguments.pop("coordinate", None)
+        if not isinstance(name, str) or not name.isprintable() or not name.strip() or len(name) > 64:
+            continue
+        name = name.strip()
+        if point is None and "click" not in name:
+            found.append((match.start(), name, None, arguments))
+        elif is_point(point):
+            found.append((match.start(), name, (float(point[0]), float(point[1])), arguments))
+        stop = end
+    return found
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def is_point(value: Any) -> bool:
+    """Tell whether `value` is two numbers inside the image."""
+    numeric = isinstance(value, list) and len(value) == 2 and all(type(n) in (int, float) for n in value)
+    return numeric and all(0 <= n <= 2048 for n in value)
+
+
+def depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
+def strings(text: str) -> set[str]:
+    """Return what stands between any two quotes of either kind, as it is and as JSON reads it; and without spaces."""
+    found = set(_JSON_STRING.findall(text)) | set(re.findall(r"(?='([^'\\\n]*)')", text))
+    for written in tuple(found):
+        try:
+            found.add(json.loads(f'"{written}"', strict=False))
+        except ValueError:
+            continue
+    return found | {written.strip() for written in found}
+
+
+def not_written(text: str, value: Any) -> str:
+    """Tell whether a number or a word of `value`, however deep inside, does not stand in the text."""
+    if isinstance(value, dict | list | tuple):
+        inner = [part for item in value.items() for part in item] if isinstance(value, dict) else value
+        return first(*(not_written(text, part) for part in inner))
+    if isinstance(value, str):
+        return "" if value in strings(text) else f"{value!r} does not stand there"
+    if isinstance(value, bool) or value is None:
+        return "" if {True: "true", False: "false", None: "null"}[value] in text else f"{value} does not stand there"
+    return "" if value in map(float, _JSON_NUMBER.findall(text)) else f"{value} does not stand there"
+
+
 JUDGES = {
     "boxes": Judge(misread_boxes, invented_boxes),
     "polygons": Judge(misread_polygons, invented_polygons),
@@ -210,4 +306,5 @@ JUDGES = {
     "classes": Judge(misread_classes, invented_classes),
     "counts": Judge(misread_count, invented_count),
     "runs": Judge(misread_runs, invented_runs),
+    "actions": Judge(misread_action, invented_action),
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,6 +25,8 @@ PIECES = (
     "<v_", "<", ">", "</", "猫", "\n", "\r\n", "\x00", "\ud800", "<x_99999999>", "<x_007>", "<x_-3>", "<y_12.5>",
     "<BOX>", "< box >", "</ Box >", "<REF>", "</REF>", "＜poly＞", "</Person>", "<Kpt>", "<X_5>", "< y_6 >", "<x_１２>",
     "＜x_3＞", "<others>", "(0, 4)", "(", ",", "7", "½", "万", "<" * 50,
+    "<tool_call>", "</tool_call>", "<TOOL_CALL>", "{", "}", "[", "]", '"', "\\", '\\"', ":", '"action":',
+    '"action":"drag"', '"coordinate":[3,4],', '"name":"phone",', "NaN", "1e999", "-5", "{}", "\\ud83d",
 )  # fmt: skip
 NAMES = ("cup", "红色的杯子", "a<b", "x > y", "left hand", "Straße 7", "5 < 6", "猫🐈", "the <Box> button", 'a "b"')
 LETTERS = "abz <>/猫é🐈0_"
@@ -147,6 +150,42 @@ def runs(rng: random.Random) -> Written:
     return Written(rng.choice((",", ", ", "\n")).join(f"({value}, {run})" for value, run in pairs), (size, pairs))
 
 
+def actions(rng: random.Random) -> Written:
+    """Value: the action's name, its point or None, and its other arguments."""
+    name = rng.choice(("left_click", "double_click", "type", "key", "scroll", "点击", 'say "so"', "a \\ b"))
+    xy = None if "click" not in name and rng.random() < 0.4 else (pixel(rng), pixel(rng))
+    others = {key: argument(rng) for key in rng.sample(ARGUMENTS, rng.randint(0, 3))}
+    items = [("action", name), *([("coordinate", list(xy))] if xy else []), *others.items()]
+    rng.shuffle(items)
+    call = json.dumps(
+        {"name": "computer_use", "arguments": dict(items)},
+        ensure_ascii=rng.random() < 0.3,
+        indent=rng.choice((None, None, 2)),
+        separators=rng.choice(((",", ":"), (", ", ": "))),
+    )
+    before = rng.choice(
+        ("", "Action: Click the button.\n", "Action: 点击“{设置}”按钮。\n", 'Action: Type "{" there.\n')
+    )
+    around = rng.choice(("", "\n", " "))
+    return Written(f"{before}<tool_call>{around}{call}{around}</tool_call>", (name, xy, others))
+
+
+ARGUMENTS = ("text", "coordinate2", "key", "文字", "amount")
+TEXTS = (
+    "a } b", "{", "]}}", 'say "so"', "\\", '\\"', "你好，世界", "🐈", "line\nbreak", "</tool_call>", "<tool_call>",
+    'a <tool_call>{"name":"computer_use"}</tool_call> b', '"coordinate":[1,2]', "<x_1><y_2>", "",
+)  # fmt: skip
+
+
+def pixel(rng: random.Random) -> int | float:
+    """Return a coordinate in the image, whole or with a fraction."""
+    return rng.choice((rng.randrange(2048), rng.randrange(2048), rng.randrange(8188) / 4))
+
+
+def argument(rng: random.Random) -> object:
+    return rng.choice((rng.choice(TEXTS), name(rng), pixel(rng), [pixel(rng), pixel(rng)], True, None, -5, {"n": "}"}))
+
+
 KINDS: dict[str, Callable[[random.Random], Written]] = {
     "boxes": boxes,
     "polygons": polygons,
@@ -154,6 +193,7 @@ KINDS: dict[str, Callable[[random.Random], Written]] = {
     "classes": classes,
     "counts": counts,
     "runs": runs,
+    "actions": actions,
 }
 
 

@@ -52,4 +52,4 @@ def test_no_damaged_answer_is_misread() -> None:
     outcomes, fault = script("answers").run(1200, seed=7)
     assert fault == ""
     assert outcomes.total() == 1200
-    assert len(outcomes) == 12
+    assert len(outcomes) == 14

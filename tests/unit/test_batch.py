@@ -19,6 +19,7 @@ from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
 from youtu_gguf.cli.questions import parse
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
+from youtu_gguf.tasks.depth import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 BOX = "<box><x_8><y_8><x_32><y_32></box>"
@@ -103,6 +104,23 @@ def test_a_question_that_fails_does_not_lose_the_others(tmp_path: Path, images: 
     assert (text["text"], len(boxes["boxes"])) == ("A square.", 1)
     assert (count["task"], count["error"]["class"]) == ("count square", "DecodeError")
     assert batch.tally.broken == 1
+
+
+def test_tasks_of_many_steps_go_on_where_one_picture_or_one_question_fails(tmp_path: Path, images: list[Path]) -> None:
+    words = ("instances", "click {x}", "count --detect cat", "depth --zoom=focal", "depth --zoom=2 --tiles=2x1")
+    Image.new("RGB", (1, 1)).save(images[0])
+    tokens = {token: n for n, token in enumerate(("<FG>", "<BG>", *BIN_TOKENS), 1)}
+    readings = [(typed, parse(typed)) for typed in words]
+    with Journal(tmp_path / "out", {"tasks": list(words)}) as journal:
+        asked = [Asked(typed, reading.question, reading.context) for typed, reading in readings]
+        batch = Batch(yg.load(engine=FakeEngine(ANSWERS, vocabulary=tokens)), asked, journal, pictures=True)
+        for _ in batch.run(images):
+            pass
+    failed = [[r["task"] for r in line.get("results", ()) if "error" in r] for line in results(tmp_path / "out")]
+    assert failed == [[words[3], words[4]], [words[3]], [], [words[3]]]
+    assert [line for line in results(tmp_path / "out") if "error" in line] == [results(tmp_path / "out")[2]]
+    assert "Pass focal_px" in results(tmp_path / "out")[1]["results"][3]["error"]["message"]
+    assert batch.tally.done == 4
 
 
 def test_counts_of_boxes_and_actions_have_files_even_without_a_point(tmp_path: Path, images: list[Path]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.test_decode_mutations import MUTATORS, assert_places
-from youtu_gguf.decode.actions import MAX_CALL, MAX_NESTING, FoundAction, parse_action
+from youtu_gguf.decode.actions import MAX_CALL, MAX_NESTING, MAX_OBJECTS, FoundAction, parse_action
 from youtu_gguf.types import Size
 
 SIZE = Size(640, 480)
@@ -45,6 +45,11 @@ def messages(found: FoundAction) -> list[str]:
             "drag", (412, 88), {"coordinate2": [5, 6], "n": 1.5},
         ),
         (tagged(call(more=',"text":"a } b <tool_call"')), "left_click", (412, 88), {"text": "a } b <tool_call"}),
+        (tagged(call(more=',"text":"<tool_call>"')), "left_click", (412, 88), {"text": "<tool_call>"}),
+        (
+            tagged(f'{{"arguments":{{"text":{json.dumps(tagged(SECOND))},"action":"type"}},"name":"computer_use"}}'),
+            "type", None, {"text": tagged(SECOND)},
+        ),
         (
             tagged('{"name":"computer_use","arguments":{"action":"type","text":"你好"}}'),
             "type", None, {"text": "你好"},
@@ -63,6 +68,7 @@ def test_a_whole_call_is_read_without_issues(text: str, name: str, xy: Any, argu
     [
         (f"<tool_call>{call()}", "left_click", (412, 88), "<tool_call> is not closed"),
         (f"<tool_call>{call()} or so</tool_call>", "left_click", (412, 88), "<tool_call> is not closed"),
+        (f"<tool_call>json: {call()}</tool_call>", "left_click", (412, 88), "other text stands between <tool_call>"),
         (call(), "left_click", (412, 88), "without its tags"),
         (f"Press {{}} or {{x}}: {call()}", "left_click", (412, 88), "without its tags"),
         (tagged(call()) + tagged(SECOND), "left_click", (412, 88), "the answer holds 2, the first whole"),
@@ -116,6 +122,8 @@ def test_a_coordinate_that_is_not_two_numbers_is_left_out(coordinate: str) -> No
         (call(more=',"text":"half')[:-2], "cut off"),
         (call().replace('"', "'"), "malformed"),
         (call(more=","), "malformed"),
+        (f'{{"call":{call()}}}', "the JSON is no tool call"),
+        (call().replace("name", "NAME").replace("arguments", "ARGUMENTS"), "the JSON is no tool call"),
         (call("[412, 88,]"), "malformed"),
         (call(more=',"text":hello'), "malformed"),
         (call(more=',"n":NaN'), "NaN is no number"),
@@ -167,6 +175,19 @@ def test_the_first_whole_call_is_taken_before_one_that_is_broken() -> None:
     assert (found.name, found.xy) == ("right_click", (7, 8))
     assert ["cut off" in message or "holds 2" in message for message in messages(found)] == [True, True]
     assert parse_action(tagged("{}") + tagged(SECOND)).name == "right_click"
+
+
+def test_a_call_that_spells_tags_in_a_string_is_read_behind_broken_ones() -> None:
+    text = f"<tool_call>{call()[:-9]}\n" + tagged(call("[1, 2]", more=',"text":"a <tool_call> b"')) + tagged(SECOND)
+    found = parse_action(text, size=SIZE)
+    assert (found.xy, found.arguments) == ((1, 2), {"text": "a <tool_call> b"})
+    assert any("holds 3" in message for message in messages(found))
+
+
+def test_of_more_objects_than_are_looked_at_the_rest_is_one_issue() -> None:
+    found = parse_action("<tool_call>" + "{}" * (MAX_OBJECTS + 50) + call())
+    assert (found.name, len(found.issues)) == ("left_click", MAX_OBJECTS + 2)
+    assert any("more than 1,000 objects" in message for message in messages(found))
 
 
 def test_arguments_beside_the_name_are_taken_with_an_issue() -> None:

@@ -63,6 +63,7 @@ def test_no_single_mishap_makes_a_parser_invent(mishap: Callable[[random.Random,
         ("classes", "<ref>a</ref>", (("b",), False)),
         ("counts", "3", 4),
         ("runs", "(1, 2)", (Size(1, 2), [(2, 2)])),
+        ("actions", '<tool_call>{"name":"computer_use","arguments":{"action":"key"}}</tool_call>', ("key", (0, 0), {})),
     ],
 )
 def test_the_judge_notices_another_value(kind: str, text: str, value: object) -> None:

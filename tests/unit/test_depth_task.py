@@ -125,7 +125,7 @@ def test_focal_zoom_takes_the_files_focal_length() -> None:
     ("arguments", "message"),
     [
         ({"zoom": "focal"}, "the image's file tells of none. Pass focal_px"),
-        ({"zoom": "focal", "focal_px": "unknown"}, "tells of none"),
+        ({"zoom": "focal", "focal_px": "unknown"}, "got focal_px='unknown'. Pass its pixels"),
         ({"zoom": "focal", "scale": "ddad"}, "got another scale"),
         ({"focal_px": "long"}, "pixels of the source image, or \"unknown\"; got 'long'"),
         ({"focal_px": 0}, "must be positive"),

@@ -150,6 +150,31 @@ def test_cancelling_between_two_objects_ends_with_those_there_are() -> None:
     assert seen == [(0, 3), (1, 3), (2, 3)]
 
 
+def test_cancelling_instances_among_other_questions_leaves_these_alone() -> None:
+    cancel = threading.Event()
+
+    def stop(stage: str, done: int, _total: int) -> None:
+        if (stage, done) == ("instances", 0):
+            cancel.set()
+
+    scene, _ = open_scene(progress=stop)
+    own = {"crop_size": 320, "cancel": cancel}
+    found, clicked, failed = (
+        update.result or update.error
+        for update in sorted(
+            scene.many([yg.Question("instances", (), own), ("click", "it {}"), ("instances", None, 0)], stream=True),
+            key=lambda update: update.index,
+        )
+        if update.result or update.error
+    )
+    assert isinstance(found, yg.Instances)
+    assert (len(found), found.finish) == (1, "cancelled")
+    assert found.issues[-1].message == "ended after 1 of 2 objects"
+    assert isinstance(clicked, yg.Action)
+    assert clicked.finish == "stop"
+    assert isinstance(failed, yg.InputError)
+
+
 def test_time_that_is_up_ends_it_before_anything_is_looked_for() -> None:
     found = find(max_seconds=1e-9)
     assert (len(found), found.finish, found.raw) == (0, "time", NAMES)

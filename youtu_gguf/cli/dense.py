@@ -8,8 +8,10 @@ import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
-from youtu_gguf.cli.zooming import TilesOption, ZoomOption, tiles_of, zoom_of
+from youtu_gguf.cli.zooming import TilesOption, ZoomOption, tiles_of
+from youtu_gguf.cli.zooms import one_zoom
 from youtu_gguf.errors import InputError
+from youtu_gguf.zoom import Zoom
 
 Present = Literal["model", "all"]
 Refine = Literal["auto", "crf", "guided", "none"]
@@ -39,7 +41,7 @@ def segment(
     options: TaskOptions,
 ) -> None:
     """Label every pixel with one of some classes, or of those that the model names."""
-    wanted, factor, cut = classes or None, zoom_of(zoom), tiles_of(tiles)
+    wanted, factor, cut = classes or None, one_zoom(zoom), tiles_of(tiles)
     run_task(
         "segment",
         image,
@@ -85,8 +87,7 @@ def depth(
     options: TaskOptions,
 ) -> None:
     """Estimate the distance of every pixel."""
-    focal, cut = _focal_of(focal_px), tiles_of(tiles)
-    factor: float | Literal["auto", "focal"] = "focal" if zoom == "focal" else zoom_of(zoom)
+    focal, factor, cut = None if focal_px is None else focal_of(focal_px), depth_zoom(zoom), tiles_of(tiles)
     run_task(
         "depth",
         image,
@@ -96,14 +97,21 @@ def depth(
     )
 
 
-def _focal_of(text: str | None) -> float | Literal["unknown"] | None:
+def depth_zoom(text: str) -> Zoom | Literal["focal"]:
+    """Return the zoom that was typed for depth.
+
+    Raises:
+        InputError: It is none.
+    """
+    return "focal" if text.strip().lower() == "focal" else one_zoom(text)
+
+
+def focal_of(text: str) -> float | Literal["unknown"]:
     """Return the focal length that was typed; its range is for the task to check.
 
     Raises:
         InputError: It is no number, and not "unknown".
     """
-    if text is None:
-        return None
     if text == "unknown":
         return "unknown"
     try:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 import youtu_gguf as yg
-from youtu_gguf.cli.dense import Scale
-from youtu_gguf.cli.zooming import tiles_of, zoom_of
+from youtu_gguf.cli.dense import Scale, depth_zoom, focal_of
+from youtu_gguf.cli.zooming import tiles_of
+from youtu_gguf.cli.zooms import one_zoom
 from youtu_gguf.errors import InputError
 
 
@@ -83,14 +84,17 @@ def _plain(task: str, key: str = "query") -> Callable[[str], Reading]:
     return read
 
 
-def _detect(given: str) -> Reading:
-    classes = _names(given) if given else None
-    return Reading(yg.Question("detect", (classes,)), {"query": classes})
+def _of_classes(task: str) -> Callable[[str], Reading]:
+    """Read class names, or nothing."""
 
+    def read(given: str) -> Reading:
+        flag = next((word for word in given.split() if word.startswith("--")), None)
+        if flag is not None:
+            raise InputError(f"{task} takes class names alone here; got {flag}. Leave it out.")
+        classes = _names(given) if given else None
+        return Reading(yg.Question(task, (classes,)), {"query": classes})
 
-def _instances(given: str) -> Reading:
-    classes = _names(given) if given else None
-    return Reading(yg.Question("instances", (classes,)), {"query": classes})
+    return read
 
 
 def _count(given: str) -> Reading:
@@ -110,15 +114,18 @@ def _segment(given: str) -> Reading:
     flags, words = _flags("segment", given, ("--all", "--background", "--zoom=", "--tiles="))
     options = {"present": "all" if "--all" in flags else "model", "background": "--background" in flags}
     classes = _names(words) if words or "--all" in flags else None
-    return Reading(yg.Question("segment", (classes,), options | _looking(flags)), {"query": classes})
+    return Reading(
+        yg.Question("segment", (classes,), options | _read(flags, {"zoom": one_zoom, "tiles": tiles_of})),
+        {"query": classes},
+    )
 
 
 def _depth(given: str) -> Reading:
-    flags, words = _flags("depth", given, ("--zoom=", "--tiles="))
+    flags, words = _flags("depth", given, ("--zoom=", "--tiles=", "--focal-px="))
     scale = words.lower() or "open"
     if scale not in get_args(Scale):
         raise InputError(f"expected a depth scale among {', '.join(get_args(Scale))}; got {scale!r}.")
-    options = {"scale": scale} | _looking(flags)
+    options = {"scale": scale} | _read(flags, {"zoom": depth_zoom, "tiles": tiles_of, "focal-px": focal_of})
     return Reading(yg.Question("depth", (), options), {"scale": scale})
 
 
@@ -138,10 +145,9 @@ def _flags(task: str, given: str, known: tuple[str, ...]) -> tuple[dict[str, str
     return flags, " ".join(word for word in given.split() if not word.startswith("--"))
 
 
-def _looking(flags: dict[str, str]) -> dict[str, Any]:
-    """Return the zoom and the tiles that were given."""
-    read: dict[str, Callable[[str], Any]] = {"zoom": zoom_of, "tiles": tiles_of}
-    return {name: of(flags[f"--{name}"]) for name, of in read.items() if f"--{name}" in flags}
+def _read(flags: dict[str, str], known: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Return the values of the flags that were given, each read by what is `known` of it, as keywords of a task."""
+    return {name.replace("-", "_"): of(flags[f"--{name}"]) for name, of in known.items() if f"--{name}" in flags}
 
 
 def _names(given: str) -> list[str]:
@@ -173,7 +179,7 @@ FORMS = (
         "detect",
         "[CLASS, ...]",
         "find all things of some classes: {}detect car, person\nor of any class: {}detect",
-        _detect,
+        _of_classes("detect"),
     ),
     Form("polygon", "PHRASE", "outline a thing: {}polygon the left cup", _plain("polygon")),
     Form("refer", "PHRASE", "mask a thing to the pixel: {}refer the left cup", _plain("refer")),
@@ -181,7 +187,7 @@ FORMS = (
         "instances",
         "[CLASS, ...]",
         "mask every thing of some classes on its own:\n{}instances car, person; or of any class: {}instances",
-        _instances,
+        _of_classes("instances"),
     ),
     Form("pose", "", "find all persons and their joints", _plain("pose")),
     Form(
@@ -198,7 +204,8 @@ FORMS = (
         "depth",
         "[SCALE]",
         "estimate the distance of every pixel; relative, or in\nmetres on the SCALE of nyuv2, cityscapes or ddad;\n"
-        "--zoom=2 and --tiles=2x2 look closer",
+        "--zoom=2 and --tiles=2x2 look closer,\n"
+        "--focal-px=1400 makes metres, --zoom=focal uses it",
         _depth,
     ),
     Form("click", "INSTRUCTION", "find where to click: {}click open the settings", _plain("click", "instruction")),

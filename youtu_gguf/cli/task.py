@@ -92,6 +92,10 @@ def _check_files(image: str, options: TaskOptions, task: str, *, drawn: bool) ->
         raise InputError(f"{task} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
     if options.npz and suffix == ".txt":
         raise InputError(f"{task} gives text; an .npz file holds arrays. Use --output answer.txt, or --json.")
+    if options.npz and options.npz.suffix.lower() != ".npz":
+        raise InputError(f"an .npz file holds arrays; got --npz {options.npz}. Use that suffix.")
+    if options.output and options.output.exists() and options.output.samefile(image):
+        raise InputError(f"the result would be written over the picture itself, {image}. Name another file.")
     for path in (options.output, options.npz):
         if path and not path.parent.is_dir():
             raise InputError(f"expected a folder to write {path} in; {path.parent} does not exist. Make it first.")

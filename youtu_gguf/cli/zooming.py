@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.zoom import MAX_ZOOM, Tiles
+from youtu_gguf.zoom import Tiles, checked_tiles
 
 ZoomOption = Annotated[
     str,
@@ -22,20 +22,6 @@ TilesOption = Annotated[
 ]
 
 
-def zoom_of(text: str) -> float | Literal["auto"]:
-    """Return the zoom that was typed; its range is for the task to check.
-
-    Raises:
-        InputError: It is no number, and not "auto".
-    """
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError as exc:
-        raise InputError(f"zoom must be a number from 1 to {MAX_ZOOM:g}, or auto; got {text!r}.") from exc
-
-
 def tiles_of(text: str) -> Tiles:
     """Return the columns and rows that were typed, as 2x2.
 
@@ -45,4 +31,4 @@ def tiles_of(text: str) -> Tiles:
     numbers = re.fullmatch(r"(\d{1,4})[x×](\d{1,4})", text.lower())
     if numbers is None:
         raise InputError(f"tiles must be columns and rows, as 2x2; got {text!r}.")
-    return Tiles(int(numbers[1]), int(numbers[2]))
+    return checked_tiles((int(numbers[1]), int(numbers[2])))

@@ -25,13 +25,21 @@ MAX_CALL = 20_000
 MAX_NESTING = 16
 """Depth of a call's JSON; what is published is two deep, and Python's reader gives up at some thousand."""
 
+MAX_OBJECTS = 1000
+"""Objects of one stretch that are looked at; an answer holds one."""
+
 MAX_PX = 999_999
 """Largest coordinate that is believed: six digits are exact in float32, as for `tags`."""
 
+_MOST_SPANNING = 8
+"""Cut-off calls that are read on beyond the next tag: it may stand in one of their strings, as in what is typed."""
+
+_CUT_OFF, _NO_CALL = "the tool call is cut off", "the JSON is no tool call"
 _MAX_DIGITS = 18
 _MAX_NAME = 64
 
-_OPEN = re.compile("<tool_call>")
+_TAG = "<tool_call>"
+_OPEN = re.compile(_TAG)
 _CLOSED = re.compile(r"\s*(?:</tool_call>|\{)")  # another call is reported as one too many
 _OF_A_CALL = re.compile(r"""["'](?:name|arguments|action|coordinate)["']""")
 _NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
@@ -87,7 +95,7 @@ def parse_action(text: str, *, size: Size | None = None) -> FoundAction:
     if len(calls) > 1:
         message = f"expected one tool call; the answer holds {len(calls)}, the first whole one is taken"
         issues.append(Issue(message, calls[1].start, calls[-1].end))
-    chosen = next((call for call in calls if call.value is not None and _is_call(text, call)), None)
+    chosen = next((call for call in calls if call.value is not None), None)
     if chosen is not None:
         _check_tags(text, chosen, issues)
     else:
@@ -108,33 +116,53 @@ def _calls(text: str, issues: list[Issue]) -> Iterator[_Call]:
     """Yield the calls of an answer: objects after a tag, or where there is no tag, objects that look like calls."""
     starts = [match.start() for match in _OPEN.finditer(text)]
     if not starts:
-        yield from (call for call in _objects(text, 0, len(text)) if _is_call(text, call))
+        yield from (call for call in _objects(text, 0, len(text)) if _is_like_a_call(text, call))
+    done, tries = 0, _MOST_SPANNING
     for start, end in pairwise([*starts, len(text)]):
-        found = list(_objects(text, start, end))
+        found = list(_objects(text, max(start, done), end))
+        if found and found[-1].flaw == _CUT_OFF and end < len(text) and tries:
+            tries -= 1
+            found[-1] = _spanning(text, found[-1])
+            done = found[-1].end
         yield from found
-        if not found:
+        if not found and start >= done:
             issues.append(Issue("the tool call holds no JSON", start, end))
+
+
+def _spanning(text: str, cut: _Call) -> _Call:
+    """Return the whole call that begins where `cut` does and spells tags in its strings; else `cut`."""
+    stop, flaw = _object_end(text, cut.start, len(text))
+    whole = cut if flaw else _object(text, cut.start, stop)
+    return cut if whole.value is None else whole
 
 
 def _objects(text: str, start: int, end: int) -> Iterator[_Call]:
     """Yield the objects of a stretch, one after the other; the rest of one that does not end is not looked into."""
-    while (start := text.find("{", start, end)) >= 0:
+    for _ in range(MAX_OBJECTS):
+        start = text.find("{", start, end)
+        if start < 0:
+            return
         stop, flaw = _object_end(text, start, end)
         if flaw:
             yield _Call(start, stop, flaw=flaw)
             return
         yield _object(text, start, stop)
         start = stop
+    if text.find("{", start, end) >= 0:
+        yield _Call(start, end, flaw=f"more than {MAX_OBJECTS:,} objects; the rest is not looked at")
 
 
 def _object(text: str, start: int, stop: int) -> _Call:
     if not _OF_A_CALL.search(text, start, stop):
-        return _Call(start, stop, flaw="the JSON is no tool call")
+        return _Call(start, stop, flaw=_NO_CALL)
     try:
-        return _Call(start, stop, _decoded(text[start:stop]))
+        value = _decoded(text[start:stop])
     except (ValueError, RecursionError) as exc:
         reason = "malformed" if isinstance(exc, json.JSONDecodeError) else str(exc)
         return _Call(start, stop, flaw=f"the JSON of the tool call is unusable: {reason}")
+    if value.keys().isdisjoint(("name", "arguments", "action", "coordinate")):
+        return _Call(start, stop, flaw=_NO_CALL)
+    return _Call(start, stop, value)
 
 
 def _object_end(text: str, start: int, end: int) -> tuple[int, str]:
@@ -157,7 +185,7 @@ def _object_end(text: str, start: int, end: int) -> tuple[int, str]:
                 return i + 1, ""
     if end - start > MAX_CALL:
         return end, f"the tool call is longer than {MAX_CALL:,} characters"
-    return end, "the tool call is cut off"
+    return end, _CUT_OFF
 
 
 def _decoded(written: str) -> dict[str, Any]:
@@ -203,10 +231,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _READER = json.JSONDecoder(parse_constant=_refused, parse_int=_whole, parse_float=_finite, object_pairs_hook=_unique)
 
 
-def _is_call(text: str, call: _Call) -> bool:
-    if call.value is None:
-        return _OF_A_CALL.search(text, call.start, call.end) is not None
-    return not call.value.keys().isdisjoint(("name", "arguments", "action", "coordinate"))
+def _is_like_a_call(text: str, call: _Call) -> bool:
+    return call.value is not None or _OF_A_CALL.search(text, call.start, call.end) is not None
 
 
 def _salvaged(text: str, calls: list[_Call]) -> _Call | None:
@@ -222,9 +248,13 @@ def _salvaged(text: str, calls: list[_Call]) -> _Call | None:
 
 
 def _check_tags(text: str, call: _Call, issues: list[Issue]) -> None:
-    if _OPEN.search(text) is None:
+    tag = text.rfind(_TAG, 0, call.start)
+    if tag < 0:
         issues.append(Issue("the tool call stands without its tags", call.start, call.end))
-    elif not _CLOSED.match(text, call.end):
+        return
+    if text[tag + len(_TAG) : call.start].strip():
+        issues.append(Issue("other text stands between <tool_call> and the call", tag + len(_TAG), call.start))
+    if not _CLOSED.match(text, call.end):
         issues.append(Issue("<tool_call> is not closed", call.start, call.end))
 
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
+from youtu_gguf.engines.base import TOKEN_PX
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import shown
 from youtu_gguf.types import F32, I32, Size
 
 N_BINS = 1000
@@ -60,8 +62,8 @@ def depth_scale(name: str) -> DepthScale:
     Raises:
         InputError: There is no such scale.
     """
-    if name not in DEPTH_SCALES:
-        raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {name!r}.")
+    if not isinstance(name, str) or name not in DEPTH_SCALES:
+        raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {shown(name)}.")
     return DEPTH_SCALES[name]
 
 
@@ -155,16 +157,15 @@ def depth_map(
     return metres
 
 
-def check_focal(focal_px: float, frame: str) -> None:
+def check_focal(focal_px: float, frame: str, most: float = MAX_FOCAL_PX) -> None:
     """Refuse a focal length, in pixels of the `frame` image, that no camera has.
 
     Raises:
-        InputError: It is not positive, or above a million.
+        InputError: It is not positive, or above `most`.
     """
-    if not 0 < focal_px <= MAX_FOCAL_PX:
+    if not 0 < focal_px <= most:
         raise InputError(
-            f"the focal length must be positive, in pixels of the {frame} image, up to {MAX_FOCAL_PX:,.0f}; "
-            f"got {focal_px}."
+            f"the focal length must be positive, in pixels of the {frame} image, up to {most:,.0f}; got {focal_px}."
         )
 
 
@@ -175,5 +176,5 @@ def _focal_factor(scale: DepthScale, name: str, focal_px: float | None) -> np.fl
         raise InputError(
             f"scale {name!r} is in metres already; expected no focal length, got {focal_px}. Leave it out."
         )
-    check_focal(focal_px, "prepared")
+    check_focal(focal_px, "prepared", MAX_FOCAL_PX * TOKEN_PX)  # a single source pixel is prepared as a whole token
     return np.float32(focal_px / scale.focal_px)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
 
 from youtu_gguf.decode.calibration import Calibration
 from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.numeric import shown
 from youtu_gguf.prompts import Wording
 from youtu_gguf.types import U8, Issue, Result, Transform
 from youtu_gguf.zoom import Zoom, chosen_zoom
@@ -131,12 +134,22 @@ def phrase(text: str, what: str) -> str:
         InputError: Nothing is left, or it is not valid Unicode.
     """
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{what} must be words; got {text!r}.")
+        raise InputError(f"{what} must be words; got {shown(text)}.")
     try:
         text.encode()
     except UnicodeEncodeError as exc:  # half of a surrogate pair, as undecodable command lines have
-        raise InputError(f"{what} must be valid Unicode; got {text!r}. Pass it as UTF-8.") from exc
+        raise InputError(f"{what} must be valid Unicode; got {shown(text)}. Pass it as UTF-8.") from exc
     return text.strip()
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse what is none of the words that `name` may be.
+
+    Raises:
+        InputError: It is none.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}; got {shown(value)}.")
 
 
 def class_names(classes: Sequence[str]) -> tuple[str, ...]:
@@ -147,6 +160,8 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(classes, str):
         raise InputError(f'classes must be a list of names; got the string {classes!r}. Pass ["{classes}"].')
+    if not isinstance(classes, Iterable) or (np.ndim(classes) == 0 and isinstance(classes, np.ndarray)):
+        raise InputError(f"classes must be a list of names; got {shown(classes)}.")
     names = tuple(phrase(name, "a class name") for name in classes)
     if not names:
         raise InputError("expected at least one class name; got none.")

@@ -1,6 +1,7 @@
 """Tasks whose answer is boxes: grounding one phrase, and detecting classes, at one scale or several."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -8,9 +9,10 @@ from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import real, shown
 from youtu_gguf.tasks.base import View, at_zoom, class_names, issues_of, phrase
 from youtu_gguf.types import F32, Boxes, Finish, Issue
-from youtu_gguf.zoom import Zoom, chosen_zoom
+from youtu_gguf.zoom import Zoom, chosen_zoom, listed
 
 
 def ground(view: View, description: str, zoom: Zoom = 1) -> Boxes:
@@ -34,8 +36,8 @@ def detect(view: View, classes: Sequence[str] | None = None, zoom: Zoom | Sequen
     names = None if classes is None else class_names(classes)
     only = names[0] if names is not None and len(names) == 1 else ""
     question = view.wording.detect(names)
-    if isinstance(zoom, str | int | float):
-        return _boxes(view, question, only, zoom)
+    if isinstance(zoom, str) or real(zoom) is not None:
+        return _boxes(view, question, only, cast("Zoom", zoom))
     scales = _distinct_scales(view, zoom)
     found: list[Boxes] = []
     for scale in scales:
@@ -54,16 +56,17 @@ def _boxes(view: View, question: str, default_label: str, zoom: Zoom) -> Boxes:
     return Boxes(transform.to_source(found.xyxy), found.labels, scores, issues=issues)
 
 
-def _distinct_scales(view: View, zooms: Sequence[Zoom]) -> list[float]:
+def _distinct_scales(view: View, zooms: object) -> list[float]:
     """Return the zooms to use, each once: "auto" may be one of the others.
 
     Raises:
         InputError: There are none, or one cannot be used.
     """
-    if not isinstance(zooms, Sequence) or not zooms:
-        raise InputError(f'zoom must be a number, "auto", or a list of these; got {zooms!r}.')
+    several = cast("list[Zoom]", listed(zooms))
+    if not several:
+        raise InputError(f'zoom must be a number, "auto", or a list of these; got {shown(zooms)}.')
     size, max_tokens = view.transform.source, view.max_tokens
-    return list(dict.fromkeys(chosen_zoom(zoom, size, max_tokens) for zoom in zooms))
+    return list(dict.fromkeys(chosen_zoom(zoom, size, max_tokens) for zoom in several))
 
 
 def _merged(found: Sequence[Boxes], n_scales: int, stopped: Finish) -> Boxes:

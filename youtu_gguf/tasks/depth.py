@@ -6,6 +6,7 @@ from typing import Literal
 from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
 from youtu_gguf.engines.base import TOKEN_PX
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import real, shown
 from youtu_gguf.tasks.base import View, find_tokens
 from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.types import DepthMap
@@ -44,7 +45,11 @@ def depth(
     focal = _focal_length(view, chosen, scale, focal_px)
     cut = checked_tiles(tiles)
     size = view.transform.source
-    factor = _focal_zoom(view, chosen, focal, cut) if zoom == "focal" else chosen_zoom(zoom, size, view.max_tokens, cut)
+    factor = (
+        _focal_zoom(view, chosen, focal, focal_px, cut)
+        if isinstance(zoom, str) and zoom == "focal"
+        else chosen_zoom(zoom, size, view.max_tokens, cut)
+    )
     view.require_states("depth")
     ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
     states = patches_at(view, view.wording.before_depth(scale), factor, cut)
@@ -58,24 +63,28 @@ def _focal_length(view: View, chosen: DepthScale, scale: str, focal_px: Focal) -
     """Return the focal length to use, in source pixels."""
     if focal_px is None:
         return view.focal_px if chosen.focal_px is not None else None
-    if focal_px == "unknown":
+    if isinstance(focal_px, str) and focal_px == "unknown":
         return None
-    if isinstance(focal_px, str):
-        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {focal_px!r}.')
+    focal = real(focal_px)
+    if focal is None:
+        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {shown(focal_px)}.')
     if chosen.focal_px is None:
         raise InputError(
-            f"scale {scale!r} is in metres already; expected no focal length, got {focal_px}. Leave it out."
+            f"scale {scale!r} is in metres already; expected no focal length, got {focal:g}. Leave it out."
         )
-    check_focal(focal_px, "source")
-    return float(focal_px)
+    check_focal(focal, "source")
+    return focal
 
 
-def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, tiles: Tiles) -> float:
-    """Return the zoom at which the focal length is nearest to the model's own."""
+def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
+    """Return the zoom at which the focal length is nearest to the model's; `given` is what the caller said of that."""
     if chosen.focal_px is None or focal is None:
-        raise InputError(
-            'zoom="focal" needs scale="open" and a focal length; '
-            + ("got another scale." if chosen.focal_px is None else "the image's file tells of none. Pass focal_px.")
-        )
+        if chosen.focal_px is None:
+            got = "got another scale."
+        elif given is None:
+            got = "the image's file tells of none. Pass focal_px."
+        else:
+            got = f"got focal_px={shown(given)}. Pass its pixels."
+        raise InputError(f'zoom="focal" needs scale="open" and a focal length; {got}')
     wanted = min(max(OPEN_FOCAL_PX / focal, MIN_FOCAL_ZOOM), MAX_ZOOM)
     return fitting_zoom(wanted, view.transform.source, view.max_tokens, tiles)

@@ -16,6 +16,7 @@ from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import shown, whole
 from youtu_gguf.tasks.base import View, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
@@ -54,8 +55,9 @@ def instances(
     An object in whose box nothing stands out keeps its place, with an empty mask, score 0 and an issue: what was
     detected is there for the caller to judge.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise InputError(f"limit must be a whole number of objects, at least 1; got {limit!r}.")
+    most = whole(limit)
+    if most is None or most < 1:
+        raise InputError(f"limit must be a whole number of objects, at least 1; got {shown(limit)}.")
     check_knobs(crop_size, padding)
     check_choice("find", find, get_args(Find))
     check_choice("refine", refine, get_args(Refine))
@@ -71,7 +73,7 @@ def instances(
         if not names or view.stopped:
             return _nothing(view, issues)
     found = detect(view, names)
-    chosen, dropped = _largest(view, found, limit)
+    chosen, dropped = _largest(view, found, most)
     target_of = partial(core_target, view, tokens, size=crop_size, padding=padding, method=method)
     masked = _masked(view, found, chosen, target_of, [*issues, *found.issues, *dropped])
     return replace(masked, refined_by=method)
@@ -92,7 +94,7 @@ def _largest(view: View, found: Boxes, limit: int) -> tuple[list[int], list[Issu
     said = (
         (len(found) - len(order), "found twice are left out"),
         (len(order) - len(usable), "without pixels of the image are left out"),
-        (len(usable) - limit, f"beyond the limit of {limit} are left out, the smallest; raise limit for them"),
+        (len(usable) - limit, f"beyond the limit of {shown(limit)} are left out, the smallest; raise limit for them"),
     )
     return usable[:limit].tolist(), [Issue(f"{n} box(es) {what}") for n, what in said if n > 0]
 

@@ -11,6 +11,7 @@ import numpy as np
 from youtu_gguf.engines.base import TOKEN_PX, PatchStates
 from youtu_gguf.errors import InputError
 from youtu_gguf.image import prepare
+from youtu_gguf.numeric import shown
 from youtu_gguf.tasks.base import View
 from youtu_gguf.types import F32, Grid
 from youtu_gguf.zoom import Tiles, grid_at
@@ -76,6 +77,6 @@ def _from_tiles(view: View, before: str, zoom: float, tiles: Tiles) -> PatchStat
 def _check_fit(tiles: Tiles, grid: Grid) -> None:
     if tiles.across > grid.cols or tiles.down > grid.rows:
         raise InputError(
-            f"tiles must be whole image tokens; got {tiles.across}x{tiles.down} tiles of {grid.cols}x{grid.rows} "
-            "tokens. Use fewer tiles, or a larger zoom."
+            f"tiles must be whole image tokens; got {shown(tiles.across)}x{shown(tiles.down)} tiles of "
+            f"{grid.cols}x{grid.rows} tokens. Use fewer tiles, or a larger zoom."
         )

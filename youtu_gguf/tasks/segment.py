@@ -10,6 +10,7 @@ from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
+from youtu_gguf.numeric import shown
 from youtu_gguf.tasks.base import View, check_choice, class_names, placed
 from youtu_gguf.tasks.looking import WHOLE, patches_at
 from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
@@ -45,6 +46,8 @@ def segment(
     names = () if classes is None else class_names(classes)
     check_choice("present", present, get_args(Present))
     check_choice("refine", refine, get_args(Refine))
+    if not isinstance(background, bool | np.bool_):
+        raise InputError(f"background must be True or False; got {shown(background)}.")
     if classes is None and present == "all":
         raise InputError('present="all" needs the classes that are there; got none. Name them, or let the model do it.')
     cut = checked_tiles(tiles)
