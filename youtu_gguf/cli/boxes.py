@@ -9,13 +9,13 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.cli.common import Image, TaskOptions
+from youtu_gguf.cli.dense import Refine
 from youtu_gguf.cli.task import run_task
-from youtu_gguf.cli.zooms import OneZoom, Zooms, one_zoom, zooms
+from youtu_gguf.cli.zooming import OneZoom, Zooms, one_zoom, zooms
 from youtu_gguf.crop import CROP_SIZE, PADDING
 
 By = Literal["states", "polygon"]
 Find = Literal["names", "everything"]
-Refine = Literal["auto", "crf", "guided", "none"]
 RefineOption = Annotated[
     Refine,
     typer.Option(

@@ -8,8 +8,7 @@ import typer
 
 from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
-from youtu_gguf.cli.zooming import TilesOption, ZoomOption, tiles_of
-from youtu_gguf.cli.zooms import one_zoom
+from youtu_gguf.cli.zooming import OneZoom, TilesOption, one_zoom, tiles_of
 from youtu_gguf.errors import InputError
 from youtu_gguf.zoom import Zoom
 
@@ -35,7 +34,7 @@ def segment(
             "guided filter; not with --background."
         ),
     ] = "auto",
-    zoom: ZoomOption = "1",
+    zoom: OneZoom = "1",
     tiles: TilesOption = "1x1",
     *,
     options: TaskOptions,

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 import youtu_gguf as yg
 from youtu_gguf.cli.dense import Scale, depth_zoom, focal_of
-from youtu_gguf.cli.zooming import tiles_of
-from youtu_gguf.cli.zooms import one_zoom
+from youtu_gguf.cli.zooming import one_zoom, tiles_of
 from youtu_gguf.errors import InputError
 
 

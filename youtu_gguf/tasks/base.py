@@ -170,16 +170,6 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a `value` of the argument `name` that is none of `choices`.
-
-    Raises:
-        InputError: It is none.
-    """
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
-
-
 def issues_of(answer: Answer, issues: Sequence[Issue], n_found: int, what: str) -> tuple[Issue, ...]:
     """Return the `issues` found in an answer, placed; one more where it holds no whole `what`."""
     if not n_found:
