@@ -28,6 +28,7 @@ from scripts.nano import measures
 from scripts.nano.evaluate import Tally
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.fill import fill_outlines
+from youtu_gguf.engines.native import NativeEngine
 from youtu_gguf.tasks.instances import Find
 from youtu_gguf.zoom import Zoom
 
@@ -54,6 +55,8 @@ class Row:
 
     def timed(self, model: yg.Model, truth: Scene, ask: Callable[[yg.Scene], R]) -> R:
         """Open the picture, ask, and note the seconds."""
+        assert isinstance(model.engine, NativeEngine)
+        model.engine.clear()
         began = time.process_time()
         with closing(model.open(truth.rgb)) as scene:
             answer = ask(scene)
