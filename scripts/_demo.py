@@ -45,11 +45,12 @@ def tasks(truth: Scene) -> dict[str, Callable[[yg.Scene], yg.Result]]:
         "depth": lambda scene: scene.depth(),
         f"polygon: {phrase}": lambda scene: scene.polygon(phrase),
         f"refer: {phrase}": lambda scene: scene.refer(phrase, crop_size=CORE_CROP_PX),
+        "instances": lambda scene: scene.instances(find="everything", crop_size=CORE_CROP_PX),
         "pose": lambda scene: scene.pose(),
     }
 
 
-SHOWN = ("detect", "segment", "depth", "polygon", "refer", "pose")
+SHOWN = ("detect", "segment", "depth", "polygon", "refer", "instances", "pose")
 
 
 def summary(value: yg.Result) -> str:
@@ -61,7 +62,7 @@ def summary(value: yg.Result) -> str:
             return ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= SEEN) or "no class seen"
         case yg.DepthMap():
             return f"{value.values.min():.2f} to {value.values.max():.2f} {value.unit}"
-        case yg.Boxes():
+        case yg.Boxes() | yg.Instances():
             return ", ".join(value.labels) or "none found"
         case yg.Polygons() | yg.Poses():
             return f"{len(value)} found"
