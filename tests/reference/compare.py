@@ -13,8 +13,8 @@ from youtu_gguf.engines.native import NativeEngine
 
 
 class Agreement(NamedTuple):
-    """Smallest cosine over the image tokens of the projector's output and of the final hidden states; largest error of
-    the last token's logits, as a share of their range."""
+    """Smallest cosine over the image tokens of the projector's output and of the final hidden states, that of the
+    position before them included; largest error of the last token's logits, as a share of their range."""
 
     embeddings: float
     hidden: float
@@ -30,7 +30,9 @@ def picture(rows: int, cols: int) -> PreparedImage:
 
 def compare(engine: NativeEngine, model: Weights, projector: Weights, image: PreparedImage, question: str) -> Agreement:
     session = engine.open(Prefix(image))
-    hidden = session.patches().hidden.reshape(image.grid.n_tokens, -1)
+    patches = session.patches()
+    assert patches.before is not None
+    hidden = np.concatenate([patches.before[None], patches.hidden.reshape(image.grid.n_tokens, -1)])
     last = session.last_logits(question)
     embeddings = engine.embeddings(image)
 
@@ -38,7 +40,7 @@ def compare(engine: NativeEngine, model: Weights, projector: Weights, image: Pre
     before, after = session.prompt_tokens(question)
     prompt = [language.embed_tokens(model, before), expected_embeddings, language.embed_tokens(model, after)]
     states = language.forward(model, np.concatenate(prompt))
-    expected_hidden = states[len(before) : len(before) + len(hidden)]
+    expected_hidden = states[len(before) - 1 : len(before) - 1 + len(hidden)]
     expected_last = language.logits(model, states[-1:])[0]
     session.close()
     return Agreement(

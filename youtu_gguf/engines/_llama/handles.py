@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import ALL, NONE, Batch, Run
+from youtu_gguf.engines._llama.batch import ALL, LAST, NONE, Batch, Run
 from youtu_gguf.engines._llama.bindings import Way, lib
 from youtu_gguf.engines._llama.runs import check_runs
 from youtu_gguf.engines.base import PENALTY_LAST_N, TOP_K
@@ -169,11 +169,14 @@ class LlamaContext:
         Raises:
             EngineError: The cache is full, or llama.cpp left no states.
         """
-        self.decode_prefix_tokens(tokens[:-1], start, sequence)
-        run = Run(tokens[-1:], start + len(tokens) - 1, sequence, ALL if self.way == "embeddings" else NONE)
+        outputs = LAST if self.way == "embeddings" else NONE  # the tap leaves the states of all
+        n_kept = 0
         with self._keeping_states():
-            self._decode_prefix(self.tokens.fill(run))
-            return self._read_states(1)
+            for first in range(0, len(tokens), self.slice):
+                part = tokens[first : first + self.slice]
+                self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, outputs)))
+                n_kept = 1 if self.way == "embeddings" else len(part)
+            return self._read_states(n_kept)[-1:]
 
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
