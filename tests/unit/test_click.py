@@ -108,6 +108,15 @@ class EndlessEngine(FakeEngine):
         return EndlessSession(self, prefix)
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the shell has started the tests in the background, which ignore it."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of one thread are a Unix matter")
 def test_ctrl_c_among_several_questions_ends_a_click_too() -> None:
     before = threading.active_count()
