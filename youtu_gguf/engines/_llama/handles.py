@@ -153,15 +153,20 @@ class LlamaContext:
         self.drop(PADDING)
         return decoded or self.decode(self.tokens.fill(*runs))  # without, it may still fit
 
-    def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int) -> None:
-        """Decode `tokens` of a prefix; nothing follows them at once, so the head is not computed.
+    def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int, outputs: slice = NONE) -> int:
+        """Decode `tokens` of a prefix; return how many the last decode held.
+
+        Nothing follows them at once, so by default the head is not computed.
 
         Raises:
             EngineError: The cache is full.
         """
+        n_last = 0
         for first in range(0, len(tokens), self.slice):
             part = tokens[first : first + self.slice]
-            self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, NONE)))
+            self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, outputs)))
+            n_last = len(part)
+        return n_last
 
     def decode_last_state(self, tokens: Sequence[int], start: int, sequence: int) -> F32:
         """Decode `tokens` of a prefix, at least one; return the (1, n_embd) final state of the last of them.
@@ -169,14 +174,10 @@ class LlamaContext:
         Raises:
             EngineError: The cache is full, or llama.cpp left no states.
         """
-        outputs = LAST if self.way == "embeddings" else NONE  # the tap leaves the states of all
-        n_kept = 0
+        tapped = self.way == "nextn"  # the tap leaves the states of all, outputs only their own
         with self._keeping_states():
-            for first in range(0, len(tokens), self.slice):
-                part = tokens[first : first + self.slice]
-                self._decode_prefix(self.tokens.fill(Run(part, start + first, sequence, outputs)))
-                n_kept = 1 if self.way == "embeddings" else len(part)
-            return self._read_states(n_kept)[-1:]
+            n_last = self.decode_prefix_tokens(tokens, start, sequence, NONE if tapped else LAST)
+            return self._read_states(n_last if tapped else 1)[-1:]
 
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
