@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import (
     Engine,
     HeadRows,
@@ -16,7 +17,6 @@ from youtu_gguf.engines.base import (
     Piece,
     Prefix,
     PrefixCost,
-    Sampling,
     Session,
     Together,
     Vocabulary,

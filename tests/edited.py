@@ -10,9 +10,9 @@ from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType
 from gguf.gguf_writer import GGUFValue
 
-from youtu_gguf.files import _synthetic_layout as layout
-from youtu_gguf.files.synthetic import TINY
-from youtu_gguf.files.writing import TensorSpec, write_gguf
+from youtu_gguf.gguf.writer import TensorSpec, write_gguf
+from youtu_gguf.weights.synthetic import layout
+from youtu_gguf.weights.synthetic.pair import TINY
 
 Edit = Callable[[dict[str, GGUFValue], list[TensorSpec]], None]
 

@@ -9,19 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from youtu_gguf.engines.base import (
-    Answer,
-    Collector,
-    Engine,
-    Prefix,
-    PreparedImage,
-    Request,
-    Sampling,
-    Session,
-    Together,
-    collect,
-)
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import Answer, Collector, Engine, Prefix, Request, Session, Together, collect
 from youtu_gguf.errors import CapabilityError, EngineError, YoutuError
+from youtu_gguf.types import PreparedImage
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 

@@ -17,7 +17,7 @@ Docstrings cite what is known about the model, and where it is from, as "facts: 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.errors import (
     CapabilityError,
     DecodeError,
@@ -27,9 +27,10 @@ from youtu_gguf.errors import (
     ServerError,
     YoutuError,
 )
+from youtu_gguf.hub.models import find_files, list_models, list_unfinished, pull, remove_model
 from youtu_gguf.model import Model, load
-from youtu_gguf.scene import Scene
-from youtu_gguf.together import Question, Update
+from youtu_gguf.scene.many import Question, Update
+from youtu_gguf.scene.scene import Scene
 from youtu_gguf.types import (
     Action,
     Boxes,
@@ -46,28 +47,33 @@ from youtu_gguf.types import (
     Timings,
     Transform,
 )
-from youtu_gguf.weights import find_files, list_models, list_unfinished, pull, remove_model
+from youtu_gguf.version import __version__
 
 if TYPE_CHECKING:
-    from youtu_gguf.calibrating.report import CalibrationReport, Finding
-    from youtu_gguf.calibrating.run import calibrate
-    from youtu_gguf.calibrating.storage import (
+    from youtu_gguf.calibration.calibrate import calibrate
+    from youtu_gguf.calibration.report import CalibrationReport, Finding
+    from youtu_gguf.calibration.storage import (
         StoredCalibration,
         forget_calibration,
         store_calibration,
         stored_calibration,
     )
-    from youtu_gguf.diagnosis import Check, diagnose
-    from youtu_gguf.files.hub import PulledPair
-    from youtu_gguf.files.inspection import Inspection, inspect_file
-    from youtu_gguf.files.listing import LocalPair
-    from youtu_gguf.files.quantize import Quantized, quantize
-    from youtu_gguf.files.slim import Slimmed, slim
-    from youtu_gguf.files.synthetic import write_pair as write_synthetic_pair
-    from youtu_gguf.planning import Plan, Setup, plan
-    from youtu_gguf.serving import RunningServer, list_servers, log_lines, run_server, start_server, stop_server
-
-__version__ = "0.1.0"
+    from youtu_gguf.doctor import Check, diagnose
+    from youtu_gguf.engines.llama_server.background import (
+        RunningServer,
+        list_servers,
+        log_lines,
+        run_server,
+        start_server,
+        stop_server,
+    )
+    from youtu_gguf.hub.listing import LocalPair
+    from youtu_gguf.hub.pull import PulledPair
+    from youtu_gguf.weights.inspect import Inspection, inspect_file
+    from youtu_gguf.weights.plan import Plan, Setup, plan
+    from youtu_gguf.weights.quantize import Quantized, quantize
+    from youtu_gguf.weights.slim import Slimmed, slim
+    from youtu_gguf.weights.synthetic.pair import write_pair as write_synthetic_pair
 
 __all__ = [
     "Action",
@@ -108,6 +114,7 @@ __all__ = [
     "Transform",
     "Update",
     "YoutuError",
+    "__version__",
     "calibrate",
     "diagnose",
     "find_files",
@@ -133,33 +140,33 @@ __all__ = [
 
 
 _LATE = {  # they import the gguf package, which takes a while
-    "CalibrationReport": ("calibrating.report", "CalibrationReport"),
-    "Finding": ("calibrating.report", "Finding"),
-    "StoredCalibration": ("calibrating.storage", "StoredCalibration"),
-    "calibrate": ("calibrating.run", "calibrate"),
-    "forget_calibration": ("calibrating.storage", "forget_calibration"),
-    "store_calibration": ("calibrating.storage", "store_calibration"),
-    "stored_calibration": ("calibrating.storage", "stored_calibration"),
-    "Check": ("diagnosis", "Check"),
-    "Inspection": ("files.inspection", "Inspection"),
-    "LocalPair": ("files.listing", "LocalPair"),
-    "Plan": ("planning", "Plan"),
-    "PulledPair": ("files.hub", "PulledPair"),
-    "RunningServer": ("serving", "RunningServer"),
-    "Quantized": ("files.quantize", "Quantized"),
-    "Setup": ("planning", "Setup"),
-    "Slimmed": ("files.slim", "Slimmed"),
-    "diagnose": ("diagnosis", "diagnose"),
-    "inspect_file": ("files.inspection", "inspect_file"),
-    "list_servers": ("serving", "list_servers"),
-    "log_lines": ("serving", "log_lines"),
-    "plan": ("planning", "plan"),
-    "run_server": ("serving", "run_server"),
-    "start_server": ("serving", "start_server"),
-    "stop_server": ("serving", "stop_server"),
-    "quantize": ("files.quantize", "quantize"),
-    "slim": ("files.slim", "slim"),
-    "write_synthetic_pair": ("files.synthetic", "write_pair"),
+    "CalibrationReport": ("calibration.report", "CalibrationReport"),
+    "Finding": ("calibration.report", "Finding"),
+    "StoredCalibration": ("calibration.storage", "StoredCalibration"),
+    "calibrate": ("calibration.calibrate", "calibrate"),
+    "forget_calibration": ("calibration.storage", "forget_calibration"),
+    "store_calibration": ("calibration.storage", "store_calibration"),
+    "stored_calibration": ("calibration.storage", "stored_calibration"),
+    "Check": ("doctor", "Check"),
+    "Inspection": ("weights.inspect", "Inspection"),
+    "LocalPair": ("hub.listing", "LocalPair"),
+    "Plan": ("weights.plan", "Plan"),
+    "PulledPair": ("hub.pull", "PulledPair"),
+    "RunningServer": ("engines.llama_server.background", "RunningServer"),
+    "Quantized": ("weights.quantize", "Quantized"),
+    "Setup": ("weights.plan", "Setup"),
+    "Slimmed": ("weights.slim", "Slimmed"),
+    "diagnose": ("doctor", "diagnose"),
+    "inspect_file": ("weights.inspect", "inspect_file"),
+    "list_servers": ("engines.llama_server.background", "list_servers"),
+    "log_lines": ("engines.llama_server.background", "log_lines"),
+    "plan": ("weights.plan", "plan"),
+    "run_server": ("engines.llama_server.background", "run_server"),
+    "start_server": ("engines.llama_server.background", "start_server"),
+    "stop_server": ("engines.llama_server.background", "stop_server"),
+    "quantize": ("weights.quantize", "quantize"),
+    "slim": ("weights.slim", "slim"),
+    "write_synthetic_pair": ("weights.synthetic.pair", "write_pair"),
 }
 
 

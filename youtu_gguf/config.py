@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from youtu_gguf.engines.base import Sampling
+import numpy as np
+
 from youtu_gguf.errors import InputError
-from youtu_gguf.prompts import WORDINGS, Lang
+from youtu_gguf.types import Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
@@ -36,6 +39,56 @@ DEFAULT_CONTEXT = 16_384
 _INT32_MAX = (1 << 31) - 1
 
 HiddenWay = Literal["auto", "nextn", "embeddings"]
+
+
+PENALTY_LAST_N = 64
+TOP_K = 40
+"""llama.cpp's own defaults, in force beside the documented sampling. Top-k changes nothing at top-p 0.001, but saves
+sorting the whole vocabulary."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn.
+
+    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
+    likeliest token all but always wins anyway, so answers hardly vary with `seed`.
+    """
+
+    temperature: float = 0.1
+    top_p: float = 0.001
+    repeat_penalty: float = 1.05
+    max_tokens: int = 12_280
+    seed: int = 0
+    max_seconds: float = math.inf
+    loop_guard: bool = True
+    """Whether an answer that goes round in circles is ended (engines/repetition.py says what counts as a circle)."""
+    scores: bool = False
+    """Whether pieces carry the probabilities of their tokens."""
+
+    def __post_init__(self) -> None:
+        for name, (kinds, fits) in _FITS.items():
+            value = getattr(self, name)
+            if type(value) not in kinds or not fits(value):
+                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
+                raise InputError(
+                    f"sampling needs {ranges}, max_seconds > 0, no NaN; whole max_tokens and seed; loop_guard and "
+                    f"scores True or False; got {name}={value!r}."
+                )
+
+
+_NUMBER, _WHOLE, _SWITCH = (int, float, np.float64), (int,), (bool,)
+_FITS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
+    "temperature": (_NUMBER, lambda value: 0 <= value < math.inf),
+    "top_p": (_NUMBER, lambda value: 0 < value <= 1),
+    "repeat_penalty": (_NUMBER, lambda value: 0 < value < math.inf),
+    "max_tokens": (_WHOLE, lambda value: value >= 1),
+    "seed": (_WHOLE, lambda value: 0 <= value < 1 << 32),
+    "max_seconds": (_NUMBER, lambda value: value > 0),
+    "loop_guard": (_SWITCH, lambda _: True),
+    "scores": (_SWITCH, lambda _: True),
+}
+"""Of what kind the fields of `Sampling` are, and in what range."""
 
 
 @dataclass(frozen=True)
@@ -303,10 +356,10 @@ def checked_lang(lang: object) -> Lang:
     Raises:
         InputError: It is none.
     """
-    for known in WORDINGS:
+    for known in get_args(Lang):
         if lang == known:
-            return known
-    raise InputError(f"lang must be one of {', '.join(WORDINGS)}; got {lang!r}.")
+            return cast("Lang", known)
+    raise InputError(f"lang must be one of {', '.join(get_args(Lang))}; got {lang!r}.")
 
 
 def checked_threads(threads: int) -> int:

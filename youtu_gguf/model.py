@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from youtu_gguf import image as images
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.config import Settings, checked_name, checked_path, default_engine, make_settings
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.errors import InputError
-from youtu_gguf.scene import Scene
+from youtu_gguf.hub.models import fetch_missing
+from youtu_gguf.images import load as images
+from youtu_gguf.scene.scene import Scene
 from youtu_gguf.types import ProgressFn, no_progress
-from youtu_gguf.weights import fetch_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
     from types import TracebackType
 
-    from youtu_gguf.engines.native import NativeEngine
-    from youtu_gguf.engines.server import ServerEngine
-    from youtu_gguf.files.pair import ModelPair
-    from youtu_gguf.image import ImageLike
+    from youtu_gguf.engines.llama_server.engine import ServerEngine
+    from youtu_gguf.engines.native.engine import NativeEngine
+    from youtu_gguf.gguf.pair import ModelPair
+    from youtu_gguf.images.load import ImageLike
 
 
 def load(
@@ -51,7 +51,7 @@ def load(
             about these very files on this machine and `store_calibration` kept, else the defaults; "default"; or your
             own. An engine that is no "native" one of ours has nothing stored.
         settings: Fields of `youtu_gguf.config.Settings` and `ServerSettings` and of
-            `youtu_gguf.engines.base.Sampling` by name, such as `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`,
+            `youtu_gguf.config.Sampling` by name, such as `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`,
             `max_tokens`, `n_slots`.
 
     Raises:
@@ -67,7 +67,7 @@ def load(
     if not isinstance(engine, str):
         return Model(engine, chosen, given or DEFAULT, progress=report)
     if engine.startswith(("http://", "https://")):
-        from youtu_gguf.engines.remote import RemoteEngine
+        from youtu_gguf.engines.http.engine import RemoteEngine
 
         if mmproj is not None:
             raise InputError(f"a server has its projector itself; got mmproj={mmproj!r} beside {engine}. Leave it out.")
@@ -96,7 +96,7 @@ def _given_calibration(calibration: object) -> Calibration | None:
 
 
 def _stored_calibration(pair: ModelPair) -> Calibration:
-    from youtu_gguf.calibrating.storage import read_for
+    from youtu_gguf.calibration.storage import read_for
 
     stored = read_for(pair)
     return DEFAULT if stored is None else stored.calibration
@@ -105,17 +105,17 @@ def _stored_calibration(pair: ModelPair) -> Calibration:
 def _find_pair(
     model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None, progress: ProgressFn
 ) -> ModelPair:
-    from youtu_gguf.files.pair import check_pair
+    from youtu_gguf.gguf.pair import check_pair
 
     return check_pair(fetch_missing(model, progress), checked_path("mmproj", mmproj) if mmproj else None)
 
 
 def _load_files(engine: str, pair: ModelPair, settings: Settings, progress: ProgressFn) -> NativeEngine | ServerEngine:
     if engine == "server":
-        from youtu_gguf.engines.server import ServerEngine
+        from youtu_gguf.engines.llama_server.engine import ServerEngine
 
         return ServerEngine(pair, settings, progress)
-    from youtu_gguf.engines.native import NativeEngine
+    from youtu_gguf.engines.native.engine import NativeEngine
 
     return NativeEngine(pair, settings, progress)
 

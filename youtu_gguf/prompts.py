@@ -7,9 +7,8 @@ the public demo of its repository); changing a word costs accuracy. Those of our
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Lang = Literal["en", "zh"]
+from youtu_gguf.types import Lang
 
 VISION_START = "<|vision_start|>"
 VISION_END = "<|vision_end|>"
@@ -31,7 +30,7 @@ class Wording:
     detect_some: str
     polygon: str
     pose: str
-    """Names the order of `types.MPII_JOINTS`."""
+    """Names the order of `facts.MPII_JOINTS`."""
     segment_all: str
     segment_some: str
     segment_with_background: str

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, PreparedImage, Sampling
-from youtu_gguf.engines.one_by_one import OneByOne
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
+from youtu_gguf.engines.sequential import OneByOne
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, PreparedImage
 
 if TYPE_CHECKING:
     import threading

@@ -50,7 +50,7 @@ def measure_way(model: Path, mmproj: Path, way: str) -> tuple[float, float]:
 def use(model: str, mmproj: str, way: str) -> None:
     """Load a pair in this process, ask about one image, print seconds of loading and the peak of memory."""
     if way == "mapped":  # as llama.cpp does by itself
-        from youtu_gguf.engines._llama.bindings import lib
+        from youtu_gguf.engines.native.llama.bindings import lib
 
         lib.LLAMA_LOAD_MODE_NONE = lib.LLAMA_LOAD_MODE_AUTO
     started = time.perf_counter()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from youtu_gguf.files.pair import find_model, find_projector
-from youtu_gguf.files.quantize import quantize
-from youtu_gguf.files.slim import slim
-from youtu_gguf.files.synthetic import write_pair
+from youtu_gguf.gguf.pair import find_model, find_projector
 from youtu_gguf.types import U8
+from youtu_gguf.weights.quantize import quantize
+from youtu_gguf.weights.slim import slim
+from youtu_gguf.weights.synthetic.pair import write_pair
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "youtu-gguf" / "synthetic-full"
 

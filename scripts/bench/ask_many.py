@@ -26,9 +26,9 @@ from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
 from youtu_gguf import prompts
-from youtu_gguf.engines._llama.bindings import VERSION
-from youtu_gguf.engines._session import NativeSession
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.bindings import VERSION
+from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.types import U8
 
 SIZES = {"300 tokens": (640, 480), "1200 tokens": (1280, 960)}

@@ -26,7 +26,7 @@ from _full import add_pair_option, full_pair, machine
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.batch import Asked, Batch, Journal
-from youtu_gguf.engines._llama.bindings import VERSION
+from youtu_gguf.engines.native.llama.bindings import VERSION
 
 TOKENS = 32
 ASKED = tuple(

@@ -21,11 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph
 
 import youtu_gguf as yg
-from youtu_gguf.engines._llama import bindings
-from youtu_gguf.engines._llama.batch import NONE, Run
-from youtu_gguf.engines._llama.bindings import lib
-from youtu_gguf.engines.base import Request, Sampling
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import Request
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama import bindings
+from youtu_gguf.engines.native.llama.batch import NONE, Run
+from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.types import U8
 
 CLASSES = [

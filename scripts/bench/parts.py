@@ -27,12 +27,12 @@ import youtu_gguf as yg
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
-from youtu_gguf.engines._llama.batch import Run
-from youtu_gguf.engines._llama.bindings import VERSION, lib
-from youtu_gguf.engines._session import NativeSession
 from youtu_gguf.engines.base import Answer, TokenScore
-from youtu_gguf.engines.guards import LoopGuard
-from youtu_gguf.engines.native import NativeEngine, _probability
+from youtu_gguf.engines.native.engine import NativeEngine, _probability
+from youtu_gguf.engines.native.llama.batch import Run
+from youtu_gguf.engines.native.llama.bindings import VERSION, lib
+from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.repetition import LoopGuard
 
 N_VOCAB = 283_386
 """Rows of the published model's head (facts: shapes)."""

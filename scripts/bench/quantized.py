@@ -18,11 +18,11 @@ from _compare import Candidate, compare, measure_way
 from _full import add_pair_option, full_pair, machine, smaller_pair
 
 import youtu_gguf as yg
-from youtu_gguf.engines._llama.batch import Run
-from youtu_gguf.engines._llama.handles import LlamaContext
-from youtu_gguf.engines._llama.quantizing import encodings, quantized_bytes
-from youtu_gguf.engines.native import NativeEngine
-from youtu_gguf.files.header import read_header
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.batch import Run
+from youtu_gguf.engines.native.llama.handles import LlamaContext
+from youtu_gguf.engines.native.llama.quantizing import encodings, quantized_bytes
+from youtu_gguf.gguf.header import read_header
 from youtu_gguf.types import F32
 
 TOGETHER = (2, 3, 5, 8)

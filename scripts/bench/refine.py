@@ -30,11 +30,11 @@ import youtu_gguf as yg
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS
 from scripts.nano.scenes import draw as draw_scene
-from youtu_gguf.decode.calibration import DEFAULT
+from youtu_gguf.calibration.assumptions import DEFAULT
 from youtu_gguf.decode.dense import class_scores, label_map
 from youtu_gguf.refine import crf
+from youtu_gguf.refine import labels as refining
 from youtu_gguf.refine.guided import EPSILON
-from youtu_gguf.tasks import refining
 from youtu_gguf.tasks.segment import class_tokens
 from youtu_gguf.types import F32, I32, U8, Size
 

@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
-from youtu_gguf.engines._calls import PATH, HttpSession
 from youtu_gguf.engines.base import Request
-from youtu_gguf.engines.server import ServerEngine
+from youtu_gguf.engines.http.session import PATH, HttpSession
+from youtu_gguf.engines.llama_server.engine import ServerEngine
 from youtu_gguf.types import U8
 
 N_GENERATED = 24

@@ -26,8 +26,8 @@ from _full import machine
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.batch import Asked, Batch, Journal
-from youtu_gguf.engines._wire import Address, get_json
-from youtu_gguf.engines.server import ServerEngine
+from youtu_gguf.engines.http.transport import Address, get_json
+from youtu_gguf.engines.llama_server.engine import ServerEngine
 
 ASKED = (Asked("describe", yg.Question("describe")), Asked("detect", yg.Question("detect", (None,))))
 POLL_S = 0.01

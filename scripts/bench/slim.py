@@ -24,13 +24,13 @@ from _compare import Candidate, compare
 from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph, smaller_pair
 
 import youtu_gguf as yg
-from youtu_gguf.engines._llama.bindings import lib
-from youtu_gguf.engines._llama.handles import Sampler
-from youtu_gguf.engines._session import NativeSession
-from youtu_gguf.engines.base import Sampling
-from youtu_gguf.engines.native import NativeEngine
-from youtu_gguf.files.header import read_header
-from youtu_gguf.files.vocabulary import Run, take_inventory
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.engines.native.llama.handles import Sampler
+from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.gguf.header import read_header
+from youtu_gguf.gguf.vocabulary import Run, take_inventory
 from youtu_gguf.types import U8
 
 QUESTIONS = (

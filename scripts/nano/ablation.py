@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, draw
-from youtu_gguf.decode.calibration import DEFAULT
+from youtu_gguf.calibration.assumptions import DEFAULT
 from youtu_gguf.decode.dense import class_scores, label_map
 from youtu_gguf.refine import crf
-from youtu_gguf.tasks.refining import refined_labels
+from youtu_gguf.refine.labels import refined_labels
 from youtu_gguf.tasks.segment import class_tokens
 from youtu_gguf.types import F32, I32, U8, Size
 

@@ -23,7 +23,7 @@ from scripts.nano.examples import DEPTH_PX, MAX_TOKENS, bins_on_grid, depth_to_b
 from scripts.nano.measures import depth_errors
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.decode.depth import DEPTH_SCALES, bins_to_depth, resize_bins
-from youtu_gguf.image import prepare
+from youtu_gguf.images.load import prepare
 from youtu_gguf.types import F32, Size
 
 

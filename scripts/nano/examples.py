@@ -15,10 +15,10 @@ from scripts.nano.lessons import frame_of, lessons, pose_lesson
 from scripts.nano.scenes import COLOURS, THINGS, Scene, draw, outline
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
-from youtu_gguf.crop import make_crop
 from youtu_gguf.decode.depth import DEPTH_SCALES, N_BINS
 from youtu_gguf.decode.resample import axis_taps
-from youtu_gguf.image import prepare
+from youtu_gguf.images.crop import make_crop
+from youtu_gguf.images.load import prepare
 
 TOKEN_PX, LABEL_PX, DEPTH_PX = 32, 8, 16
 FIT_PX, FIT_ROUNDS, FIT_BINS, FIT_STEP, FIT_SHARE = 4, 12, 20.0, 1.2, 0.5

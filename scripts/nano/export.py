@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError
-from youtu_gguf.files._synthetic_layout import FILE_TYPES, describe_language, describe_vision
-from youtu_gguf.files._synthetic_tokens import TokenTable
-from youtu_gguf.files.synthetic import (
+from youtu_gguf.gguf.writer import Bytes, TensorSpec, replacing, write_gguf
+from youtu_gguf.weights.synthetic.layout import FILE_TYPES, describe_language, describe_vision
+from youtu_gguf.weights.synthetic.pair import (
     LanguageShape,
     Shape,
     VisionShape,
@@ -35,7 +35,7 @@ from youtu_gguf.files.synthetic import (
     language_tensors,
     vision_tensors,
 )
-from youtu_gguf.files.writing import Bytes, TensorSpec, replacing, write_gguf
+from youtu_gguf.weights.synthetic.tokens import TokenTable
 
 NAME = "Youtu-VL-nano"
 DESCRIPTION = (

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from scripts.nano.scenes import CLASSES, COLOURS, STUFF, THINGS, Scene, Thing, outline, referring
 from youtu_gguf import prompts
-from youtu_gguf.engines.base import DEFAULT_SYSTEM
+from youtu_gguf.facts import DEFAULT_SYSTEM
 
 NOTHING = "There are none."
 NO_TEXT = "There is no text."

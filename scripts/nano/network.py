@@ -25,7 +25,7 @@ N_WAVES = 24
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of both halves; the names are those of `youtu_gguf.files.synthetic`'s shapes."""
+    """Sizes of both halves; the names are those of `youtu_gguf.weights.synthetic.pair`'s shapes."""
 
     n_embd: int = 192
     n_layer: int = 6

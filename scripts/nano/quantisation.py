@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano.evaluate import evaluate
-from youtu_gguf.files.header import read_header
+from youtu_gguf.gguf.header import read_header
 
 ENCODINGS = (
     ("Q8_0", "Q8_0"), ("Q6_K", "Q8_0"), ("Q5_K_M", "Q8_0"), ("Q4_K_M", "Q8_0"), ("Q4_0", "Q8_0"), ("Q3_K_M", "Q8_0"),

@@ -28,9 +28,9 @@ from scripts.nano import measures
 from scripts.nano.evaluate import Tally
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.fill import fill_outlines
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.tasks.instances import Find
-from youtu_gguf.zoom import Zoom
 
 CROP_SIZES = (160, 224, 320)
 INSTANCE_CROP_PX = 224

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
 from scripts.nano.measures import Bits, Confusion, depth_errors
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw
-from youtu_gguf.tasks.looking import cuts
+from youtu_gguf.images.zoom import Tiles, grid_at
+from youtu_gguf.tasks.tiling import cuts
 from youtu_gguf.types import Size
-from youtu_gguf.zoom import Tiles, grid_at
 
 
 class Way(NamedTuple):

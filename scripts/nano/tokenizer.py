@@ -19,7 +19,7 @@ from typing import Self
 
 from gguf.constants import TokenType
 
-from youtu_gguf.files._synthetic_tokens import VocabularyShape, byte_to_text, make_tokens
+from youtu_gguf.weights.synthetic.tokens import VocabularyShape, byte_to_text, make_tokens
 
 N_CONTROL, N_CODEBOOK = 8, 256
 N_BYTES = 256

@@ -24,7 +24,8 @@ from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.rle import decode_runs
 from youtu_gguf.decode.tags import Spans
 from youtu_gguf.errors import DecodeError
-from youtu_gguf.types import N_JOINTS, Issue
+from youtu_gguf.facts import N_JOINTS
+from youtu_gguf.types import Issue
 
 LABEL = "what was asked for"
 

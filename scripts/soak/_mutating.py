@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from youtu_gguf.types import N_JOINTS, Size
+from youtu_gguf.facts import N_JOINTS
+from youtu_gguf.types import Size
 
 SIZE = Size(2048, 2048)
 """The prepared image; every coordinate of the vocabulary lies in it."""

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import youtu_gguf as yg
-from youtu_gguf.files.header import Header, read_header
+from youtu_gguf.gguf.header import Header, read_header
 
 REACH = 24
 """Bytes behind a name that hold its value's type and value, or a tensor's dimensions, type and offset."""

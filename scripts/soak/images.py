@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.native.engine import NativeEngine
 
 MOST_GROWTH_MB = 30
 CACHE_BYTES = 8 << 20

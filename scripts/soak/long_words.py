@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Finds how many characters in a row overflow llama.cpp's tokeniser, for threads of two stack sizes.
 
-Each attempt is a process of its own, since an overflow ends it. What it finds is what engines/_llama/runs.py bounds.
+Each attempt is a process of its own, since an overflow ends it. What it finds is what
+engines/native/llama/runs.py bounds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def tokenise(model_path: str, kind: str, n: int, stack_kb: int) -> None:
     """Tokenise `n` characters past our own guard, in a thread with this stack."""
     from llama_cpp import llama_cpp as lib
 
-    from youtu_gguf.engines._llama import bindings
+    from youtu_gguf.engines.native.llama import bindings
 
     bindings.start()
     params = lib.llama_model_default_params()
@@ -64,7 +65,7 @@ def main() -> None:
     if args.child:
         tokenise(args.child[0], args.child[1], int(args.child[2]), int(args.child[3]))
         return
-    from youtu_gguf.files.synthetic import write_pair
+    from youtu_gguf.weights.synthetic.pair import write_pair
 
     with tempfile.TemporaryDirectory() as folder:
         model, _ = write_pair(folder, "tiny")

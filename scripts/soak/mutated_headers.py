@@ -23,7 +23,7 @@ from gguf import GGUFReader
 from gguf.constants import GGUFValueType
 
 import youtu_gguf as yg
-from youtu_gguf.files.header import GGUFArray, Header, read_header
+from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 
 MOST_BYTES = 64 << 20
 MOST_S = 5.0

@@ -28,8 +28,8 @@ from scripts.nano.scenes import TEST_SEEDS, Scene, draw, referring
 from scripts.nano.train import network_of
 from tests.reference.compare import least_cosine
 from youtu_gguf import prompts
-from youtu_gguf.engines.base import DEFAULT_SYSTEM
-from youtu_gguf.image import prepare
+from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.images.load import prepare
 
 MAX_ANSWER = 160
 LEAST_COSINE, LEAST_SAME_Q8 = 0.9999, 0.97

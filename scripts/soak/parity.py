@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.reference.compare import Agreement, compare, picture
 from tests.reference.weights import Weights
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines.native import NativeEngine
-from youtu_gguf.files.pair import check_pair
-from youtu_gguf.files.synthetic import write_pair
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.weights.synthetic.pair import write_pair
 
 FIXED = [(3, 5), (8, 8), (10, 19), (1, 11), (13, 1), (16, 16), (1, 1)]
 

@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
-from youtu_gguf.engines._supervisor import Supervisor
-from youtu_gguf.engines.server import ServerEngine
+from youtu_gguf.engines.llama_server.engine import ServerEngine
+from youtu_gguf.engines.llama_server.supervisor import Supervisor
 
 QUESTIONS = (
     "Describe this image in detail.",

@@ -27,9 +27,9 @@ START = """
 import os, sys, time, multiprocessing
 import youtu_gguf as yg
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines._supervisor import Supervisor
-from youtu_gguf.engines.server import program
-from youtu_gguf.files.pair import check_pair
+from youtu_gguf.engines.llama_server.supervisor import Supervisor
+from youtu_gguf.engines.llama_server.engine import program
+from youtu_gguf.gguf.pair import check_pair
 
 def start():
     settings = make_settings(n_ctx=2048, threads=1)

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf import prompts
-from youtu_gguf.engines._session import NativeSession
-from youtu_gguf.engines.base import PENALTY_LAST_N
+from youtu_gguf.config import PENALTY_LAST_N
+from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.types import U8
 
 

@@ -25,10 +25,10 @@ from scripts.nano.lessons import corpus, frame_of, lessons
 from scripts.nano.scenes import draw
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines._llama.handles import LlamaModel
-from youtu_gguf.files.header import GGUFArray, read_header
-from youtu_gguf.files.synthetic import TINY, find_type, language_tensors, vision_tensors
+from youtu_gguf.engines.native.llama.handles import LlamaModel
+from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.types import no_progress
+from youtu_gguf.weights.synthetic.pair import TINY, find_type, language_tensors, vision_tensors
 
 LESSONS_PER_SCENE = 15
 MOST_SCENES = 100

@@ -14,7 +14,7 @@ from PIL import Image
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.files.synthetic import SIZES, write_pair
+from youtu_gguf.weights.synthetic.pair import SIZES, write_pair
 
 TASKS: dict[str, list[str]] = {
     "describe": [],

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from youtu_gguf.config import make_settings
-from youtu_gguf.engines._llama.bindings import lib
-from youtu_gguf.engines.base import Prefix, PreparedImage, Sampling, collect
-from youtu_gguf.engines.native import NativeEngine
-from youtu_gguf.files.pair import ModelPair, check_pair, find_model, find_projector
-from youtu_gguf.types import no_progress
+from youtu_gguf.config import Sampling, make_settings
+from youtu_gguf.engines.base import Prefix, collect
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.gguf.pair import ModelPair, check_pair, find_model, find_projector
+from youtu_gguf.types import PreparedImage, no_progress
 
 pytestmark = pytest.mark.full
 

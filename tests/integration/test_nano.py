@@ -19,8 +19,9 @@ from scripts.nano.evaluate import FLOORS, evaluate
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.reference.compare import compare
 from tests.reference.weights import Weights
-from youtu_gguf.engines.base import Prefix, PreparedImage
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.base import Prefix
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.types import PreparedImage
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models" / "nano"

@@ -18,12 +18,12 @@ from tests.integration.test_soak import script
 from tests.reference.compare import compare, picture
 from tests.reference.weights import Weights
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.errors import InputError
-from youtu_gguf.files._synthetic_weights import NormalWeights
-from youtu_gguf.files.header import GGUFArray
-from youtu_gguf.files.pair import check_pair
-from youtu_gguf.files.synthetic import TINY, find_type, language_tensors, vision_tensors
+from youtu_gguf.gguf.header import GGUFArray
+from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.weights.synthetic.pair import TINY, find_type, language_tensors, vision_tensors
+from youtu_gguf.weights.synthetic.values import NormalWeights
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ import pytest
 from tests.conftest import Pair
 from tests.engine_contract import GREEDY, StatesContract, picture
 from tests.unit.test_pair import HARMLESS_MODELS, write_edited
-from youtu_gguf.config import make_settings
-from youtu_gguf.engines._llama.bindings import lib
-from youtu_gguf.engines._llama.handles import LlamaContext, Sampler
-from youtu_gguf.engines._llama.vision import check_memory
-from youtu_gguf.engines.base import Prefix, Sampling, collect
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.config import Sampling, make_settings
+from youtu_gguf.engines.base import Prefix, collect
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
+from youtu_gguf.engines.native.llama.vision import check_memory
 from youtu_gguf.errors import EngineError, InputError
-from youtu_gguf.files.pair import check_pair
+from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.types import no_progress
 
 

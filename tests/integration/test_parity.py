@@ -19,8 +19,8 @@ from tests.reference import vision
 from tests.reference.compare import compare, least_cosine, picture
 from tests.reference.weights import Weights
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines.native import NativeEngine
-from youtu_gguf.files.pair import check_pair
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.gguf.pair import check_pair
 
 GRIDS = [(3, 5), (8, 8), (10, 19), (1, 11), (13, 1)]
 

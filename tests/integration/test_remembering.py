@@ -16,9 +16,9 @@ from tests.conftest import Pair
 from tests.engine_contract import GREEDY, picture
 from tests.integration.test_native_engine import load
 from tests.integration.test_soak import script
-from youtu_gguf.engines._llama.handles import N_SEQUENCES
 from youtu_gguf.engines.base import Prefix, PrefixCost, Request, collect
-from youtu_gguf.engines.native import NativeEngine
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.handles import N_SEQUENCES
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import Pair
-from youtu_gguf.engines._session import NativeSession
+from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.files.local import find_nano
-from youtu_gguf.files.pair import find_projector
+from youtu_gguf.gguf.pair import find_projector
+from youtu_gguf.hub.local import find_nano
 
 QUESTIONS = ["Detect all objects in the provided image.", "What colour is the star?", "Estimate the depth."]
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from tests.loopback_hub import MODEL, PROJECTOR, REPOSITORY, Hub
-from youtu_gguf.files.catalog import Spec
-from youtu_gguf.files.hub import PulledPair
+from youtu_gguf.hub.pull import PulledPair
+from youtu_gguf.hub.spec import Spec
 
 SPEC = Spec(REPOSITORY, "Q8_0")
 PATIENCE_S = 60.0

@@ -11,7 +11,7 @@ from tests import loopback_hub as hubs
 from tests.loopback_hub import MODEL, Hub
 from tests.pull.checks import SPEC, check_pulled, whole_files
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.files.hub import pull
+from youtu_gguf.hub.pull import pull
 
 
 def test_a_wrong_hash_is_thrown_away(hub: Hub, contents: dict[str, bytes], tmp_path: Path) -> None:

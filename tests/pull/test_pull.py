@@ -14,9 +14,9 @@ from tests import loopback_hub as hubs
 from tests.loopback_hub import COMMIT, MODEL, PROJECTOR, REPOSITORY, Hub
 from tests.pull.checks import SPEC, check_pulled, whole_files
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.files.catalog import Spec
-from youtu_gguf.files.hub import pull
-from youtu_gguf.files.local import find_pulled, locate
+from youtu_gguf.hub.local import find_pulled, locate
+from youtu_gguf.hub.pull import pull
+from youtu_gguf.hub.spec import Spec
 
 SEED = 20261123
 

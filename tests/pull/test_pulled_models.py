@@ -15,7 +15,7 @@ import youtu_gguf as yg
 from tests import loopback_hub as hubs
 from tests.loopback_hub import COMMIT, MODEL, PROJECTOR, REPOSITORY, Hub
 from youtu_gguf.cli.main import app
-from youtu_gguf.files.catalog import DEFAULT_SPEC, REMEDY, Spec, parse_spec
+from youtu_gguf.hub.spec import DEFAULT_SPEC, REMEDY, Spec, parse_spec
 
 SPEC = f"{REPOSITORY}:Q8_0"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.engines.server import ServerEngine
+from youtu_gguf.engines.llama_server.engine import ServerEngine
 
 NANO = {"n_ctx": 2048, "threads": 1, "max_tokens": 64, "temperature": 0.0}
 

@@ -21,11 +21,11 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.integration.test_soak import script
 from tests.server.conftest import NANO, Serve, address_of, engine_of
 from youtu_gguf.config import make_settings, server_environment
-from youtu_gguf.engines._process import LAST_LINES, ChildProcess
-from youtu_gguf.engines._supervisor import Supervisor, free_port
-from youtu_gguf.engines._wire import Hangup
-from youtu_gguf.engines.server import program
-from youtu_gguf.files.pair import check_pair
+from youtu_gguf.engines.http.transport import Hangup
+from youtu_gguf.engines.llama_server.engine import program
+from youtu_gguf.engines.llama_server.process import LAST_LINES, ChildProcess
+from youtu_gguf.engines.llama_server.supervisor import Supervisor, free_port
+from youtu_gguf.gguf.pair import check_pair
 
 RGB = draw(TEST_SEEDS).rgb
 SECONDS = 20.0
@@ -274,7 +274,7 @@ def test_no_server_outlives_its_parent(death: str, binding: str) -> None:
 
 
 def test_a_child_without_its_parent_is_not_even_started() -> None:
-    launcher = Path(yg.__file__).with_name("engines") / "_launch.py"
+    launcher = Path(yg.__file__).with_name("engines") / "llama_server" / "launcher.py"
     with closing(
         ChildProcess(
             [sys.executable, str(launcher), "signal", "1", "/bin/echo", "x"], dict(os.environ), Path("/dev/null")

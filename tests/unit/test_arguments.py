@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.numeric import real, shown, whole
+from youtu_gguf.arguments import real, shown, whole
 from youtu_gguf.prompts import WORDINGS
 from youtu_gguf.tasks.depth import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine

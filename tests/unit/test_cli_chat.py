@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.cli._chat_commands import COMMANDS, help_text
 from youtu_gguf.cli.chat import Conversation, _lines
+from youtu_gguf.cli.chat_commands import COMMANDS, help_text
 from youtu_gguf.cli.progress import Displays
-from youtu_gguf.engines.base import Piece, Prefix, Sampling
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 HEAD = np.zeros((1005, 3), np.float32)

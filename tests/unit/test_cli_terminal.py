@@ -20,7 +20,7 @@ from youtu_gguf.cli.common import TaskOptions
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.cli.text import _print_pieces
 from youtu_gguf.engines.base import Piece
-from youtu_gguf.streaming import TextStream
+from youtu_gguf.scene.stream import TextStream
 pieces = [Piece("a "), Piece("[/b]"), Piece(" cup"), Piece("", finish="length")]
 with shown(True) as display:
     display.report("load", 0, 100)

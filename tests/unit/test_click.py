@@ -15,7 +15,9 @@ import pytest
 import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.cli.report import lines
-from youtu_gguf.engines.base import DEFAULT_SYSTEM, Piece, Prefix, Sampling
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.output import to_json, write_npz
 from youtu_gguf.prompts import CHINESE, ENGLISH
 from youtu_gguf.render import draw

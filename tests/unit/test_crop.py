@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from youtu_gguf.crop import BOX_COLOUR, Region, make_crop
 from youtu_gguf.errors import InputError
+from youtu_gguf.images.crop import BOX_COLOUR, Region, make_crop
 
 GREY = np.full((300, 400, 3), 128, np.uint8)
 

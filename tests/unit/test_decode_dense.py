@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.dense import class_probabilities, class_scores, label_map, label_margin, upsample_scores
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError

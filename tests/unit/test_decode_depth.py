@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.depth import DEPTH_SCALES, bins_to_depth, depth_bins, depth_map, depth_scale, resize_bins
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, Size

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.calibration import Calibration
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.dense import class_probabilities, upsample_scores
 from youtu_gguf.decode.probabilities import ProbabilityMaps
 from youtu_gguf.errors import InputError

@@ -10,8 +10,8 @@ import pytest
 import youtu_gguf as yg
 from tests.conftest import Pair
 from tests.edited import write_edited
-from youtu_gguf.files.fingerprint import fingerprint
-from youtu_gguf.files.header import read_header
+from youtu_gguf.gguf.fingerprint import fingerprint
+from youtu_gguf.gguf.header import read_header
 
 
 def of(*paths: Path) -> str:

@@ -11,7 +11,7 @@ from gguf import GGUFReader, GGUFWriter
 from gguf.constants import GGMLQuantizationType, GGUFValueType
 
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.files.header import MAX_ITEMS, GGUFArray, read_header
+from youtu_gguf.gguf.header import MAX_ITEMS, GGUFArray, read_header
 
 
 @pytest.fixture

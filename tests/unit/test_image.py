@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.image import load, prepare, prepared_size
+from youtu_gguf.images.load import load, prepare, prepared_size
 from youtu_gguf.types import Size
 
 

@@ -1,6 +1,7 @@
-"""The rules that keep the package readable: who imports whom, and how long a file may be."""
+"""The rules that keep the package readable: who imports whom, what stays private, and how long a file may be."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,95 +10,124 @@ PACKAGE = Path(__file__).parents[2] / "youtu_gguf"
 ROOT = PACKAGE.parent
 MAX_LINES = 400
 
-# Folder or file of the package -> what of ours it may import.
-ALLOWED = {
-    "errors": [],
-    "types": ["errors"],
-    "numeric": [],
-    "crop": ["types", "errors", "numeric"],
-    "prompts": [],
-    "zoom": ["types", "errors", "numeric", "engines.base"],
-    "focal": [],
-    "streaming": ["types", "engines.base"],
-    "decode": ["decode", "types", "errors", "numeric", "engines.base"],
-    "refine": ["refine", "types", "errors", "engines.base"],
-    "render": ["render", "types", "errors", "engines.base"],
-    "output": ["output", "types", "errors", "engines.base"],
-    "engines": ["engines", "types", "errors", "config", "prompts", "files", "image"],
-    "tasks": [
-        "tasks",
-        "types",
-        "errors",
-        "engines.base",
-        "prompts",
-        "decode",
-        "refine",
-        "image",
-        "crop",
-        "zoom",
-        "numeric",
-    ],
-    "calibrating": [
-        "calibrating",
-        "types",
-        "errors",
-        "engines.base",
-        "decode",
-        "refine",
-        "tasks",
-        "image",
-        "config",
-        "model",
-        "files.fingerprint",
-        "files.pair",
-        "output.atomic",
-        "weights",
-        "__version__",
-    ],
-    "batch": ["batch", "types", "errors", "output", "render", ""],
-    "cli": ["cli", "types", "errors", "options", "streaming", "output", "render", "crop", "zoom", "batch", ""],
-}
+LAYERS = (
+    "version", "errors", "facts", "types", "arguments", "config", "atomic",
+    "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
+    "decode", "refine", "render", "output",
+    "engines.sequential", "engines.repetition", "engines.native", "engines.http", "engines.llama_server",
+    "tasks", "scene",
+    "weights", "calibration.sign_test", "calibration.report", "calibration.storage", "model", "testing", "calibration",
+    "doctor",
+    "", "batch", "cli", "__main__",
+)  # fmt: skip
+"""Units from the ground up; each imports only from itself and from those before it. A unit is a room, a file at the
+root, or a part of a room that others need earlier than the rest; "" is `youtu_gguf/__init__.py`, the public surface."""
 
-# What binds a child process to ours, by system calls that Python does not offer.
-SYSTEM_CALLS = ("engines/_launch.py", "engines/_job.py")
+EMPTY = ("engines",)
+"""Rooms whose parts stand in `LAYERS` one by one: their `__init__.py` imports nothing."""
+
+SYSTEM_CALLS = ("engines/llama_server/launcher.py", "engines/llama_server/windows_job.py")
+"""What binds a child process to this one, by system calls that Python does not offer."""
 
 
 def sources() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def imported_modules(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def module_name(path: Path) -> str:
+    """Return the module's name below the package; "" for the package itself."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+MODULES = {module_name(path): path for path in sources()}
+
+
+def unit_of(module: str) -> str | None:
+    """Return the unit of `LAYERS` that a module belongs to: the longest that its name begins with."""
+    if not module:
+        return ""
+    return max((u for u in LAYERS if u and (module == u or module.startswith(u + "."))), key=len, default=None)
+
+
+def imported_names(path: Path) -> set[str]:
+    """Return the dotted names that a file imports, other packages' included; those of ours down to the module."""
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            whole = node.module == "youtu_gguf"
-            found |= {f"youtu_gguf.{alias.name}" for alias in node.names} if whole else {node.module or ""}
+            module = node.module or ""
+            inner = module.removeprefix("youtu_gguf").removeprefix(".")
+            for alias in node.names:
+                below = f"{inner}.{alias.name}".removeprefix(".")
+                is_module = module.startswith("youtu_gguf") and below in MODULES
+                found.add(f"youtu_gguf.{below}" if is_module else module)
     return found
 
 
-def may_import(unit: str, name: str) -> bool:
-    return any(name == allowed or (allowed and name.startswith(allowed + ".")) for allowed in ALLOWED[unit])
+def imported_modules(path: Path) -> set[str]:
+    """Return the modules of this package that a file imports."""
+    ours = {n for n in imported_names(path) if n == "youtu_gguf" or n.startswith("youtu_gguf.")}
+    return {n.removeprefix("youtu_gguf").removeprefix(".") for n in ours}
+
+
+def test_every_module_stands_in_the_layers() -> None:
+    assert [m for m in MODULES if unit_of(m) is None and m not in EMPTY] == []
+    assert [unit for unit in LAYERS if not any(unit_of(m) == unit for m in MODULES)] == []
+    assert [imported_modules(MODULES[room]) for room in EMPTY] == [set()] * len(EMPTY)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_from_layers_below_its_own(module: str) -> None:
+    if module in EMPTY:
+        return
+    own = LAYERS.index(unit_of(module))  # type: ignore[arg-type]  # the test above
+    above = {n: unit_of(n) for n in imported_modules(MODULES[module]) if n not in EMPTY}
+    assert [n for n, unit in sorted(above.items()) if unit is None or LAYERS.index(unit) > own] == []
+
+
+def defined_names(path: Path) -> set[str]:
+    """Return every name that a file defines: functions, classes, variables, attributes it assigns, fields."""
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return found
+
+
+OTHERS = {"_fields", "_replace", "_asdict", "_exit", "_name", "_lib", "_handle", "_MEIPASS"}
+"""Underscored names of Python's and of llama-cpp-python that are used: named tuples, `os._exit`, handles."""
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_module_imports_only_what_its_layer_may_see(path: Path) -> None:
-    unit = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    ours = {
-        m.removeprefix("youtu_gguf").removeprefix(".") for m in imported_modules(path) if m.startswith("youtu_gguf")
-    }
-    if unit in ALLOWED:
-        assert [name for name in sorted(ours) if not may_import(unit, name)] == []
+def test_nobody_reaches_a_private_name_of_another_file(path: Path) -> None:
+    own = defined_names(path)
+    reached = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("youtu_gguf"):
+            reached += [
+                alias.name for alias in node.names if alias.name.startswith("_") and alias.name != "__version__"
+            ]
+            reached += [part for part in (node.module or "").split(".") if part.startswith("_")]
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            reached += [node.attr] if node.attr not in own | OTHERS else []
+    assert reached == []
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_ctypes_and_the_environment_stay_where_they_belong(path: Path) -> None:
-    place = path.relative_to(PACKAGE)
-    if "_llama" not in place.parts and place.as_posix() not in SYSTEM_CALLS:
-        assert not imported_modules(path) & {"ctypes", "llama_cpp"}
-    if place.name != "config.py":
+    place = path.relative_to(PACKAGE).as_posix()
+    if not place.startswith("engines/native/llama/") and place not in SYSTEM_CALLS:
+        assert not imported_names(path) & {"ctypes", "llama_cpp"}
+    if place != "config.py":
         source = path.read_text(encoding="utf-8")
         assert "os.environ" not in source
         assert "getenv" not in source

@@ -11,11 +11,10 @@ import pytest
 import youtu_gguf as yg
 from youtu_gguf.batch import Asked, settings_of
 from youtu_gguf.cli.common import Lang as LangOption
-from youtu_gguf.config import Settings
-from youtu_gguf.engines.base import Sampling
+from youtu_gguf.config import Sampling, Settings
 from youtu_gguf.errors import InputError
-from youtu_gguf.options import run_options
 from youtu_gguf.prompts import CHINESE, ENGLISH, WORDINGS, Lang
+from youtu_gguf.scene.options import run_options
 from youtu_gguf.testing import FakeEngine
 
 

@@ -12,9 +12,9 @@ from gguf.gguf_writer import GGUFValue
 
 from tests.edited import Edit, write_edited
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.files.pair import check_pair, find_model, find_projector
-from youtu_gguf.files.synthetic import TINY, write_pair
-from youtu_gguf.files.writing import TensorSpec
+from youtu_gguf.gguf.pair import check_pair, find_model, find_projector
+from youtu_gguf.gguf.writer import TensorSpec
+from youtu_gguf.weights.synthetic.pair import TINY, write_pair
 
 U32, I32, F32 = GGUFValueType.UINT32, GGUFValueType.INT32, GGUFValueType.FLOAT32
 STRING, BOOL, ARRAY = GGUFValueType.STRING, GGUFValueType.BOOL, GGUFValueType.ARRAY

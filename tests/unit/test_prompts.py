@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import pytest
 
+from youtu_gguf.facts import MPII_JOINTS
 from youtu_gguf.prompts import CHINESE, ENGLISH, SCREEN_ACTIONS, WORDINGS, Wording, computer_use
-from youtu_gguf.types import MPII_JOINTS
 
 HAN = re.compile("[\u4e00-\u9fff]")
 FIELDS = sorted(asdict(ENGLISH))

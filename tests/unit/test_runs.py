@@ -2,7 +2,7 @@
 
 import pytest
 
-from youtu_gguf.engines._llama.runs import MAX_RUN, check_runs
+from youtu_gguf.engines.native.llama.runs import MAX_RUN, check_runs
 from youtu_gguf.errors import InputError
 
 

@@ -13,11 +13,11 @@ from gguf.gguf_writer import GGUFValue
 import youtu_gguf as yg
 from tests.edited import Edit, write_edited
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.files.head import Head
-from youtu_gguf.files.header import GGUFArray, read_header
-from youtu_gguf.files.pair import check_pair
-from youtu_gguf.files.slim import COUNT_KEY, FIRST_KEY, original_id, slim
-from youtu_gguf.files.vocabulary import MIN_CODEBOOK, Run, take_inventory
+from youtu_gguf.gguf.header import GGUFArray, read_header
+from youtu_gguf.gguf.lm_head import Head
+from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.gguf.vocabulary import MIN_CODEBOOK, Run, take_inventory
+from youtu_gguf.weights.slim import COUNT_KEY, FIRST_KEY, original_id, slim
 
 TOKENS = "tokenizer.ggml.tokens"
 U32, I32, ARRAY = GGUFValueType.UINT32, GGUFValueType.INT32, GGUFValueType.ARRAY

@@ -12,11 +12,11 @@ from gguf.constants import TokenType
 
 from tests.reference.weights import Weights
 from youtu_gguf.errors import InputError
-from youtu_gguf.files import synthetic
-from youtu_gguf.files._synthetic_tokens import TokenTable, make_tokens
-from youtu_gguf.files.header import GGUFArray, read_header
-from youtu_gguf.files.pair import check_pair
-from youtu_gguf.files.synthetic import FULL, TINY, write_pair
+from youtu_gguf.gguf.header import GGUFArray, read_header
+from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.weights.synthetic import pair as synthetic
+from youtu_gguf.weights.synthetic.pair import FULL, TINY, write_pair
+from youtu_gguf.weights.synthetic.tokens import TokenTable, make_tokens
 
 MEGABYTE = 1_000_000
 POOLED = replace(TINY, name="pooled", pooled=True)

@@ -11,13 +11,14 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf import tasks
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.dense import class_scores, label_margin
-from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Prefix, PreparedImage, TokenScore
+from youtu_gguf.engines.base import Answer, PatchStates, Prefix, TokenScore
+from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import ENGLISH
 from youtu_gguf.tasks.base import View
 from youtu_gguf.testing import FakeEngine
-from youtu_gguf.types import U8, Size, Transform
+from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
 IMAGE = np.zeros((64, 128, 3), np.uint8)
 IMAGE[:, 64:] = (255, 0, 0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.types import MPII_JOINTS, MPII_SKELETON, N_JOINTS, Size, Transform, run_lengths
+from youtu_gguf.facts import MPII_JOINTS, MPII_SKELETON, N_JOINTS
+from youtu_gguf.types import Size, Transform, run_lengths
 
 
 @pytest.mark.parametrize(

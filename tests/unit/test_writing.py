@@ -14,16 +14,17 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.engines._llama import quantizing
-from youtu_gguf.files.writing import replacing
+from youtu_gguf.engines.native.llama import quantizing
+from youtu_gguf.gguf.writer import replacing
 
 LIMITED = (
     "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
     "from youtu_gguf.cli.main import main; main()"
 )
 STALLING = (
-    "import sys, time; from youtu_gguf.files import slim, synthetic; "
-    "import youtu_gguf.files.writing as writing; import numpy as np; "
+    "import sys, time; from youtu_gguf.weights import slim; "
+    "from youtu_gguf.weights.synthetic import pair as synthetic; "
+    "import youtu_gguf.gguf.writer as writing; import numpy as np; "
     "real = writing._pad; "
     "writing._pad = lambda file: (real(file), file.flush(), time.sleep(30 if file.tell() > 200_000 else 0)); "
     "from youtu_gguf.cli.main import main; main()"

@@ -17,7 +17,7 @@ import youtu_gguf as yg
 from youtu_gguf.batch.journal import FILES, Journal, Line
 from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.output import WRITERS, to_json
-from youtu_gguf.output.json_form import SCHEMA
+from youtu_gguf.output.json import SCHEMA
 from youtu_gguf.render import draw
 from youtu_gguf.types import in_words
 

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli._chat_commands import ALONE, find
+from youtu_gguf.cli.chat_commands import ALONE, find
 from youtu_gguf.cli.common import Image, ModelOptions
 from youtu_gguf.cli.progress import Displays
 from youtu_gguf.cli.report import cut_short, lines, warnings
@@ -23,7 +23,7 @@ from youtu_gguf.cli.task import check_image, name_in_json
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.output import WRITERS, write_bytes
 from youtu_gguf.render import draw
-from youtu_gguf.streaming import TextStream
+from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.types import U8, in_words
 
 PROMPT = "> "

@@ -15,7 +15,7 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.errors import YoutuError
-from youtu_gguf.options import Options
+from youtu_gguf.scene.options import Options
 from youtu_gguf.types import ProgressFn
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
@@ -112,7 +112,7 @@ class TaskOptions(ModelOptions):
     strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
 
     def of_run(self) -> Options:
-        """Return the options of one run of a task, as `youtu_gguf.options.Options` has them."""
+        """Return the options of one run of a task, as `youtu_gguf.scene.options.Options` has them."""
         return {"strict": self.strict}
 
 

@@ -10,7 +10,7 @@ from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.task import run_task
 from youtu_gguf.cli.zooming import OneZoom, TilesOption, one_zoom, tiles_of
 from youtu_gguf.errors import InputError
-from youtu_gguf.zoom import Zoom
+from youtu_gguf.images.zoom import Zoom
 
 Present = Literal["model", "all"]
 Refine = Literal["auto", "crf", "guided", "none"]

@@ -11,7 +11,7 @@ from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.progress import Display
 from youtu_gguf.cli.report import cut_short
 from youtu_gguf.cli.task import opened, run_task
-from youtu_gguf.streaming import TextStream
+from youtu_gguf.scene.stream import TextStream
 
 By = Literal["answer", "detection"]
 

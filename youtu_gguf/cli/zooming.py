@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.types import Size
-from youtu_gguf.zoom import Tiles, Zoom, checked_tiles, chosen_zoom
 
 _SHOWN = (
     "Show the picture this many times as large, 1 to 4, or auto for as large as fits: small things are seen better."

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import Strip, Taps, axis_taps, check_maps, check_size, stretch_columns, strips, upsample
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError

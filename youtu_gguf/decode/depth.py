@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.arguments import shown
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
-from youtu_gguf.engines.base import TOKEN_PX
 from youtu_gguf.errors import InputError
-from youtu_gguf.numeric import shown
+from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.types import F32, I32, Size
 
 N_BINS = 1000

@@ -5,7 +5,7 @@ Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts
 
 import numpy as np
 
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.dense import upsample_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, Bits, Size

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from youtu_gguf.decode.calibration import DEFAULT, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.dense import TEMPERATURE
 from youtu_gguf.decode.resample import Taps, axis_taps, blend, check_maps, check_size, stretch_columns
 from youtu_gguf.types import F32, Size

@@ -6,64 +6,19 @@ tokens. It knows nothing of tasks or answer grammars. Every engine passes `tests
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from youtu_gguf.errors import CapabilityError, InputError, YoutuError
-from youtu_gguf.types import F32, U8, Finish, Grid, Size, checked
+from youtu_gguf.config import Sampling
+from youtu_gguf.errors import CapabilityError, YoutuError
+from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.types import F32, Finish, Grid, PreparedImage, checked
 
 if TYPE_CHECKING:
     import threading
-
-TOKEN_PX = 32
-"""Prepared pixels per image token and axis: patch 16 x merge 2 (facts: image preparation)."""
-
-PENALTY_LAST_N = 64
-TOP_K = 40
-"""llama.cpp's own defaults, in force beside the documented sampling. Top-k changes nothing at top-p 0.001, but saves
-sorting the whole vocabulary."""
-
-DEFAULT_SYSTEM = "You are a helpful assistant."
-"""System prompt of the model's chat template, always present (facts: prompt)."""
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedImage:
-    """An image as the model sees it: `rgb` (H, W, 3) uint8 with both sides multiples of 32."""
-
-    rgb: U8
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rgb", checked("prepared image", self.rgb, (None, None, 3), np.uint8))
-        height, width, _ = self.rgb.shape
-        if not height or not width or height % TOKEN_PX or width % TOKEN_PX:
-            raise InputError(
-                f"a prepared image must have sides that are multiples of {TOKEN_PX}; got {width}x{height}. "
-                "Prepare it with youtu_gguf.image.prepare."
-            )
-
-    @property
-    def size(self) -> Size:
-        """Width and height of the prepared image."""
-        return Size(self.rgb.shape[1], self.rgb.shape[0])
-
-    @property
-    def grid(self) -> Grid:
-        """Rows and columns of image tokens."""
-        return Grid(self.rgb.shape[0] // TOKEN_PX, self.rgb.shape[1] // TOKEN_PX)
-
-    @cached_property
-    def digest(self) -> str:
-        """Hash of size and pixels: equal digests mean equal images."""
-        state = hashlib.blake2b(repr(self.rgb.shape).encode(), digest_size=16)
-        state.update(self.rgb.data)
-        return state.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -73,50 +28,6 @@ class Prefix:
     image: PreparedImage
     before: str = ""
     system: str = DEFAULT_SYSTEM
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn.
-
-    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
-    likeliest token all but always wins anyway, so answers hardly vary with `seed`.
-    """
-
-    temperature: float = 0.1
-    top_p: float = 0.001
-    repeat_penalty: float = 1.05
-    max_tokens: int = 12_280
-    seed: int = 0
-    max_seconds: float = math.inf
-    loop_guard: bool = True
-    """Whether an answer that goes round in circles is ended (engines/guards.py says what counts as a circle)."""
-    scores: bool = False
-    """Whether pieces carry the probabilities of their tokens."""
-
-    def __post_init__(self) -> None:
-        for name, (kinds, fits) in _FITS.items():
-            value = getattr(self, name)
-            if type(value) not in kinds or not fits(value):
-                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
-                raise InputError(
-                    f"sampling needs {ranges}, max_seconds > 0, no NaN; whole max_tokens and seed; loop_guard and "
-                    f"scores True or False; got {name}={value!r}."
-                )
-
-
-_NUMBER, _WHOLE, _SWITCH = (int, float, np.float64), (int,), (bool,)
-_FITS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
-    "temperature": (_NUMBER, lambda value: 0 <= value < math.inf),
-    "top_p": (_NUMBER, lambda value: 0 < value <= 1),
-    "repeat_penalty": (_NUMBER, lambda value: 0 < value < math.inf),
-    "max_tokens": (_WHOLE, lambda value: value >= 1),
-    "seed": (_WHOLE, lambda value: 0 <= value < 1 << 32),
-    "max_seconds": (_NUMBER, lambda value: value > 0),
-    "loop_guard": (_SWITCH, lambda _: True),
-    "scores": (_SWITCH, lambda _: True),
-}
-"""Of what kind the fields of `Sampling` are, and in what range."""
 
 
 @dataclass(frozen=True)

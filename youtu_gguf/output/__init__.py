@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from youtu_gguf.output.arrays import write_npz
-from youtu_gguf.output.atomic import write_bytes
-from youtu_gguf.output.json_form import to_json, write_json
+from youtu_gguf.atomic import write_bytes
+from youtu_gguf.output.json import to_json, write_json
+from youtu_gguf.output.npz import write_npz
 from youtu_gguf.output.png import write_png
 
 WRITERS: dict[str, Callable[..., Any]] = {"json": write_json, "npz": write_npz, "png": write_png}

@@ -3,7 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 
-from youtu_gguf.output.atomic import write_bytes
+from youtu_gguf.atomic import write_bytes
 from youtu_gguf.types import U8
 
 

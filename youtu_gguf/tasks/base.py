@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from youtu_gguf.decode.calibration import Calibration
-from youtu_gguf.engines.base import DEFAULT_SYSTEM, Answer, PatchStates, Vocabulary
+from youtu_gguf.arguments import shown
+from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.numeric import shown
+from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.images.zoom import Zoom, chosen_zoom
 from youtu_gguf.prompts import Wording
 from youtu_gguf.types import U8, Issue, Result, Transform
-from youtu_gguf.zoom import Zoom, chosen_zoom
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -183,7 +184,7 @@ def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
 
 
 def at_zoom(view: View, zoom: Zoom) -> AbstractContextManager[View]:
-    """Look at this picture prepared larger for a while; `zoom` is as `youtu_gguf.zoom.chosen_zoom` takes it.
+    """Look at this picture prepared larger for a while; `zoom` is as `youtu_gguf.images.zoom.chosen_zoom` takes it.
 
     Raises:
         InputError: `zoom` is none, or the picture does not fit at it.

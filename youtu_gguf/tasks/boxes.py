@@ -5,14 +5,14 @@ from typing import cast
 
 import numpy as np
 
+from youtu_gguf.arguments import real, shown
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
-from youtu_gguf.numeric import real, shown
+from youtu_gguf.images.zoom import Zoom, chosen_zoom, listed
 from youtu_gguf.tasks.base import View, at_zoom, class_names, issues_of, phrase
 from youtu_gguf.types import F32, Boxes, Finish, Issue
-from youtu_gguf.zoom import Zoom, chosen_zoom, listed
 
 
 def ground(view: View, description: str, zoom: Zoom = 1) -> Boxes:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from youtu_gguf.arguments import real, shown
 from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
-from youtu_gguf.engines.base import TOKEN_PX
 from youtu_gguf.errors import InputError
-from youtu_gguf.numeric import real, shown
+from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.images.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 from youtu_gguf.tasks.base import View, find_tokens
-from youtu_gguf.tasks.looking import WHOLE, patches_at
+from youtu_gguf.tasks.tiling import WHOLE, patches_at
 from youtu_gguf.types import DepthMap
-from youtu_gguf.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
 """Tokens of the depth bins, nearest first (facts: tokens)."""

@@ -12,15 +12,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.arguments import shown, whole
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
-from youtu_gguf.numeric import shown, whole
+from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.refine.labels import Refine, choose_method
 from youtu_gguf.tasks.base import View, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import detect
-from youtu_gguf.tasks.core import CoreTarget, core_target, core_tokens, has_pixels
-from youtu_gguf.tasks.refining import Refine, choose_method
+from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
 
 Find = Literal["names", "everything"]

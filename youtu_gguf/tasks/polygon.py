@@ -2,9 +2,9 @@
 
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
+from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.tasks.base import View, at_zoom, issues_of, phrase
 from youtu_gguf.types import Polygons
-from youtu_gguf.zoom import Zoom
 
 
 def polygon(view: View, description: str, zoom: Zoom = 1) -> Polygons:

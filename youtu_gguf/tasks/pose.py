@@ -4,9 +4,9 @@ import numpy as np
 
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import item_scores
+from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.tasks.base import View, at_zoom, issues_of
 from youtu_gguf.types import Poses
-from youtu_gguf.zoom import Zoom
 
 
 def pose(view: View, zoom: Zoom = 1) -> Poses:

@@ -12,14 +12,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from youtu_gguf.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
+from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.refine.labels import Refine, choose_method
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
-from youtu_gguf.tasks.core import core_target, core_tokens, has_pixels
+from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.polygon import polygon
-from youtu_gguf.tasks.refining import Refine, choose_method
 from youtu_gguf.types import Issue, Mask
 
 By = Literal["states", "polygon"]

@@ -5,17 +5,17 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from youtu_gguf.arguments import shown
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
-from youtu_gguf.numeric import shown
+from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
+from youtu_gguf.refine.labels import Refine, choose_method, refined_labels
 from youtu_gguf.tasks.base import View, check_choice, class_names, placed
-from youtu_gguf.tasks.looking import WHOLE, patches_at
-from youtu_gguf.tasks.refining import Refine, choose_method, refined_labels
+from youtu_gguf.tasks.tiling import WHOLE, patches_at
 from youtu_gguf.types import F32, Issue, LabelMap
-from youtu_gguf.zoom import Zoom, checked_tiles, chosen_zoom
 
 Present = Literal["model", "all"]
 

@@ -1,0 +1,196 @@
+"""What `plan` says of machines of all sizes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+import youtu_gguf as yg
+from tests.conftest import Pair
+from youtu_gguf.cli.main import app
+from youtu_gguf.engines.native.llama.devices import Device, devices, features, library
+from youtu_gguf.weights import plan as planning
+
+SPEC = "tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0"
+GB = 10**9
+
+
+@pytest.fixture(autouse=True)
+def nothing_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("YOUTU_GGUF_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A machine whose free memory a test sets."""
+    box = SimpleNamespace(free=16 * GB)
+    monkeypatch.setattr(planning, "memory_of_this_machine", lambda: (box.free, box.free))
+    return box
+
+
+def test_a_model_that_is_not_there_is_planned_from_what_is_documented(machine: SimpleNamespace) -> None:
+    for plan in (yg.plan(), yg.plan(SPEC)):
+        assert plan.name == SPEC
+        assert plan.sizes_from == "documentation"
+        assert plan.fits
+        assert plan.wanted.memory.weights == 5_209_259_776
+        assert plan.wanted.memory.context == 16_384 * 46_080  # facts: 46 KB a token
+        assert 7.5 * GB < plan.wanted.memory.total < 8.5 * GB
+
+
+def test_a_model_that_the_environment_names_wrongly_is_not_replaced_by_another(
+    machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "no/such/model.gguf")
+    with pytest.raises(yg.ModelFileError, match=r"no/such/model\.gguf does not exist"):
+        yg.plan()
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "tencent/Youtu-VL-4B-Instruct-GGUF:F16")
+    assert yg.plan().wanted.encoding == "F16"
+
+
+def test_another_model_that_is_not_there_is_an_error(machine: SimpleNamespace) -> None:
+    for wanted in ("somebody/else:Q8_0", "tencent/Youtu-VL-4B-Instruct-GGUF:Q3_K_M"):
+        with pytest.raises(yg.ModelFileError, match="HF_HUB_OFFLINE is set"):
+            yg.plan(wanted)
+    with pytest.raises(yg.ModelFileError, match=r"does not exist\. Check the path"):
+        yg.plan("no/such.gguf")
+
+
+@pytest.mark.parametrize(
+    ("free", "encoding", "slim", "limits"),
+    [
+        (10.0, "Q8_0", False, (16_384, 2048)),
+        (8.6, "Q8_0", True, (16_384, 2048)),
+        (7.5, "Q6_K", True, (16_384, 2048)),
+        (7.0, "Q5_K_M", True, (16_384, 2048)),
+        (6.4, "Q4_K_M", True, (16_384, 2048)),
+        (5.8, "Q4_K_M", True, (8192, 1024)),
+        (5.2, "Q4_K_M", True, (4096, 512)),
+    ],
+)
+def test_what_answers_lose_least_by_is_recommended(
+    free: float, encoding: str, slim: bool, limits: tuple[int, int], machine: SimpleNamespace
+) -> None:
+    machine.free = int(free * GB)
+    plan = yg.plan(SPEC)
+    best = plan.recommended
+    assert best is not None
+    assert (best.encoding, best.slim, (best.n_ctx, best.image_max_tokens)) == (encoding, slim, limits)
+    assert best.memory.total <= 0.9 * machine.free
+    assert plan.fits == (best == plan.wanted)
+
+
+def test_a_machine_that_is_too_small_for_anything_is_told(machine: SimpleNamespace) -> None:
+    machine.free = 2 * GB
+    assert yg.plan(SPEC).recommended is None
+    outcome = CliRunner().invoke(app, ["plan", SPEC])
+    assert outcome.exit_code == 4
+    assert "Nothing smaller fits either" in outcome.stdout
+    assert "are needed; 2.00 GB are free" in outcome.stderr
+
+
+def test_files_on_disk_are_planned_by_their_sizes(machine: SimpleNamespace, tiny_pair: Pair) -> None:
+    model, projector = tiny_pair
+    plan = yg.plan(model, n_ctx=512)
+    assert (plan.name, plan.sizes_from, plan.wanted.encoding) == (str(model), "disk", "Q8_0")
+    memory = plan.wanted.memory
+    assert (memory.weights, memory.projector) == (model.stat().st_size, projector.stat().st_size)
+    assert memory.context == 512 * 3 * (32 + 16) * 2  # layers, latent and rope values, two bytes each
+    assert memory.total == sum(asdict(memory).values())
+
+
+def test_more_of_anything_takes_more(machine: SimpleNamespace) -> None:
+    first = yg.plan(SPEC, n_ctx=4096, image_max_tokens=512).wanted.memory
+    assert yg.plan(SPEC, n_ctx=8192, image_max_tokens=512).wanted.memory.context == 2 * first.context
+    assert yg.plan(SPEC, n_ctx=4096, image_max_tokens=2048).wanted.memory.vision > 4 * first.vision
+    assert yg.plan(SPEC, n_ctx=4096, image_max_tokens=512, n_batch=1024).wanted.memory.compute > first.compute
+    smaller = yg.plan(SPEC, encoding="q4_k_m", n_ctx=4096, image_max_tokens=512).wanted
+    assert smaller.encoding == "Q4_K_M"
+    assert smaller.memory.weights == pytest.approx(3.0878 * GB, rel=0.01)  # as quantize writes it
+
+
+def test_the_estimate_of_a_slim_file_is_that_of_the_file(
+    machine: SimpleNamespace, tiny_pair: Pair, tmp_path: Path
+) -> None:
+    done = yg.slim(tiny_pair[0], tmp_path / "Tiny-slim-Q8_0.gguf")
+    plan = yg.plan(done.path, tiny_pair[1])
+    assert plan.wanted.slim
+    assert plan.wanted.memory.weights == done.bytes_after
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoding": "Q9"}, "expected an encoding among F32, F16"),
+        ({"encoding": 5}, "expected an encoding among F32, F16"),
+        ({"n_ctx": 10**6}, "n_ctx must be at most"),
+        ({"n_ctx": 0}, "n_ctx must be a whole number"),
+        ({"context": 3}, "unknown setting context"),
+    ],
+)
+def test_what_cannot_be_planned_with_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(yg.InputError, match=message):
+        yg.plan("nano", **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("names", "limit", "expected"),
+    [
+        (("memory.max", "memory.current"), "1000", (700, 1000)),
+        (("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"), "1000", (700, 1000)),
+        (("memory.max", "memory.current"), "200", (0, 200)),
+        (("memory.max", "memory.current"), "max", None),
+        (("memory.max", "memory.current"), str(1 << 62), None),
+    ],
+)
+def test_a_containers_limit_counts(
+    names: tuple[str, str],
+    limit: str,
+    expected: tuple[int, int] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in zip(names, (limit, "300"), strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    monkeypatch.setattr(planning, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(planning.psutil, "virtual_memory", lambda: SimpleNamespace(available=5000, total=9000))
+    assert planning.memory_of_this_machine() == (expected or (5000, 9000))
+
+
+def test_layers_are_counted_that_fit_on_a_gpu(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = [Device("CUDA0", "a card", "GPU", free * GB, 24 * GB) for free in (1, 6, 20)]
+    layers = []
+    for device in card:
+        monkeypatch.setattr(planning, "_gpus", lambda device=device: (device,))
+        layers.append(yg.plan(SPEC).gpu_layers)
+    assert layers[0] == 0
+    assert 0 < layers[1] < 40
+    assert layers[2] == 40
+    assert "CUDA0 (a card): 20.00 GB free; about 40 layers fit" in CliRunner().invoke(app, ["plan"]).stdout
+
+
+def test_the_command_prints_what_the_function_returns(machine: SimpleNamespace) -> None:
+    text = CliRunner().invoke(app, ["plan"]).stdout
+    assert "sizes as documented" in text
+    assert "It fits." in text
+    told = json.loads(CliRunner().invoke(app, ["plan", "--json"]).stdout)
+    assert told["totals"]["wanted"] == yg.plan().wanted.memory.total
+    assert told["fits"] is True
+    machine.free = int(6.4 * GB)
+    outcome = CliRunner().invoke(app, ["plan"])
+    assert outcome.exit_code == 4
+    assert "Get there by `youtu-gguf slim`, then `youtu-gguf quantize ... Q4_K_M`." in outcome.stderr
+
+
+def test_llama_cpp_says_what_it_computes_on() -> None:
+    assert "CPU" in {device.kind for device in devices()}
+    assert library().is_file()
+    assert features()

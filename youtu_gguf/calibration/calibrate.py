@@ -1,0 +1,70 @@
+"""A calibration from beginning to end: show the pictures, ask the questions, report."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from youtu_gguf.calibration.observe import look
+from youtu_gguf.calibration.photographs import photograph_pictures
+from youtu_gguf.calibration.pictures import GRID, drawn_pictures
+from youtu_gguf.calibration.questions import find_bin_base, find_leading_space, find_position_shift
+from youtu_gguf.calibration.refinements import find_refine
+from youtu_gguf.calibration.report import CalibrationReport
+from youtu_gguf.engines.base import no_states
+from youtu_gguf.errors import CapabilityError, InputError
+from youtu_gguf.gguf.fingerprint import fingerprint
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.model import Model
+
+NO_PHOTOGRAPHS = (
+    "scikit-image (extra calibrate) is not installed, so drawn pictures alone were shown, no pieces of photographs"
+)
+
+
+def calibrate(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
+    """Find out from pictures of known layout what nobody has published about the model's dense maps.
+
+    Shows the model eight drawn pictures and, where scikit-image is installed, four put together from photographs, of 80
+    image tokens each; generates nothing, downloads nothing and stores nothing (`store_calibration` does). What the
+    model is assumed to be at present, `model.calibration`, makes no difference. docs/calibration.md tells what is
+    measured and when it counts.
+
+    Args:
+        model: Loaded by an engine that gives hidden states.
+        progress: Called with ("calibrate", pictures seen, pictures in all).
+
+    Raises:
+        CapabilityError: The engine gives no hidden states, or not that of the position before the image.
+        InputError: The model may not be shown 80 image tokens at a time.
+        ModelFileError: The vocabulary has no depth tokens.
+    """
+    engine, report = model.engine, progress or no_progress
+    if not engine.has_states:
+        raise CapabilityError(no_states("calibrating", engine.name))
+    if engine.image_max_tokens < GRID.n_tokens:
+        raise InputError(
+            f"calibrating shows pictures of {GRID.n_tokens} image tokens; got image_max_tokens="
+            f"{engine.image_max_tokens}. Raise it."
+        )
+    started = time.perf_counter()
+    photographs = photograph_pictures()
+    pictures = (*drawn_pictures(), *photographs)
+    seen = []
+    for done, picture in enumerate(pictures):
+        report("calibrate", done, len(pictures))
+        seen.append(look(model, picture))
+    report("calibrate", len(pictures), len(pictures))
+    readings = (find_position_shift(seen), find_leading_space(seen, engine.vocabulary))
+    so_far = CalibrationReport(readings).calibration
+    findings = (*readings, find_bin_base(seen), find_refine(seen, so_far))
+    files = (model.pair.model, model.pair.projector) if model.pair else ()
+    return CalibrationReport(
+        findings,
+        () if photographs else (NO_PHOTOGRAPHS,),
+        time.perf_counter() - started,
+        fingerprint(*files) if files else None,
+        tuple((header.path.name, header.file_size) for header in files),
+    )

@@ -1,0 +1,147 @@
+"""The questions about the states and the vocabulary: which hypothesis do the pictures bear out?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from youtu_gguf.calibration.assumptions import DEFAULT
+from youtu_gguf.calibration.observe import SHIFTS, SPACINGS, Seen
+from youtu_gguf.calibration.report import Finding
+from youtu_gguf.calibration.sign_test import LUCK, Ballot, Election, elect
+from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.base import Vocabulary
+
+BORDER_MARGIN = 0.1
+"""Lead of a shift at left and right borders that makes a vote: reading a token amiss costs half of them."""
+
+BORDER_HITS = 0.75
+"""Share right at borders that the best shift must reach: halfway from being one position off (one half) to faultless.
+If the truth were further off than what is tried, the nearest hypothesis would lead and must not win."""
+
+RECALL_MARGIN = 0.05
+"""Lead in `Seen.recall` that makes a vote for a spacing: about four image tokens of eighty."""
+
+CONTINUES_MARGIN = 0.2
+"""Lead that makes a vote on the first bin: it is at least 0.6 as near to its neighbour as depth tokens are to theirs,
+or at most 0.4. On nano the first one comes to 0.95 or more, and two dozen other tokens in its place stay below 0.15."""
+
+NEIGHBOURS, NEIGHBOURS_LEAD = 0.5, 0.3
+"""Correlation of neighbouring depth tokens over a picture, and its lead over that of tokens half the range away, below
+which the model tells nothing about depth there; random weights give both near 0."""
+
+
+_MOST_ALIKE = 0.9999  # beyond, rounding decides
+
+_SHIFT_WORDS = ("its own", "the one before", "the one after")
+_SPACING_WORDS = ("no space", "a space")
+_BASE_WORDS = ("bin 1", "bin 0")
+
+
+def best_reading(seen: Sequence[Seen]) -> tuple[int, bool]:
+    """Return the shift and the spacing under which most is labelled right, over the pictures that are understood.
+
+    Each of the two questions is asked with the other's best answer.
+    """
+    understood = [one for one in seen if one.is_understood]
+    if not understood:
+        return DEFAULT.position_shift, DEFAULT.leading_space
+    readings = [(shift, spacing) for shift in SHIFTS for spacing in SPACINGS]
+    return max(readings, key=lambda reading: float(np.mean([one.recall(*reading) for one in understood])))
+
+
+def find_position_shift(seen: Sequence[Seen]) -> Finding:
+    """Find which position's state tells what an image token shows."""
+    _, spacing = best_reading(seen)
+    ballots = tuple(
+        Ballot(one.picture.name, tuple(one.border_hits(shift, spacing) for shift in SHIFTS), one.is_understood)
+        for one in seen
+    )
+    election = elect(ballots, BORDER_MARGIN)
+    best = None if election.best is None else SHIFTS[election.best]
+    answer = best if election.is_decided else None
+    reason = reason_of(election, len(seen), _SHIFT_WORDS)
+    if answer == 1:
+        answer, reason = (
+            None,
+            "the state one position later fits best, which no known way of reading the model explains",
+        )
+    elif answer is not None and max(election.means) < BORDER_HITS:
+        reason = (
+            f"{answer} leads, but is right at only {max(election.means):.0%} of borders; {BORDER_HITS:.0%} are wanted"
+        )
+        answer = None
+    figure = "share right of the image tokens at left and right borders, by the position whose state is read"
+    return Finding("position_shift", figure, SHIFTS, _SHIFT_WORDS, ballots, election, answer, reason)
+
+
+def find_leading_space(seen: Sequence[Seen], vocabulary: Vocabulary) -> Finding:
+    """Find whether class names want a space before them."""
+    shift, _ = best_reading(seen)
+    ballots = tuple(
+        Ballot(one.picture.name, tuple(one.recall(shift, spacing) for spacing in SPACINGS), one.is_understood)
+        for one in seen
+    )
+    election = elect(ballots, RECALL_MARGIN)
+    best = None if election.best is None else SPACINGS[election.best]
+    answer = best if election.is_decided else None
+    reason = reason_of(election, len(seen), _SPACING_WORDS)
+    names = {name for one in seen for name in one.picture.names}
+    if all(vocabulary.tokenize(name) == vocabulary.tokenize(f" {name}") for name in names):
+        answer, reason = None, "this vocabulary has the same tokens either way, so it makes no difference"
+    elif answer is None and election.best is not None and min(election.means) >= max(election.means) - RECALL_MARGIN:
+        reason += ". Either way about as much is right, so it hardly matters"
+    figure = "share right of the image tokens, every class counting alike, by what stands before the names"
+    return Finding("leading_space", figure, SPACINGS, _SPACING_WORDS, ballots, election, answer, reason)
+
+
+def find_bin_base(seen: Sequence[Seen]) -> Finding:
+    """Find whether the first depth token is the first distance (1), or stands apart from the distances (0)."""
+    ballots = tuple(_bin_ballot(one) for one in seen)
+    election = elect(ballots, CONTINUES_MARGIN)
+    hypotheses = (1, 0)
+    answer = hypotheses[election.best] if election.best is not None and election.is_decided else None
+    reason = reason_of(election, len(seen), _BASE_WORDS, "depth tokens go with their neighbours")
+    figure = "how closely <custom_1> goes with <custom_2>: 1 as the next twenty with each other, 0 as with far ones"
+    return Finding("bin_base", figure, hypotheses, _BASE_WORDS, ballots, election, answer, reason)
+
+
+def _bin_ballot(one: Seen) -> Ballot:
+    """Place the correlation of the first two depth tokens between that of far ones (0) and of the next pairs (1).
+
+    Correlations are compared on Fisher's scale, on which 0.99 is as far from 0.9 as 0.9 from 0.4.
+    """
+    pairs = np.diagonal(_correlations(one.near, one.near), 1)
+    neighbours = float(np.median(pairs[1:]))
+    apart = float(np.median(_correlations(one.near[:, 1:], one.far)))
+    understood = neighbours >= NEIGHBOURS and neighbours - apart >= NEIGHBOURS_LEAD
+    low, first, high = np.arctanh(np.clip((apart, pairs[0], neighbours), -_MOST_ALIKE, _MOST_ALIKE))
+    continues = float(np.clip((first - low) / (high - low), 0, 1)) if understood else 0.5
+    return Ballot(one.picture.name, (continues, 1 - continues), understood)
+
+
+def _correlations(left: F32, right: F32) -> F32:
+    """Return the correlation of every column of (n, a) with every one of (n, b), over the rows; a constant has 0."""
+    units = []
+    for values in (left, right):
+        centred = values - values.mean(axis=0)
+        length = np.linalg.norm(centred, axis=0)
+        units.append(centred / np.where(length > 0, length, 1))
+    result: F32 = units[0].T @ units[1]
+    return result
+
+
+def reason_of(election: Election, n_pictures: int, words: Sequence[str], condition: str = "the layout is seen") -> str:
+    """Say how the vote went, in a sentence without its full stop; `words` name the hypotheses."""
+    if election.best is None:
+        return f"on none of {n_pictures} pictures {condition}: nothing can be told"
+    votes = f"on {election.n_votes} of those '{words[election.best]}' is clearly ahead"
+    if election.is_decided:
+        luck = f"luck alone would do so once in {round(1 / election.luck):,} times"
+    else:
+        luck = f"luck alone would do so in {election.luck:.0%} of all cases; at most {LUCK:.0%} counts as proof"
+    return f"on {election.n_ballots} of {n_pictures} pictures {condition}, and {votes} ({luck})"

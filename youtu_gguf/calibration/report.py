@@ -1,0 +1,93 @@
+"""What a calibration found out: a finding per question, with what every picture said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
+from youtu_gguf.calibration.sign_test import Ballot, Election
+
+QuestionName = Literal["position_shift", "leading_space", "bin_base", "refine"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known about one field of `Calibration`.
+
+    Attributes:
+        question: The field's name.
+        figure: What the pictures' figures are, in words.
+        hypotheses: The values that were held against each other.
+        words: What to call them.
+        ballots: What each picture says: a figure for every hypothesis, higher is better.
+        election: How the pictures that were understood voted.
+        answer: The field's value; None where the evidence does not suffice.
+        reason: Why, in a sentence or two.
+    """
+
+    question: QuestionName
+    figure: str
+    hypotheses: tuple[int | bool | str, ...]
+    words: tuple[str, ...]
+    ballots: tuple[Ballot, ...]
+    election: Election
+    answer: int | bool | str | None
+    reason: str
+
+    def form(self) -> dict[str, Any]:
+        """Return it as JSON knows it, with the figures of every picture."""
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "default": getattr(DEFAULT, self.question),
+            "reason": self.reason,
+            "figure": self.figure,
+            "hypotheses": list(self.hypotheses),
+            "means": [round(mean, 4) for mean in self.election.means],
+            "votes": self.election.n_votes,
+            "ballots": self.election.n_ballots,
+            "luck": self.election.luck,
+            "pictures": [
+                {"picture": b.picture, "figures": [round(f, 4) for f in b.figures], "understood": b.understood}
+                for b in self.ballots
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """All findings on one model.
+
+    Attributes:
+        findings: One per question.
+        notes: What stood in the way of looking better, such as a package that is not installed.
+        seconds: How long it took.
+        key: Tells the model's files from any others; None where the model has none.
+        files: Their names and bytes.
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    key: str | None = None
+    files: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def calibration(self) -> Calibration:
+        """The defaults, with what was found out in their place."""
+        return replace(DEFAULT, **{f.question: f.answer for f in self.findings if f.answer is not None})  # type: ignore[arg-type]
+
+    @property
+    def n_decided(self) -> int:
+        """Questions that were answered."""
+        return sum(finding.answer is not None for finding in self.findings)
+
+    def form(self) -> dict[str, Any]:
+        """Return all of it as JSON knows it."""
+        return {
+            "files": [{"name": name, "bytes": n_bytes} for name, n_bytes in self.files],
+            "seconds": round(self.seconds, 1),
+            "notes": list(self.notes),
+            "findings": [finding.form() for finding in self.findings],
+        }

@@ -1,0 +1,169 @@
+"""Calibrations kept on this machine, one small JSON file for each pair of model files, found by their content."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from youtu_gguf.atomic import write_bytes
+from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.calibration.report import CalibrationReport
+from youtu_gguf.config import calibrations_folder
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.fingerprint import fingerprint
+from youtu_gguf.hub.models import find_files
+
+if TYPE_CHECKING:
+    from youtu_gguf.gguf.pair import ModelPair
+
+FORMAT = 1
+"""Of the files; a file of another number was written by another version of this package."""
+
+REMEDY = "Delete it with `youtu-gguf calibrate --forget`, or measure anew with `youtu-gguf calibrate`."
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "position_shift": (0, -1),
+    "leading_space": (False, True),
+    "bin_base": (0, 1),
+    "align_corners": (False, True),
+    "refine": (None, "crf", "guided", "none"),
+}
+
+
+@dataclass(frozen=True)
+class StoredCalibration:
+    """What is kept about a pair of model files.
+
+    Attributes:
+        path: The file it is kept in.
+        calibration: What to assume about the weights.
+        decided: Fields of it that were found out; the others are defaults.
+        date: When it was stored, in ISO 8601, UTC.
+        version: Of this package, which measured it.
+        evidence: The findings, as they stand in the file.
+    """
+
+    path: Path
+    calibration: Calibration
+    decided: tuple[str, ...]
+    date: str
+    version: str
+    evidence: dict[str, Any]
+
+
+def store_calibration(report: CalibrationReport) -> Path:
+    """Keep what `calibrate` found out, for `load` to use with the same model files; return the file written.
+
+    Raises:
+        InputError: The model had no files, or the folder cannot be written to.
+    """
+    from youtu_gguf.version import __version__
+
+    if report.key is None:
+        raise InputError(
+            "expected a report on model files; this one is on an engine of your own. "
+            "Hand its calibration to load: load(..., calibration=report.calibration)."
+        )
+    path = _path(report.key)
+    form = {
+        "format": FORMAT,
+        "key": report.key,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "youtu_gguf": __version__,
+        "calibration": asdict(report.calibration),
+        "decided": [finding.question for finding in report.findings if finding.answer is not None],
+        "evidence": report.form(),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"expected to make the folder {path.parent}; got: {exc}. Make it yourself.") from exc
+    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode())
+    return path
+
+
+def stored_calibration(
+    model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
+) -> StoredCalibration | None:
+    """Return what is kept about the files that `load` would take for the same; None where nothing is.
+
+    Raises:
+        ModelFileError: The files are not here, or what is kept about them is damaged.
+    """
+    return _read(_path(_key(model, mmproj)))
+
+
+def forget_calibration(
+    model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
+) -> Path | None:
+    """Delete what is kept about a model's files, damaged or not; return the file that is gone, None if there was none.
+
+    Raises:
+        ModelFileError: The model's files are not here.
+        InputError: It cannot be deleted.
+    """
+    path = _path(_key(model, mmproj))
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise InputError(f"expected to delete {path}; got: {exc.strerror or exc}. Delete it yourself.") from exc
+    return path
+
+
+def read_for(pair: ModelPair) -> StoredCalibration | None:
+    """Return what is kept about a pair; whoever never calibrated anything pays nothing for the question.
+
+    Raises:
+        ModelFileError: It is damaged.
+    """
+    folder = calibrations_folder()
+    if not folder.is_dir() or not any(folder.glob("*.json")):
+        return None
+    return _read(_path(fingerprint(pair.model, pair.projector)))
+
+
+def _key(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> str:
+    from youtu_gguf.gguf.pair import check_pair
+
+    pair = check_pair(*find_files(model, mmproj))
+    return fingerprint(pair.model, pair.projector)
+
+
+def _path(key: str) -> Path:
+    return calibrations_folder() / f"{key}.json"
+
+
+def _read(path: Path) -> StoredCalibration | None:
+    try:
+        form = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as exc:
+        raise _damaged(path, str(exc)) from exc
+    if not isinstance(form, dict) or form.get("format") != FORMAT:
+        got = form.get("format") if isinstance(form, dict) else type(form).__name__
+        raise _damaged(path, f"format {got!r}, not {FORMAT}")
+    if form.get("key") != path.stem:
+        raise _damaged(path, f"the calibration of other files, {form.get('key')!r}")
+    values, decided, evidence = form.get("calibration"), form.get("decided"), form.get("evidence")
+    date, version = form.get("date"), form.get("youtu_gguf")
+    if not isinstance(values, dict) or set(values) != {field.name for field in fields(Calibration)}:
+        raise _damaged(path, f"the fields {values!r}")
+    for name, choices in _CHOICES.items():
+        if not any(values[name] == choice and type(values[name]) is type(choice) for choice in choices):
+            raise _damaged(path, f"{name} {values[name]!r}")
+    if not isinstance(decided, list) or not set(map(str, decided)) <= set(values):
+        raise _damaged(path, f"decided {decided!r}")
+    if not isinstance(evidence, dict) or not isinstance(date, str) or not isinstance(version, str):
+        raise _damaged(path, "no date, version or evidence")
+    return StoredCalibration(path, Calibration(**values), tuple(decided), date, version, evidence)
+
+
+def _damaged(path: Path, got: str) -> ModelFileError:
+    return ModelFileError(f"expected a stored calibration in {path}; got {got}. {REMEDY}")

@@ -1,0 +1,218 @@
+"""Whether everything that a user needs works here, checked one thing after the other; nothing ends the checking."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from youtu_gguf.config import default_model, hub_cache
+from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
+from youtu_gguf.gguf.writer import existing
+from youtu_gguf.hub.models import find_files, list_unfinished
+from youtu_gguf.model import load
+from youtu_gguf.weights.plan import memory_of_this_machine, plan
+
+if TYPE_CHECKING:
+    from youtu_gguf.gguf.header import Header
+    from youtu_gguf.gguf.pair import ModelPair
+
+PACKAGES = ("llama-cpp-python", "gguf", "huggingface-hub", "numpy", "opencv-python-headless", "pillow", "psutil")
+MIN_FREE_DISK = 7_000_000_000
+"""Room for the published pair, and a little."""
+MAX_STATE_DIFFERENCE = 0.05
+"""How far the two ways of reading hidden states may be apart; values of nano's go to about 10."""
+
+LIBRARY = "llama.cpp"
+NEEDS_LIBRARY = {"nano", "memory"}
+REMEDIES = {
+    LIBRARY: "pip install --force-reinstall --no-cache-dir llama-cpp-python (needs a C++ compiler)",
+    "nano": "Reinstall youtu_gguf and llama-cpp-python; if it stays so, report what is above.",
+}
+
+State = Literal["ok", "note", "broken"]
+Found = Iterator["Check"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do where it is broken or could be better."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def diagnose(
+    model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None, *, hashes: bool = False
+) -> Found:
+    """Check versions, llama.cpp, hidden states, devices, memory, model files, disk and llama-server.
+
+    Args:
+        model: Also check this model's files; as for `load`. None takes what `load` would take.
+        mmproj: Its projector; found beside the model when None.
+        hashes: Read pulled files through and hold them against their hashes: seconds per GB.
+    """
+    checks: tuple[tuple[str, Callable[[], Found]], ...] = (
+        ("versions", _versions),
+        (LIBRARY, _library),
+        ("nano", _nano),
+        ("model files", lambda: _files(model, mmproj, hashes=hashes)),
+        ("memory", lambda: _memory(model, mmproj)),
+        ("disk", _disk),
+        ("llama-server", _server),
+    )
+    broken = set()
+    for name, check in checks:
+        if name in NEEDS_LIBRARY and LIBRARY in broken:
+            continue
+        try:
+            yield from check()
+        except YoutuError as exc:
+            broken.add(name)
+            yield Check(name, "broken", str(exc), REMEDIES.get(name, "Do what the message says; run doctor again."))
+
+
+def _versions() -> Found:
+    from youtu_gguf.version import __version__
+
+    yield Check("youtu_gguf", "ok", f"{__version__} with Python {sys.version.split()[0]} on {platform.platform()}")
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(name, "broken", "not installed", f"pip install {name}")
+    yield Check("packages", "ok", ", ".join(found))
+
+
+def _library() -> Found:
+    from youtu_gguf.engines.native.llama import bindings  # an EngineError where it cannot be loaded
+    from youtu_gguf.engines.native.llama.devices import devices, features, library
+
+    yield Check(LIBRARY, "ok", f"{library()} of llama-cpp-python {bindings.VERSION}")
+    yield Check("built for", "ok", "; ".join(features()))
+    way = bindings.choose_way("auto")
+    if way == "nextn":
+        yield Check("hidden states", "ok", "read by the tap, without computing logits")
+    else:
+        remedy = f"pip install llama-cpp-python=={max(bindings.TAP_VERSIONS)}"
+        yield Check("hidden states", "note", "read by way of outputs, which takes longer and more memory", remedy)
+    for device in devices():
+        memory = f", {device.free / 1e9:.1f} of {device.total / 1e9:.1f} GB free" if device.total else ""
+        yield Check("device", "ok", f"{device.name} ({device.kind}): {device.description}{memory}")
+
+
+def _nano() -> Found:
+    """Load the small model, ask it, and hold the two ways of reading hidden states against each other."""
+    started = time.perf_counter()
+    rgb = np.linspace(0, 255, 64 * 96 * 3).astype(np.uint8).reshape(64, 96, 3)
+    states = []
+    for way in ("auto", "embeddings"):
+        with load("nano", hidden_way=way, n_ctx=512, max_tokens=8, threads=1) as model:
+            scene = model.open(rgb)
+            scene.ask("What is in the picture?")
+            states.append(scene.patches().hidden)
+    difference = float(np.abs(states[0] - states[1]).max())
+    if difference > MAX_STATE_DIFFERENCE or not np.isfinite(difference):
+        remedy = 'Use hidden_way="embeddings", and please report the versions above.'
+        yield Check("nano", "broken", f"the two ways of reading hidden states differ by {difference:.3g}", remedy)
+        return
+    found = f"loads, answers, hidden states agree to {difference:.1g}: {time.perf_counter() - started:.1f} s"
+    yield Check("nano", "ok", found)
+
+
+def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None, *, hashes: bool) -> Found:
+    from youtu_gguf.gguf.pair import check_pair
+
+    for path in list_unfinished():
+        yield Check("model files", "note", f"{path} is not whole", "Pull the same again to go on, or `youtu-gguf rm`.")
+    try:
+        paths = find_files(model, mmproj)
+    except ModelFileError:
+        if model or default_model():
+            raise
+        found = "the published model is not on this machine (nano is)"
+        yield Check("model files", "note", found, "youtu-gguf pull, or name your files with --model")
+        return
+    pair = check_pair(*paths)
+    for header in (pair.model, pair.projector):
+        found = f"{header.path}: {header.file_size:,} bytes, header read{_hash(header.path, hashes=hashes)}"
+        yield Check("model file", "ok", found)
+    yield from _tokens(pair.model)
+    yield _calibration(pair)
+
+
+def _hash(path: Path, *, hashes: bool) -> str:
+    from youtu_gguf.hub.listing import hash_in_name, is_as_its_hash
+
+    if hash_in_name(path) is None:
+        return "; its hash is not known"
+    if not hashes:
+        return ", hash verified when it was pulled"
+    if is_as_its_hash(path):
+        return ", hash verified"
+    raise ModelFileError(f"{path.resolve()} does not have the hash that it is named by. Delete it, and pull it again.")
+
+
+def _tokens(model: Header) -> Found:
+    from youtu_gguf.gguf.vocabulary import take_inventory
+
+    lacking = take_inventory(model).lacking
+    if lacking:
+        remedy = "Take a file that was converted with the model's own tokenizer, such as the published one."
+        yield Check("tokens", "broken", f"{model.path} lacks {' and '.join(lacking)}", remedy)
+    else:
+        yield Check("tokens", "ok", "coordinates and depth bins are there")
+
+
+def _calibration(pair: ModelPair) -> Check:
+    """Tell what was found out about the weights; a damaged file is a ModelFileError."""
+    from youtu_gguf.calibration.storage import read_for
+
+    stored = read_for(pair)
+    if stored is None:
+        return Check("calibration", "note", "none; what is not published is assumed", "youtu-gguf calibrate")
+    values = ", ".join(f"{name} {getattr(stored.calibration, name)}" for name in stored.decided)
+    return Check("calibration", "ok", f"in use, of {stored.date[:10]}: {values or 'nothing could be concluded'}")
+
+
+def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> Found:
+    try:
+        found = plan(*find_files(model, mmproj))
+    except ModelFileError:  # reported with the files
+        free, total = memory_of_this_machine()
+        yield Check("memory", "ok", f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free")
+        return
+    needed = found.wanted.memory.total
+    text = f"{found.free / 1e9:.1f} of {found.total / 1e9:.1f} GB free; the model needs about {needed / 1e9:.1f}"
+    yield Check("memory", "ok" if found.fits else "note", text, "" if found.fits else "youtu-gguf plan")
+
+
+def _disk() -> Found:
+    cache = hub_cache()
+    free = shutil.disk_usage(existing(cache)).free
+    enough = free >= MIN_FREE_DISK
+    remedy = "" if enough else "Free some before you pull a model, or set HF_HUB_CACHE to a folder on another disk."
+    yield Check("disk", "ok" if enough else "note", f"{free / 1e9:.1f} GB free for {cache}", remedy)
+
+
+def _server() -> Found:
+    from youtu_gguf.engines.llama_server.binary import find_llama_server
+
+    try:
+        found = find_llama_server()
+    except EngineError as exc:
+        yield Check("llama-server", "note", str(exc), 'Needed by engine="server" only.')
+    else:
+        yield Check("llama-server", "ok", f"{found.path} (by {found.found_by}), version {found.version}")

@@ -1,0 +1,182 @@
+"""The chat of OpenAI-compatible servers: what a question looks like there, and what its events say.
+
+Source: OpenAI's API reference, "Chat completions", and llama-server's README for what is its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import Any
+
+from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
+from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.http.transport import shown
+from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.errors import EngineError, ServerError
+from youtu_gguf.types import Finish, PreparedImage
+
+PNG_LEVEL = 1
+"""Compression of the picture that is sent: the fastest, because it is made for one reading."""
+
+TEXT_ALLOWANCE = 64
+"""Tokens of a prompt beside the image and the text: the template's and the special tokens, with room to spare."""
+
+
+def image_url(image: PreparedImage) -> str:
+    """Return a prepared image as a PNG in a data URL: its pixels arrive as they are."""
+    from PIL import Image
+
+    png = BytesIO()
+    Image.fromarray(image.rgb).save(png, "PNG", compress_level=PNG_LEVEL)
+    return "data:image/png;base64," + base64.b64encode(png.getbuffer()).decode("ascii")
+
+
+def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, model: str) -> dict[str, Any]:
+    """Return the JSON of a chat completion that asks as the native engine does.
+
+    Args:
+        prefix: What stands before the question.
+        url: Its image, as `image_url` gives it.
+        question: What is asked.
+        sampling: How tokens are drawn.
+        model: Name the server knows the model by.
+    """
+    content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}}]
+    if prefix.before:
+        content.insert(0, {"type": "text", "text": prefix.before})
+    content.append({"type": "text", "text": question})
+    scores = {"logprobs": True, "top_logprobs": 1} if sampling.scores else {}
+    return {
+        "model": model,
+        "messages": [{"role": "system", "content": prefix.system}, {"role": "user", "content": content}],
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **scores,
+        # Beyond OpenAI's: by llama-server's name and by vLLM's. Whoever knows neither ignores or refuses them.
+        "repeat_penalty": sampling.repeat_penalty,
+        "repetition_penalty": sampling.repeat_penalty,
+        "repeat_last_n": PENALTY_LAST_N,
+        "top_k": TOP_K,
+        "min_p": 0,
+        "skip_special_tokens": False,  # the tags and coordinates of an answer are special tokens with vLLM
+        "reasoning_format": "none",  # llama-server is not to look for thoughts in an answer
+        "return_progress": True,  # llama-server then says how far it is with the prompt
+    }
+
+
+class Reply:
+    """From the events of one answer to its pieces.
+
+    Args:
+        prefix: What was sent with the question.
+        question: What was asked.
+        sampling: How.
+
+    Attributes:
+        progress: (done, total) of the prompt's tokens, as last heard; None with servers that do not say.
+        ended: Whether the server has said why the answer ends, or we have ended it.
+    """
+
+    def __init__(self, prefix: Prefix, question: str, sampling: Sampling) -> None:
+        self._prefix, self._question = prefix, question
+        self._guard = LoopGuard() if sampling.loop_guard else None
+        self._ids: dict[str, int] = {}
+        self._n_tokens = 0
+        self._finish: Finish | None = None
+        self._usage: Mapping[str, Any] = {}
+        self.progress: tuple[int, int] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known why the answer ends."""
+        return self._finish is not None
+
+    @property
+    def looped(self) -> bool:
+        """Whether the answer has gone round in circles, and is to be ended."""
+        return self._finish == "loop"
+
+    def read(self, event: Mapping[str, Any]) -> list[Piece]:
+        """Return the pieces in an event; none once the answer goes round in circles.
+
+        Raises:
+            ServerError: It is no event of a chat.
+        """
+        try:
+            return list(self._pieces(event))
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as exc:
+            raise ServerError(f"expected an event of a chat; got {shown(event)}.", retry=True) from exc
+
+    def _pieces(self, event: Mapping[str, Any]) -> Iterator[Piece]:
+        if progress := event.get("prompt_progress"):
+            self.progress = int(progress["processed"]), int(progress["total"])
+        self._usage = event.get("usage") or self._usage
+        for choice in event.get("choices") or ():
+            text = choice.get("delta", {}).get("content") or ""
+            tokens = (choice.get("logprobs") or {}).get("content") or ()
+            for piece in _split(text, tokens):
+                if self._finish is None:
+                    yield piece
+                    self._count(piece)
+            if choice.get("finish_reason") and self._finish is None:
+                self._finish = "length" if choice["finish_reason"] == "length" else "stop"
+
+    def _count(self, piece: Piece) -> None:
+        self._n_tokens += piece.n_tokens
+        # Pieces are tokens nearly always, and the guard only asks which of them are equal.
+        if self._guard is not None and self._guard.add(self._ids.setdefault(piece.text, len(self._ids))):
+            self._finish = "loop"
+
+    def end(self, finish: Finish | None = None) -> Piece:
+        """Return the last piece, with the tokens that wrote nothing.
+
+        Args:
+            finish: Why we end the answer; None when the server has.
+
+        Raises:
+            ServerError: The server has not said why.
+            EngineError: The server has seen the image at another size than it was sent.
+        """
+        if finish is not None or self._finish == "loop":
+            return Piece("", finish=finish or self._finish)
+        if self._finish is None:
+            raise ServerError("the server broke off in the middle of an answer. Ask again.", retry=True)
+        self._check_size()
+        n_written = _number(self._usage, "completion_tokens") - (self._finish == "stop")  # the end is a token too
+        return Piece("", n_tokens=max(0, n_written - self._n_tokens), finish=self._finish)
+
+    def _check_size(self) -> None:
+        """Refuse an answer about another picture: coordinates in it would be off, and nobody could tell."""
+        n_prompt, n_image = _number(self._usage, "prompt_tokens"), self._prefix.image.grid.n_tokens
+        n_text = sum(len(text.encode()) for text in (self._prefix.system, self._prefix.before, self._question))
+        if n_prompt and not n_image <= n_prompt <= n_image + n_text + TEXT_ALLOWANCE:
+            raise EngineError(
+                f"the server must take the image as {n_image} tokens; it made a prompt of {n_prompt} of it, so it has "
+                "resized the image and its coordinates mean nothing. Start it with --image-max-tokens 2048, or lower "
+                "image_max_tokens to what it takes."
+            )
+
+
+def _split(text: str, tokens: Any) -> Iterator[Piece]:
+    """Return a piece per token: a token that is a part of a character writes nothing, and its last part all of it."""
+    if not tokens:
+        if text:
+            yield Piece(text, n_tokens=1)
+        return
+    written = [str(token["token"]) for token in tokens]
+    if "".join(written) != text:
+        written = [*[""] * (len(tokens) - 1), text]
+    for part, token in zip(written, tokens, strict=True):
+        yield Piece(part, n_tokens=1, probability=min(1.0, math.exp(float(token["logprob"]))))
+
+
+def _number(usage: Mapping[str, Any], name: str) -> int:
+    value = usage.get(name) if isinstance(usage, Mapping) else None
+    return value if isinstance(value, int) else 0

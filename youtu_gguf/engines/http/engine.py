@@ -1,0 +1,159 @@
+"""Somebody else's server: a llama-server on another machine, vLLM, or whatever speaks OpenAI's chat with images."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from youtu_gguf.config import default_api_key
+from youtu_gguf.engines.base import Prefix, Vocabulary
+from youtu_gguf.engines.http.session import HttpSession
+from youtu_gguf.engines.http.transport import Address, Hangup, get_json, shown
+from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+
+
+class HttpEngine(ABC):
+    """What engines that answer over HTTP have in common. Safe to use from many threads.
+
+    Args:
+        settings: How to ask, and how long to wait.
+        progress: Told of prefilling and generating, in the thread that caused it.
+    """
+
+    name = "http"
+    has_states = False
+    model = ""
+
+    def __init__(self, settings: Settings, progress: ProgressFn = no_progress) -> None:
+        self.settings = settings
+        self.progress = progress
+        self._sessions: WeakSet[HttpSession] = WeakSet()
+        self._closed = False
+
+    @property
+    def image_max_tokens(self) -> int:
+        """Most image tokens one image may take."""
+        return self.settings.image_max_tokens
+
+    @property
+    def n_parallel(self) -> int:
+        """Images worth asking about at the same time: one for every slot."""
+        return self.n_slots
+
+    @property
+    def n_slots(self) -> int:
+        """Calls to make at once."""
+        return self.settings.server.n_slots
+
+    @property
+    def connect_seconds(self) -> float:
+        """Longest wait for a connection."""
+        return self.settings.server.connect_seconds
+
+    @property
+    def stall_seconds(self) -> float:
+        """Longest silence."""
+        return self.settings.server.stall_seconds
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Refuse: the tokens are the server's.
+
+        Raises:
+            CapabilityError: Always.
+        """
+        raise CapabilityError(f'the engine "{self.name}" does not show the model\'s tokens. Use engine="native".')
+
+    def open(self, prefix: Prefix) -> HttpSession:
+        """Start a session; nothing is sent before its first question."""
+        if self._closed:
+            raise EngineError("this model is closed. Load it again.")
+        session = HttpSession(self, prefix)
+        self._sessions.add(session)
+        return session
+
+    @abstractmethod
+    def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
+        """Give the server's address; see `engines.http.session.Host`."""
+
+    @abstractmethod
+    def may_retry(self, error: ServerError, n_tries: int) -> bool:
+        """Say whether a call is to be made again after `error`."""
+
+    def forget(self, session: HttpSession) -> None:
+        """Note that `session` was closed."""
+        self._sessions.discard(session)
+
+    def close(self) -> None:
+        """Close the sessions; answers under way end with an error."""
+        self._closed = True
+        for session in list(self._sessions):
+            session.close()
+
+
+class RemoteEngine(HttpEngine):
+    """A server named by its address. It must be started with room for the images: see docs/servers.md.
+
+    Args:
+        url: As OpenAI's clients take it, such as "http://host:8080/v1".
+        model: Name of the model there; None takes the first that the server lists.
+        settings: `server.api_key`, else the environment variable `YOUTU_GGUF_API_KEY`, is sent as bearer token.
+        progress: Told of prefilling and generating.
+
+    Raises:
+        InputError: That is no address.
+        EngineError: The server does not list its models.
+    """
+
+    def __init__(self, url: str, model: str | None, settings: Settings, progress: ProgressFn = no_progress) -> None:
+        super().__init__(settings, progress)
+        self.address = Address(checked_url(url), settings.server.api_key or default_api_key())
+        self.name = self.address.url
+        self.model = model or self._first_model()
+
+    def _first_model(self) -> str:
+        listed = get_json(self.address, "/models", self.connect_seconds)
+        try:
+            return str(listed["data"][0]["id"])
+        except (TypeError, LookupError) as exc:
+            raise EngineError(
+                f"{self.name} must list its models; got {shown(listed)}. Name the model, or check the address."
+            ) from exc
+
+    @contextmanager
+    def using(self, hangup: Hangup) -> Iterator[Address]:  # noqa: ARG002
+        """Give the server's address."""
+        if self._closed:
+            raise EngineError("this model was closed while it was answering. Load it again.")
+        yield self.address
+
+    def may_retry(self, error: ServerError, n_tries: int) -> bool:
+        """Retry as often as the settings say, where it may help."""
+        return error.retry and n_tries <= self.settings.server.retries
+
+
+def checked_url(url: str) -> str:
+    """Return the address of a server, without a slash at its end.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable or not url.isprintable() or " " in url or parts.query or parts.fragment or parts.username:
+        raise InputError(
+            f"expected the address of a server, such as http://host:8080/v1; got {url!r}. A key goes into "
+            "YOUTU_GGUF_API_KEY."
+        )
+    return url.rstrip("/")

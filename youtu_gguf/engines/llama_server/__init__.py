@@ -1,0 +1,1 @@
+"""A llama-server of this package's own: started, supervised, restarted, found again."""

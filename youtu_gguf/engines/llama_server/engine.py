@@ -1,0 +1,109 @@
+"""A llama-server of our own: started with the documented flags, watched, and asked over HTTP."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import finalize
+
+from youtu_gguf.engines.http.engine import HttpEngine
+from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
+from youtu_gguf.engines.llama_server.binary import find_llama_server
+from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
+from youtu_gguf.errors import ServerError
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.gguf.pair import ModelPair
+
+NOT_SENT_TRIES = 20
+"""Tries to reach a server that has just ended, before whoever watches it has noticed."""
+
+
+class ServerEngine(HttpEngine):
+    """A llama-server that lives as long as this, and never longer than this process.
+
+    Safe to use from many threads. It answers as many questions at a time as it has slots; each sees the image by itself
+    if no slot has it yet. Of what goes wrong with the server, an answer under way ends in a `ServerError`; the server
+    is started again, and whoever asks next waits for it.
+
+    Args:
+        pair: A checked model and projector.
+        settings: As for the native engine; `settings.server` has the server's own.
+        progress: Told of loading, prefilling and generating, in the thread that caused it.
+
+    Attributes:
+        supervisor: Keeps it running.
+
+    Raises:
+        InputError: The context is longer than the model was made for.
+        EngineError: There is no llama-server that can run the model, or it does not start: then with its last lines.
+    """
+
+    name = "server"
+
+    def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
+        super().__init__(settings, progress)
+        self.pair = pair
+        self.model = pair.model.path.stem
+        self.supervisor = Supervisor(program(pair, settings), settings.server)
+        self._finalize = finalize(self, self.supervisor.close)  # runs at the interpreter's end too
+        try:
+            self.supervisor.wait_ready(progress)
+        except BaseException:
+            self._finalize()
+            raise
+        progress("load", 100, 100)
+
+    def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
+        """Give the server's address, once it is ready."""
+        return self.supervisor.using(hangup)
+
+    def may_retry(self, error: ServerError, n_tries: int) -> bool:
+        """Retry only what has not been sent: whether an answer is worth a second time is for the caller to say."""
+        return isinstance(error, NotSentError) and n_tries < NOT_SENT_TRIES
+
+    def close(self) -> None:
+        """Stop the server; answers under way end with an error."""
+        super().close()
+        self._finalize()
+
+
+def program(pair: ModelPair, settings: Settings) -> Program:
+    """Return the command that serves a model pair, without host and port.
+
+    The flags are those the model's authors document (facts: prompt), with `settings` in place of their values; then
+    what makes it compute as the native engine does, and keeps it on this machine.
+
+    Raises:
+        InputError: The context is longer than the model was made for.
+        EngineError: There is no llama-server that can run it.
+    """
+    found = find_llama_server(settings.server.llama_server)
+    sampling = settings.sampling
+    n_gpu_layers = "all" if settings.n_gpu_layers < 0 else str(settings.n_gpu_layers)
+    command = [
+        str(found.path),
+        *("--model", str(Path(pair.model.path).absolute())),
+        *("--mmproj", str(Path(pair.projector.path).absolute())),
+        *("--image-max-tokens", str(settings.image_max_tokens)),
+        *("--temp", f"{sampling.temperature:g}"),
+        *("--top-p", f"{sampling.top_p:g}"),
+        *("--repeat-penalty", f"{sampling.repeat_penalty:g}"),
+        *("-n", str(sampling.max_tokens)),
+        *("--ctx-size", str(settings.context(pair.language.n_ctx_train))),
+        *("--parallel", str(settings.server.n_slots)),
+        "--kv-unified",  # all slots share the context, so that one long answer has all of it
+        *("--batch-size", str(settings.n_batch)),
+        *("--ubatch-size", str(settings.n_batch)),
+        *("--threads", str(settings.n_threads)),
+        *("--gpu-layers", n_gpu_layers),
+        *("--cache-ram", str(settings.cache_bytes >> 20)),
+        *(() if settings.repack else ("--no-repack",)),
+        "--no-warmup",
+        "--offline",
+        *(("--cors-origins", "localhost") if "--cors-origins" in found.flags else ()),
+    ]
+    return Program(command, str(pair.model.path), found.version)

@@ -1,0 +1,219 @@
+"""A child process that dies with this one, with its output in a file and its last lines at hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+from weakref import WeakSet
+
+import psutil
+
+from youtu_gguf.errors import EngineError
+
+Binding = Literal["signal", "pipe", "job"]
+"""What kills the child when this process dies, however it dies: the kernel's signal on Linux, a launcher that watches a
+pipe elsewhere, a job object on Windows."""
+
+BINDING: Binding = "signal" if sys.platform == "linux" else "job" if os.name == "nt" else "pipe"
+
+LAST_LINES = 40
+"""Lines kept for messages."""
+
+LOG_BYTES = 8 << 20
+"""Size at which the log is moved aside, in place of the one before it."""
+
+STOP_S = 5.0
+"""How long a process may take to end when it is asked to."""
+
+
+_PIPED: WeakSet[ChildProcess] = WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for child in list(_PIPED):
+        child.let_go()
+
+
+if hasattr(os, "register_at_fork"):  # a forked worker that lives on must not keep the pipes open
+    os.register_at_fork(after_in_child=_let_go_of_all)
+
+
+class ChildProcess:
+    """A running program. Close it when done; if nobody can, it is killed all the same.
+
+    On Linux the kernel ties it to the thread that makes this object: that thread must live as long as the child may.
+
+    Args:
+        command: Program and arguments.
+        environment: All of its environment.
+        log: File its output goes to, both streams.
+        on_end: Called once, in another thread, when its output has ended.
+        binding: How it is bound to this process.
+
+    Attributes:
+        pid: Of the program.
+        started: Seconds since the epoch at which the system says it started; with `pid`, who it is.
+        last_lines: What it wrote last.
+
+    Raises:
+        EngineError: It cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        on_end: Callable[[], None] = lambda: None,
+        binding: Binding = BINDING,
+    ) -> None:
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._binding = binding
+        self._on_end = on_end
+        launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")), binding, str(os.getpid())]
+        try:
+            self._popen = subprocess.Popen(
+                [*command] if binding == "job" else [*launcher, *command],
+                env=dict(environment),
+                stdin=subprocess.PIPE if binding == "pipe" else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us, and we stop it then
+            )
+        except OSError as exc:
+            raise EngineError(f"{command[0]} cannot be started: {exc}.") from exc
+        self._job = self._bind()
+        assert self._popen.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self._popen.stdout, log), daemon=True)
+        self._reader.start()
+        self.pid = self._popen.pid if binding != "pipe" else self._pid_below()
+        self.started = start_of(self.pid) or time.time()
+
+    def _bind(self) -> Any:
+        if self._binding == "job":
+            from youtu_gguf.engines.llama_server.windows_job import bind
+
+            return bind(int(self._popen._handle))  # type: ignore[attr-defined] # Windows only
+        if self._binding == "pipe":
+            _PIPED.add(self)
+        return None
+
+    def let_go(self) -> None:
+        """Close our end of the pipe that holds the program."""
+        if self._popen.stdin is not None:
+            with suppress(OSError):
+                self._popen.stdin.close()
+
+    def _pid_below(self) -> int:
+        """Return the pid of the program that the launcher runs, or the launcher's where it has ended."""
+        launcher, deadline = self._popen.pid, time.monotonic() + STOP_S
+        while time.monotonic() < deadline and self._popen.poll() is None:
+            with suppress(psutil.Error):
+                if children := psutil.Process(launcher).children():
+                    return int(children[0].pid)
+            time.sleep(0.01)
+        return launcher
+
+    def _read(self, output: IO[bytes], log: Path) -> None:
+        with output, _Log(log) as file:
+            for line in iter(lambda: output.readline(LOG_BYTES), b""):
+                self.last_lines.append(line.decode("utf-8", "replace").rstrip())
+                trouble = file.write(line)
+                if trouble:
+                    self.last_lines.append(trouble)
+        self._on_end()
+
+    def wait(self, seconds: float = 0.0) -> int | None:
+        """Return the exit code, negative for a signal; None if it is still running after `seconds`."""
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._reader.join(STOP_S)  # its last words
+        return code
+
+    def kill(self) -> None:
+        """End it at once, even if it is stopped."""
+        for pid in {self.pid, self._popen.pid}:  # the program first, then a launcher
+            if self._popen.poll() is None:
+                with suppress(psutil.Error):
+                    psutil.Process(pid).kill()
+        self.wait(STOP_S)
+
+    def close(self) -> None:
+        """Ask it to end, and end it if it does not. Safe to call twice."""
+        if self._popen.poll() is None:
+            with suppress(OSError):
+                self._popen.terminate()
+            if self.wait(STOP_S) is None:
+                self.kill()
+        self.wait(STOP_S)
+        self.let_go()
+
+    def private_bytes(self) -> int:
+        """Return the memory of its own, without files that it maps; 0 once it has ended."""
+        with suppress(psutil.Error):
+            memory = psutil.Process(self.pid).memory_info()
+            return int(memory.rss - getattr(memory, "shared", 0))
+        return 0
+
+
+class _Log:
+    """A file that is moved aside when it is full, and given up when it cannot be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._trouble: str | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as exc:
+            self._give_up(exc)
+
+    def _open(self) -> None:
+        self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)
+
+    def write(self, line: bytes) -> str | None:
+        """Write a line; return what went wrong, once."""
+        if self._file is not None:
+            try:
+                self._file.write(line)
+                if self._file.tell() > LOG_BYTES:
+                    self._file.close()
+                    self._path.replace(self._path.with_suffix(".old" + self._path.suffix))
+                    self._open()
+            except OSError as exc:
+                self._give_up(exc)
+        trouble, self._trouble = self._trouble, None
+        return trouble
+
+    def _give_up(self, exc: OSError) -> None:
+        self._trouble = f"(the log {self._path} is no longer written: {exc.strerror})"
+        self.__exit__()
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def start_of(pid: int) -> float | None:
+    """Return when the process `pid` started, in seconds since the epoch; None if there is none."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return None

@@ -1,0 +1,149 @@
+"""Files that say which servers run, and for whom, so that none is left behind and none is mistaken for another.
+
+A pid alone says nothing after a reboot: with it goes the time at which the process started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from youtu_gguf.config import state_folder
+from youtu_gguf.engines.llama_server.process import STOP_S, start_of
+
+CLOCK_S = 2.0
+"""Most that two readings of the same process's start may differ: they move when the clock is set."""
+
+
+KEPT_LOGS = 20
+"""Logs kept of servers that have ended."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """A process: its number, and when it started."""
+
+    pid: int
+    started: float
+
+    def __post_init__(self) -> None:
+        if type(self.pid) is not int or not 0 < self.pid < 1 << 31 or type(self.started) not in (int, float):
+            raise ValueError(f"not a process: {self.pid!r}, {self.started!r}")
+
+    @classmethod
+    def of(cls, pid: int) -> Who:
+        """Return who has the number now."""
+        return cls(pid, start_of(pid) or 0.0)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still that process, and not another one with its number."""
+        started = start_of(self.pid)
+        return started is not None and abs(started - self.started) <= CLOCK_S
+
+
+@dataclass(frozen=True)
+class Record:
+    """A server of ours.
+
+    Attributes:
+        server: Its process.
+        owner: The process that supervises it.
+        url: Where it answers, with "/v1".
+        model: Path of its model.
+        log: Path of its log.
+        version: What the program says it is.
+        background: Whether its owner is there for nothing else (`youtu-gguf server start`).
+        api_key: Of those in the background: other commands of the same user need it.
+    """
+
+    server: Who
+    owner: Who
+    url: str
+    model: str
+    log: str
+    version: str
+    background: bool = False
+    api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> Path:
+        """The file this is written to."""
+        return folder() / f"{self.server.pid}.json"
+
+    def write(self) -> None:
+        """Write the file, readable for this user only."""
+        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        unfinished = self.path.with_suffix(f".{os.getpid()}.part")
+        with os.fdopen(
+            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            json.dump(asdict(self), file)
+        unfinished.replace(self.path)
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def log_folder() -> Path:
+    """Return where servers write unless told otherwise."""
+    return state_folder() / "logs"
+
+
+def tidy() -> None:
+    """End the servers that their owners have left behind, and delete the oldest logs of servers that have ended."""
+    in_use = {record.log for record in running()}
+    with suppress(OSError):  # another process may be doing the same
+        logs = sorted(log_folder().glob("*.log"), key=lambda path: path.stat().st_mtime)
+        for path in logs[:-KEPT_LOGS]:
+            if str(path) not in in_use:
+                path.unlink()
+
+
+def folder() -> Path:
+    """Return where records are."""
+    return state_folder() / "servers"
+
+
+def running() -> Iterator[Record]:
+    """Yield the servers that run, of whatever owner; forget those that do not, and end those whose owner is gone."""
+    for path in sorted(folder().glob("*.json")):
+        record = _read(path)
+        if record is None or not record.server.is_running:
+            path.unlink(missing_ok=True)
+        elif not record.owner.is_running:
+            end(record.server)
+            path.unlink(missing_ok=True)
+        else:
+            yield record
+
+
+def _read(path: Path) -> Record | None:
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**known | {"server": Who(**known["server"]), "owner": Who(**known["owner"])})
+    return None
+
+
+def end(who: Who, seconds: float = STOP_S) -> bool:
+    """Ask a process to end, and kill it after `seconds`; return whether it is gone. Others with its number are safe."""
+    try:
+        process = psutil.Process(who.pid)
+        if not who.is_running:
+            return True
+        process.terminate()
+        _, alive = psutil.wait_procs([process], seconds)
+        for left in alive:
+            left.kill()
+        return not psutil.wait_procs(alive, seconds)[1]
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False

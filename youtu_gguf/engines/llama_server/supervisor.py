@@ -1,0 +1,387 @@
+"""Keeps one llama-server running: starts it, watches it, starts it again, and says where it is.
+
+It knows processes and health, nothing of questions.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import psutil
+
+from youtu_gguf.config import server_environment
+from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
+from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
+from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
+from youtu_gguf.errors import EngineError, ServerError
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import ServerSettings
+
+POLL_S = 1.0
+"""How often the server is looked after; its end is noticed at once."""
+
+HEALTH_S = 5.0
+"""Longest wait for one answer about its health."""
+
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
+"""Pause before the second start in a row, doubled each time."""
+
+PORT_TRIES = 5
+"""Free ports tried in a row: between finding one and using it somebody else may take it."""
+
+PORT_TAKEN = "couldn't bind"
+"""What llama-server says then (server-http.cpp)."""
+
+TAIL = 8
+"""Lines of the server's own that a message carries."""
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: `command` without host and port, and what its records say of it."""
+
+    command: Sequence[str]
+    model: str
+    version: str
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])
+
+
+class Supervisor:
+    """Runs a llama-server until closed. Safe to use from many threads, but not in a forked process.
+
+    Args:
+        program: What to run.
+        settings: Limits.
+        background: Whether this process is there for nothing else.
+        api_key: The server's key; a random one by default.
+        find_port: Gives the port for a start.
+        binding: What kills the server when this process dies.
+
+    Attributes:
+        n_starts: How often it was started, recycling included.
+        log: File of its output.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        settings: ServerSettings,
+        *,
+        background: bool = False,
+        api_key: str | None = None,
+        find_port: Callable[[], int] = free_port,
+        binding: Binding = BINDING,
+    ) -> None:
+        self._program, self._settings, self._background = program, settings, background
+        self._find_port = find_port
+        self._binding = binding
+        self._key = api_key or secrets.token_urlsafe(24)
+        self._owner = os.getpid()
+        tidy()
+        self.log = settings.server_log or log_folder() / f"llama-server-{self._owner}-{id(self):x}.log"
+        self._changed = threading.Condition()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._address: Address | None = None
+        self._process: ChildProcess | None = None
+        self._record: Record | None = None
+        self._failed: EngineError | None = None
+        self._users = self._in_a_row = self.n_starts = 0
+        self._answered = self._hung = False
+        # The kernel kills the server with the thread that started it, so one thread starts it, every time.
+        self._thread = threading.Thread(target=self._run, name="youtu-gguf supervisor", daemon=True)
+        self._thread.start()
+
+    def wait_ready(self, progress: ProgressFn = no_progress) -> Address:
+        """Wait until the server answers; `progress` hears of it now and then.
+
+        Raises:
+            EngineError: It does not start.
+        """
+        hangup = Hangup()
+        while True:
+            progress("load", 0, 0)
+            address = self._wait(hangup, POLL_S / 4)
+            if address is not None:
+                return address
+
+    def _wait(self, hangup: Hangup, seconds: float) -> Address | None:
+        """Return where the server is, None if it is not ready after `seconds` or somebody hangs up."""
+        if os.getpid() != self._owner:
+            raise EngineError("this server was started by another process, which this one was forked from. Load anew.")
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._address or self._failed or self._closing.is_set() or hangup.gone.is_set(), seconds
+            )
+            if self._closing.is_set():
+                raise EngineError("this model is closed. Load it again.")
+            if self._failed is not None:
+                raise self._failed
+            return self._address
+
+    def check(self) -> None:
+        """Do nothing while there is hope.
+
+        Raises:
+            EngineError: The server was given up.
+        """
+        if self._failed is not None:
+            raise self._failed
+
+    @contextmanager
+    def using(self, hangup: Hangup) -> Iterator[Address]:
+        """Give the address once the server is ready, and count as its user until left.
+
+        Raises:
+            ServerError: It ended meanwhile; says whether to ask again.
+            EngineError: It will not be ready.
+        """
+        with self._changed:
+            self._users += 1  # before the address is known, so that the server is not replaced in between
+        process = None
+        try:
+            address = self._wait_in_time(hangup)
+            process = self._process
+            yield address
+            if not hangup.gone.is_set():
+                self._answered = True
+                self._in_a_row = 0
+        except (NotSentError, RefusedError):  # it has seen nothing of the request, or has answered it
+            raise
+        except ServerError as exc:
+            raise self._explained(exc, process) from exc
+        finally:
+            with self._changed:
+                self._users -= 1
+
+    def _wait_in_time(self, hangup: Hangup) -> Address:
+        """Return where the server is; nowhere if somebody hangs up."""
+        deadline = time.monotonic() + self._settings.start_seconds
+        while not hangup.gone.is_set():
+            if time.monotonic() > deadline:
+                raise ServerError("llama-server is not ready in time. Ask again, or raise start_seconds.", retry=True)
+            address = self._wait(hangup, POLL_S / 4)
+            if address is not None:
+                return address
+        return Address("")
+
+    def _explained(self, error: ServerError, process: ChildProcess | None) -> ServerError:
+        """Return `error` with what is known of the process that caused it."""
+        code = process.wait(POLL_S / 2) if process is not None else None
+        if process is None or code is None:
+            return error
+        if self._failed is not None:
+            return ServerError(str(self._failed))
+        words = (
+            f"llama-server ended in the middle of an answer, {self._how(code)}. It is being started again: ask again."
+        )
+        return ServerError(words + ("" if code < 0 else _tail(process)), retry=True)
+
+    def _how(self, code: int | None) -> str:
+        if code is None:
+            return f"still not ready after {self._settings.start_seconds:.0f} s"
+        if self._hung:
+            return f"having been silent for {self._settings.hang_seconds:g} s"
+        if code < 0:
+            with suppress(ValueError):
+                return f"by {signal.Signals(-code).name}"
+        return f"with exit code {code}"
+
+    def _run(self) -> None:
+        """Start and watch, until closed or given up; the only thread that does."""
+        ready_once = False
+        try:
+            while not self._closing.is_set():
+                reason = self._start()
+                if not reason:
+                    ready_once = True
+                    reason = self._watch()
+                self._stop()
+                if reason and not self._closing.is_set():
+                    self._count(reason, give_up=not ready_once)
+        except EngineError as exc:
+            self._give_up(exc)
+        except BaseException as exc:
+            self._give_up(EngineError(f"supervising llama-server failed: {exc!r}."))
+            raise
+        finally:
+            self._stop()
+
+    def _count(self, reason: str, *, give_up: bool) -> None:
+        """Note that the server ended by itself, and wait before it is started again.
+
+        Raises:
+            EngineError: It is not to be.
+        """
+        if give_up:
+            raise EngineError(f"llama-server does not start: it ended {reason} Its log is {self.log}.")
+        self._in_a_row += 1
+        if self._in_a_row > self._settings.restarts:
+            raise EngineError(
+                f"llama-server ended {self._in_a_row} times in a row without an answer between, last {reason} "
+                f"Load the model again once that is mended. Its log is {self.log}."
+            )
+        if self._in_a_row > 1:
+            self._closing.wait(min(FIRST_BACKOFF_S * 2.0 ** (self._in_a_row - 2), LONGEST_BACKOFF_S))
+
+    def _give_up(self, error: EngineError) -> None:
+        with self._changed:
+            self._failed = error
+            self._changed.notify_all()
+
+    def _start(self) -> str:
+        """Start the server and wait until it answers; return why it does not, or "".
+
+        Raises:
+            EngineError: The program cannot be run at all.
+        """
+        for _ in range(PORT_TRIES):
+            self._wake.clear()
+            self._hung = False
+            port = self._find_port()
+            command = [*self._program.command, "--host", HOST, "--port", str(port), *self._settings.server_flags]
+            environment = server_environment(self._key)
+            process = self._process = ChildProcess(
+                command, environment, self.log, on_end=self._wake.set, binding=self._binding
+            )
+            self.n_starts += 1
+            self._answered = False
+            self._note(process, port)
+            if self._until_ready(process, f"http://{HOST}:{port}") or self._closing.is_set():
+                return ""
+            code = process.wait()
+            self._stop()
+            if not any(PORT_TAKEN in line for line in process.last_lines):
+                break
+        return f"{self._how(code)}.{_tail(process)}"
+
+    def _note(self, process: ChildProcess, port: int) -> None:
+        """Write down that the server runs. Not being able to is no reason not to run it: it dies with us anyway."""
+        self._record = Record(
+            Who(process.pid, process.started),
+            Who.of(self._owner),
+            f"http://{HOST}:{port}/v1",
+            self._program.model,
+            str(self.log),
+            self._program.version,
+            self._background,
+            self._key if self._background else None,
+        )
+        with suppress(OSError):
+            self._record.write()
+
+    def _until_ready(self, process: ChildProcess, url: str) -> bool:
+        deadline = time.monotonic() + self._settings.start_seconds
+        while not self._closing.is_set() and time.monotonic() < deadline and process.wait() is None:
+            if is_well(url) and self._is_ours(url):
+                with self._changed:
+                    self._address = Address(f"{url}/v1", self._key)
+                    self._changed.notify_all()
+                return True
+            self._wake.wait(POLL_S / 20)
+        return False
+
+    def _is_ours(self, url: str) -> bool:
+        """Whether who answers wants our key and takes it: a stranger on the same port does not."""
+        ours = False
+        try:
+            get_json(Address(url, self._key), "/props", HEALTH_S)
+            ours = True
+            get_json(Address(url), "/props", HEALTH_S)
+        except RefusedError as exc:
+            return exc.status == HTTPStatus.UNAUTHORIZED and ours
+        except ServerError:
+            return False
+        return False
+
+    def _watch(self) -> str:
+        """Look after the server until it ends; return why it did, or "" if we ended it for good reason."""
+        process, address = self._process, self._address
+        if process is None or address is None:  # closed meanwhile
+            return ""
+        root = address.url.removesuffix("/v1")
+        well = time.monotonic()
+        pause = min(POLL_S, self._settings.hang_seconds / 4)
+        while not self._closing.is_set():
+            self._wake.wait(pause)
+            code = process.wait()
+            if code is not None:
+                return f"{self._how(code)}.{_tail(process)}"
+            if is_well(root, min(HEALTH_S, self._settings.hang_seconds)):
+                well = time.monotonic()
+            elif time.monotonic() - well > self._settings.hang_seconds:
+                self._hung = True
+                self._withdraw()
+                process.kill()
+                return f"{self._how(0)}.{_tail(process)}"
+            if self._is_too_large(process):
+                return ""
+        return ""
+
+    def _is_too_large(self, process: ChildProcess) -> bool:
+        """Whether the server has nothing to do and has grown beyond its limit; then nobody is sent to it any more."""
+        limit = self._settings.max_server_bytes or psutil.virtual_memory().total // 2
+        if not self._answered or process.private_bytes() <= limit:
+            return False
+        with self._changed:
+            if self._users:
+                return False
+            self._address = None
+            return True
+
+    def _withdraw(self) -> None:
+        with self._changed:
+            self._address = None
+
+    def _stop(self) -> None:
+        self._withdraw()
+        if self._process is not None:
+            self._process.close()
+        if self._record is not None:
+            with suppress(OSError):
+                self._record.remove()
+            self._record = None
+
+    def close(self) -> None:
+        """Stop the server, gently if it lets us. Safe to call twice, and in a forked process, where it does nothing."""
+        if os.getpid() != self._owner:
+            return
+        self._closing.set()
+        self._wake.set()
+        with self._changed:
+            self._changed.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(4 * STOP_S)
+
+
+def is_well(url: str, seconds: float = HEALTH_S) -> bool:
+    """Whether a server says that it is ready."""
+    try:
+        return bool(get_json(Address(url), "/health", seconds)["status"] == "ok")
+    except (ServerError, TypeError, LookupError):
+        return False
+
+
+def _tail(process: ChildProcess) -> str:
+    """Return the server's last lines, for the end of a message."""
+    lines = list(process.last_lines)[-TAIL:]
+    return "\n  " + "\n  ".join(lines) + "\n" if lines else " It wrote nothing."

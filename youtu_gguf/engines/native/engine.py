@@ -1,0 +1,370 @@
+"""llama.cpp in this process: encode an image once, keep it as a shared prefix, fork it for every question."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
+
+import numpy as np
+
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.native.batching import Group, followers, pack
+from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, StateFiles
+from youtu_gguf.engines.native.fair_lock import Turns
+from youtu_gguf.engines.native.generation import Answering
+from youtu_gguf.engines.native.llama import bindings
+from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
+from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.vision import VisionTower
+from youtu_gguf.engines.native.prefixes import Resident, Residents
+from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.errors import EngineError
+from youtu_gguf.gguf.header import GGUFArray
+from youtu_gguf.gguf.lm_head import Head
+from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.gguf.pair import ModelPair
+
+T = TypeVar("T")
+
+PATIENCE_S = 600.0
+"""Longest wait for other threads' answers to make room; a thread that answers itself does not wait at all."""
+
+
+class NativeEngine:
+    """A model pair loaded into this process.
+
+    Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
+    several images go on side by side. The context holds the prefixes that answers are being generated from; another
+    image's prefix takes the place of those that nobody is using. What leaves is kept in memory up to `cache_bytes`, and
+    on disk where `cache_dir` is set, by content: asking about it again decodes nothing.
+
+    Args:
+        pair: A checked model and projector.
+        settings: Context, threads, GPU layers, caches and how hidden states are read.
+        progress: Told of loading, encoding, prefilling and generating, in the thread that caused it.
+
+    Raises:
+        InputError: The context is longer than the model was made for.
+        EngineError: llama.cpp refuses the files or runs out of memory.
+        CapabilityError: The wanted way of reading hidden states is missing.
+    """
+
+    name = "native"
+    n_parallel = 1
+    has_states = True
+    new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
+    """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
+
+    def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
+        n_ctx = settings.context(pair.language.n_ctx_train)
+        self.pair = pair
+        self.settings = settings
+        self.progress = progress
+        self.hidden_way = bindings.choose_way(settings.hidden_way)
+        self.head = Head(pair.model)
+        self.turns = Turns()
+        self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
+        self.files = _state_files(pair, settings, self.hidden_way)
+        self._owned = ExitStack()
+        self._sessions: WeakSet[NativeSession] = WeakSet()
+        self._room = threading.Condition()
+        self._n_freed = 0
+        progress("load", 0, 100)
+        with ExitStack() as stack:  # frees what was made so far if a later step fails
+            self.model = LlamaModel(pair.model.path, settings, progress)
+            stack.callback(self.model.close)
+            self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
+            stack.callback(self.context.close)
+            self.vision = VisionTower(pair.projector.path, self.model, settings)
+            stack.callback(self.vision.close)
+            self._owned = stack.pop_all()
+        self.residents = Residents(self.context)
+        progress("load", 100, 100)
+
+    @property
+    def image_max_tokens(self) -> int:
+        """Most image tokens one image may take."""
+        return self.settings.image_max_tokens
+
+    @property
+    def vocabulary(self) -> NativeEngine:
+        """The model's tokens."""
+        return self
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Return the ids of `text`; control tokens in it are taken as plain text."""
+        return tuple(self.model.tokenize(text, special=False))
+
+    def token_id(self, token: str) -> int | None:
+        """Return the id of the token whose text is exactly `token`, or None."""
+        return self._ids.get(token)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        # llama.cpp has no look-up by text, and tokenising searches the text for every special token there is.
+        tokens = self.pair.model.metadata["tokenizer.ggml.tokens"]
+        assert isinstance(tokens, GGUFArray)
+        return {token: i for i, token in enumerate(tokens.strings())}
+
+    def open(self, prefix: Prefix) -> NativeSession:
+        """Start a session; nothing is encoded before its first question.
+
+        Raises:
+            InputError: The prefix leaves no room for a question in the context.
+        """
+        self._check_open()
+        session = NativeSession(self, prefix)
+        self._sessions.add(session)
+        return session
+
+    def start(self, session: NativeSession, request: Request) -> Answering:
+        """Begin an answer: bring the prefix into the context, fork it, and get ready to decode the question.
+
+        Waits for other threads where they have taken all the room.
+
+        Raises:
+            InputError: The question does not fit into the context.
+            EngineError: llama.cpp failed, or this thread's own unfinished answers leave no room.
+        """
+        return self._in_turn(lambda: self.try_start(session, request))
+
+    def try_start(self, session: NativeSession, request: Request) -> Answering | None:
+        """Begin an answer if there is room for it now, else return None. Call it in turn.
+
+        Raises:
+            InputError: The question does not fit into the context.
+        """
+        if self.residents.full:  # before the question is tokenised, which takes as long as a small model's step
+            return None
+        asked = session.tokens_of(request.question)
+        session.check_room(len(asked))
+        resident = self._resident(session)
+        if resident is None:
+            return None
+        sequence = self.residents.fork(resident, asked)
+        sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
+        return Answering(request, self.model, sampler, asked, sequence, session.length)
+
+    def finish(self, answering: Answering) -> None:
+        """Free what an answer holds, and let those who wait for room try again."""
+        with self.turns:
+            answering.sampler.close()
+            self.residents.join(answering.sequence)
+        with self._room:
+            self._n_freed += 1
+            self._room.notify_all()
+
+    def step(self, answers: Sequence[Answering]) -> list[tuple[Answering, Piece]]:
+        """Move answers on by one token each, in one decode where they fit; return what they wrote. Call it in turn."""
+        self._check_answering()
+        wrote: list[tuple[Answering, Piece]] = []
+        going = []
+        for answering in answers:
+            finish = answering.interrupted()
+            if finish is None:
+                going.append(answering)
+            else:
+                wrote.append((answering, answering.end(finish)))
+        newcomers = [answering for answering in going if len(answering.pending) == len(answering.asked) > 1]
+        self._share(newcomers)
+        waiting = followers(newcomers)
+        self._decode_all([answering for answering in going if answering not in waiting], wrote)
+        self._share(waiting)
+        self._decode_all(waiting, wrote)
+        return wrote
+
+    def _share(self, newcomers: Sequence[Answering]) -> None:
+        for answering in newcomers:
+            answering.decoded(self.residents.share(answering.sequence))
+
+    def _decode_all(self, answers: Sequence[Answering], wrote: list[tuple[Answering, Piece]]) -> None:
+        for group in pack(answers, self.context.slice):
+            self._decode(group, wrote)
+
+    def _decode(self, group: Group, wrote: list[tuple[Answering, Piece]]) -> None:
+        """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
+        group = [(answering, n) for answering, n in group if answering.finish is None]
+        if not group:
+            return
+        runs = [Run(a.pending[:n], a.position, a.sequence, LAST if n == len(a.pending) else NONE) for a, n in group]
+        if not self.context.decode_runs(runs) and not (
+            self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
+        ):
+            if len(group) > 1:  # the others may fit
+                for one in group:
+                    self._decode([one], wrote)
+            else:
+                wrote.append((group[0][0], group[0][0].end("length")))
+            return
+        index = -1
+        for answering, n in group:
+            index += n
+            answering.decoded(n)
+            self.residents.grow(answering.sequence, n)
+            if not answering.pending:
+                token = answering.sampler.next(self.context, index)
+                wanted = answering.request.sampling.scores
+                probability = _probability(self.context.logits(index), token) if wanted else None
+                wrote += [(answering, piece) for piece in answering.take(token, probability)]
+
+    def look(self, session: NativeSession, *, aside: bool) -> F32:
+        """Return the states that `prefill` of `session` gives, decoding its prefix if nothing remembers them.
+
+        With `aside` it is decoded beside the prefixes that are there, if there is room.
+        """
+        return self._in_turn(lambda: self._try_look(session, aside=aside))
+
+    def _try_look(self, session: NativeSession, *, aside: bool) -> F32 | None:
+        resident = self.residents.find(session.key)
+        remembered = resident or self._remembered(session)
+        if remembered is not None:
+            return remembered.hidden
+        if aside and self.residents.has_room(session.length) and not self.residents.n_answers:
+            sequence = self.residents.take()
+            try:
+                hidden = session.prefill(sequence)
+            finally:
+                self.residents.give(sequence)
+            self.cache.put(session.key, PrefixStates(hidden))
+            return hidden
+        resident = self._resident(session)
+        return None if resident is None else resident.hidden
+
+    def _resident(self, session: NativeSession) -> Resident | None:
+        """Return the session's prefix in the context, brought there if need be; None where others leave no room."""
+        resident = self.residents.find(session.key)
+        if resident is not None:
+            return resident
+        self._make_room(session.length)
+        if not self.residents.has_room(session.length):
+            return None
+        sequence = self.residents.take()
+        try:
+            hidden = self._restore(session, sequence)
+            if hidden is None:
+                hidden = session.prefill(sequence)
+                if self.files is not None:
+                    self.files.put(session.key, PrefixStates(hidden, self.context.save(sequence)))
+        except BaseException:
+            self.residents.give(sequence)
+            raise
+        return self.residents.place(session.key, sequence, session.length, hidden)
+
+    def _make_room(self, wanted: int) -> bool:
+        """Free cells until `wanted` positions fit: of what has ended, then of prefixes that nobody is using.
+
+        The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
+        there is. Returns whether anything was freed.
+        """
+        freed = (not self.residents.n_answers or not self.residents.has_room(wanted)) and self.residents.sweep()
+        if self.residents.n_answers and self.residents.has_room(wanted):
+            return freed
+        idle = self.residents.idle()
+        for resident in idle:
+            known = self.cache.get(resident.key)
+            if not (isinstance(known, PrefixStates) and known.cache):
+                self.cache.put(resident.key, PrefixStates(resident.hidden, self.context.save(resident.sequence)))
+            self.residents.remove(resident)
+        return freed or bool(idle)
+
+    def _remembered(self, session: NativeSession) -> PrefixStates | None:
+        known = self.cache.get(session.key)
+        if isinstance(known, PrefixStates):
+            return known
+        found = self.files.get(session.key) if self.files is not None else None
+        if found is not None:
+            self.cache.put(session.key, found)
+        return found
+
+    def _restore(self, session: NativeSession, sequence: int) -> F32 | None:
+        started = time.perf_counter()
+        known = self._remembered(session)
+        if known is None or not known.cache or not self.context.restore(sequence, known.cache):
+            return None
+        session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+        return known.hidden
+
+    def embeddings(self, image: PreparedImage) -> F32:
+        """Return (n_tokens, n_embd) embeddings of an image's tokens, from the cache or the vision tower."""
+        key = ("embeddings", image.digest)
+        known = self.cache.get(key)
+        if isinstance(known, np.ndarray):
+            return known
+        embeddings = self.vision.encode(image)
+        self.cache.put(key, embeddings)
+        return embeddings
+
+    def _in_turn(self, attempt: Callable[[], T | None]) -> T:
+        """Return what `attempt` gives; while it gives None, wait for other threads to finish answers and try again."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with self._room:
+                n_freed = self._n_freed
+            with self.turns:
+                self._check_open()
+                result = attempt()
+                stuck = result is None and self.residents.owned_by(threading.get_ident())
+            if result is not None:
+                return result
+            if stuck or not self._wait(n_freed, deadline - time.monotonic()):
+                raise EngineError(
+                    f"{self.residents.n_answers} answers are being streamed, of at most {N_ANSWERS} at a time, and "
+                    f"leave no room for this one in n_ctx={self.context.n_ctx}. Finish or close one first."
+                )
+
+    def _wait(self, n_freed: int, seconds: float) -> bool:
+        """Wait until answers have ended since `n_freed` was read; return False if none did in time."""
+        with self._room:
+            return self._room.wait_for(lambda: self._n_freed != n_freed, seconds)
+
+    def clear(self) -> None:
+        """Forget every image that no answer is being generated about, in context, cache and sessions; not on disk."""
+        with self.turns:
+            for resident in self.residents.idle():
+                self.residents.remove(resident)
+            self.cache.clear()
+            for session in self._sessions:
+                session.drop_states()
+
+    def forget(self, session: NativeSession) -> None:
+        """Note that `session` was closed."""
+        self._sessions.discard(session)
+
+    def _check_open(self) -> None:
+        if self.model.handle is None:
+            raise EngineError("this model is closed. Load it again.")
+
+    def _check_answering(self) -> None:
+        if self.model.handle is None:
+            raise EngineError("this model was closed while it was answering. Load it again.")
+
+    def close(self) -> None:
+        """Close the sessions, then free projector, context and model, as soon as it is our turn."""
+        for session in list(self._sessions):
+            session.close()
+        with self.turns:
+            self._owned.close()
+        self.cache.clear()
+
+
+def _probability(logits: F32, token: int) -> float:
+    """Return the probability of `token` among all, at temperature 1."""
+    highest = logits.max()
+    return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
+
+
+def _state_files(pair: ModelPair, settings: Settings, way: str) -> StateFiles | None:
+    if settings.cache_dir is None:
+        return None
+    files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
+    identity = repr((files, bindings.VERSION, settings.n_batch, settings.n_gpu_layers, settings.repack, way))
+    return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)

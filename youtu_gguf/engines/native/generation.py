@@ -1,0 +1,79 @@
+"""One answer while it is being generated: what was drawn, what comes next, and when it ends."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from youtu_gguf.engines.base import Piece, Request
+from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.types import Finish
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.native.llama.handles import LlamaModel, Sampler
+
+
+class Answering:
+    """Turns tokens into pieces of whole characters, and watches the limits of the request.
+
+    Args:
+        request: What was asked.
+        model: For the text of tokens, and which of them end an answer.
+        sampler: Draws this answer's tokens; closed with it.
+        asked: Tokens of the question.
+        sequence: Where in the context it lives, from position `start` on.
+
+    Attributes:
+        asked: Tokens of the question.
+        pending: Tokens to be decoded next; those of the question at first.
+        position: Where they go.
+        finish: Why it ended, None while it has not.
+    """
+
+    def __init__(
+        self, request: Request, model: LlamaModel, sampler: Sampler, asked: Sequence[int], sequence: int, start: int
+    ) -> None:
+        self.request, self.sequence, self.sampler = request, sequence, sampler
+        self.asked = self.pending = asked
+        self.position = start
+        self.finish: Finish | None = None
+        self.n_generated = 0
+        self._model = model
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._guard = LoopGuard() if request.sampling.loop_guard else None
+        self._deadline = math.inf
+
+    def interrupted(self) -> Finish | None:
+        """Say whether the caller or the clock ends the answer here; the clock starts with the first call."""
+        if self.request.cancel is not None and self.request.cancel.is_set():
+            return "cancelled"
+        if self._deadline == math.inf:
+            self._deadline = time.monotonic() + self.request.sampling.max_seconds
+        return "time" if time.monotonic() >= self._deadline else None
+
+    def decoded(self, n: int) -> None:
+        """Note that the first `n` pending tokens are in the context."""
+        self.position += n
+        self.pending = self.pending[n:]
+
+    def take(self, token: int, probability: float | None) -> list[Piece]:
+        """Add a drawn token; return what it wrote and, if it was the last, the end."""
+        self.n_generated += 1
+        if self._model.ends(token):
+            return [self.end("stop")]
+        text = self._decoder.decode(self._model.piece(token))
+        pieces = [Piece(text, n_tokens=1, probability=probability)]
+        self.pending = (token,)
+        if self._guard is not None and self._guard.add(token):
+            pieces.append(self.end("loop"))
+        elif self.n_generated >= self.request.sampling.max_tokens:
+            pieces.append(self.end("length"))
+        return pieces
+
+    def end(self, finish: Finish) -> Piece:
+        """End the answer; return the last piece, with the rest of a broken character."""
+        self.finish = finish
+        return Piece(self._decoder.decode(b"", final=True), finish=finish)

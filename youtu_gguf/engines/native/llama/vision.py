@@ -1,0 +1,111 @@
+"""Owner of the projector: prepared pixels in, one embedding per image token out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from youtu_gguf.engines.native.llama import bindings
+from youtu_gguf.engines.native.llama.bindings import lib, mtmd
+from youtu_gguf.engines.native.llama.handles import LlamaModel
+from youtu_gguf.engines.native.llama.memory import GRAPH_MASK_BYTES, PATCHES_PER_TOKEN
+from youtu_gguf.errors import EngineError
+from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.types import PreparedImage
+
+
+MASK_BYTES = 4 + GRAPH_MASK_BYTES
+"""Per pair of patches: llama.cpp fills the window mask as floats before it copies it into the graph."""
+
+
+class VisionTower:
+    """The vision tower and projector of one GGUF file."""
+
+    def __init__(self, path: Path, model: LlamaModel, settings: Settings) -> None:
+        self._n_embd = model.n_embd
+        params = mtmd.mtmd_context_params_default()
+        params.use_gpu = settings.n_gpu_layers != 0 and bool(lib.llama_supports_gpu_offload())
+        params.print_timings = False
+        params.n_threads = settings.n_threads
+        params.warmup = False
+        params.image_max_tokens = settings.image_max_tokens
+        self.handle: Any = mtmd.mtmd_init_from_file(str(path).encode(), model.handle, params)
+        if not self.handle:
+            raise EngineError(f"llama.cpp could not load the projector {path}.{bindings.last_words()}")
+
+    def encode(self, image: PreparedImage) -> F32:
+        """Return (n_tokens, n_embd) embeddings of the image tokens in raster order.
+
+        Raises:
+            EngineError: The image needs more memory than there is, or llama.cpp failed.
+        """
+        check_memory(image.grid.n_tokens, psutil.virtual_memory().available)
+        with self._image_chunk(image) as chunk:
+            n = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
+            if n != image.grid.n_tokens:
+                raise EngineError(
+                    f"a {image.size.width}x{image.size.height} px image must give {image.grid.n_tokens} image tokens; "
+                    f"llama.cpp made {n}. Its own resizing was not the identity: check image_max_tokens."
+                )
+            if mtmd.mtmd_encode_chunk(self.handle, chunk) != 0:
+                raise EngineError(f"llama.cpp could not encode the image.{bindings.last_words()}")
+            pointer = mtmd.mtmd_get_output_embd(self.handle)
+            return np.ctypeslib.as_array(pointer, shape=(n, self._n_embd)).copy()
+
+    @contextmanager
+    def _image_chunk(self, image: PreparedImage) -> Iterator[Any]:
+        """Yield mtmd's chunk for `image`; it lives as long as the block."""
+        pixels = image.rgb.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        bitmap = mtmd.mtmd_bitmap_init(image.size.width, image.size.height, pixels)
+        chunks = mtmd.mtmd_input_chunks_init()
+        try:
+            self._tokenize_marker(bitmap, chunks)
+            kinds = {mtmd.mtmd_input_chunk_get_type(c): c for c in _items(chunks)}
+            if mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE not in kinds:
+                raise EngineError("llama.cpp made no image tokens from the image.")
+            yield kinds[mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE]
+        finally:
+            mtmd.mtmd_input_chunks_free(chunks)
+            mtmd.mtmd_bitmap_free(bitmap)
+
+    def _tokenize_marker(self, bitmap: Any, chunks: Any) -> None:
+        marker = mtmd.mtmd_default_marker()
+        text = mtmd.mtmd_input_text(text=marker, text_len=len(marker), add_special=False, parse_special=True)
+        bitmaps = (mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
+        if mtmd.mtmd_tokenize(self.handle, chunks, ctypes.byref(text), bitmaps, 1) != 0:
+            raise EngineError(f"llama.cpp could not preprocess the image.{bindings.last_words()}")
+
+    def close(self) -> None:
+        """Free the projector."""
+        if self.handle:
+            mtmd.mtmd_free(self.handle)
+            self.handle = None
+
+
+def check_memory(n_tokens: int, available: int) -> None:
+    """Refuse an image whose attention mask exceeds `available` bytes: llama.cpp ends the process when it runs out.
+
+    Raises:
+        EngineError: It does.
+    """
+    n_patches = PATCHES_PER_TOKEN * n_tokens
+    needed = n_patches**2 * MASK_BYTES
+    if needed > available:
+        raise EngineError(
+            f"an image of {n_tokens} tokens needs {needed / 1e9:.1f} GB to encode; {available / 1e9:.1f} GB are free. "
+            "Lower image_max_tokens."
+        )
+
+
+def _items(chunks: Any) -> Iterator[Any]:
+    for i in range(mtmd.mtmd_input_chunks_size(chunks)):
+        yield mtmd.mtmd_input_chunks_get(chunks, i)

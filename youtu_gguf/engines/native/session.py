@@ -1,0 +1,235 @@
+"""One image on the native engine: a prefix, asked one thing after the other or several at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from youtu_gguf import prompts
+from youtu_gguf.config import Sampling
+from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.native.llama.batch import Run
+from youtu_gguf.engines.native.llama.handles import SHORT
+from youtu_gguf.errors import EngineError, InputError, YoutuError
+from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    import threading
+
+    from youtu_gguf.engines.native.engine import NativeEngine
+    from youtu_gguf.engines.native.generation import Answering
+
+
+class NativeSession:
+    """One prefix on a native engine. See `engines.base.Session`."""
+
+    def __init__(self, engine: NativeEngine, prefix: Prefix) -> None:
+        self._engine = engine
+        self._prefix = prefix
+        self._opening = engine.model.tokenize(prompts.opening(prefix.system, prefix.before), special=True)
+        self._image_end = engine.model.tokenize(prompts.VISION_END, special=True)
+        self._cost = PrefixCost()
+        self._hidden: F32 | None = None
+        self._closed = False
+        self.key = repr((prefix.image.digest, prefix.system, prefix.before))
+        self.check_room(0)
+
+    @property
+    def prefix(self) -> Prefix:
+        """What the session was opened with."""
+        return self._prefix
+
+    @property
+    def cost(self) -> PrefixCost:
+        """What encoding and prefilling took so far."""
+        return self._cost
+
+    @property
+    def length(self) -> int:
+        """Positions of the prefix."""
+        return len(self._opening) + self._prefix.image.grid.n_tokens + len(self._image_end)
+
+    @property
+    def prefix_tokens(self) -> list[int]:
+        """Text tokens of the prefix."""
+        return [*self._opening, *self._image_end]
+
+    def pay(self, cost: PrefixCost) -> None:
+        """Add to what the prefix has cost."""
+        self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
+
+    def prefill(self, sequence: int) -> F32:
+        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has; return its states.
+
+        They are (1 + n_tokens, n_embd): that of the position before the image, and those of the image tokens.
+        """
+        started = time.perf_counter()
+        self._engine.progress("encode", 0, 0)
+        embeddings = self._engine.embeddings(self._prefix.image)
+        self._engine.progress("encode", 1, 1)
+        encoded = time.perf_counter()
+        context = self._engine.context
+        after_image = len(self._opening) + len(embeddings)
+        before = context.decode_last_state(self._opening, 0, sequence)
+        hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
+        context.decode_prefix_tokens(self._image_end, after_image, sequence)
+        self.pay(PrefixCost(encoded - started, time.perf_counter() - encoded))
+        return np.concatenate([before, hidden])
+
+    def patches(self, *, aside: bool = False) -> PatchStates:
+        """Return the states of the image tokens, encoding and prefilling if nobody has."""
+        self._check_open()
+        hidden = self._hidden
+        if hidden is None:
+            hidden = self._hidden = self._engine.look(self, aside=aside)
+        return PatchStates(hidden[1:].reshape(*self._prefix.image.grid, -1), self._engine.head, hidden[0])
+
+    def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
+        """Answer `question`; see `engines.base.Session.generate`.
+
+        Raises:
+            InputError: The question does not fit into the context.
+            EngineError: llama.cpp failed, or too many answers are being streamed.
+        """
+        self._check_open()
+        engine = self._engine
+        answering = engine.start(self, Request(question, sampling, cancel))
+        try:
+            while answering.finish is None:
+                with engine.turns:
+                    wrote = engine.step([answering])
+                for _, piece in wrote:
+                    yield piece
+                engine.progress("generate", answering.n_generated, sampling.max_tokens)
+        finally:
+            engine.finish(answering)
+
+    def together(self) -> NativeTogether:
+        """Return a way to answer several questions at once."""
+        self._check_open()
+        return NativeTogether(self._engine, self)
+
+    def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
+        """Return the (n_vocab,) logits of the token after `question` and the tokens `answered`; for measurements."""
+        engine = self._engine
+        answering = engine.start(self, Request(question, Sampling()))
+        try:
+            with engine.turns:
+                answering.decoded(engine.residents.share(answering.sequence))
+                tokens = [*answering.pending, *answered]
+                for first in range(0, len(tokens), SHORT):
+                    run = Run(tokens[first : first + SHORT], answering.position + first, answering.sequence)
+                    if not engine.context.decode_runs([run]):
+                        raise EngineError("the context is full.")
+                    engine.residents.grow(answering.sequence, len(run.content))
+                return engine.context.logits(len(run.content) - 1).copy()
+        finally:
+            engine.finish(answering)
+
+    def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
+        """Return the token ids before the image and after it, as `question` would be asked; for tests."""
+        return list(self._opening), self._image_end + self.tokens_of(question)
+
+    def tokenize(self, answer: str) -> list[int]:
+        """Return the tokens of an answer; for measurements."""
+        return self._engine.model.tokenize(answer, special=True)
+
+    def tokens_of(self, question: str) -> list[int]:
+        """Return the tokens that follow the image when `question` is asked."""
+        return self._engine.model.tokenize(prompts.closing(question), special=True)
+
+    def check_room(self, n_question: int) -> None:
+        """Refuse a question that does not fit into the context.
+
+        Raises:
+            InputError: It does not.
+        """
+        needed = self.length + n_question + 1
+        n_ctx = self._engine.context.n_ctx
+        if needed > n_ctx:
+            grid = self._prefix.image.grid
+            raise InputError(
+                f"the prompt needs {needed} positions, {grid.n_tokens} of them for the {grid.rows}x{grid.cols} image "
+                f"tokens; the context has n_ctx={n_ctx}. Raise n_ctx or lower image_max_tokens."
+            )
+
+    def drop_states(self) -> None:
+        """Forget the states of the image tokens; the next question of a map reads them again."""
+        self._hidden = None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("this scene is closed. Open the image again.")
+
+    def close(self) -> None:
+        """Release the states; the engine's caches keep theirs."""
+        if not self._closed:
+            self._closed = True
+            self._engine.forget(self)
+            self._hidden = None
+
+
+class NativeTogether:
+    """Several answers on one prefix, a token each per decode. See `engines.base.Together`."""
+
+    def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
+        self._engine, self._session = engine, session
+        self._waiting: list[tuple[int, Request]] = []
+        self._active: dict[Answering, int] = {}
+        self._count = 0
+
+    def add(self, request: Request) -> int:
+        """Queue a question; it joins at the next step at which there is room."""
+        self._waiting.append((self._count, request))
+        self._count += 1
+        return self._count - 1
+
+    def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
+        """Move all answers on by a token."""
+        found: list[tuple[int, Piece | YoutuError]] = self._admit()
+        if not self._active:
+            return found
+        try:
+            with self._engine.turns:
+                wrote = self._engine.step(list(self._active))
+        except YoutuError as exc:
+            found += [(number, exc) for number in self._active.values()]
+            self._drop(list(self._active))
+            return found
+        found += [(self._active[answering], piece) for answering, piece in wrote]
+        self._drop([answering for answering in self._active if answering.finish is not None])
+        return found
+
+    def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
+        failed: list[tuple[int, Piece | YoutuError]] = []
+        while self._waiting:
+            number, request = self._waiting[0]
+            try:
+                answering = self._start(request)
+            except YoutuError as exc:
+                failed.append((number, exc))
+            else:
+                if answering is None:
+                    break
+                self._active[answering] = number
+            self._waiting.pop(0)
+        return failed
+
+    def _start(self, request: Request) -> Answering | None:
+        if not self._active:
+            return self._engine.start(self._session, request)
+        with self._engine.turns:
+            return self._engine.try_start(self._session, request)
+
+    def _drop(self, answers: Sequence[Answering]) -> None:
+        for answering in answers:
+            del self._active[answering]
+            self._engine.finish(answering)
+
+    def close(self) -> None:
+        """End what is unfinished."""
+        self._waiting.clear()
+        self._drop(list(self._active))

@@ -1,1 +1,0 @@
-"""Model files: reading, checking and writing GGUF."""

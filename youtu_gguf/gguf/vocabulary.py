@@ -1,0 +1,128 @@
+"""What a model's token list holds besides words: the codebook, coordinates, depth bins and tags.
+
+Everything is found by its text (facts: tokens); no id is taken for granted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gguf.constants import GGUFValueType, TokenType
+
+from youtu_gguf.gguf.checks import Expect
+from youtu_gguf.gguf.header import GGUFArray, Header
+
+TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+MAX_CODEBOOK = 150_000
+"""Entries of the published model's codebook (facts: tokens): training targets only, never read and never said."""
+MIN_CODEBOOK = 64
+"""Fewer entries of one pattern before the coordinates are no codebook."""
+N_COORDINATES = 2048
+"""Values per axis: `<x_0>`..`<x_2047>` and the same for y."""
+N_BINS = 1000
+"""Depth bins `<custom_1>`..`<custom_1000>`."""
+TAGS = (
+    "<ref>", "</ref>", "<box>", "</box>", "<ins>", "</ins>", "<poly>", "</poly>", "<person>", "</person>", "<kpt>",
+    "</kpt>", "<mask>", "</mask>", "<depth>", "<BG>", "<FG>", "<OTHERS>",
+)  # fmt: skip
+"""Tags seen in answers (facts: tokens)."""
+
+_NUMBERED = re.compile(rb"(.*\D)?(\d{1,18})(\D*)", re.DOTALL)
+"""Text with a number in it; the last counts. In time that grows with its length only."""
+_SAID = {TokenType.NORMAL, TokenType.BYTE, TokenType.UNKNOWN}
+"""Kinds of tokens that text is made of."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring ids, from `first` on."""
+
+    first: int
+    count: int
+
+    @property
+    def stop(self) -> int:
+        """The id after the last."""
+        return self.first + self.count
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What the token list of a language model holds.
+
+    Attributes:
+        n_tokens: Entries in all.
+        codebook: The entries that are never read nor said, None where there are none to be sure of.
+        coordinates: `<x_0>`, `<y_0>`, `<x_1>` and so on; None where one is missing or out of order.
+        n_bins: How many of `<custom_1>`..`<custom_1000>` are there.
+        tags: Id of every known tag, None where it is not a token of its own.
+    """
+
+    n_tokens: int
+    codebook: Run | None
+    coordinates: Run | None
+    n_bins: int
+    tags: Mapping[str, int | None]
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What answers need as tokens of their own and do not find here."""
+        lacks_bins = f"{N_BINS - self.n_bins:,} of the {N_BINS:,} depth bins, <custom_1> and so on"
+        return (
+            *(("the coordinates <x_0>, <y_0> and so on",) if self.coordinates is None else ()),
+            *((lacks_bins,) if self.n_bins < N_BINS else ()),
+        )
+
+
+def take_inventory(header: Header) -> Inventory:
+    """Look through the token list of a language model.
+
+    Raises:
+        ModelFileError: The file has no token list.
+    """
+    expect = Expect(header, "language model", "Use a Youtu-VL GGUF made by a current llama.cpp converter.")
+    texts = list(expect.array(TOKENS, GGUFValueType.STRING, at_least=1).byte_strings())
+    ids = {text: i for i, text in enumerate(texts)}
+    coordinates = _coordinates(ids)
+    codebook = None if coordinates is None else _codebook(texts, _types(header, len(texts)), coordinates.first)
+    n_bins = sum(f"<custom_{i}>".encode() in ids for i in range(1, N_BINS + 1))
+    return Inventory(len(texts), codebook, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
+
+
+def _types(header: Header, n_tokens: int) -> list[int] | None:
+    types = header.metadata.get(TYPES)
+    if not isinstance(types, GGUFArray) or len(types) != n_tokens:
+        return None
+    return [int(kind) for kind in types.numbers()]
+
+
+def _coordinates(ids: Mapping[bytes, int]) -> Run | None:
+    """Return where the coordinates lie, if they are all there, x and y in turn."""
+    first = ids.get(b"<x_0>")
+    if first is None:
+        return None
+    for k in range(N_COORDINATES):
+        if ids.get(b"<x_%d>" % k) != first + 2 * k or ids.get(b"<y_%d>" % k) != first + 2 * k + 1:
+            return None
+    return Run(first, 2 * N_COORDINATES)
+
+
+def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | None:
+    """Return the entries right before the coordinates that are one pattern counted up and no part of any text."""
+    if types is None or not stop:
+        return None
+    last = _NUMBERED.fullmatch(texts[stop - 1])
+    if last is None:
+        return None
+    before, number, after = last[1] or b"", int(last[2]), last[3]
+    first = stop
+    least = max(0, stop - MAX_CODEBOOK)
+    while first > least and types[first - 1] not in _SAID:
+        if texts[first - 1] != b"%b%d%b" % (before, number - (stop - first), after):
+            break
+        first -= 1
+        if number - (stop - first) < 0:
+            break
+    return Run(first, stop - first) if stop - first >= MIN_CODEBOOK else None

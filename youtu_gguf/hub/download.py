@@ -1,0 +1,196 @@
+"""One published file, brought to disk over a line that may break at any byte.
+
+huggingface-hub starts a broken download anew in another process: its temporary files belong to one process each. Six
+gigabytes on a bad line need better, so the bytes are streamed here, through huggingface-hub's own HTTP client (its
+endpoint, token, proxy and offline settings), into a file that the next try goes on with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import httpx2
+from filelock import FileLock, Timeout
+from huggingface_hub import constants, get_session, hf_raise_for_status
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported by name only
+
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.header import MAGIC
+from youtu_gguf.hub.local import SHA256_DIGITS
+from youtu_gguf.hub.retry import Patience, explained
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+Report = Callable[[int, int], None]
+Notify = Callable[[str], None]
+
+LIBRARY = "youtu_gguf"
+"""How we introduce ourselves to the hub."""
+
+PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the hub lists it: `etag` is its sha256 where it is large, else the sha1 that git gives it."""
+
+    name: str
+    n_bytes: int
+    etag: str
+    url: str
+
+    def new_hash(self) -> _Hash:
+        """Return an empty hash of the kind that `etag` is."""
+        if len(self.etag) == SHA256_DIGITS:
+            return hashlib.sha256()
+        return hashlib.sha1(b"blob %d\0" % self.n_bytes, usedforsecurity=False)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file lies once it is whole, where while it is fetched, on the same disk, and the lock held meanwhile."""
+
+    destination: Path
+    partial: Path
+    lock: Path
+
+
+def file_hash(path: Path, file: RemoteFile) -> str:
+    """Return the hash of `path`, of the kind that `file` has."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, file.new_hash).hexdigest()
+
+
+def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> None:
+    """Bring a file to its place, whole and with the right hash, or not at all.
+
+    What has arrived of it stays after every error but a wrong hash, and is gone on with.
+
+    Args:
+        file: What to fetch.
+        place: Where to; a file that is there is left alone.
+        report: Called with (bytes there, bytes in all).
+        notify: Told when another process is being waited for.
+
+    Raises:
+        ModelFileError: The file cannot be had, or is not what was published. Says what to do.
+        InputError: The folder cannot be written to, or the disk is full.
+    """
+    try:
+        place.partial.parent.mkdir(parents=True, exist_ok=True)
+        place.lock.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
+            if not place.destination.exists():
+                with place.partial.open("ab") as out:
+                    _complete(file, out, place.partial, report)
+                place.partial.replace(place.destination)
+    except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
+        raise ModelFileError(f"{explained(exc, file.name)} What has arrived is kept and gone on with.") from exc
+    except OSError as exc:
+        raise InputError(
+            f"expected to write {file.name} to {place.destination.parent}; got: {exc}. Make room or choose another "
+            "folder (HF_HUB_CACHE, or --dir); what has arrived is kept and gone on with."
+        ) from exc
+
+
+@contextmanager
+def _locked(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) -> None:
+    """Fetch what `partial` lacks, through `out`, which appends to it; check the whole."""
+    digest, there = file.new_hash(), 0
+    with partial.open("rb") as arrived:
+        while piece := arrived.read(PIECE_BYTES):
+            digest.update(piece)
+            there += len(piece)
+            report(min(there, file.n_bytes), file.n_bytes)
+    patience, furthest = Patience(), there
+    while there < file.n_bytes:
+        try:
+            for start, piece in _pieces(file, there):
+                if start == 0 and there:  # the server sends it from the beginning whatever was asked
+                    digest, there = file.new_hash(), 0
+                    out.truncate(0)
+                out.write(piece)
+                out.flush()  # a killed process keeps what it was given
+                digest.update(piece)
+                there += len(piece)
+                report(there, file.n_bytes)
+                if there > furthest:
+                    furthest = there
+                    patience.reward()
+            if there < file.n_bytes:
+                raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
+        except (httpx2.TransportError, HfHubHTTPError) as exc:
+            patience.endure(exc)
+    os.fsync(out.fileno())
+    if there != file.n_bytes or digest.hexdigest() != file.etag:
+        out.truncate(0)
+        raise ModelFileError(
+            f"{file.name}: expected {file.n_bytes:,} bytes with hash {file.etag}; got {there:,} with "
+            f"{digest.hexdigest()}. They were thrown away; try again, and if it stays so, over another line."
+        )
+
+
+def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (where it belongs, bytes) of what follows the first `there` bytes, or of everything.
+
+    Raises:
+        ModelFileError: What the server sends is not this file.
+    """
+    # As stored, or ranges and sizes would be those of the compressed bytes.
+    headers = build_hf_headers(library_name=LIBRARY, headers={"Accept-Encoding": "identity"})
+    if there:
+        headers["Range"] = f"bytes={there}-"
+    with get_session().stream("GET", file.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+        hf_raise_for_status(response)
+        at, total = _extent(response)
+        if at not in (0, there) or total not in (None, file.n_bytes):
+            offered = "an unknown number of" if total is None else f"{total:,}"
+            kind = response.headers.get("Content-Type", "of unknown type")
+            raise ModelFileError(
+                f"{file.name}: expected {file.n_bytes:,} bytes from byte {there:,} on; the server offers {offered} "
+                f"bytes ({kind}) from byte {at:,} on. Where a network asks to log in first, do so in a browser; else "
+                "try again later. What has arrived is kept."
+            )
+        for piece in response.iter_bytes():  # of no set size, or what comes right before a cut would be kept back
+            if at == 0 and not piece.startswith(MAGIC[: len(piece)]):
+                raise ModelFileError(
+                    f"{file.name}: expected a GGUF file; the server sends {piece[:20]!r}. Where a network asks to log "
+                    "in first, do so in a browser; else try again later. What had arrived is kept."
+                )
+            if at + len(piece) > file.n_bytes:
+                raise ModelFileError(f"{file.name}: expected {file.n_bytes:,} bytes; the server sends more. Try again.")
+            yield at, piece
+            at += len(piece)
+
+
+def _extent(response: httpx2.Response) -> tuple[int, int | None]:
+    """Return the position of the first byte sent, and the whole file's length where it is told."""
+    if response.status_code != httpx2.codes.PARTIAL_CONTENT:
+        length = response.headers.get("Content-Length", "")
+        return 0, int(length) if length.isdecimal() else None
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    if found is None:
+        return -1, None
+    return int(found[1]), None if found[2] == "*" else int(found[2])

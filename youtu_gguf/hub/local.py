@@ -1,0 +1,164 @@
+"""Model pairs that are on this machine: with the package, in a folder, or in the cache of Hugging Face tools."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.pair import find_model, gguf_files, is_projector, model_files
+from youtu_gguf.hub.spec import (
+    NANO,
+    NANO_MODEL,
+    REMEDY,
+    REPOSITORY,
+    Spec,
+    is_published,
+    parse_spec,
+    pick,
+)
+
+MODELS = Path("models")
+"""Folder, below the one a command runs in, where pulled files may lie as plain files."""
+
+SHA256_DIGITS = 64
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What files in the cache are named by: the sha1 of git, or of large files the sha256."""
+
+PARTIAL = ".incomplete"
+"""Ends the names of files that are being fetched; huggingface-hub's own ending."""
+
+_PACKAGE = Path(__file__).parents[1]
+SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
+"""Where the small model lies: in an installed package, and in a checkout."""
+
+
+def as_spec(wanted: str | PathLike[str] | None) -> Spec | None:
+    """Return the spec that `wanted` is, or None where it is a path, "nano" or nothing."""
+    if not isinstance(wanted, str) or wanted == NANO or wanted.lower().endswith(".gguf"):
+        return None
+    try:
+        return None if Path(wanted).exists() else parse_spec(wanted)
+    except (InputError, OSError, ValueError):  # ValueError: a NUL, which no name has
+        return None
+
+
+def locate(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
+    """Return the language model's file.
+
+    Args:
+        wanted: A path of the file or of a folder with the pair; as text also "nano", or ORG/NAME[:QUANT][@REVISION] of
+            a downloaded repository; None for the published model, if it has been downloaded.
+        hub_cache: Folder where Hugging Face tools keep downloads.
+
+    Raises:
+        ModelFileError: There is no such file, or it cannot be looked for; says how to get it.
+    """
+    try:
+        return _find(wanted, hub_cache)
+    except (OSError, TypeError, ValueError) as exc:
+        name = "the downloaded model" if wanted is None else wanted
+        raise ModelFileError(f"expected to find {name}; looking for it gave: {exc}. Name a path you may read.") from exc
+
+
+def _find(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
+    if wanted is None:
+        found = find_pulled(Spec(REPOSITORY), hub_cache)
+        return _require(found, "no model was named, and the published one has not been downloaded")
+    if wanted == NANO:
+        return find_nano()
+    path = Path(wanted)
+    if path.is_dir():
+        return find_model(path)
+    if path.exists():
+        return path
+    spec = as_spec(wanted)
+    if spec is None:
+        raise ModelFileError(
+            f'expected a GGUF file, a folder that holds a pair, "{NANO}" or ORG/NAME:QUANT; {path} does not exist. '
+            "Check the path."
+        )
+    return _require(find_pulled(spec, hub_cache), f"{wanted} is no path, and not among the downloads in {hub_cache}")
+
+
+def find_pulled(spec: Spec, hub_cache: Path, folder: Path = MODELS) -> Path | None:
+    """Return the language model that `spec` means, from `folder` or the downloads, or None.
+
+    `folder` does not tell where its files are from: it serves the published model only, where no revision matters.
+    """
+    return find_in_folder(spec, folder) or find_in_cache(spec, hub_cache)
+
+
+def find_in_folder(spec: Spec, folder: Path) -> Path | None:
+    """Return the language model that `spec` means from a folder of plain files, by the name it is published under."""
+    if spec.repository != REPOSITORY or spec.revision is not None or not folder.is_dir():
+        return None
+    return pick_file([path for path in models_with_projector(folder) if is_published(path.name)], spec.quant)
+
+
+def find_in_cache(spec: Spec, hub_cache: Path) -> Path | None:
+    """Return the language model of a downloaded repository, or None where its pair is not there.
+
+    Snapshots are tried newest first; a snapshot without a projector holds no pair. Layout: huggingface_hub's guide,
+    "Understand caching".
+    """
+    folders = snapshots(spec, hub_cache)
+    return next((found for folder in folders if (found := pick_file(models_with_projector(folder), spec.quant))), None)
+
+
+def repository_folder(repository: str, hub_cache: Path) -> Path:
+    """Return where Hugging Face tools keep the files of a repository."""
+    return hub_cache / f"models--{repository.replace('/', '--')}"
+
+
+def snapshots(spec: Spec, hub_cache: Path) -> list[Path]:
+    """Return the folders of a repository's downloaded commits, newest first; of one revision where one is named."""
+    repository = repository_folder(spec.repository, hub_cache)
+    if not (repository / "snapshots").is_dir():
+        return []
+    folders = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
+    if spec.revision is not None:
+        reference = repository / "refs" / spec.revision
+        commit = commit_of(reference) if reference.is_file() else spec.revision
+        folders = [path for path in folders if path.name == commit]
+    return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def find_nano(folders: Sequence[Path] = SHIPPED) -> Path:
+    """Return the language model of the small pair that ships, from the first of `folders` that has it.
+
+    Raises:
+        ModelFileError: The package was built without it.
+    """
+    for folder in folders:
+        if (folder / NANO_MODEL).is_file():
+            return folder / NANO_MODEL
+    places = " or ".join(map(str, folders))
+    raise ModelFileError(
+        f"expected {NANO_MODEL} and its projector in {places}; they are not there. "
+        "Install the package from a complete checkout or wheel."
+    )
+
+
+def commit_of(reference: Path) -> str:
+    """Return the commit that a branch or tag was at when it was downloaded."""
+    return reference.read_text(encoding="ascii", errors="replace").strip()
+
+
+def models_with_projector(folder: Path) -> list[Path]:
+    """List the language models in a folder that has a projector for them."""
+    return model_files(folder) if any(map(is_projector, gguf_files(folder))) else []
+
+
+def pick_file(models: list[Path], quant: str | None) -> Path | None:
+    """Return the language model encoded as `quant`, or what comes nearest to what was published."""
+    name = pick([path.name for path in models], quant)
+    return next((path for path in models if path.name == name), None)
+
+
+def _require(found: Path | None, missing: str) -> Path:
+    if found is None:
+        raise ModelFileError(f"{missing}. {REMEDY}")
+    return found

@@ -1,0 +1,126 @@
+"""Model files by the names users give them: fetch, find, list and delete them."""
+
+from __future__ import annotations
+
+import logging
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from youtu_gguf.config import checked_path, default_model, hub_cache
+from youtu_gguf.types import ProgressFn, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from youtu_gguf.hub.listing import LocalPair
+    from youtu_gguf.hub.pull import PulledPair
+
+LOG = logging.getLogger("youtu_gguf")
+
+
+def pull(
+    spec: str | None = None,
+    folder: str | PathLike[str] | None = None,
+    progress: ProgressFn | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> PulledPair:
+    """Bring a model pair to this machine, whole and verified, fetching only what is not there.
+
+    Uses huggingface-hub, its variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE) and its cache. A
+    download that breaks off is gone on with by the next, in this process or another.
+
+    Args:
+        spec: ORG/NAME[:QUANT][@REVISION]; the published model in Q8_0 (6.1 GB) when None.
+        folder: Where to put the two as plain files, rather than into the cache.
+        progress: Called with (file name, bytes there, bytes in all) and with ("pull", the same of both files).
+        notify: Told of the licence before anything is fetched, and of waiting for another process; by default a warning
+            is logged.
+
+    Raises:
+        InputError: A spec that is none, a folder that cannot be written to, or no room on the disk.
+        ModelFileError: The hub cannot be reached or refuses, a file is not what was published, or the two are no pair.
+    """
+    from youtu_gguf.hub import pull as hub
+    from youtu_gguf.hub.spec import DEFAULT_SPEC, parse_spec
+
+    wanted = DEFAULT_SPEC if spec is None else parse_spec(spec)
+    place = None if folder is None else checked_path("folder", folder)
+    return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
+
+
+def find_files(
+    wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
+) -> tuple[Path, Path]:
+    """Return the language model and projector that `load` would take for the same, without fetching anything.
+
+    Raises:
+        ModelFileError: They are not on this machine; says how to get them.
+    """
+    from youtu_gguf.gguf.pair import find_projector
+
+    model = _locate(wanted)
+    return model, checked_path("mmproj", mmproj) if mmproj else find_projector(model)
+
+
+def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> Path:
+    """Return the language model's file for `wanted`; a spec that is not on this machine is pulled first.
+
+    Raises:
+        ModelFileError: It is not there and cannot be pulled, because of HF_HUB_OFFLINE for one.
+    """
+    from youtu_gguf.hub.local import as_spec, find_pulled
+
+    spec = as_spec(wanted or default_model())
+    if spec is not None and find_pulled(spec, hub_cache()) is None:
+        from huggingface_hub import constants
+
+        if not constants.is_offline_mode():
+            return pull(str(spec), progress=_of_both(progress)).model
+    return _locate(wanted)
+
+
+def _of_both(progress: ProgressFn) -> ProgressFn:
+    """Return what passes on how much there is of both files together, and not of each."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage == "pull":
+            progress(stage, done, total)
+
+    return report
+
+
+def list_models() -> list[LocalPair]:
+    """Return every model on this machine that is known by name: "nano", those in `models/`, and what was pulled."""
+    from youtu_gguf.hub.listing import local_pairs
+
+    return local_pairs(hub_cache())
+
+
+def list_unfinished() -> list[Path]:
+    """Return the files whose download has broken off; pulling the same again goes on with them."""
+    from youtu_gguf.hub.listing import partial_downloads
+
+    return partial_downloads(hub_cache())
+
+
+def remove_model(spec: str) -> int:
+    """Delete a pulled model from the cache; return how many bytes that freed.
+
+    Args:
+        spec: ORG/NAME[:QUANT][@REVISION]; everything of the repository where no more is named.
+
+    Raises:
+        InputError: A spec that is none, or files that cannot be deleted.
+        ModelFileError: It is not there.
+    """
+    from youtu_gguf.hub.removal import remove
+    from youtu_gguf.hub.spec import parse_spec
+
+    return remove(parse_spec(spec), hub_cache())
+
+
+def _locate(wanted: str | PathLike[str] | None) -> Path:
+    from youtu_gguf.hub.local import locate
+
+    return locate(wanted or default_model(), hub_cache())

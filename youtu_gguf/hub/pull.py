@@ -1,0 +1,137 @@
+"""Model pairs on a Hugging Face hub: which files make one, and how they get to this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
+
+from youtu_gguf.errors import ModelFileError
+from youtu_gguf.gguf.pair import check_pair, find_projector
+from youtu_gguf.gguf.writer import check_room
+from youtu_gguf.hub.destinations import Cache, Folder
+from youtu_gguf.hub.download import LIBRARY, Notify, RemoteFile, Report, fetch
+from youtu_gguf.hub.local import HASH, find_in_cache, find_in_folder
+from youtu_gguf.hub.retry import explained, patiently
+from youtu_gguf.hub.spec import LICENCE_NOTE, Spec, pick_remote
+from youtu_gguf.types import ProgressFn, no_progress
+
+LISTING_TIMEOUT_S = 30.0
+STAGE = "pull"
+"""What progress over both files is reported as."""
+
+
+@dataclass(frozen=True)
+class RemotePair:
+    """The two files that a spec means, and the commit they were listed at."""
+
+    commit: str
+    model: RemoteFile
+    projector: RemoteFile
+
+
+@dataclass(frozen=True)
+class PulledPair:
+    """Where the two files of a spec lie; `commit` is None where the hub was not asked."""
+
+    model: Path
+    projector: Path
+    commit: str | None
+
+
+def find_remote(spec: Spec) -> RemotePair:
+    """Ask the hub which files a spec means, and how large they are.
+
+    Raises:
+        ModelFileError: The hub cannot be reached or refuses, or there is no such pair.
+    """
+    try:
+        info = patiently(
+            lambda: HfApi(library_name=LIBRARY).model_info(
+                spec.repository, revision=spec.revision, files_metadata=True, timeout=LISTING_TIMEOUT_S
+            )
+        )
+        commit = str(info.sha or "main")
+        files = {}
+        for entry in info.siblings or ():
+            # git names small files by their sha1; large ones are pointers to a sha256
+            size, etag = (entry.lfs.size, entry.lfs.sha256) if entry.lfs else (entry.size, entry.blob_id)
+            # the size is reckoned with, and the hash becomes the name of a file
+            if isinstance(size, int) and size > 0 and etag and HASH.fullmatch(etag):
+                url = hf_hub_url(spec.repository, entry.rfilename, revision=commit)
+                files[entry.rfilename] = RemoteFile(entry.rfilename, size, etag, url)
+    except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
+        raise ModelFileError(explained(exc, str(spec))) from exc
+    except HFValidationError as exc:
+        raise ModelFileError(f"expected the name of a repository; got {spec.repository!r}: {exc}.") from exc
+    except (ValueError, TypeError, AttributeError, KeyError, httpx2.InvalidURL) as exc:  # no listing came
+        raise ModelFileError(
+            f"expected {constants.ENDPOINT} to list {spec}; got something else ({type(exc).__name__}: {exc}). Where a "
+            "network asks to log in first, do so in a browser; check HF_ENDPOINT if you set it."
+        ) from exc
+    model, projector = pick_remote(list(files), spec)
+    return RemotePair(commit, files[model], files[projector])
+
+
+def _keep_quiet(_text: str) -> None:
+    pass
+
+
+def pull(
+    spec: Spec,
+    cache: Path,
+    folder: Path | None = None,
+    progress: ProgressFn = no_progress,
+    notify: Notify = _keep_quiet,
+) -> PulledPair:
+    """Bring a pair to this machine, whole and verified, fetching only what is not there.
+
+    Args:
+        spec: What to fetch; without an encoding Q8_0 where there is one.
+        cache: Folder of Hugging Face tools' downloads; the files go there as if those tools had fetched them.
+        folder: Where to put them as plain files instead.
+        progress: Called with (file name, bytes there, bytes in all) and with ("pull", the same of both).
+        notify: Told of the licence before the first byte, and of waiting for another process.
+
+    Raises:
+        ModelFileError: The hub cannot be reached or refuses, a file is not what was published, or the two are no pair.
+        InputError: No room on the disk, or the folder cannot be written to.
+    """
+    if constants.is_offline_mode():
+        found = find_in_cache(spec, cache) if folder is None else find_in_folder(spec, folder)
+        if found is not None:
+            notify("HF_HUB_OFFLINE is set: what was pulled before is taken as it is.")
+            return PulledPair(found, find_projector(found), None)
+    remote = find_remote(spec)
+    places = Cache(cache, spec) if folder is None else Folder(folder)
+    files = (remote.projector, remote.model)  # the small one first: a wrong repository shows soon
+    missing = [file for file in files if not places.holds(file)]
+    if missing:
+        notify(LICENCE_NOTE.format(repository=spec.repository))
+        check_room(places.root, sum(file.n_bytes - _size(places.place(file).partial) for file in missing))
+    done, total = 0, sum(file.n_bytes for file in files)
+    progress(STAGE, 0, total)
+    for file in files:
+        report = _both(progress, file, done, total)
+        if file in missing:
+            fetch(file, places.place(file), report, notify)
+        report(file.n_bytes, file.n_bytes)
+        done += file.n_bytes
+    projector, model = (places.publish(file) for file in files)
+    check_pair(model, projector)
+    return PulledPair(model, projector, remote.commit)
+
+
+def _both(progress: ProgressFn, file: RemoteFile, before: int, total: int) -> Report:
+    def report(done: int, n_bytes: int) -> None:
+        progress(file.name, done, n_bytes)
+        progress(STAGE, before + done, total)
+
+    return report
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,1 @@
+"""Pixels in: formats, orientation, focal length, the prepared size, enlarged crops."""

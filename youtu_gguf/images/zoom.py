@@ -1,0 +1,117 @@
+"""How much larger than it is a picture is shown to the model, within its budget of image tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from youtu_gguf.arguments import real, shown, whole
+from youtu_gguf.errors import InputError
+from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.types import Grid, Size
+
+Zoom = float | Literal["auto"]
+
+MAX_ZOOM = 4.0
+"""The largest that the reference evaluates with (facts: dense maps, 8)."""
+
+_STEP = 0.02
+"""As in the search of the prepared size (facts: image preparation)."""
+
+
+class Tiles(NamedTuple):
+    """Pieces that a picture is cut into, without overlap, to be looked at one by one."""
+
+    across: int = 1
+    down: int = 1
+
+
+def grid_at(size: Size, zoom: float) -> Grid:
+    """Return the rows and columns of image tokens of a `size` picture, prepared `zoom` times as large."""
+    cols, rows = (max(1, math.ceil(side * zoom / TOKEN_PX)) for side in size)
+    return Grid(rows, cols)
+
+
+def largest_tile(grid: Grid, tiles: Tiles) -> int:
+    """Return the image tokens of the largest tile of `grid`."""
+    return math.ceil(grid.rows / tiles.down) * math.ceil(grid.cols / tiles.across)
+
+
+def fitting_zoom(most: float, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
+    """Return the largest zoom up to `most`, in steps of 0.02, at which every tile takes at most `max_tokens`.
+
+    Raises:
+        InputError: None fits, so long and narrow is the picture.
+    """
+    for n in range(math.ceil(most / _STEP)):
+        zoom = round(most - _STEP * n, 4)
+        if largest_tile(grid_at(size, zoom), tiles) <= max_tokens:
+            return zoom
+    raise InputError(
+        f"every tile must fit {max_tokens:,} image tokens at some scale; those of a {size.width}x{size.height} image "
+        "do not. Crop it, use more tiles, or raise image_max_tokens."
+    )
+
+
+def checked_tiles(tiles: Sequence[int]) -> Tiles:
+    """Return `tiles` as columns and rows.
+
+    Raises:
+        InputError: They are no pair of positive whole numbers.
+    """
+    numbers = [whole(n) or 0 for n in listed(tiles)]
+    if len(numbers) != len(Tiles._fields) or min(numbers) < 1:
+        raise InputError(f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {shown(tiles)}.")
+    return Tiles(*numbers)
+
+
+def listed(values: object) -> list[object]:
+    """Return the items of a sequence or of an array in one dimension; none of a string, or of anything else."""
+    if isinstance(values, np.ndarray):
+        return list(values) if values.ndim == 1 else []
+    return list(values) if isinstance(values, Sequence) and not isinstance(values, str | bytes) else []
+
+
+def checked_factor(zoom: float) -> float:
+    """Return `zoom`, which may also make a picture smaller, as a float.
+
+    Raises:
+        InputError: It is no number above 0, up to 4.
+    """
+    number = real(zoom)
+    if number is None or not 0 < number <= MAX_ZOOM:
+        raise InputError(f"zoom must be a number above 0, up to {MAX_ZOOM:g}; got {shown(zoom)}.")
+    return number
+
+
+def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
+    """Return the zoom to use for a `size` picture.
+
+    Args:
+        zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits; tiles that fit at none of them
+            are shrunk as far as it takes, as the model's own preparation does with a whole picture.
+        size: Source pixels.
+        max_tokens: Most image tokens that the model may be shown at a time.
+        tiles: How the picture is cut.
+
+    Raises:
+        InputError: `zoom` is none, or a tile takes more than `max_tokens` at it. At 1, a picture without tiles always
+            fits: it is shrunk as the model's own preparation does.
+    """
+    if isinstance(zoom, str) and zoom == "auto":
+        found = fitting_zoom(MAX_ZOOM, size, max_tokens, tiles)
+        return found if tiles != Tiles() else max(1.0, found)
+    number = real(zoom)
+    if number is None or not 1 <= number <= MAX_ZOOM:
+        raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {shown(zoom)}.')
+    needed = largest_tile(grid_at(size, number), tiles)
+    if needed > max_tokens and (number > 1 or tiles != Tiles()):
+        raise InputError(
+            f"zoom {number:g} of a {size.width}x{size.height} image takes {needed:,} image tokens "
+            f"{'a tile' if tiles != Tiles() else 'at a time'}; the model is shown at most {max_tokens:,}. "
+            'Use zoom="auto", more tiles where the task takes tiles, or raise image_max_tokens.'
+        )
+    return number

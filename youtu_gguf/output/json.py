@@ -1,0 +1,172 @@
+"""Results as JSON: one form for the command line, files and anything else that speaks JSON.
+
+Arrays over pixels become run lengths `[value, run]` in row-major order over the whole image, or quantiles where their
+values are not whole; NaN becomes null. A score that was not asked for is null too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf.atomic import write_bytes
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import (
+    F32,
+    Action,
+    Boxes,
+    Count,
+    DepthMap,
+    Instances,
+    LabelMap,
+    Mask,
+    Polygons,
+    Poses,
+    Result,
+    Text,
+    each_score,
+    run_lengths,
+)
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes; new keys do not raise it."""
+
+_COORDINATE_DIGITS = 2
+_VALUE_DIGITS = 4
+
+
+def to_json(result: Result, **context: Any) -> dict[str, Any]:
+    """Return the JSON form of `result`; `context` (task, image, model, ...) comes first in it."""
+    return {
+        "schema": SCHEMA,
+        **context,
+        "type": type(result).__name__,
+        **_value(result),
+        "raw": result.raw,
+        "finish": result.finish,
+        "issues": [asdict(issue) for issue in result.issues],
+        "timings": {name: _rounded(value, _VALUE_DIGITS) for name, value in asdict(result.timings).items()},
+    }
+
+
+def write_json(path: str | Path, result: Result, **context: Any) -> None:
+    """Write the JSON form of `result`.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    text = json.dumps(to_json(result, **context), ensure_ascii=False, indent=2)
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
+
+
+def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
+    match result:
+        case Text():
+            return {"text": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
+        case Count():
+            boxes = None if result.boxes is None else _boxes(result.boxes)
+            return {"count": result.value, "score": _rounded(result.score, _VALUE_DIGITS), "boxes": boxes}
+        case Boxes():
+            return {"boxes": _boxes(result)}
+        case Polygons():
+            return {"polygons": _polygons(result)}
+        case Poses():
+            return {"persons": _persons(result), "skeleton": result.skeleton}
+        case Mask():
+            return {
+                "size": _size(result.bits),
+                "runs": run_lengths(result.bits).tolist(),
+                "score": _rounded(result.score, _VALUE_DIGITS),
+                "refined_by": result.refined_by,
+            }
+        case Instances():
+            return {
+                "size": [*result.masks.shape[:0:-1]],
+                "instances": _instances(result),
+                "refined_by": result.refined_by,
+            }
+        case LabelMap():
+            return _label_map(result)
+        case DepthMap():
+            return _depth(result)
+        case Action():
+            xy = None if result.xy is None else _points(result.xy)
+            return {"action": result.name, "xy": xy, "arguments": result.arguments}
+    raise InputError(f"there is no JSON form for a {type(result).__name__}.")
+
+
+def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
+    rows = zip(boxes.labels, _points(boxes.xyxy), _scores(boxes.scores, len(boxes)), strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score} for label, xyxy, score in rows]
+
+
+def _polygons(polygons: Polygons) -> list[dict[str, Any]]:
+    parts = [[_points(ring) for ring in part] for part in polygons.parts]
+    rows = zip(polygons.labels, parts, _scores(polygons.scores, len(polygons)), strict=True)
+    return [{"label": label, "parts": rings, "score": score} for label, rings, score in rows]
+
+
+def _persons(poses: Poses) -> list[dict[str, Any]]:
+    rows = zip(_points(poses.boxes), _points(poses.xyv), _scores(poses.scores, len(poses)), strict=True)
+    return [{"xyxy": xyxy, "xyv": xyv, "score": score} for xyxy, xyv, score in rows]
+
+
+def _instances(found: Instances) -> list[dict[str, Any]]:
+    runs = (run_lengths(mask).tolist() for mask in found.masks)
+    rows = zip(found.labels, _points(found.xyxy), _scores(found.scores, len(found)), runs, strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score, "runs": runs} for label, xyxy, score, runs in rows]
+
+
+def _label_map(labels: LabelMap) -> dict[str, Any]:
+    scores = _scores(labels.scores, len(labels.classes))
+    return {
+        "size": _size(labels.ids),
+        "classes": labels.classes,
+        "shares": {name: round(share, 4) for name, share in zip(labels.classes, labels.shares, strict=True)},
+        "scores": None if labels.scores is None else dict(zip(labels.classes, scores, strict=True)),
+        "margin": None if labels.margin is None else _quantiles(labels.margin),
+        "refined_by": labels.refined_by,
+        "runs": run_lengths(labels.ids).tolist(),
+    }
+
+
+def _depth(depth: DepthMap) -> dict[str, Any]:
+    return {
+        "size": _size(depth.values),
+        "unit": depth.unit,
+        "focal_px": _rounded(depth.focal_px, _COORDINATE_DIGITS),
+        "valid_share": round(float(np.mean(depth.values > 0)), 4),
+        **_quantiles(depth.values[depth.values > 0]),
+    }
+
+
+def _quantiles(values: F32) -> dict[str, Any]:
+    quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist() if values.size else [None] * 5
+    names = ("min", "p25", "median", "p75", "max")
+    return dict(zip(names, _rounded(quantiles, _VALUE_DIGITS), strict=True))
+
+
+def _scores(scores: F32 | None, n: int) -> list[Any]:
+    return [_rounded(score, _VALUE_DIGITS) for score in each_score(scores, n)]
+
+
+def _size(array: npt.NDArray[Any]) -> list[int]:
+    """Return [width, height]."""
+    return [array.shape[1], array.shape[0]]
+
+
+def _points(array: npt.NDArray[Any]) -> Any:
+    return _rounded(array.tolist(), _COORDINATE_DIGITS)
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, list):
+        return [_rounded(item, digits) for item in value]
+    if isinstance(value, float):
+        return round(value, digits) if np.isfinite(value) else None
+    return value

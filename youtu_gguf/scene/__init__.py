@@ -1,0 +1,1 @@
+"""One image and what can be asked of it."""

@@ -1,0 +1,222 @@
+"""One run of one task: what it asked, and what that cost. It knows no task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.decode.strictness import require
+from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
+from youtu_gguf.errors import CapabilityError
+from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.prompts import Wording
+from youtu_gguf.scene.options import RunOptions
+from youtu_gguf.tasks.base import find_tokens
+from youtu_gguf.types import U8, Finish, Issue, Result, Timings, Transform
+
+if TYPE_CHECKING:
+    from youtu_gguf.scene.scene import Scene
+
+R = TypeVar("R", bound=Result)
+
+AnswerFn = Callable[[Request], Answer]
+"""How a question on the scene is answered."""
+
+CUT_SHORT = {
+    "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
+    "time": "the answer was cut off at the time limit; raise max_seconds for the rest",
+    "loop": "the answer went round in circles and was ended there",
+    "cancelled": "the answer was cancelled before its end",
+}
+"""What is said of an answer that did not end by itself."""
+
+
+class Ledger:
+    """The answers of one run, and what they and the states cost, over the scene and every crop of it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.answers: list[Answer] = []
+        self.began = time.perf_counter()
+        self._scenes = [scene]
+        self._seen: list[Scene] = []
+        self._before = self.cost()
+
+    def add(self, crop: Scene) -> None:
+        """Count what `crop` costs from now on."""
+        self._scenes.append(crop)
+
+    def note(self, answer: Answer) -> Answer:
+        """Keep an answer; return it with its place in `raw`."""
+        noted = replace(answer, offset=sum(len(earlier.text) + 1 for earlier in self.answers))
+        self.answers.append(noted)
+        return noted
+
+    @property
+    def raw(self) -> str:
+        """All answers, each but the last followed by a line break."""
+        return "\n".join(answer.text for answer in self.answers)
+
+    @property
+    def finish(self) -> Finish:
+        """Why the first answer ended that did not end by itself; "stop" where all did, "none" where there are none."""
+        ends = [answer.finish for answer in self.answers]
+        return next((end for end in ends if end != "stop"), "stop" if ends else "none")
+
+    def see(self, scene: Scene) -> None:
+        """Note that the run needed the image tokens of `scene`."""
+        if scene not in self._seen:
+            self._seen.append(scene)
+
+    def cost(self) -> PrefixCost:
+        """Return what encoding and prefilling took, earlier runs included."""
+        costs = [session.cost for scene in self._scenes for session in scene.sessions()]
+        return PrefixCost(sum(c.encode_s for c in costs), sum(c.prefill_s for c in costs))
+
+    def timings(self, seconds: float) -> Timings:
+        """Return where the `seconds` of the run went."""
+        now = self.cost()
+        encode_s, prefill_s = now.encode_s - self._before.encode_s, now.prefill_s - self._before.prefill_s
+        generate_s = sum(answer.seconds for answer in self.answers)
+        return Timings(
+            encode_s=encode_s,
+            prefill_s=prefill_s,
+            generate_s=generate_s,
+            decode_s=max(0.0, seconds - encode_s - prefill_s - generate_s),
+            n_image_tokens=sum(scene.grid.n_tokens for scene in self._seen),
+            n_generated=sum(answer.n_tokens for answer in self.answers),
+        )
+
+
+class Work:
+    """A scene, or a crop of it, as one run of a task sees it. Implements `tasks.base.View`."""
+
+    def __init__(
+        self, scene: Scene, options: RunOptions, answer: AnswerFn | None = None, ledger: Ledger | None = None
+    ) -> None:
+        self._scene = scene
+        self._options = options
+        self._answer = answer or self._answer_alone
+        self._ledger = ledger or Ledger(scene)
+        self._is_crop = ledger is not None
+
+    @property
+    def scores(self) -> bool:
+        """Whether this run wants confidences."""
+        return self._options.sampling.scores
+
+    @property
+    def rgb(self) -> U8:
+        """The upright picture."""
+        return self._scene.rgb
+
+    @property
+    def transform(self) -> Transform:
+        """Its source and prepared frame."""
+        return self._scene.transform
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is assumed about the weights."""
+        return self._scene.model.calibration
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The model's tokens."""
+        return self._scene.model.engine.vocabulary
+
+    @property
+    def wording(self) -> Wording:
+        """What is asked for every task, in the language of this run."""
+        return self._options.wording
+
+    @property
+    def focal_px(self) -> float | None:
+        """Focal length in source pixels that the image's file tells of, or None."""
+        return self._scene.focal_px
+
+    @property
+    def max_tokens(self) -> int:
+        """Most image tokens that the model may be shown at a time."""
+        return self._scene.model.engine.image_max_tokens
+
+    @property
+    def stopped(self) -> Literal["cancelled", "time"] | None:
+        """Why this run is to end with what there is, or None; `max_seconds` counts from its beginning."""
+        if self._options.cancel is not None and self._options.cancel.is_set():
+            return "cancelled"
+        limit = self._options.sampling.max_seconds
+        return "time" if limit is not None and time.perf_counter() - self._ledger.began >= limit else None
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell whoever watches the progress."""
+        self._scene.model.progress(stage, done, total)
+
+    def require_states(self, what: str) -> None:
+        """Refuse an engine without states of image tokens."""
+        engine = self._scene.model.engine
+        if not engine.has_states:
+            raise CapabilityError(no_states(what, engine.name))
+
+    def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
+        """Generate the answer to `question`, and note what it cost."""
+        self._ledger.see(self._scene)
+        before, started = self._ledger.cost(), time.perf_counter()
+        request = Request(question, self._options.sampling, self._options.cancel)
+        answer = self._answer(request) if system == DEFAULT_SYSTEM else self._answer_alone(request, system)
+        after = self._ledger.cost()
+        prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
+        return self._ledger.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))
+
+    def _answer_alone(self, request: Request, system: str = DEFAULT_SYSTEM) -> Answer:
+        return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
+
+    def patches(self, before: str = "") -> PatchStates:
+        """Return the image tokens' states, with the text `before` in front of the image."""
+        self._ledger.see(self._scene)
+        # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
+        states = self._scene.session(before).patches(aside=self._is_crop or bool(before))
+        return states.moved(self.calibration.position_shift)
+
+    def open_crop(self, rgb: U8) -> AbstractContextManager[Work]:
+        """Look at another picture for a while, at the cost of this run."""
+        return self._aside(self._scene.beside(rgb))
+
+    def zoomed(self, zoom: float) -> AbstractContextManager[Work]:
+        """Look at this picture prepared larger for a while, at the cost of this run."""
+        return nullcontext(self) if zoom == 1 else self._aside(self._scene.zoomed(zoom))
+
+    @contextmanager
+    def _aside(self, scene: Scene) -> Iterator[Work]:
+        with closing(scene):
+            self._ledger.add(scene)
+            yield Work(scene, self._options, ledger=self._ledger)
+
+    def require_tokens(self, tokens: Sequence[str], task: str) -> None:
+        """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
+        try:
+            vocabulary = self.vocabulary
+        except CapabilityError:  # a remote model: nobody can look, and its answer will show
+            return
+        find_tokens(vocabulary, tokens, task)
+
+    def settle(self, value: R, seconds: float) -> R:
+        """Return `value` with the raw answers, finish, issues and timings of this run of `seconds`.
+
+        A task that ended itself between two steps says so in the `finish` of its value.
+        """
+        issues = (*value.issues, *self._cut_short())
+        require(issues, strict=self._options.strict)
+        finish = self._ledger.finish if value.finish == "none" else value.finish
+        timings = self._ledger.timings(seconds)
+        return replace(value, raw=self._ledger.raw, finish=finish, issues=issues, timings=timings)
+
+    def _cut_short(self) -> tuple[Issue, ...]:
+        return tuple(
+            Issue(CUT_SHORT[answer.finish], answer.offset + len(answer.text), answer.offset + len(answer.text))
+            for answer in self._ledger.answers
+            if answer.finish in CUT_SHORT
+        )

@@ -1,0 +1,1 @@
+"""Looking at model files and making other ones: plan, inspect, slim, quantize, synthetic."""

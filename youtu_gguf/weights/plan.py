@@ -1,0 +1,239 @@
+"""Whether a model fits into this machine, and what to change where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
+
+from youtu_gguf.config import Settings, default_model, make_settings
+from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.language import LanguageFacts
+from youtu_gguf.gguf.pair import check_pair, quant_of
+from youtu_gguf.hub.models import find_files
+from youtu_gguf.hub.spec import DEFAULT_SPEC, REPOSITORY, Spec
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.native.llama.devices import Device
+    from youtu_gguf.engines.native.llama.memory import Memory
+
+PUBLISHED = LanguageFacts(
+    n_embd=2560, n_layer=40, n_vocab=283_386, n_head=32, kv_lora_rank=512, rope_dim=64, n_ctx_train=32_768, tied=True
+)
+PUBLISHED_VISION_WIDTH = 1152
+PUBLISHED_BYTES = {"Q8_0": 5_209_259_776, "F16": 9_797_900_000}
+PUBLISHED_PROJECTOR_BYTES = 893_397_152
+"""Shapes of the published model (facts: shapes) and sizes of files of these, for where the hub cannot be asked."""
+
+BITS_PER_WEIGHT = {
+    "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.78, "Q4_K_M": 5.03, "Q3_K_M": 4.24,
+}  # fmt: skip
+"""What `quantize` makes of the published shapes (docs/quantisation.md)."""
+
+SMALLER = ("Q6_K", "Q5_K_M", "Q4_K_M")
+"""Encodings to fall back to, in the order of what answers lose."""
+
+SLIM_SHARE = 0.921
+"""What `slim` leaves of the published file (docs/benchmarks.md)."""
+
+COMFORT = 0.9
+"""Share of the free memory to plan with: other programs want some too."""
+
+LOWER_LIMITS = ((8192, 1024), (4096, 512), (2048, 256))
+"""Contexts and image tokens to fall back to."""
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUP = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""Limit of a container and what it uses, in versions 2 and 1 (Linux: Documentation/admin-guide/cgroup-v2.rst)."""
+
+SizesFrom = Literal["disk", "hub", "documentation"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One way to run a model: the language model's encoding, limits, and the memory these take."""
+
+    encoding: str
+    slim: bool
+    n_ctx: int
+    image_max_tokens: int
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a model takes and what there is.
+
+    Attributes:
+        name: What was asked about.
+        sizes_from: Where the sizes of the files are from; "documentation" where the hub could not be asked.
+        wanted: As it was asked for.
+        recommended: The first that fits, from `wanted` on down; None where nothing does.
+        free: Bytes of memory that are free; a container's limit counts.
+        total: Bytes of memory in all.
+        gpus: Devices with memory of their own, as llama.cpp sees them.
+        gpu_layers: Layers that fit on the first of them, by the same estimate; 0 without one.
+    """
+
+    name: str
+    sizes_from: SizesFrom
+    wanted: Setup
+    recommended: Setup | None
+    free: int
+    total: int
+    gpus: tuple[Device, ...]
+    gpu_layers: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits as it was asked for."""
+        return self.wanted is self.recommended
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What is known of a pair's files: bytes, sizes, and the language model's encoding."""
+
+    name: str
+    facts: LanguageFacts
+    vision_width: int
+    weights: int
+    projector: int
+    encoding: str
+    slim: bool
+    sizes_from: SizesFrom
+
+
+def plan(
+    wanted: str | PathLike[str] | None = None,
+    mmproj: str | PathLike[str] | None = None,
+    encoding: str | None = None,
+    **settings: Any,
+) -> Plan:
+    """Estimate the memory a model needs and hold it against this machine's.
+
+    Args:
+        wanted: As for `load`; a spec need not be downloaded: the hub is asked for the sizes of its files.
+        mmproj: Path of the projector; found beside the model when None.
+        encoding: Plan for this encoding of the language model, as `quantize` would make it.
+        settings: Those of `load` that matter here: `n_ctx`, `n_batch`, `image_max_tokens`, `cache_bytes`.
+
+    Raises:
+        InputError: An unknown encoding or setting, or a context longer than the model was made for.
+        ModelFileError: There is no such model, or its files cannot be used.
+    """
+    chosen = make_settings(**settings)
+    files = _find(wanted or default_model(), mmproj)
+    if encoding is not None and (not isinstance(encoding, str) or encoding.upper() not in BITS_PER_WEIGHT):
+        raise InputError(f"expected an encoding among {', '.join(BITS_PER_WEIGHT)}; got {encoding!r}.")
+    first = _setup(files, chosen, (encoding or files.encoding).upper(), files.slim)
+    free, total = memory_of_this_machine()
+    setups = [first, *_alternatives(files, chosen, first)]
+    recommended = next((setup for setup in setups if setup.memory.total <= COMFORT * free), None)
+    gpus = _gpus()
+    layers = _layers_that_fit(first, files.facts, gpus[0].free) if gpus else 0
+    return Plan(files.name, files.sizes_from, first, recommended, free, total, gpus, layers)
+
+
+def memory_of_this_machine() -> tuple[int, int]:
+    """Return the bytes of memory that are free and those in all, within a container's limit where there is one."""
+    memory = psutil.virtual_memory()
+    for limit, usage in _CGROUP:
+        try:
+            most, used = (int((_CGROUPS / name).read_text()) for name in (limit, usage))
+        except (OSError, ValueError):  # no such limit
+            continue
+        if most < memory.total:
+            return min(memory.available, max(0, most - used)), most
+    return memory.available, memory.total
+
+
+def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> _Files:
+    from youtu_gguf.hub.local import as_spec
+    from youtu_gguf.weights.inspect import main_encoding
+    from youtu_gguf.weights.slim import COUNT_KEY
+
+    try:
+        model, projector = find_files(wanted, mmproj)
+    except ModelFileError:
+        spec = DEFAULT_SPEC if wanted is None else as_spec(wanted)
+        if spec is None:
+            raise
+        return _published(spec)
+    pair = check_pair(model, projector)
+    sizes = pair.model.file_size, pair.projector.file_size
+    encoding = _encoding(model, main_encoding(pair.model))
+    return _Files(
+        str(model), pair.language, pair.vision.n_embd, *sizes, encoding, COUNT_KEY in pair.model.metadata, "disk"
+    )
+
+
+def _published(spec: Spec) -> _Files:
+    from youtu_gguf.hub.pull import find_remote
+
+    sizes_from: SizesFrom
+    try:
+        remote, sizes_from = find_remote(spec), "hub"
+        weights, projector = remote.model.n_bytes, remote.projector.n_bytes
+        encoding = _encoding(Path(remote.model.name), "Q8_0")
+    except ModelFileError:
+        encoding = (spec.quant or "Q8_0").upper()
+        if spec.repository != REPOSITORY or encoding not in PUBLISHED_BYTES:
+            raise
+        weights, projector, sizes_from = PUBLISHED_BYTES[encoding], PUBLISHED_PROJECTOR_BYTES, "documentation"
+    return _Files(str(spec), PUBLISHED, PUBLISHED_VISION_WIDTH, weights, projector, encoding, False, sizes_from)
+
+
+def _encoding(path: Path, most: str) -> str:
+    """Return the encoding that a file's name tells, where it is one that we know, else `most`."""
+    told = quant_of(path)
+    return told if told in BITS_PER_WEIGHT else most
+
+
+def _setup(
+    files: _Files, settings: Settings, encoding: str, slim: bool, limits: tuple[int, int] | None = None
+) -> Setup:
+    from youtu_gguf.engines.native.llama.memory import estimate
+
+    n_ctx, image_tokens = limits or (settings.context(files.facts.n_ctx_train), settings.image_max_tokens)
+    weights = files.weights * (SLIM_SHARE if slim and not files.slim else 1.0)
+    if encoding != files.encoding:
+        weights *= BITS_PER_WEIGHT[encoding] / BITS_PER_WEIGHT.get(files.encoding, BITS_PER_WEIGHT["Q8_0"])
+    memory = estimate(
+        files.facts,
+        files.vision_width,
+        round(weights),
+        files.projector,
+        n_ctx,
+        settings.n_batch,
+        image_tokens,
+        settings.cache_bytes,
+    )
+    return Setup(encoding, slim, n_ctx, image_tokens, memory)
+
+
+def _alternatives(files: _Files, settings: Settings, first: Setup) -> list[Setup]:
+    """Return what to fall back to: without the codebook, in fewer bits, at last with lower limits."""
+    bits = BITS_PER_WEIGHT.get(first.encoding, BITS_PER_WEIGHT["Q8_0"])
+    encodings = [first.encoding, *(name for name in SMALLER if BITS_PER_WEIGHT[name] < bits)]
+    found = [_setup(files, settings, name, True) for name in encodings]
+    for limits in LOWER_LIMITS:
+        lower = min(limits[0], first.n_ctx), min(limits[1], first.image_max_tokens)
+        found.append(_setup(files, settings, encodings[-1], True, lower))
+    return found
+
+
+def _gpus() -> tuple[Device, ...]:
+    from youtu_gguf.engines.native.llama.devices import devices
+
+    return tuple(device for device in devices() if "GPU" in device.kind)
+
+
+def _layers_that_fit(setup: Setup, facts: LanguageFacts, free: int) -> int:
+    memory = setup.memory
+    shared = memory.projector + memory.vision + memory.compute
+    per_layer = (memory.weights + memory.context) / facts.n_layer
+    return max(0, min(facts.n_layer, int((COMFORT * free - shared) / per_layer)))

@@ -1,0 +1,1 @@
+"""Model pairs of the exact architecture with random weights."""

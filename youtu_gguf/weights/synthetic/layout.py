@@ -1,0 +1,240 @@
+"""What is in a synthetic pair: shapes, tensors and metadata under the names llama.cpp looks for.
+
+Shapes, prompt and tokens: docs/facts.md. Names and keys: llama.cpp's `deepseek2` and `youtuvl` loaders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gguf import GGUFWriter
+from gguf.constants import GGMLQuantizationType, LlamaFileType
+
+from youtu_gguf.gguf.vision import MERGE_SIZE, PATCH_SIZE
+from youtu_gguf.gguf.writer import TensorSpec
+from youtu_gguf.weights.synthetic.tokens import BOS, EOS, TokenTable, VocabularyShape, make_tokens
+
+RMS_EPS = LAYER_NORM_EPS = 1e-6
+ROPE_BASE = 500_000.0
+EMBEDDING_GAIN, QUERY_GAIN = 0.25, 2.0
+"""Weaker embeddings and sharper attention than 1/sqrt(fan-in). With 1 and 1 a greedy answer of 120 tokens of the tiny
+model holds about 12 different ones, since a tied head favours the token that came last; with these, about 50. Sharper
+attention still would magnify llama.cpp's half-precision steps beyond what a comparison with a reference can bear."""
+
+RANDOM_WEIGHTS = "Random weights in the architecture of Youtu-VL; its answers mean nothing."
+
+CHAT_TEMPLATE = (
+    "{% if messages[0]['role'] != 'system' %}{{ '<|begin_of_text|>system\nYou are a helpful assistant."
+    "<|end_of_text|>\n' }}{% endif %}{% for message in messages %}{{ '<|begin_of_text|>' + message['role'] + '\n' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}"
+    "{% endif %}{% endfor %}{% endif %}{{ '<|end_of_text|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|begin_of_text|>assistant\n' }}{% endif %}"
+)
+"""Facts, "Prompt"."""
+
+
+@dataclass(frozen=True)
+class LanguageShape:
+    """The language model: multi-head latent attention, dense feed-forward layers."""
+
+    n_layer: int
+    n_embd: int
+    n_ff: int
+    n_head: int
+    q_lora: int
+    kv_lora: int
+    qk_nope: int
+    qk_rope: int
+    v_head: int
+    n_ctx: int = 32_768
+
+
+@dataclass(frozen=True)
+class VisionShape:
+    """The vision tower; layers outside `full_layers` attend inside windows of `window_px` pixels."""
+
+    n_layer: int
+    n_embd: int
+    n_ff: int
+    n_head: int
+    full_layers: tuple[int, ...]
+    window_px: int = 256
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model's sizes. `pooled` cuts the weights from a pool of random blocks, as only big files need."""
+
+    name: str
+    language: LanguageShape
+    vision: VisionShape
+    vocabulary: VocabularyShape
+    pooled: bool = False
+
+
+TINY = Shape(
+    "Youtu-VL-tiny-synthetic",
+    LanguageShape(3, 64, 96, 4, q_lora=64, kv_lora=32, qk_nope=32, qk_rope=16, v_head=32),
+    VisionShape(4, 48, 96, 2, full_layers=(1, 3)),
+    VocabularyShape(n_base=384, n_control=6, n_codebook=64),
+)
+FULL = Shape(
+    "Youtu-VL-full-synthetic",
+    LanguageShape(40, 2560, 9728, 32, q_lora=1536, kv_lora=512, qk_nope=128, qk_rope=64, v_head=128),
+    VisionShape(27, 1152, 4304, 16, full_layers=(7, 15, 23, 26)),
+    VocabularyShape(n_base=128_000, n_control=262, n_codebook=150_000),
+    pooled=True,
+)
+SIZES = {"tiny": TINY, "full": FULL}
+FILE_TYPES = {
+    "F32": LlamaFileType.ALL_F32,
+    "F16": LlamaFileType.MOSTLY_F16,
+    "BF16": LlamaFileType.MOSTLY_BF16,
+    "Q8_0": LlamaFileType.MOSTLY_Q8_0,
+}
+"""Encodings a pair can be written in."""
+
+
+def language_tensors(shape: Shape, kind: GGMLQuantizationType, *, tied: bool = True) -> list[TensorSpec]:
+    """List the tensors of a language model, in file order."""
+    s, n_vocab = shape.language, shape.vocabulary.n_tokens
+    specs = [
+        TensorSpec("token_embd.weight", (s.n_embd, n_vocab), kind, "matrix", EMBEDDING_GAIN * s.n_embd**-0.5),
+        _norm("output_norm", s.n_embd),
+    ]
+    if not tied:
+        specs.append(TensorSpec("output.weight", (s.n_embd, n_vocab), kind, "matrix", EMBEDDING_GAIN * s.n_embd**-0.5))
+    for i in range(s.n_layer):
+        block = f"blk.{i}."
+        specs += [
+            _norm(block + "attn_norm", s.n_embd),
+            _matrix(block + "attn_q_a", s.n_embd, s.q_lora, kind),
+            _norm(block + "attn_q_a_norm", s.q_lora),
+            _matrix(block + "attn_q_b", s.q_lora, s.n_head * (s.qk_nope + s.qk_rope), kind, QUERY_GAIN),
+            _matrix(block + "attn_kv_a_mqa", s.n_embd, s.kv_lora + s.qk_rope, kind),
+            _norm(block + "attn_kv_a_norm", s.kv_lora),
+            # Transposed per head: the query is taken into the latent space instead of the keys out of it.
+            TensorSpec(block + "attn_k_b.weight", (s.qk_nope, s.kv_lora, s.n_head), kind, "matrix", s.kv_lora**-0.5),
+            TensorSpec(block + "attn_v_b.weight", (s.kv_lora, s.v_head, s.n_head), kind, "matrix", s.kv_lora**-0.5),
+            _matrix(block + "attn_output", s.n_head * s.v_head, s.n_embd, kind),
+            _norm(block + "ffn_norm", s.n_embd),
+            _matrix(block + "ffn_gate", s.n_embd, s.n_ff, kind),
+            _matrix(block + "ffn_up", s.n_embd, s.n_ff, kind),
+            _matrix(block + "ffn_down", s.n_ff, s.n_embd, kind),
+        ]
+    return specs
+
+
+def vision_tensors(
+    shape: Shape, kind: GGMLQuantizationType, patch_kind: GGMLQuantizationType = GGMLQuantizationType.F32
+) -> list[TensorSpec]:
+    """List the tensors of a projector file, in file order.
+
+    The converter keeps the patch embedding in full precision whatever the rest is.
+    """
+    s, merged = shape.vision, shape.vision.n_embd * MERGE_SIZE * MERGE_SIZE
+    patch = _linear("v.patch_embd", 3 * PATCH_SIZE * PATCH_SIZE, s.n_embd, patch_kind)
+    specs = [*patch, *_layer_norm("v.post_ln", s.n_embd)]
+    for i in range(s.n_layer):
+        block = f"v.blk.{i}."
+        specs += _layer_norm(block + "ln1", s.n_embd)
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            specs += _linear(block + name, s.n_embd, s.n_embd, kind)
+        specs += _layer_norm(block + "ln2", s.n_embd)
+        specs += _linear(block + "ffn_up", s.n_embd, s.n_ff, kind)
+        specs += _linear(block + "ffn_down", s.n_ff, s.n_embd, kind)
+    return [
+        *specs,
+        _norm("mm.input_norm", s.n_embd),
+        *_linear("mm.0", merged, merged, kind),
+        *_linear("mm.2", merged, shape.language.n_embd, kind),
+    ]
+
+
+def _norm(name: str, width: int) -> TensorSpec:
+    return TensorSpec(f"{name}.weight", (width,), GGMLQuantizationType.F32, "norm")
+
+
+def _bias(name: str, width: int) -> TensorSpec:
+    return TensorSpec(f"{name}.bias", (width,), GGMLQuantizationType.F32, "bias")
+
+
+def _layer_norm(name: str, width: int) -> list[TensorSpec]:
+    return [_norm(name, width), _bias(name, width)]
+
+
+def _matrix(name: str, n_in: int, n_out: int, kind: GGMLQuantizationType, gain: float = 1.0) -> TensorSpec:
+    """Return a matrix whose outputs are `gain` times the size of its inputs."""
+    return TensorSpec(f"{name}.weight", (n_in, n_out), kind, "matrix", gain * n_in**-0.5)
+
+
+def _linear(name: str, n_in: int, n_out: int, kind: GGMLQuantizationType) -> list[TensorSpec]:
+    return [_matrix(name, n_in, n_out, kind), _bias(name, n_out)]
+
+
+def describe_language(
+    writer: GGUFWriter, shape: Shape, quant: str, table: TokenTable | None = None, description: str = RANDOM_WEIGHTS
+) -> None:
+    """Write a language model's metadata, as llama.cpp's converter would; `table` replaces the made-up tokens."""
+    s, table = shape.language, table or make_tokens(shape.vocabulary)
+    writer.add_type("model")
+    writer.add_name(shape.name)
+    writer.add_description(description)
+    writer.add_file_type(FILE_TYPES[quant])
+    writer.add_quantization_version(2)
+    writer.add_block_count(s.n_layer)
+    writer.add_context_length(s.n_ctx)
+    writer.add_embedding_length(s.n_embd)
+    writer.add_feed_forward_length(s.n_ff)
+    writer.add_head_count(s.n_head)
+    writer.add_head_count_kv(1)
+    writer.add_layer_norm_rms_eps(RMS_EPS)
+    writer.add_rope_freq_base(ROPE_BASE)
+    writer.add_rope_dimension_count(s.qk_rope)
+    writer.add_vocab_size(len(table.texts))
+    writer.add_q_lora_rank(s.q_lora)
+    writer.add_kv_lora_rank(s.kv_lora)
+    writer.add_key_length(s.kv_lora + s.qk_rope)
+    writer.add_value_length(s.kv_lora)
+    writer.add_key_length_mla(s.qk_nope + s.qk_rope)
+    writer.add_value_length_mla(s.v_head)
+    # llama.cpp reads these of every deepseek2 file; a dense model leads with all its layers and has no experts.
+    writer.add_leading_dense_block_count(s.n_layer)
+    writer.add_expert_feed_forward_length(s.n_ff)
+    writer.add_expert_shared_count(0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("youtu")
+    writer.add_token_list(table.texts)
+    writer.add_token_types(table.types)
+    writer.add_token_merges(table.merges)
+    writer.add_bos_token_id(table.texts.index(BOS))
+    writer.add_eos_token_id(table.texts.index(EOS))
+    writer.add_eot_token_id(table.texts.index(EOS))
+    writer.add_add_bos_token(False)  # the template writes it itself
+    writer.add_chat_template(CHAT_TEMPLATE)
+
+
+def describe_vision(writer: GGUFWriter, shape: Shape, quant: str, description: str = RANDOM_WEIGHTS) -> None:
+    """Write a projector's metadata, as llama.cpp's converter would."""
+    s = shape.vision
+    writer.add_type("mmproj")
+    writer.add_name(shape.name)
+    writer.add_description(description)
+    writer.add_file_type(FILE_TYPES[quant])
+    writer.add_clip_has_vision_encoder(True)
+    writer.add_clip_projector_type("youtuvl")
+    writer.add_vision_projection_dim(shape.language.n_embd)
+    writer.add_vision_image_size(560)  # what the converter writes; the real size is the caller's
+    writer.add_vision_patch_size(PATCH_SIZE)
+    writer.add_vision_spatial_merge_size(MERGE_SIZE)
+    writer.add_vision_embedding_length(s.n_embd)
+    writer.add_vision_feed_forward_length(s.n_ff)
+    writer.add_vision_block_count(s.n_layer)
+    writer.add_vision_head_count(s.n_head)
+    writer.add_vision_attention_layernorm_eps(LAYER_NORM_EPS)
+    writer.add_vision_image_mean([0.5, 0.5, 0.5])
+    writer.add_vision_image_std([0.5, 0.5, 0.5])
+    writer.add_vision_use_gelu(True)
+    writer.add_vision_window_size(s.window_px)
+    writer.add_vision_wa_layer_indexes(list(s.full_layers))

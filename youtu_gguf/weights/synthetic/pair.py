@@ -1,0 +1,129 @@
+"""Model pairs of Youtu-VL's exact architecture with random weights, at any size.
+
+They stand in for the published files: a tiny pair for tests, and a full-size one to measure a machine with before a
+6 GB download. Their answers mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from gguf import GGUFWriter
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, replacing, write_gguf
+from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.weights.synthetic.layout import (
+    FILE_TYPES,
+    FULL,
+    SIZES,
+    TINY,
+    LanguageShape,
+    Shape,
+    VisionShape,
+    describe_language,
+    describe_vision,
+    language_tensors,
+    vision_tensors,
+)
+from youtu_gguf.weights.synthetic.tokens import VocabularyShape
+from youtu_gguf.weights.synthetic.values import NormalWeights, PooledWeights
+
+__all__ = [
+    "FULL",
+    "SIZES",
+    "TINY",
+    "LanguageShape",
+    "Shape",
+    "VisionShape",
+    "VocabularyShape",
+    "check_rows",
+    "find_type",
+    "language_tensors",
+    "vision_tensors",
+    "write_pair",
+]
+
+
+def write_pair(
+    folder: str | Path,
+    size: str | Shape = "tiny",
+    *,
+    seed: int = 0,
+    quant: str = "Q8_0",
+    projector_quant: str | None = None,
+    tied: bool = True,
+    progress: ProgressFn | None = None,
+) -> tuple[Path, Path]:
+    """Write a language model and its projector into `folder`, replacing files of the same names.
+
+    Args:
+        folder: Made when it does not exist.
+        size: "tiny", "full", or a shape of your own.
+        seed: Equal seeds give equal bytes.
+        quant: Encoding of the language model's matrices: F32, F16, BF16 or Q8_0.
+        projector_quant: The same for the vision tower; None picks F32 with F32 and BF16 otherwise.
+        tied: Use the token embedding as the head instead of writing `output.weight`.
+        progress: Called with ("model" or "projector", bytes written, bytes in all).
+
+    Returns:
+        Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
+
+    Raises:
+        InputError: Unknown size or encoding, rows that an encoding cannot hold, or no room on the disk.
+    """
+    shape, report = _find_shape(size), progress or no_progress
+    folder = Path(folder)
+    projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
+    model = folder / f"{shape.name}-{quant}.gguf"
+    projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
+    model_specs = language_tensors(shape, find_type(quant), tied=tied)
+    projector_specs = vision_tensors(shape, find_type(projector_quant))
+    weights: Weights = PooledWeights(seed) if shape.pooled else NormalWeights(seed)
+    check_rows([*model_specs, *projector_specs])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_room(folder, bytes_needed([*model_specs, *projector_specs]))
+        with replacing(projector) as new_projector, replacing(model) as new_model:
+            writer = GGUFWriter(new_model, "deepseek2")
+            describe_language(writer, shape, quant)
+            write_gguf(writer, new_model, model_specs, weights, partial(report, "model"))
+            writer = GGUFWriter(new_projector, "clip")
+            describe_vision(writer, shape, projector_quant)
+            write_gguf(writer, new_projector, projector_specs, weights, partial(report, "projector"))
+    except OSError as exc:
+        raise InputError(f"expected to write {model.name} in {folder}; got: {exc}. Choose another folder.") from exc
+    return model, projector
+
+
+def _find_shape(size: str | Shape) -> Shape:
+    if isinstance(size, Shape):
+        return size
+    if size not in SIZES:
+        raise InputError(f"size must be one of {', '.join(SIZES)}; got {size!r}.")
+    return SIZES[size]
+
+
+def find_type(quant: str) -> GGMLQuantizationType:
+    """Return the encoding named `quant`.
+
+    Raises:
+        InputError: It is none that this module writes.
+    """
+    if quant not in FILE_TYPES:
+        raise InputError(f"quant must be one of {', '.join(FILE_TYPES)}; got {quant!r}.")
+    return GGMLQuantizationType[quant]
+
+
+def check_rows(specs: Sequence[TensorSpec]) -> None:
+    """Raise InputError when a tensor's rows do not fill whole blocks of its encoding."""
+    for spec in specs:
+        block, _ = GGML_QUANT_SIZES[spec.type]
+        if spec.shape[0] % block:
+            raise InputError(
+                f"rows of {spec.name} must be multiples of {block} for {spec.type.name}; got {spec.shape[0]}. "
+                "Choose another encoding or shape."
+            )
