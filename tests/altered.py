@@ -13,12 +13,12 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import (
     Engine,
     HeadRows,
+    ParallelGeneration,
     PatchStates,
     Piece,
     Prefix,
     PrefixCost,
     Session,
-    Together,
     Vocabulary,
 )
 from youtu_gguf.types import F32
@@ -77,8 +77,8 @@ class AlteredSession:
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         return self.session.generate(question, sampling, cancel)
 
-    def together(self) -> Together:
-        return self.session.together()
+    def parallel(self) -> ParallelGeneration:
+        return self.session.parallel()
 
     def close(self) -> None:
         self.session.close()

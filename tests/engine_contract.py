@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Answer, Collector, Engine, Prefix, Request, Session, Together, collect
+from youtu_gguf.engines.base import Answer, Collector, Engine, ParallelGeneration, Prefix, Request, Session, collect
 from youtu_gguf.errors import CapabilityError, EngineError, YoutuError
 from youtu_gguf.types import PreparedImage
 
@@ -21,11 +21,11 @@ def picture(seed: int, height: int = 64, width: int = 96) -> PreparedImage:
     return PreparedImage(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def gather(together: Together) -> dict[int, Answer]:
+def gather(parallel: ParallelGeneration) -> dict[int, Answer]:
     """Step until nothing is under way; return the answers by number, in the order they ended."""
     collectors: dict[int, Collector] = {}
     ended: dict[int, Answer] = {}
-    while wrote := together.step():
+    while wrote := parallel.step():
         for number, piece in wrote:
             assert not isinstance(piece, YoutuError), piece
             assert number not in ended
@@ -86,39 +86,39 @@ class EngineContract:
     def test_answers_got_together_are_those_of_one_after_the_other(self, session: Session) -> None:
         questions = [self.question, "Why?", "Where is it, and how many are there?", self.question]
         alone = [collect(session.generate(question, GREEDY)) for question in questions]
-        together = session.together()
-        numbers = [together.add(Request(question, GREEDY)) for question in questions]
-        answers = gather(together)
+        parallel = session.parallel()
+        numbers = [parallel.add(Request(question, GREEDY)) for question in questions]
+        answers = gather(parallel)
         assert numbers == [0, 1, 2, 3]
         assert [answers[number] for number in numbers] == alone
-        together.close()
+        parallel.close()
 
     def test_of_answers_got_together_each_has_its_own_limit_and_can_be_cancelled(self, session: Session) -> None:
         cancel = threading.Event()
         cancel.set()
-        together = session.together()
-        together.add(Request(self.question, Sampling(temperature=0, max_tokens=1)))
-        together.add(Request(self.question, GREEDY, cancel))
-        together.add(Request(self.question, GREEDY))
-        answers = gather(together)
+        parallel = session.parallel()
+        parallel.add(Request(self.question, Sampling(temperature=0, max_tokens=1)))
+        parallel.add(Request(self.question, GREEDY, cancel))
+        parallel.add(Request(self.question, GREEDY))
+        answers = gather(parallel)
         assert (answers[0].n_tokens, answers[0].finish) == (1, "length")
         assert answers[1].finish == "cancelled"
         assert answers[2] == collect(session.generate(self.question, GREEDY))
-        together.close()
+        parallel.close()
 
     def test_a_question_may_join_while_others_are_answered(self, session: Session) -> None:
-        together = session.together()
-        together.add(Request("Why?", GREEDY))
-        together.step()
-        late = together.add(Request(self.question, GREEDY))
+        parallel = session.parallel()
+        parallel.add(Request("Why?", GREEDY))
+        parallel.step()
+        late = parallel.add(Request(self.question, GREEDY))
         answers: dict[int, Collector] = {}
-        while wrote := together.step():
+        while wrote := parallel.step():
             for number, piece in wrote:
                 assert not isinstance(piece, YoutuError)
                 answers.setdefault(number, Collector()).add(piece)
         assert answers[late].answer() == collect(session.generate(self.question, GREEDY))
-        together.close()
-        together.close()
+        parallel.close()
+        parallel.close()
 
     def test_sessions_do_not_disturb_each_other(self, engine: Engine) -> None:
         first, second = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(2)))

@@ -9,14 +9,14 @@ import numpy as np
 _SHOWN = 80
 
 
-def whole(value: object) -> int | None:
+def as_int(value: object) -> int | None:
     """Return `value` as an int, or None where it is no whole number by its type; a truth value is none."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         return None
     return int(value)
 
 
-def real(value: object) -> float | None:
+def as_float(value: object) -> float | None:
     """Return `value` as a float, or None where it is no number by its type; one too large for a float is infinite."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return None
@@ -26,7 +26,7 @@ def real(value: object) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return `value` as an error message shows it: its `repr`, of at most 80 characters."""
     try:
         written = repr(value)

@@ -60,7 +60,7 @@ class Sampling:
     repeat_penalty: float = 1.05
     max_tokens: int = 12_280
     seed: int = 0
-    max_seconds: float = math.inf
+    max_s: float = math.inf
     loop_guard: bool = True
     """Whether an answer that goes round in circles is ended (engines/repetition.py says what counts as a circle)."""
     scores: bool = False
@@ -72,7 +72,7 @@ class Sampling:
             if type(value) not in kinds or not fits(value):
                 ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
                 raise InputError(
-                    f"sampling needs {ranges}, max_seconds > 0, no NaN; whole max_tokens and seed; loop_guard and "
+                    f"sampling needs {ranges}, max_s > 0, no NaN; whole max_tokens and seed; loop_guard and "
                     f"scores True or False; got {name}={value!r}."
                 )
 
@@ -84,7 +84,7 @@ _FITS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
     "repeat_penalty": (_NUMBER, lambda value: 0 < value < math.inf),
     "max_tokens": (_WHOLE, lambda value: value >= 1),
     "seed": (_WHOLE, lambda value: 0 <= value < 1 << 32),
-    "max_seconds": (_NUMBER, lambda value: value > 0),
+    "max_s": (_NUMBER, lambda value: value > 0),
     "loop_guard": (_SWITCH, lambda _: True),
     "scores": (_SWITCH, lambda _: True),
 }
@@ -97,32 +97,32 @@ class ServerSettings:
 
     Attributes:
         n_slots: Answers generated at the same time: the slots of a llama-server, the requests sent at once to another.
-        stall_seconds: Longest silence of a server while it owes an answer. At full size, eight images waiting for two
+        stall_s: Longest silence of a server while it owes an answer. At full size, eight images waiting for two
             cores take four minutes to begin.
-        connect_seconds: Longest wait for a connection.
+        connect_s: Longest wait for a connection.
         retries: How often a request is sent again to a server named by its address, where that may help.
         api_key: Key of a server named by its address; None takes the environment variable `YOUTU_GGUF_API_KEY`.
         llama_server: The program; None looks in `YOUTU_GGUF_LLAMA_SERVER`, where scripts/build-llama-server installs
             it, and on the PATH.
         server_flags: Further flags of its command line, after ours: they win.
         server_log: File for what it writes; None means one in the user's state folder. Kept below 8 MB, twice.
-        start_seconds: Longest wait for it to be ready.
-        hang_seconds: How long it may leave the question for its health unanswered before it is killed and restarted.
+        start_s: Longest wait for it to be ready.
+        hang_s: How long it may leave the question for its health unanswered before it is killed and restarted.
         restarts: How often in a row it is started again without having answered anything in between.
         max_server_bytes: Memory of its own, the mapped model file not counted, above which it is restarted when it has
             nothing to do; None means half of the machine's.
     """
 
     n_slots: int = 4
-    stall_seconds: float = 900.0
-    connect_seconds: float = 10.0
+    stall_s: float = 900.0
+    connect_s: float = 10.0
     retries: int = 3
     api_key: str | None = field(default=None, repr=False)
     llama_server: Path | None = None
     server_flags: tuple[str, ...] = ()
     server_log: Path | None = None
-    start_seconds: float = 600.0
-    hang_seconds: float = 30.0
+    start_s: float = 600.0
+    hang_s: float = 30.0
     restarts: int = 5
     max_server_bytes: int | None = None
 
@@ -130,7 +130,7 @@ class ServerSettings:
         _check_range("n_slots", self.n_slots, 1, MAX_SLOTS)
         _check_range("retries", self.retries, 0, 100)
         _check_range("restarts", self.restarts, 0, 1000)
-        for name in ("stall_seconds", "connect_seconds", "start_seconds", "hang_seconds"):
+        for name in ("stall_s", "connect_s", "start_s", "hang_s"):
             value = getattr(self, name)
             if type(value) not in (int, float) or not 0 < value <= MAX_SECONDS:
                 raise InputError(f"{name} must be above 0 and at most {MAX_SECONDS:,}; got {value!r}.")

@@ -15,7 +15,7 @@ import numpy as np
 
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
-from youtu_gguf.engines.sequential import OneByOne
+from youtu_gguf.engines.sequential import Sequential
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage
 
@@ -135,9 +135,9 @@ class FakeSession:
             yield Piece(word if n == len(words) - 1 else f"{word} ", n_tokens=1, probability=probability)
         yield Piece("", finish="stop")
 
-    def together(self) -> OneByOne:
+    def parallel(self) -> Sequential:
         """Answer in turn."""
-        return OneByOne(self)
+        return Sequential(self)
 
     def close(self) -> None:
         """Nothing to release."""

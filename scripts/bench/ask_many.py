@@ -99,7 +99,7 @@ def five_tasks(model: yg.Model, rgb: U8) -> dict[str, float]:
     return {"seconds": seconds, "look": own, "generated": generated, "ratio": seconds / (own + generated)}
 
 
-def together(model: yg.Model, rgb: U8, asked: list[str], rounds: int) -> dict[str, float]:
+def parallel(model: yg.Model, rgb: U8, asked: list[str], rounds: int) -> dict[str, float]:
     """Return tokens/s of answers one after the other and together, alternating, and how many are identical."""
     questions = [("ask", question) for question in asked]
     alone_s, many_s, identical = [], [], 0
@@ -162,8 +162,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         for name, picture in pictures.items():
             found[f"second/first, {name}"] = second_over_first(model, picture)
         found["five tasks"] = five_tasks(model, rgb)
-        found["many"] = together(model, rgb, UNLIKE, args.rounds)
-        found["many, alike"] = together(model, rgb, ALIKE, args.rounds)
+        found["many"] = parallel(model, rgb, UNLIKE, args.rounds)
+        found["many, alike"] = parallel(model, rgb, ALIKE, args.rounds)
         found["scores"] = {"ratio": score_cost(model, rgb, args.rounds)}
     found["reopen"] = reopened(load, rgb)
     return found

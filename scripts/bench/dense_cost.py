@@ -55,7 +55,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     opening, ending = scene.session().prompt_tokens("")  # type: ignore[attr-defined]
     if engine.hidden_way == "nextn":
         bindings.set_tap(engine.context.handle, False)
-    context, sequence = engine.context, engine.residents.take()
+    context, sequence = engine.context, engine.prefixes.acquire()
     started = time.perf_counter()
     embeddings = engine.vision.encode(prepared)
     context.decode_prefix_tokens(opening, 0, sequence)
@@ -65,7 +65,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings), sequence)
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started
-    engine.residents.give(sequence)
+    engine.prefixes.release(sequence)
     if engine.hidden_way == "nextn":
         bindings.set_tap(context.handle, True)
     scene.close()

@@ -32,7 +32,7 @@ from youtu_gguf.engines.native.engine import NativeEngine, _probability
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.bindings import VERSION, lib
 from youtu_gguf.engines.native.session import NativeSession
-from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.engines.repetition import RepetitionDetector
 
 N_VOCAB = 283_386
 """Rows of the published model's head (facts: shapes)."""
@@ -65,10 +65,10 @@ def without_a_model() -> None:
     many = np.concatenate([corners, corners + 20], axis=1)
     report("5000 boxes of one label and size, as one set", seconds(lambda: distinct_boxes(many, "a" * 5000), 3), "s")
     tokens = np.random.default_rng(0).integers(0, 1000, 5000).tolist()
-    guard = LoopGuard()
+    guard = RepetitionDetector()
     report("guard against circles, per token", 1e6 * seconds(lambda: [guard.add(t) for t in tokens], 9, 5000), "us")
     tracemalloc.start()
-    kept = LoopGuard()
+    kept = RepetitionDetector()
     report("the same, memory", tracemalloc.get_traced_memory()[0] / 1e3, "KB")
     tracemalloc.stop()
     del kept
@@ -109,25 +109,25 @@ def on_full_size(folder: Path) -> None:
         assert isinstance(engine, NativeEngine)
         assert isinstance(session, NativeSession)
         hidden = scene.patches().hidden
-        resident = engine.residents.find(session.key)
-        assert resident is not None
+        entry = engine.prefixes.find(session.key)
+        assert entry is not None
         context = engine.context
-        state = context.save(resident.sequence)
+        state = context.save(entry.sequence)
         n_image = hidden.shape[0] * hidden.shape[1]
         files = full_pair(folder)
         report("inspecting the pair, from headers alone", seconds(lambda: yg.inspect_file(*files), 5), "s")
-        report("positions of the prefix", resident.length, "")
-        report("its keys and values, per position", len(state) / resident.length / 1e3, "KB")
+        report("positions of the prefix", entry.length, "")
+        report("its keys and values, per position", len(state) / entry.length / 1e3, "KB")
         kept = hidden.nbytes + engine.embeddings(session.prefix.image).nbytes
         report("states and embeddings, per image token", kept / n_image / 1e3, "KB")
-        target = engine.residents.take()
+        target = engine.prefixes.acquire()
 
         def fork() -> None:
-            context.share(resident.sequence, target)
+            context.share(entry.sequence, target)
             context.drop(target)
 
         report("forking a prefix and forgetting the fork", 1e3 * seconds(fork, 50), "ms")
-        report("copying a prefix out", 1e3 * seconds(lambda: context.save(resident.sequence), 5), "ms")
+        report("copying a prefix out", 1e3 * seconds(lambda: context.save(entry.sequence), 5), "ms")
 
         def put_back() -> None:
             context.drop(target)
@@ -135,11 +135,11 @@ def on_full_size(folder: Path) -> None:
 
         report("copying a prefix back", 1e3 * seconds(put_back, 5), "ms")
         context.drop(target)
-        engine.residents.give(target)
+        engine.prefixes.release(target)
         context.pads = False
         for n in STEPS * 2:
-            forks = [engine.residents.fork(resident, ()) for _ in range(n)]
-            position = resident.length
+            forks = [engine.prefixes.branch(entry, ()) for _ in range(n)]
+            position = entry.length
 
             def step(forks: list[int] = forks) -> None:
                 nonlocal position
@@ -150,8 +150,8 @@ def on_full_size(folder: Path) -> None:
             step()
             report(f"a step of {n} answers", seconds(step, 5), "s")
             for fork_ in forks:
-                context.drop(fork_, resident.length)
-                engine.residents.join(fork_)
+                context.drop(fork_, entry.length)
+                engine.prefixes.finish(fork_)
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ def supervision(model: yg.Model, rgb: U8, rounds: int) -> tuple[float, float]:
     return first, second
 
 
-def together(model: yg.Model, rgb: U8) -> dict[str, float]:
+def parallel(model: yg.Model, rgb: U8) -> dict[str, float]:
     """Return the seconds of eight questions on one image together, in each of the `ROUNDS`."""
     with closing(model.open(rgb)) as scene:
         return {
@@ -107,11 +107,11 @@ def main() -> None:
     print(machine())
     of_server = {"n_slots": args.slots, "server_flags": args.flags.split()}
     with yg.load(model, mmproj, "server", **of_server, **settings) as server:
-        by_server = together(server, rgb)
+        by_server = parallel(server, rgb)
         by_http, by_engine = supervision(server, rgb, args.rounds)
     report("supervision", by_engine / by_http, f"{by_http:.3f} s by HTTP alone, {by_engine:.3f} s through the engine")
     with yg.load(model, mmproj, **settings) as native:
-        by_native = together(native, rgb)
+        by_native = parallel(native, rgb)
     for name in ROUNDS:
         seconds, ours = by_server[name], by_native[name]
         report(name, seconds / ours, f"server {seconds:.1f} s, scene.many {ours:.1f} s")

@@ -44,7 +44,7 @@ SETTINGS: dict[str, Any] = {
     "max_tokens": 48,
     "temperature": 0.0,
     "n_batch": 60,
-    "hang_seconds": HANG_S,
+    "hang_s": HANG_S,
 }
 
 

@@ -47,9 +47,9 @@ def test_the_truth_about_nano_is_found(report: yg.CalibrationReport) -> None:
 
 
 def test_every_drawn_picture_is_seen_and_photographs_that_are_not_do_not_vote(report: yg.CalibrationReport) -> None:
-    ballots = finding(report, "position_shift").ballots
-    assert [b.picture for b in ballots if b.understood] == [p.name for p in drawn_pictures()]
-    assert len(ballots) == 12
+    evidence = finding(report, "position_shift").evidence
+    assert [b.picture for b in evidence if b.understood] == [p.name for p in drawn_pictures()]
+    assert len(evidence) == 12
 
 
 def test_the_refinement_is_decided_only_where_the_crf_was_tried(report: yg.CalibrationReport) -> None:
@@ -112,7 +112,7 @@ def test_random_weights_decide_nothing(seed: int, tmp_path: Path) -> None:
         report = yg.calibrate(model)
     assert report.n_decided == 0
     assert report.calibration == yg.Calibration()
-    assert all(f.election.n_ballots == 0 for f in report.findings)
+    assert all(f.test.n_images == 0 for f in report.findings)
 
 
 def test_a_shift_already_in_use_makes_no_difference(nano: yg.Model) -> None:
@@ -131,16 +131,16 @@ def test_without_photographs_the_report_says_so(nano: yg.Model, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "skimage", None)
     report = yg.calibrate(nano)
     assert [note for note in report.notes if "scikit-image (extra calibrate) is not installed" in note]
-    assert len(report.findings[0].ballots) == len(drawn_pictures())
+    assert len(report.findings[0].evidence) == len(drawn_pictures())
     assert report.calibration.position_shift == 0
 
 
 def test_refinements_are_measured_on_drawn_pictures_only(nano: yg.Model) -> None:
     seen = [look(nano, picture) for picture in drawn_pictures()[:2]]
     found = find_refine(seen, yg.Calibration())
-    assert [b.picture for b in found.ballots] == ["drawn 1", "drawn 2"]
+    assert [b.picture for b in found.evidence] == ["drawn 1", "drawn 2"]
     assert found.answer is None  # two pictures prove nothing
-    none, guided = found.election.means[:2]
+    none, guided = found.test.means[:2]
     assert guided > none
 
 

@@ -127,22 +127,22 @@ def test_a_damaged_file_on_disk_is_not_handed_to_llama_cpp(tiny_pair: Pair, tmp_
 def test_answers_side_by_side_are_the_prompts_own(engine: NativeEngine) -> None:
     """Long and short questions, more than there are sequences, one of them longer than a slice."""
     session = engine.open(Prefix(picture(1)))
-    together = session.together()
+    parallel = session.parallel()
     questions = [f"Question {i}? " * (1 + 60 * (i == 3)) for i in range(11)]
-    numbers = [together.add(Request(question, GREEDY)) for question in questions]
+    numbers = [parallel.add(Request(question, GREEDY)) for question in questions]
     counts = dict.fromkeys(numbers, 0)
     ended = []
     while len(ended) < len(numbers):
-        for number, piece in together.step():
+        for number, piece in parallel.step():
             assert not isinstance(piece, Exception)
             counts[number] += piece.n_tokens
             if piece.finish is not None:
                 ended.append(number)
     assert sorted(ended) == numbers
     assert all(counts.values())
-    assert together.step() == []
-    together.close()
-    assert engine.residents.n_answers == 0
+    assert parallel.step() == []
+    parallel.close()
+    assert engine.prefixes.n_answers == 0
 
 
 def test_answers_got_together_are_those_got_one_by_one() -> None:

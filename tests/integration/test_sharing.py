@@ -86,11 +86,11 @@ def test_a_question_like_the_last_one_decodes_only_what_is_new(session: NativeSe
 
 
 def test_questions_asked_together_share_their_beginning(session: NativeSession, decoded: list[int]) -> None:
-    together = session.together()
+    parallel = session.parallel()
     for question in [*ALIKE, OTHER]:
-        together.add(Request(question, GREEDY))
-    together.step()
-    together.close()
+        parallel.add(Request(question, GREEDY))
+    parallel.step()
+    parallel.close()
     first = len(session.tokens_of(ALIKE[0])) + len(session.tokens_of(OTHER))
     assert decoded[0] == first
     assert sum(decoded) < sum(len(session.tokens_of(question)) for question in [*ALIKE, OTHER]) - 6
@@ -120,22 +120,22 @@ def test_answers_are_those_of_an_engine_that_was_asked_nothing_else(session: Nat
 def test_the_context_does_not_fill_up_with_what_was_asked(engine: NativeEngine, session: NativeSession) -> None:
     for i in range(30):
         collect(session.generate(f"{ALIKE[i % 3]} Number {i}?", GREEDY))
-        assert engine.residents.n_positions <= session.length + 400
-    together = session.together()
+        assert engine.prefixes.n_positions <= session.length + 400
+    parallel = session.parallel()
     for i in range(12):
-        together.add(Request(f"{i} {OTHER}", GREEDY))
+        parallel.add(Request(f"{i} {OTHER}", GREEDY))
     for _ in range(400):
-        together.step()
-    together.close()
-    assert engine.residents.n_answers == 0
-    assert engine.residents.n_positions <= session.length + 400
+        parallel.step()
+    parallel.close()
+    assert engine.prefixes.n_answers == 0
+    assert engine.prefixes.n_positions <= session.length + 400
 
 
 def test_another_image_leaves_nothing_behind(engine: NativeEngine, session: NativeSession) -> None:
     collect(session.generate(OTHER, GREEDY))
     with_other = engine.open(Prefix(PreparedImage(draw(TEST_SEEDS + 4, (256, 256)).rgb)))
     next(with_other.generate(OTHER, GREEDY))
-    assert engine.residents.n_positions < with_other.length + 60
+    assert engine.prefixes.n_positions < with_other.length + 60
 
 
 @pytest.mark.parametrize("n", [5, 7, 13, 59])
@@ -147,15 +147,15 @@ def test_padding_changes_no_number(engine: NativeEngine, session: NativeSession,
     def logits() -> Any:
         engine.clear()
         collect(session.generate(OTHER, GREEDY))
-        resident = engine.residents.find(session.key)
-        assert resident is not None
+        entry = engine.prefixes.find(session.key)
+        assert entry is not None
         with engine.turns:
-            sequence = engine.residents.fork(resident, tokens)
+            sequence = engine.prefixes.branch(entry, tokens)
             assert sequence is not None
-            assert engine.context.decode_runs([Run(tokens, resident.length, sequence)])
-            engine.residents.grow(sequence, n)
+            assert engine.context.decode_runs([Run(tokens, entry.length, sequence)])
+            engine.prefixes.grow(sequence, n)
             found = engine.context.logits(n - 1).copy()
-            engine.residents.join(sequence)
+            engine.prefixes.finish(sequence)
         return found
 
     filled: list[int] = []

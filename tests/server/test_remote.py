@@ -32,7 +32,7 @@ def chat() -> Iterator[Chat]:
 
 
 def ask(chat: Chat, question: str = "Why?", **settings: Any) -> yg.Text:
-    options = {"retries": 0, "stall_seconds": 1.0, "connect_seconds": 1.0, **settings}
+    options = {"retries": 0, "stall_s": 1.0, "connect_s": 1.0, **settings}
     with yg.load(engine=chat.url, **options) as model:
         return model.open(PICTURE).ask(question)
 
@@ -225,14 +225,14 @@ def test_cancelling_hangs_up_at_once(chat: Chat, body: tuple[bytes, ...]) -> Non
 def test_a_limit_of_time_is_kept_while_nothing_comes(chat: Chat) -> None:
     chat.replies = [Reply((words("two "),), silent=True)]
     with yg.load(engine=chat.url) as model:
-        answer = model.open(PICTURE).ask("Why?", max_seconds=0.3)
+        answer = model.open(PICTURE).ask("Why?", max_s=0.3)
     assert (answer.raw, answer.finish) == ("two ", "time")
     assert chat.hung_up.wait(SECONDS)
 
 
 def test_an_answer_in_circles_is_ended_and_hung_up_on(chat: Chat) -> None:
     chat.replies = [Reply((words("again ") * 400,), silent=True)]
-    answer = ask(chat, stall_seconds=SECONDS)
+    answer = ask(chat, stall_s=SECONDS)
     assert answer.finish == "loop"
     assert chat.hung_up.wait(SECONDS)
 
@@ -248,7 +248,7 @@ def test_closing_the_model_ends_what_is_being_answered(chat: Chat) -> None:
 
 def test_questions_together_are_sent_together_up_to_the_slots(chat: Chat) -> None:
     chat.replies = [Reply((), silent=True)]
-    with yg.load(engine=chat.url, n_slots=3, max_seconds=0.5) as model:
+    with yg.load(engine=chat.url, n_slots=3, max_s=0.5) as model:
         results = model.open(PICTURE).many([("ask", str(n)) for n in range(5)])
         assert len(results) == 5
         assert {result.finish for result in results} == {"time"}

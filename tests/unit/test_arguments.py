@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.arguments import real, shown, whole
+from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.prompts import WORDINGS
 from youtu_gguf.tasks.depth import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine
@@ -27,7 +27,7 @@ def open_scene(width: int = 96, height: int = 64) -> tuple[yg.Scene, FakeEngine]
 
 
 def name_of(value: object) -> str:
-    return ascii(shown(value))[:20]
+    return ascii(short_repr(value))[:20]
 
 
 TASKS: dict[str, Callable[[yg.Scene, Any], yg.Result]] = {
@@ -198,8 +198,17 @@ def test_pictures_of_odd_sizes_can_be_asked_everything(size: tuple[int, int]) ->
 
 
 def test_numbers_are_told_from_what_only_looks_like_one() -> None:
-    assert (whole(np.uint8(7)), whole(7), whole(7.0), whole(True), whole(np.True_), whole("7")) == (7, 7, *[None] * 4)
-    assert (real(np.float16(1.5)), real(3), real(10**400), real(-(10**400))) == (1.5, 3, float("inf"), float("-inf"))
-    assert [real(value) for value in (True, "1", None, np.array(1.0), 1j)] == [None] * 5
-    assert (shown(5), shown("x" * 500)[-1], len(shown("x" * 500))) == ("5", "…", 80)
-    assert shown([HUGE]) == "a value of type list, too long to write out"
+    assert (as_int(np.uint8(7)), as_int(7), as_int(7.0), as_int(True), as_int(np.True_), as_int("7")) == (
+        7,
+        7,
+        *[None] * 4,
+    )
+    assert (as_float(np.float16(1.5)), as_float(3), as_float(10**400), as_float(-(10**400))) == (
+        1.5,
+        3,
+        float("inf"),
+        float("-inf"),
+    )
+    assert [as_float(value) for value in (True, "1", None, np.array(1.0), 1j)] == [None] * 5
+    assert (short_repr(5), short_repr("x" * 500)[-1], len(short_repr("x" * 500))) == ("5", "…", 80)
+    assert short_repr([HUGE]) == "a value of type list, too long to write out"

@@ -7,16 +7,16 @@ import time
 
 import pytest
 
-from youtu_gguf.engines.native.fair_lock import Turns
+from youtu_gguf.engines.native.fair_lock import FairLock
 
 
-def wait_until_queued(turns: Turns, n: int) -> None:
+def wait_until_queued(turns: FairLock, n: int) -> None:
     while len(turns._waiting) < n:
         time.sleep(0.001)
 
 
 def test_threads_are_served_in_the_order_in_which_they_asked() -> None:
-    turns, served = Turns(), []
+    turns, served = FairLock(), []
 
     def work(number: int) -> None:
         with turns:
@@ -33,7 +33,7 @@ def test_threads_are_served_in_the_order_in_which_they_asked() -> None:
 
 
 def test_a_thread_that_asks_again_goes_to_the_end_of_the_queue() -> None:
-    turns, served = Turns(), []
+    turns, served = FairLock(), []
     waiting = threading.Event()
 
     def greedy() -> None:
@@ -59,7 +59,7 @@ def test_a_thread_that_asks_again_goes_to_the_end_of_the_queue() -> None:
 
 
 def test_one_thread_at_a_time_is_inside() -> None:
-    turns, inside, most = Turns(), [0], [0]
+    turns, inside, most = FairLock(), [0], [0]
 
     def work() -> None:
         for _ in range(200):
@@ -77,7 +77,7 @@ def test_one_thread_at_a_time_is_inside() -> None:
 
 
 def test_an_error_inside_passes_the_turn_on() -> None:
-    turns = Turns()
+    turns = FairLock()
     with pytest.raises(ZeroDivisionError), turns:
         1 / 0  # noqa: B018
     with turns:
@@ -85,7 +85,7 @@ def test_an_error_inside_passes_the_turn_on() -> None:
 
 
 def test_one_who_is_interrupted_while_waiting_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns()
+    turns = FairLock()
 
     class Interrupted:
         """A lock whose second acquire is interrupted, as Ctrl-C does."""

@@ -176,7 +176,7 @@ def test_cancelling_instances_among_other_questions_leaves_these_alone() -> None
 
 
 def test_time_that_is_up_ends_it_before_anything_is_looked_for() -> None:
-    found = find(max_seconds=1e-9)
+    found = find(max_s=1e-9)
     assert (len(found), found.finish, found.raw) == (0, "time", NAMES)
     assert found.issues[-1].message == "ended before any object was looked for"
 

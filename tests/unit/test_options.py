@@ -38,7 +38,7 @@ def test_what_was_not_given_is_the_models() -> None:
         ({"max_tokens": 0}, "max_tokens >= 1.*got max_tokens=0"),
         ({"seed": 1.5}, "got seed=1.5"),
         ({"seed": -1}, "got seed=-1"),
-        ({"max_seconds": "3"}, "got max_seconds='3'"),
+        ({"max_s": "3"}, "got max_s='3'"),
         ({"temperature": float("nan")}, "no NaN.*got temperature=nan"),
         ({"lang": "fr"}, "lang must be one of en, zh; got 'fr'"),
         ({"lang": ["en"]}, "lang must be one of en, zh; got"),

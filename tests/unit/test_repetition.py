@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pytest
 
-from youtu_gguf.engines.repetition import MAX_PERIOD, MIN_ROUNDS, MIN_STRETCH, LoopGuard
+from youtu_gguf.engines.repetition import MAX_PERIOD, MIN_ROUNDS, MIN_STRETCH, RepetitionDetector
 
 LONGEST_ANSWER = 12_280  # facts: prompt
 COORDINATES = 278_267
@@ -21,7 +21,7 @@ REF, END_REF, BOX, END_BOX, POLY, END_POLY, INS, END_INS, PERSON, END_PERSON, KP
 
 def trip(tokens: Iterable[int]) -> int | None:
     """Return how many tokens the guard took before it called the answer a circle; None if it never did."""
-    guard = LoopGuard()
+    guard = RepetitionDetector()
     return next((n for n, token in enumerate(tokens, 1) if guard.add(token)), None)
 
 
@@ -89,7 +89,7 @@ def test_a_block_that_never_stands_often_enough_in_a_row_does_not_trip() -> None
 
 
 def test_a_circle_that_is_broken_is_forgotten() -> None:
-    guard = LoopGuard()
+    guard = RepetitionDetector()
     tokens = [7] * (MIN_STRETCH - 1) + [8] + [7] * (MIN_STRETCH - 1)
     assert not any(guard.add(token) for token in tokens)
     assert guard.add(7)
@@ -100,7 +100,7 @@ def test_a_longer_block_than_is_looked_for_is_left_alone() -> None:
 
 
 def test_memory_does_not_grow_with_the_answer() -> None:
-    guard = LoopGuard()
+    guard = RepetitionDetector()
     size = sum(value.nbytes for value in vars(guard).values() if isinstance(value, np.ndarray))
     for token in range(LONGEST_ANSWER):
         guard.add(token)

@@ -11,12 +11,12 @@ from youtu_gguf.calibration.observe import PURE, Seen
 from youtu_gguf.calibration.photographs import photograph_pictures
 from youtu_gguf.calibration.pictures import GRID, NAMES, Picture, drawn_pictures
 from youtu_gguf.calibration.questions import BORDER_HITS, find_bin_base, find_position_shift
-from youtu_gguf.calibration.sign_test import LUCK, Ballot, elect
+from youtu_gguf.calibration.sign_test import MAX_P_VALUE, Evidence, sign_test
 from youtu_gguf.types import F32
 
 
-def ballots(*figures: tuple[float, ...], understood: bool = True) -> list[Ballot]:
-    return [Ballot(f"picture {n}", one, understood) for n, one in enumerate(figures)]
+def evidence(*figures: tuple[float, ...], understood: bool = True) -> list[Evidence]:
+    return [Evidence(f"picture {n}", one, understood) for n, one in enumerate(figures)]
 
 
 @pytest.mark.parametrize(
@@ -24,29 +24,29 @@ def ballots(*figures: tuple[float, ...], understood: bool = True) -> list[Ballot
     [(7, 0, True), (6, 0, False), (10, 1, True), (9, 1, False), (11, 1, True), (10, 2, False), (0, 0, False)],
 )
 def test_luck_must_be_ruled_out(n_for: int, n_against: int, decided: bool) -> None:
-    election = elect(ballots(*[(0.9, 0.5)] * n_for, *[(0.5, 0.6)] * n_against), margin=0.1)
-    assert election.is_decided == decided
-    assert election.n_votes == n_for
+    test = sign_test(evidence(*[(0.9, 0.5)] * n_for, *[(0.5, 0.6)] * n_against), margin=0.1)
+    assert test.is_decided == decided
+    assert test.n_ahead == n_for
 
 
 def test_luck_is_that_of_a_coin_per_picture() -> None:
-    assert elect(ballots(*[(1.0, 0.0)] * 7), 0.1).luck == 1 / 128
-    assert elect(ballots(*[(1.0, 0.0)] * 9, (0.0, 1.0)), 0.1).luck == 11 / 1024
-    assert 1 / 128 <= LUCK < 11 / 1024
+    assert sign_test(evidence(*[(1.0, 0.0)] * 7), 0.1).p_value == 1 / 128
+    assert sign_test(evidence(*[(1.0, 0.0)] * 9, (0.0, 1.0)), 0.1).p_value == 11 / 1024
+    assert 1 / 128 <= MAX_P_VALUE < 11 / 1024
 
 
 def test_a_draw_is_no_vote() -> None:
-    election = elect(ballots(*[(0.9, 0.5)] * 7, *[(0.9, 0.89)] * 3), margin=0.1)
-    assert (election.n_votes, election.n_ballots, election.is_decided) == (7, 10, False)
+    test = sign_test(evidence(*[(0.9, 0.5)] * 7, *[(0.9, 0.89)] * 3), margin=0.1)
+    assert (test.n_ahead, test.n_images, test.is_decided) == (7, 10, False)
 
 
 def test_a_vote_needs_a_lead_over_every_other() -> None:
-    assert elect(ballots(*[(0.9, 0.2, 0.85)] * 9), margin=0.1).n_votes == 0
+    assert sign_test(evidence(*[(0.9, 0.2, 0.85)] * 9), margin=0.1).n_ahead == 0
 
 
 def test_pictures_that_are_not_understood_do_not_count() -> None:
-    election = elect([*ballots(*[(0.9, 0.1)] * 7), *ballots(*[(0.0, 1.0)] * 50, understood=False)], margin=0.1)
-    assert (election.best, election.n_ballots, election.is_decided) == (0, 7, True)
+    test = sign_test([*evidence(*[(0.9, 0.1)] * 7), *evidence(*[(0.0, 1.0)] * 50, understood=False)], margin=0.1)
+    assert (test.best, test.n_images, test.is_decided) == (0, 7, True)
 
 
 def test_pictures_are_the_same_every_time() -> None:
@@ -98,7 +98,7 @@ def bins(seed: int, smooth: float = 0.0) -> F32:
 def test_the_position_is_found_from_borders(read_at: int, answer: int | None) -> None:
     found = find_position_shift([striped(read_at)] * 8)
     assert found.answer == answer
-    assert max(found.election.means) == 1.0
+    assert max(found.test.means) == 1.0
 
 
 def test_a_leading_position_that_is_wrong_at_many_borders_is_not_taken() -> None:
@@ -106,7 +106,7 @@ def test_a_leading_position_that_is_wrong_at_many_borders_is_not_taken() -> None
     states = seen.scores[False].copy()
     states[1::9] = states[6::9] = [0, 0, 1]  # first or last columns of stripes, taken for what is nowhere
     found = find_position_shift([replace(seen, scores={False: states, True: states})] * 8)
-    assert found.election.is_decided
+    assert found.test.is_decided
     assert found.answer is None
     assert f"{BORDER_HITS:.0%} are wanted" in found.reason
 
@@ -130,7 +130,7 @@ def test_a_first_bin_out_of_step_is_none(smooth: float) -> None:
 def test_bins_that_do_not_follow_each_other_decide_nothing() -> None:
     seen = [Seen(one.picture, one.truth, one.scores, bins(n), bins(n + 99)) for n, one in enumerate(twelve())]
     found = find_bin_base(seen)
-    assert (found.answer, found.election.n_ballots) == (None, 0)
+    assert (found.answer, found.test.n_images) == (None, 0)
 
 
 def test_a_bin_that_never_changes_breaks_nothing() -> None:

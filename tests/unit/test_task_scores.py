@@ -16,7 +16,7 @@ from youtu_gguf.decode.dense import class_scores, label_margin
 from youtu_gguf.engines.base import Answer, PatchStates, Prefix, TokenScore
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import ENGLISH
-from youtu_gguf.tasks.base import View
+from youtu_gguf.tasks.base import TaskContext
 from youtu_gguf.testing import FakeEngine
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
@@ -62,10 +62,10 @@ class ScoredView:
     def patches(self, before: str = "") -> PatchStates:
         return self.vocabulary.open(Prefix(PreparedImage(IMAGE), before)).patches()
 
-    def open_crop(self, rgb: U8) -> AbstractContextManager[View]:
+    def open_crop(self, rgb: U8) -> AbstractContextManager[TaskContext]:
         raise NotImplementedError
 
-    def zoomed(self, zoom: float) -> AbstractContextManager[View]:
+    def zoomed(self, zoom: float) -> AbstractContextManager[TaskContext]:
         return nullcontext(self)
 
 

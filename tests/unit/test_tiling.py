@@ -12,7 +12,7 @@ import youtu_gguf as yg
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.images.zoom import Tiles, checked_tiles, chosen_zoom, fitting_zoom
 from youtu_gguf.scene.options import RunOptions, run_options
-from youtu_gguf.scene.run import Work
+from youtu_gguf.scene.run import TaskRun
 from youtu_gguf.tasks.tiling import cuts, patches_at
 from youtu_gguf.testing import FakeEngine, mean_colours
 from youtu_gguf.types import F32, Grid, PreparedImage, Size
@@ -39,8 +39,8 @@ class Watching(FakeEngine):
         return mean_colours(image)
 
 
-def view_of(engine: FakeEngine, image: np.ndarray = IMAGE) -> Work:
-    return Work(yg.load(engine=engine).open(image), DEFAULTS)
+def view_of(engine: FakeEngine, image: np.ndarray = IMAGE) -> TaskRun:
+    return TaskRun(yg.load(engine=engine).open(image), DEFAULTS)
 
 
 @pytest.mark.parametrize("tiles", [(2, 1), (1, 2), (2, 2), (3, 2), (7, 5)])
@@ -109,7 +109,7 @@ def test_the_text_before_the_image_goes_before_every_tile() -> None:
 def test_tiles_are_shifted_each_by_itself_where_the_calibration_shifts() -> None:
     model = yg.load(engine=FakeEngine())
     model.calibration = Calibration(position_shift=-1)
-    states = patches_at(Work(model.open(IMAGE), DEFAULTS), "", 1, Tiles(1, 5))
+    states = patches_at(TaskRun(model.open(IMAGE), DEFAULTS), "", 1, Tiles(1, 5))
     plain = mean_colours(PreparedImage(IMAGE))
     assert np.array_equal(states.hidden[:, 1:], plain[:, :-1])
     assert (states.hidden[:, 0] == 0).all()  # what the fake has before the first token
@@ -118,7 +118,7 @@ def test_tiles_are_shifted_each_by_itself_where_the_calibration_shifts() -> None
 def test_progress_counts_tiles() -> None:
     reports: list[tuple[str, int, int]] = []
     model = yg.load(engine=FakeEngine(), progress=lambda *report: reports.append(report))
-    patches_at(Work(model.open(IMAGE), DEFAULTS), "", 1, Tiles(2, 1))
+    patches_at(TaskRun(model.open(IMAGE), DEFAULTS), "", 1, Tiles(2, 1))
     assert [report for report in reports if report[0] == "tiles"] == [("tiles", n, 2) for n in range(3)]
 
 

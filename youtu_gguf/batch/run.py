@@ -237,7 +237,7 @@ def settings_of(
     }
 
 
-OPTIONS = ("max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "temperature", "seed", "scores", "lang")
+OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "seed", "scores", "lang")
 """Settings of a model that change its answers, rather than how fast they come."""
 
 

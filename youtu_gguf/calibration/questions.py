@@ -10,7 +10,7 @@ import numpy as np
 from youtu_gguf.calibration.assumptions import DEFAULT
 from youtu_gguf.calibration.observe import SHIFTS, SPACINGS, Seen
 from youtu_gguf.calibration.report import Finding
-from youtu_gguf.calibration.sign_test import LUCK, Ballot, Election, elect
+from youtu_gguf.calibration.sign_test import MAX_P_VALUE, Evidence, SignTest, sign_test
 from youtu_gguf.types import F32
 
 if TYPE_CHECKING:
@@ -57,60 +57,58 @@ def best_reading(seen: Sequence[Seen]) -> tuple[int, bool]:
 def find_position_shift(seen: Sequence[Seen]) -> Finding:
     """Find which position's state tells what an image token shows."""
     _, spacing = best_reading(seen)
-    ballots = tuple(
-        Ballot(one.picture.name, tuple(one.border_hits(shift, spacing) for shift in SHIFTS), one.is_understood)
+    evidence = tuple(
+        Evidence(one.picture.name, tuple(one.border_hits(shift, spacing) for shift in SHIFTS), one.is_understood)
         for one in seen
     )
-    election = elect(ballots, BORDER_MARGIN)
-    best = None if election.best is None else SHIFTS[election.best]
-    answer = best if election.is_decided else None
-    reason = reason_of(election, len(seen), _SHIFT_WORDS)
+    test = sign_test(evidence, BORDER_MARGIN)
+    best = None if test.best is None else SHIFTS[test.best]
+    answer = best if test.is_decided else None
+    reason = reason_of(test, len(seen), _SHIFT_WORDS)
     if answer == 1:
         answer, reason = (
             None,
             "the state one position later fits best, which no known way of reading the model explains",
         )
-    elif answer is not None and max(election.means) < BORDER_HITS:
-        reason = (
-            f"{answer} leads, but is right at only {max(election.means):.0%} of borders; {BORDER_HITS:.0%} are wanted"
-        )
+    elif answer is not None and max(test.means) < BORDER_HITS:
+        reason = f"{answer} leads, but is right at only {max(test.means):.0%} of borders; {BORDER_HITS:.0%} are wanted"
         answer = None
     figure = "share right of the image tokens at left and right borders, by the position whose state is read"
-    return Finding("position_shift", figure, SHIFTS, _SHIFT_WORDS, ballots, election, answer, reason)
+    return Finding("position_shift", figure, SHIFTS, _SHIFT_WORDS, evidence, test, answer, reason)
 
 
 def find_leading_space(seen: Sequence[Seen], vocabulary: Vocabulary) -> Finding:
     """Find whether class names want a space before them."""
     shift, _ = best_reading(seen)
-    ballots = tuple(
-        Ballot(one.picture.name, tuple(one.recall(shift, spacing) for spacing in SPACINGS), one.is_understood)
+    evidence = tuple(
+        Evidence(one.picture.name, tuple(one.recall(shift, spacing) for spacing in SPACINGS), one.is_understood)
         for one in seen
     )
-    election = elect(ballots, RECALL_MARGIN)
-    best = None if election.best is None else SPACINGS[election.best]
-    answer = best if election.is_decided else None
-    reason = reason_of(election, len(seen), _SPACING_WORDS)
+    test = sign_test(evidence, RECALL_MARGIN)
+    best = None if test.best is None else SPACINGS[test.best]
+    answer = best if test.is_decided else None
+    reason = reason_of(test, len(seen), _SPACING_WORDS)
     names = {name for one in seen for name in one.picture.names}
     if all(vocabulary.tokenize(name) == vocabulary.tokenize(f" {name}") for name in names):
         answer, reason = None, "this vocabulary has the same tokens either way, so it makes no difference"
-    elif answer is None and election.best is not None and min(election.means) >= max(election.means) - RECALL_MARGIN:
+    elif answer is None and test.best is not None and min(test.means) >= max(test.means) - RECALL_MARGIN:
         reason += ". Either way about as much is right, so it hardly matters"
     figure = "share right of the image tokens, every class counting alike, by what stands before the names"
-    return Finding("leading_space", figure, SPACINGS, _SPACING_WORDS, ballots, election, answer, reason)
+    return Finding("leading_space", figure, SPACINGS, _SPACING_WORDS, evidence, test, answer, reason)
 
 
 def find_bin_base(seen: Sequence[Seen]) -> Finding:
     """Find whether the first depth token is the first distance (1), or stands apart from the distances (0)."""
-    ballots = tuple(_bin_ballot(one) for one in seen)
-    election = elect(ballots, CONTINUES_MARGIN)
+    evidence = tuple(_bin_evidence(one) for one in seen)
+    test = sign_test(evidence, CONTINUES_MARGIN)
     hypotheses = (1, 0)
-    answer = hypotheses[election.best] if election.best is not None and election.is_decided else None
-    reason = reason_of(election, len(seen), _BASE_WORDS, "depth tokens go with their neighbours")
+    answer = hypotheses[test.best] if test.best is not None and test.is_decided else None
+    reason = reason_of(test, len(seen), _BASE_WORDS, "depth tokens go with their neighbours")
     figure = "how closely <custom_1> goes with <custom_2>: 1 as the next twenty with each other, 0 as with far ones"
-    return Finding("bin_base", figure, hypotheses, _BASE_WORDS, ballots, election, answer, reason)
+    return Finding("bin_base", figure, hypotheses, _BASE_WORDS, evidence, test, answer, reason)
 
 
-def _bin_ballot(one: Seen) -> Ballot:
+def _bin_evidence(one: Seen) -> Evidence:
     """Place the correlation of the first two depth tokens between that of far ones (0) and of the next pairs (1).
 
     Correlations are compared on Fisher's scale, on which 0.99 is as far from 0.9 as 0.9 from 0.4.
@@ -121,7 +119,7 @@ def _bin_ballot(one: Seen) -> Ballot:
     understood = neighbours >= NEIGHBOURS and neighbours - apart >= NEIGHBOURS_LEAD
     low, first, high = np.arctanh(np.clip((apart, pairs[0], neighbours), -_MOST_ALIKE, _MOST_ALIKE))
     continues = float(np.clip((first - low) / (high - low), 0, 1)) if understood else 0.5
-    return Ballot(one.picture.name, (continues, 1 - continues), understood)
+    return Evidence(one.picture.name, (continues, 1 - continues), understood)
 
 
 def _correlations(left: F32, right: F32) -> F32:
@@ -135,13 +133,15 @@ def _correlations(left: F32, right: F32) -> F32:
     return result
 
 
-def reason_of(election: Election, n_pictures: int, words: Sequence[str], condition: str = "the layout is seen") -> str:
+def reason_of(test: SignTest, n_pictures: int, words: Sequence[str], condition: str = "the layout is seen") -> str:
     """Say how the vote went, in a sentence without its full stop; `words` name the hypotheses."""
-    if election.best is None:
+    if test.best is None:
         return f"on none of {n_pictures} pictures {condition}: nothing can be told"
-    votes = f"on {election.n_votes} of those '{words[election.best]}' is clearly ahead"
-    if election.is_decided:
-        luck = f"luck alone would do so once in {round(1 / election.luck):,} times"
+    votes = f"on {test.n_ahead} of those '{words[test.best]}' is clearly ahead"
+    if test.is_decided:
+        p_value = f"luck alone would do so once in {round(1 / test.p_value):,} times"
     else:
-        luck = f"luck alone would do so in {election.luck:.0%} of all cases; at most {LUCK:.0%} counts as proof"
-    return f"on {election.n_ballots} of {n_pictures} pictures {condition}, and {votes} ({luck})"
+        p_value = (
+            f"luck alone would do so in {test.p_value:.0%} of all cases; at most {MAX_P_VALUE:.0%} counts as proof"
+        )
+    return f"on {test.n_images} of {n_pictures} pictures {condition}, and {votes} ({p_value})"

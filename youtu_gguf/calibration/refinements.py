@@ -11,7 +11,7 @@ from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.observe import Seen
 from youtu_gguf.calibration.questions import reason_of
 from youtu_gguf.calibration.report import Finding
-from youtu_gguf.calibration.sign_test import Ballot, elect
+from youtu_gguf.calibration.sign_test import Evidence, sign_test
 from youtu_gguf.decode.dense import label_map
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.refine import crf
@@ -37,17 +37,17 @@ def find_refine(seen: Sequence[Seen], calibration: Calibration) -> Finding:
     missing = _missing_crf()
     ways: tuple[Way, ...] = ("none", "guided") if missing else ("none", "guided", "crf")
     drawn = [one for one in seen if one.picture.outlines]
-    ballots = tuple(
-        Ballot(one.picture.name, tuple(_mean_iou(one, way, calibration) for way in ways), one.is_understood)
+    evidence = tuple(
+        Evidence(one.picture.name, tuple(_mean_iou(one, way, calibration) for way in ways), one.is_understood)
         for one in drawn
     )
-    election = elect(ballots, IOU_MARGIN)
-    answer = ways[election.best] if election.best is not None and election.is_decided and not missing else None
-    reason = reason_of(election, len(drawn), ways)
+    test = sign_test(evidence, IOU_MARGIN)
+    answer = ways[test.best] if test.best is not None and test.is_decided and not missing else None
+    reason = reason_of(test, len(drawn), ways)
     if missing:
         reason = f"the CRF could not be tried: {missing}. Of the others: {reason}"
     figure = "mean IoU of the label map with what was drawn, by refinement"
-    return Finding("refine", figure, ways, ways, ballots, election, answer, reason)
+    return Finding("refine", figure, ways, ways, evidence, test, answer, reason)
 
 
 def _missing_crf() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.calibration.sign_test import Ballot, Election
+from youtu_gguf.calibration.sign_test import Evidence, SignTest
 
 QuestionName = Literal["position_shift", "leading_space", "bin_base", "refine"]
 
@@ -30,8 +30,8 @@ class Finding:
     figure: str
     hypotheses: tuple[int | bool | str, ...]
     words: tuple[str, ...]
-    ballots: tuple[Ballot, ...]
-    election: Election
+    evidence: tuple[Evidence, ...]
+    test: SignTest
     answer: int | bool | str | None
     reason: str
 
@@ -44,13 +44,13 @@ class Finding:
             "reason": self.reason,
             "figure": self.figure,
             "hypotheses": list(self.hypotheses),
-            "means": [round(mean, 4) for mean in self.election.means],
-            "votes": self.election.n_votes,
-            "ballots": self.election.n_ballots,
-            "luck": self.election.luck,
+            "means": [round(mean, 4) for mean in self.test.means],
+            "votes": self.test.n_ahead,
+            "ballots": self.test.n_images,
+            "luck": self.test.p_value,
             "pictures": [
                 {"picture": b.picture, "figures": [round(f, 4) for f in b.figures], "understood": b.understood}
-                for b in self.ballots
+                for b in self.evidence
             ],
         }
 

@@ -110,11 +110,11 @@ def _lines(report: yg.CalibrationReport) -> Iterator[str]:
 
 def _table(finding: yg.Finding) -> Iterator[str]:
     yield f"    {'':16}{''.join(f'{word:>16}' for word in finding.words)}"
-    for ballot in finding.ballots:
-        remark = "" if ballot.understood else "   does not count"
-        yield f"    {ballot.picture:16}{''.join(f'{figure:16.2f}' for figure in ballot.figures)}{remark}"
-    if finding.election.means:
-        yield f"    {'mean of those':16}{''.join(f'{mean:16.2f}' for mean in finding.election.means)}   that count"
+    for evidence in finding.evidence:
+        remark = "" if evidence.understood else "   does not count"
+        yield f"    {evidence.picture:16}{''.join(f'{figure:16.2f}' for figure in evidence.figures)}{remark}"
+    if finding.test.means:
+        yield f"    {'mean of those':16}{''.join(f'{mean:16.2f}' for mean in finding.test.means)}   that count"
 
 
 def _concluded(answer: object, default: object) -> str:

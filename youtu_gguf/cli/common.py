@@ -29,8 +29,8 @@ _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 SETTINGS = (
-    "max_tokens", "max_seconds", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "n_slots", "repack",
-    "temperature", "seed", "scores", "lang", "cache_dir", "server_flags", "server_log", "start_seconds",
+    "max_tokens", "max_s", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "n_slots", "repack",
+    "temperature", "seed", "scores", "lang", "cache_dir", "server_flags", "server_log", "start_s",
 )  # fmt: skip
 """Options that are settings of `youtu_gguf.load` by the same name."""
 
@@ -87,7 +87,9 @@ class ModelOptions(FileOptions):
     scores: Annotated[
         bool, typer.Option("--scores", help="Give every item the confidence of its tokens, 0 to 1 (docs/scores.md).")
     ] = False
-    max_seconds: Annotated[float | None, typer.Option(help="Longest time for an answer. [default: none]")] = None
+    max_s: Annotated[
+        float | None, typer.Option("--max-seconds", help="Longest time for an answer. [default: none]")
+    ] = None
     seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
     lang: Annotated[Lang | None, typer.Option(help="Language that questions are put in. [default: en]")] = None
     cache_dir: Annotated[

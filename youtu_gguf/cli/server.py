@@ -45,7 +45,7 @@ class ServerOptions(FileOptions):
     server_log: Annotated[
         Path | None, typer.Option("--log", help="File for its output. [default: one in your state folder]")
     ] = None
-    start_seconds: Annotated[float, typer.Option(help="Longest wait for it to be ready.")] = 600.0
+    start_s: Annotated[float, typer.Option("--start-seconds", help="Longest wait for it to be ready.")] = 600.0
 
 
 def start(
@@ -62,7 +62,7 @@ def start(
         _stay(options)
         return
     with shown(not options.quiet) as display:
-        server = yg.start_server(_arguments(options), start_seconds=options.start_seconds, progress=display.report)
+        server = yg.start_server(_arguments(options), start_s=options.start_s, progress=display.report)
     print(f"export YOUTU_GGUF_ENGINE={server.url}")
     print(f"export YOUTU_GGUF_API_KEY={server.api_key}")
     if not options.quiet:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.arguments import shown
+from youtu_gguf.arguments import short_repr
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
 from youtu_gguf.errors import InputError
@@ -63,7 +63,7 @@ def depth_scale(name: str) -> DepthScale:
         InputError: There is no such scale.
     """
     if not isinstance(name, str) or name not in DEPTH_SCALES:
-        raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {shown(name)}.")
+        raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {short_repr(name)}.")
     return DEPTH_SCALES[name]
 
 

@@ -182,7 +182,7 @@ class Request:
     cancel: threading.Event | None = field(default=None, repr=False)
 
 
-class Together(Protocol):
+class ParallelGeneration(Protocol):
     """Answers to several questions on one prefix, all moved on by each step. Close it when done."""
 
     def add(self, request: Request) -> int:
@@ -228,7 +228,7 @@ class Session(Protocol):
         """Answer `question`, put after the image; yields text as it comes and ends with a piece that has a finish."""
         ...
 
-    def together(self) -> Together:
+    def parallel(self) -> ParallelGeneration:
         """Return a way to answer several questions at once."""
         ...
 

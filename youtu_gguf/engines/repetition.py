@@ -1,6 +1,6 @@
 """When an answer goes round in circles: a block of tokens repeated until the limit would end it.
 
-An engine feeds every generated token to a `LoopGuard` of that answer and stops where it says so.
+An engine feeds every generated token to a `RepetitionDetector` of that answer and stops where it says so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_ROUNDS = 6
 several times on a sheet, may well be read from a picture."""
 
 
-class LoopGuard:
+class RepetitionDetector:
     """Watches the tokens of one answer. Takes some 3 microseconds a token and 20 KB, however long the answer.
 
     An answer goes round in circles when its end is one block of n <= `MAX_PERIOD` tokens over and over, for at least

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from youtu_gguf.engines.base import Session
 
 
-class OneByOne:
-    """`Together` for engines that cannot do better: answers in turn."""
+class Sequential:
+    """`ParallelGeneration` for engines that cannot do better: answers in turn."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

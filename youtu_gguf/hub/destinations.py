@@ -11,7 +11,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.hub.download import LIBRARY, Place, RemoteFile, file_hash
 from youtu_gguf.hub.local import PARTIAL, repository_folder
-from youtu_gguf.hub.retry import explained, patiently
+from youtu_gguf.hub.retry import explained, with_retries
 from youtu_gguf.hub.spec import Spec
 
 
@@ -54,12 +54,12 @@ class Cache:
             )
 
         try:
-            if patiently(lambda: link(dry_run=True)).will_download:  # type: ignore[attr-defined]
+            if with_retries(lambda: link(dry_run=True)).will_download:  # type: ignore[attr-defined]
                 raise ModelFileError(
                     f"{file.name} has changed on the hub while it was fetched, or {constants.ENDPOINT} gives it "
                     "another hash than it lists. Pull again, and if it stays so, from another HF_ENDPOINT."
                 )
-            return Path(str(patiently(lambda: link(dry_run=False))))
+            return Path(str(with_retries(lambda: link(dry_run=False))))
         except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
             raise ModelFileError(f"{explained(exc, file.name)} What has arrived is kept.") from exc
         except OSError as exc:

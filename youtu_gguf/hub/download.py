@@ -25,7 +25,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import MAGIC
 from youtu_gguf.hub.local import SHA256_DIGITS
-from youtu_gguf.hub.retry import Patience, explained
+from youtu_gguf.hub.retry import Backoff, explained
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -124,7 +124,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             digest.update(piece)
             there += len(piece)
             report(min(there, file.n_bytes), file.n_bytes)
-    patience, furthest = Patience(), there
+    backoff, furthest = Backoff(), there
     while there < file.n_bytes:
         try:
             for start, piece in _pieces(file, there):
@@ -138,11 +138,11 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
                 report(there, file.n_bytes)
                 if there > furthest:
                     furthest = there
-                    patience.reward()
+                    backoff.reset()
             if there < file.n_bytes:
                 raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
         except (httpx2.TransportError, HfHubHTTPError) as exc:
-            patience.endure(exc)
+            backoff.wait(exc)
     os.fsync(out.fileno())
     if there != file.n_bytes or digest.hexdigest() != file.etag:
         out.truncate(0)

@@ -15,7 +15,7 @@ from youtu_gguf.gguf.writer import check_room
 from youtu_gguf.hub.destinations import Cache, Folder
 from youtu_gguf.hub.download import LIBRARY, Notify, RemoteFile, Report, fetch
 from youtu_gguf.hub.local import HASH, find_in_cache, find_in_folder
-from youtu_gguf.hub.retry import explained, patiently
+from youtu_gguf.hub.retry import explained, with_retries
 from youtu_gguf.hub.spec import LICENCE_NOTE, Spec, pick_remote
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -49,7 +49,7 @@ def find_remote(spec: Spec) -> RemotePair:
         ModelFileError: The hub cannot be reached or refuses, or there is no such pair.
     """
     try:
-        info = patiently(
+        info = with_retries(
             lambda: HfApi(library_name=LIBRARY).model_info(
                 spec.repository, revision=spec.revision, files_metadata=True, timeout=LISTING_TIMEOUT_S
             )

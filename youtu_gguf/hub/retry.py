@@ -27,17 +27,17 @@ _REASONS = {
 }
 
 
-class Patience:
+class Backoff:
     """How often to try again, and when: counts the tries that have brought nothing."""
 
     def __init__(self) -> None:
         self._failures = 0
 
-    def reward(self) -> None:
+    def reset(self) -> None:
         """Something arrived: be as patient as at first."""
         self._failures = 0
 
-    def endure(self, error: httpx2.HTTPError) -> None:
+    def wait(self, error: httpx2.HTTPError) -> None:
         """Sleep until another try makes sense, or raise `error` where it does not."""
         asked: float | None = None
         if isinstance(error, HfHubHTTPError):
@@ -56,18 +56,18 @@ def seconds_asked(response: httpx2.Response) -> float | None:
     return float(value) if re.fullmatch(r"\d{1,9}", value) else None
 
 
-def patiently(attempt: Callable[[], T]) -> T:
+def with_retries(attempt: Callable[[], T]) -> T:
     """Return what `attempt` returns, once the server's passing troubles are over.
 
     Raises:
         httpx2.HTTPError: They are not over, or do not pass.
     """
-    patience = Patience()
+    backoff = Backoff()
     while True:
         try:
             return attempt()
         except (HfHubHTTPError, httpx2.TimeoutException) as exc:
-            patience.endure(exc)
+            backoff.wait(exc)
 
 
 def explained(error: Exception, what: str) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from youtu_gguf.arguments import real, shown, whole
+from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import U8, Size
 
@@ -94,12 +94,14 @@ def check_knobs(crop_size: int, padding: float) -> None:
         InputError: One is out of range.
     """
     low, high = _CROP_SIZES
-    pixels, sides = whole(crop_size), real(padding)
+    pixels, sides = as_int(crop_size), as_float(padding)
     if pixels is None or not low <= pixels <= high:
-        raise InputError(f"crop_size must be a whole number of pixels from {low} to {high}; got {shown(crop_size)}.")
+        raise InputError(
+            f"crop_size must be a whole number of pixels from {low} to {high}; got {short_repr(crop_size)}."
+        )
     if sides is None or not 1 <= sides <= _MAX_PADDING:
         raise InputError(
-            f"padding must be a number from 1, the box itself, to {_MAX_PADDING:,.0f}; got {shown(padding)}."
+            f"padding must be a number from 1, the box itself, to {_MAX_PADDING:,.0f}; got {short_repr(padding)}."
         )
 
 
@@ -108,7 +110,7 @@ def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, flo
     try:
         x1, y1, x2, y2 = map(_side, box)
     except (TypeError, ValueError) as exc:
-        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {shown(box)}.") from exc
+        raise InputError(f"a box must be left, top, right, bottom in source pixels; got {short_repr(box)}.") from exc
     if not (all(map(math.isfinite, (x1, y1, x2, y2))) and x1 < x2 and y1 < y2):
         raise InputError(f"a box must be finite, with left < right and top < bottom; got ({x1}, {y1}, {x2}, {y2}).")
     inside = max(x1, 0.0), max(y1, 0.0), min(x2, float(size.width)), min(y2, float(size.height))
@@ -121,7 +123,7 @@ def _clipped(box: Sequence[float], size: Size) -> tuple[float, float, float, flo
 
 
 def _side(value: object) -> float:
-    number = real(value)
+    number = as_float(value)
     if number is None:
         raise TypeError
     return number

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from youtu_gguf.arguments import real, shown, whole
+from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.types import Grid, Size
@@ -62,9 +62,11 @@ def checked_tiles(tiles: Sequence[int]) -> Tiles:
     Raises:
         InputError: They are no pair of positive whole numbers.
     """
-    numbers = [whole(n) or 0 for n in listed(tiles)]
+    numbers = [as_int(n) or 0 for n in listed(tiles)]
     if len(numbers) != len(Tiles._fields) or min(numbers) < 1:
-        raise InputError(f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {shown(tiles)}.")
+        raise InputError(
+            f"tiles must be two positive whole numbers, columns and rows, as (2, 2); got {short_repr(tiles)}."
+        )
     return Tiles(*numbers)
 
 
@@ -81,9 +83,9 @@ def checked_factor(zoom: float) -> float:
     Raises:
         InputError: It is no number above 0, up to 4.
     """
-    number = real(zoom)
+    number = as_float(zoom)
     if number is None or not 0 < number <= MAX_ZOOM:
-        raise InputError(f"zoom must be a number above 0, up to {MAX_ZOOM:g}; got {shown(zoom)}.")
+        raise InputError(f"zoom must be a number above 0, up to {MAX_ZOOM:g}; got {short_repr(zoom)}.")
     return number
 
 
@@ -104,9 +106,9 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
     if isinstance(zoom, str) and zoom == "auto":
         found = fitting_zoom(MAX_ZOOM, size, max_tokens, tiles)
         return found if tiles != Tiles() else max(1.0, found)
-    number = real(zoom)
+    number = as_float(zoom)
     if number is None or not 1 <= number <= MAX_ZOOM:
-        raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {shown(zoom)}.')
+        raise InputError(f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto"; got {short_repr(zoom)}.')
     needed = largest_tile(grid_at(size, number), tiles)
     if needed > max_tokens and (number > 1 or tiles != Tiles()):
         raise InputError(

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from youtu_gguf.arguments import shown
-from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Together
+from youtu_gguf.arguments import short_repr
+from youtu_gguf.engines.base import Answer, Collector, ParallelGeneration, Piece, Request
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.scene.options import NAMES, RunOptions, run_options
 from youtu_gguf.tasks import TASKS
@@ -101,7 +101,7 @@ _News = tuple[_Job, Request | Result | BaseException]
 def answer_together(scene: Scene, questions: Iterable[Asked], options: Mapping[str, object]) -> Iterator[Update]:
     """Check the questions now; ask them when the result is iterated over. See `Scene.many`."""
     if not isinstance(questions, Iterable):
-        raise InputError(f"expected a list of questions; got {shown(questions)}.")
+        raise InputError(f"expected a list of questions; got {short_repr(questions)}.")
     jobs = [_job(scene, i, question, options) for i, question in enumerate(questions)]
     return _Driver(scene, jobs).updates()
 
@@ -128,7 +128,9 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
     question = asked if isinstance(asked, Question) else _question(asked)
     task = TASKS.get(question.task) if isinstance(question.task, str) else None
     if task is None:
-        raise InputError(f"question {index}: expected a task among {', '.join(TASKS)}; got {shown(question.task)}.")
+        raise InputError(
+            f"question {index}: expected a task among {', '.join(TASKS)}; got {short_repr(question.task)}."
+        )
     own = {name: value for name, value in question.options.items() if name not in NAMES}
     try:
         inspect.signature(task.run).bind(None, *question.arguments, **own)
@@ -142,7 +144,7 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
 def _question(asked: object) -> Question:
     if not isinstance(asked, tuple) or not asked or not isinstance(asked[0], str):
         raise InputError(
-            f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {shown(asked)}.'
+            f'a question must be a tuple such as ("ask", "What is this?") or a Question; got {short_repr(asked)}.'
         )
     return Question(asked[0], asked[1:])
 
@@ -160,40 +162,40 @@ class _Driver:
         """Yield what happens until every job has ended."""
         if not self._jobs:
             return
-        together = self._scene.session().together()
+        parallel = self._scene.session().parallel()
         try:
             for job in self._jobs:
                 job.start(self._scene, self._news)
             # Whoever computes first would be answered alone: wait until every task has asked or ended. In order, so
             # that the same questions are always laid out alike.
             for news in sorted((self._news.get() for _ in self._jobs), key=lambda news: news[0].index):
-                yield from self._hear(together, news)
+                yield from self._hear(parallel, news)
             while self._running:
-                yield from self._hear_all(together)
-                for number, piece in together.step() if self._answering else ():
+                yield from self._hear_all(parallel)
+                for number, piece in parallel.step() if self._answering else ():
                     yield from self._pass_on(number, piece)
         finally:
-            together.close()
+            parallel.close()
             for job in self._running:
                 job.stop()
             for job in self._jobs:
                 if job.thread is not None:
                     job.thread.join()
 
-    def _hear_all(self, together: Together) -> Iterator[Update]:
+    def _hear_all(self, parallel: ParallelGeneration) -> Iterator[Update]:
         """Take in what tasks have to say; wait for it only while no answer is under way."""
         while self._running:
             try:
                 news = self._news.get(block=not self._answering)
             except queue.Empty:
                 return
-            yield from self._hear(together, news)
+            yield from self._hear(parallel, news)
 
-    def _hear(self, together: Together, news: _News) -> Iterator[Update]:
+    def _hear(self, parallel: ParallelGeneration, news: _News) -> Iterator[Update]:
         job, what = news
         if isinstance(what, Request):
             job.collector = Collector()
-            self._answering[together.add(what)] = job
+            self._answering[parallel.add(what)] = job
             return
         self._running.discard(job)
         if isinstance(what, YoutuError):

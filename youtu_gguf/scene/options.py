@@ -20,7 +20,7 @@ class Options(TypedDict, total=False):
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
       class names are yours and go in as they are. Without it, that of the model's settings.
-    - `max_tokens`, `max_seconds`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
+    - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
       `config.Sampling`, for this run alone.
     """
 
@@ -29,7 +29,7 @@ class Options(TypedDict, total=False):
     cancel: threading.Event
     lang: str
     max_tokens: int
-    max_seconds: float
+    max_s: float
     temperature: float
     top_p: float
     repeat_penalty: float

@@ -28,14 +28,14 @@ AnswerFn = Callable[[Request], Answer]
 
 CUT_SHORT = {
     "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
-    "time": "the answer was cut off at the time limit; raise max_seconds for the rest",
+    "time": "the answer was cut off at the time limit; raise max_s for the rest",
     "loop": "the answer went round in circles and was ended there",
     "cancelled": "the answer was cancelled before its end",
 }
 """What is said of an answer that did not end by itself."""
 
 
-class Ledger:
+class RunLog:
     """The answers of one run, and what they and the states cost, over the scene and every crop of it."""
 
     def __init__(self, scene: Scene) -> None:
@@ -91,17 +91,17 @@ class Ledger:
         )
 
 
-class Work:
+class TaskRun:
     """A scene, or a crop of it, as one run of a task sees it. Implements `tasks.base.View`."""
 
     def __init__(
-        self, scene: Scene, options: RunOptions, answer: AnswerFn | None = None, ledger: Ledger | None = None
+        self, scene: Scene, options: RunOptions, answer: AnswerFn | None = None, log: RunLog | None = None
     ) -> None:
         self._scene = scene
         self._options = options
         self._answer = answer or self._answer_alone
-        self._ledger = ledger or Ledger(scene)
-        self._is_crop = ledger is not None
+        self._log = log or RunLog(scene)
+        self._is_crop = log is not None
 
     @property
     def scores(self) -> bool:
@@ -145,11 +145,11 @@ class Work:
 
     @property
     def stopped(self) -> Literal["cancelled", "time"] | None:
-        """Why this run is to end with what there is, or None; `max_seconds` counts from its beginning."""
+        """Why this run is to end with what there is, or None; `max_s` counts from its beginning."""
         if self._options.cancel is not None and self._options.cancel.is_set():
             return "cancelled"
-        limit = self._options.sampling.max_seconds
-        return "time" if limit is not None and time.perf_counter() - self._ledger.began >= limit else None
+        limit = self._options.sampling.max_s
+        return "time" if limit is not None and time.perf_counter() - self._log.began >= limit else None
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Tell whoever watches the progress."""
@@ -163,37 +163,37 @@ class Work:
 
     def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
         """Generate the answer to `question`, and note what it cost."""
-        self._ledger.see(self._scene)
-        before, started = self._ledger.cost(), time.perf_counter()
+        self._log.see(self._scene)
+        before, started = self._log.cost(), time.perf_counter()
         request = Request(question, self._options.sampling, self._options.cancel)
         answer = self._answer(request) if system == DEFAULT_SYSTEM else self._answer_alone(request, system)
-        after = self._ledger.cost()
+        after = self._log.cost()
         prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
-        return self._ledger.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))
+        return self._log.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))
 
     def _answer_alone(self, request: Request, system: str = DEFAULT_SYSTEM) -> Answer:
         return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
 
     def patches(self, before: str = "") -> PatchStates:
         """Return the image tokens' states, with the text `before` in front of the image."""
-        self._ledger.see(self._scene)
+        self._log.see(self._scene)
         # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
         states = self._scene.session(before).patches(aside=self._is_crop or bool(before))
         return states.moved(self.calibration.position_shift)
 
-    def open_crop(self, rgb: U8) -> AbstractContextManager[Work]:
+    def open_crop(self, rgb: U8) -> AbstractContextManager[TaskRun]:
         """Look at another picture for a while, at the cost of this run."""
         return self._aside(self._scene.beside(rgb))
 
-    def zoomed(self, zoom: float) -> AbstractContextManager[Work]:
+    def zoomed(self, zoom: float) -> AbstractContextManager[TaskRun]:
         """Look at this picture prepared larger for a while, at the cost of this run."""
         return nullcontext(self) if zoom == 1 else self._aside(self._scene.zoomed(zoom))
 
     @contextmanager
-    def _aside(self, scene: Scene) -> Iterator[Work]:
+    def _aside(self, scene: Scene) -> Iterator[TaskRun]:
         with closing(scene):
-            self._ledger.add(scene)
-            yield Work(scene, self._options, ledger=self._ledger)
+            self._log.add(scene)
+            yield TaskRun(scene, self._options, log=self._log)
 
     def require_tokens(self, tokens: Sequence[str], task: str) -> None:
         """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
@@ -210,13 +210,13 @@ class Work:
         """
         issues = (*value.issues, *self._cut_short())
         require(issues, strict=self._options.strict)
-        finish = self._ledger.finish if value.finish == "none" else value.finish
-        timings = self._ledger.timings(seconds)
-        return replace(value, raw=self._ledger.raw, finish=finish, issues=issues, timings=timings)
+        finish = self._log.finish if value.finish == "none" else value.finish
+        timings = self._log.timings(seconds)
+        return replace(value, raw=self._log.raw, finish=finish, issues=issues, timings=timings)
 
     def _cut_short(self) -> tuple[Issue, ...]:
         return tuple(
             Issue(CUT_SHORT[answer.finish], answer.offset + len(answer.text), answer.offset + len(answer.text))
-            for answer in self._ledger.answers
+            for answer in self._log.answers
             if answer.finish in CUT_SHORT
         )

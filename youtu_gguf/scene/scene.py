@@ -16,7 +16,7 @@ from youtu_gguf.images.crop import CROP_SIZE, PADDING
 from youtu_gguf.images.zoom import Zoom, checked_factor
 from youtu_gguf.scene.many import Asked, Question, Update, answer_together, gather
 from youtu_gguf.scene.options import Options, RunOptions, run_options
-from youtu_gguf.scene.run import AnswerFn, Work
+from youtu_gguf.scene.run import AnswerFn, TaskRun
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
@@ -250,7 +250,7 @@ class Scene:
         """Mask every object of `classes`, or of any class when None, each on its own.
 
         The objects are detected, boxes of one label that overlap by more than 0.7 taken as one, and the largest are
-        masked one after the other as `refer(box=...)` does. Setting `cancel`, or `max_seconds` that have passed since
+        masked one after the other as `refer(box=...)` does. Setting `cancel`, or `max_s` that have passed since
         the beginning, ends it between two objects with those there are. Progress is reported as "instances".
 
         Args:
@@ -367,7 +367,7 @@ class Scene:
 
     def perform(self, question: Question, options: RunOptions, answer: AnswerFn | None = None) -> Result:
         """Run a registered task and add to its value what every value carries; `answer` generates in another way."""
-        work = Work(self, options, answer)
+        work = TaskRun(self, options, answer)
         task = TASKS[question.task]
         started = time.perf_counter()
         if task.tokens:

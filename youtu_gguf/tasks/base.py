@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from youtu_gguf.arguments import shown
+from youtu_gguf.arguments import short_repr
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
@@ -24,7 +24,7 @@ COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
 """First and last coordinate tokens: with these in the vocabulary the run between them is (facts: tokens)."""
 
 
-class View(Protocol):
+class TaskContext(Protocol):
     """One scene as one task sees it. What a task asks through it is recorded and timed."""
 
     @property
@@ -100,14 +100,14 @@ class View(Protocol):
         """Return the states that score the image tokens, with the text `before` in front of the image."""
         ...
 
-    def zoomed(self, zoom: float) -> AbstractContextManager[View]:
+    def zoomed(self, zoom: float) -> AbstractContextManager[TaskContext]:
         """Look at this picture prepared `zoom` times as large for a while; boxes still come in its own source pixels.
 
         Where that takes more tokens than `max_tokens` the zoom is less. What is asked there counts for this run.
         """
         ...
 
-    def open_crop(self, rgb: U8) -> AbstractContextManager[View]:
+    def open_crop(self, rgb: U8) -> AbstractContextManager[TaskContext]:
         """Look at another picture, such as a part of this one, with the same model for a while.
 
         What is asked there counts for this run. The engine keeps this scene's prefix where it has room for both.
@@ -120,7 +120,7 @@ class Task:
     """An entry of the registry.
 
     Attributes:
-        run: `(view, *arguments) -> value`; the scene adds the raw answer, finish and timings to the value.
+        run: `(context, *arguments) -> value`; the scene adds the raw answer, finish and timings to the value.
         tokens: Special tokens without which a model cannot do this task.
     """
 
@@ -135,11 +135,11 @@ def phrase(text: str, what: str) -> str:
         InputError: Nothing is left, or it is not valid Unicode.
     """
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{what} must be words; got {shown(text)}.")
+        raise InputError(f"{what} must be words; got {short_repr(text)}.")
     try:
         text.encode()
     except UnicodeEncodeError as exc:  # half of a surrogate pair, as undecodable command lines have
-        raise InputError(f"{what} must be valid Unicode; got {shown(text)}. Pass it as UTF-8.") from exc
+        raise InputError(f"{what} must be valid Unicode; got {short_repr(text)}. Pass it as UTF-8.") from exc
     return text.strip()
 
 
@@ -150,7 +150,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         InputError: It is none.
     """
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}; got {shown(value)}.")
+        raise InputError(f"{name} must be one of {', '.join(choices)}; got {short_repr(value)}.")
 
 
 def class_names(classes: Sequence[str]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     if isinstance(classes, str):
         raise InputError(f'classes must be a list of names; got the string {classes!r}. Pass ["{classes}"].')
     if not isinstance(classes, Iterable) or (np.ndim(classes) == 0 and isinstance(classes, np.ndarray)):
-        raise InputError(f"classes must be a list of names; got {shown(classes)}.")
+        raise InputError(f"classes must be a list of names; got {short_repr(classes)}.")
     names = tuple(phrase(name, "a class name") for name in classes)
     if not names:
         raise InputError("expected at least one class name; got none.")
@@ -183,13 +183,13 @@ def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
     return tuple(replace(issue, start=issue.start + answer.offset, end=issue.end + answer.offset) for issue in issues)
 
 
-def at_zoom(view: View, zoom: Zoom) -> AbstractContextManager[View]:
+def at_zoom(context: TaskContext, zoom: Zoom) -> AbstractContextManager[TaskContext]:
     """Look at this picture prepared larger for a while; `zoom` is as `youtu_gguf.images.zoom.chosen_zoom` takes it.
 
     Raises:
         InputError: `zoom` is none, or the picture does not fit at it.
     """
-    return view.zoomed(chosen_zoom(zoom, view.transform.source, view.max_tokens))
+    return context.zoomed(chosen_zoom(zoom, context.transform.source, context.max_tokens))
 
 
 def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> list[int]:

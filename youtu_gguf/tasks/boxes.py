@@ -5,27 +5,27 @@ from typing import cast
 
 import numpy as np
 
-from youtu_gguf.arguments import real, shown
+from youtu_gguf.arguments import as_float, short_repr
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, chosen_zoom, listed
-from youtu_gguf.tasks.base import View, at_zoom, class_names, issues_of, phrase
+from youtu_gguf.tasks.base import TaskContext, at_zoom, class_names, issues_of, phrase
 from youtu_gguf.types import F32, Boxes, Finish, Issue
 
 
-def ground(view: View, description: str, zoom: Zoom = 1) -> Boxes:
+def ground(context: TaskContext, description: str, zoom: Zoom = 1) -> Boxes:
     """Find the region that `description` describes, in the picture shown `zoom` times as large."""
     words = phrase(description, "the description")
-    return _boxes(view, view.wording.ground.format(words), words, zoom)
+    return _boxes(context, context.wording.ground.format(words), words, zoom)
 
 
-def detect(view: View, classes: Sequence[str] | None = None, zoom: Zoom | Sequence[Zoom] = 1) -> Boxes:
+def detect(context: TaskContext, classes: Sequence[str] | None = None, zoom: Zoom | Sequence[Zoom] = 1) -> Boxes:
     """Find every object of `classes`, or of any class when None.
 
     Args:
-        view: The scene.
+        context: The scene.
         classes: Names to find.
         zoom: How many times as large the picture is shown, or several of these: their answers are merged, of boxes that
             overlap the largest remaining, and come with the largest first (facts: dense maps, 8). A model gains where
@@ -35,20 +35,20 @@ def detect(view: View, classes: Sequence[str] | None = None, zoom: Zoom | Sequen
     """
     names = None if classes is None else class_names(classes)
     only = names[0] if names is not None and len(names) == 1 else ""
-    question = view.wording.detect(names)
-    if isinstance(zoom, str) or real(zoom) is not None:
-        return _boxes(view, question, only, cast("Zoom", zoom))
-    scales = _distinct_scales(view, zoom)
+    question = context.wording.detect(names)
+    if isinstance(zoom, str) or as_float(zoom) is not None:
+        return _boxes(context, question, only, cast("Zoom", zoom))
+    scales = _distinct_scales(context, zoom)
     found: list[Boxes] = []
     for scale in scales:
-        if view.stopped and found:
+        if context.stopped and found:
             break
-        found.append(_boxes(view, question, only, scale))
-    return _merged(found, len(scales), view.stopped or "none")
+        found.append(_boxes(context, question, only, scale))
+    return _merged(found, len(scales), context.stopped or "none")
 
 
-def _boxes(view: View, question: str, default_label: str, zoom: Zoom) -> Boxes:
-    with at_zoom(view, zoom) as closer:
+def _boxes(context: TaskContext, question: str, default_label: str, zoom: Zoom) -> Boxes:
+    with at_zoom(context, zoom) as closer:
         answer, transform = closer.answer(question), closer.transform
     found = parse_boxes(answer.text, default_label=default_label, size=transform.prepared)
     issues = issues_of(answer, found.issues, len(found.labels), "box")
@@ -56,7 +56,7 @@ def _boxes(view: View, question: str, default_label: str, zoom: Zoom) -> Boxes:
     return Boxes(transform.to_source(found.xyxy), found.labels, scores, issues=issues)
 
 
-def _distinct_scales(view: View, zooms: object) -> list[float]:
+def _distinct_scales(context: TaskContext, zooms: object) -> list[float]:
     """Return the zooms to use, each once: "auto" may be one of the others.
 
     Raises:
@@ -64,8 +64,8 @@ def _distinct_scales(view: View, zooms: object) -> list[float]:
     """
     several = cast("list[Zoom]", listed(zooms))
     if not several:
-        raise InputError(f'zoom must be a number, "auto", or a list of these; got {shown(zooms)}.')
-    size, max_tokens = view.transform.source, view.max_tokens
+        raise InputError(f'zoom must be a number, "auto", or a list of these; got {short_repr(zooms)}.')
+    size, max_tokens = context.transform.source, context.max_tokens
     return list(dict.fromkeys(chosen_zoom(zoom, size, max_tokens) for zoom in several))
 
 

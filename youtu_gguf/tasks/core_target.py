@@ -17,7 +17,7 @@ from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.images.crop import Region, make_crop
 from youtu_gguf.refine.labels import Method, refined_labels
-from youtu_gguf.tasks.base import View
+from youtu_gguf.tasks.base import TaskContext
 from youtu_gguf.types import F32, Bits, Size
 
 BACKGROUND, FOREGROUND = "<BG>", "<FG>"
@@ -36,7 +36,7 @@ class CoreTarget(NamedTuple):
 
 
 def core_target(
-    view: View,
+    context: TaskContext,
     tokens: Sequence[Sequence[int]],
     box: Sequence[float],
     size: int,
@@ -49,7 +49,7 @@ def core_target(
     image that they follow, without the line around the box.
 
     Args:
-        view: The scene.
+        context: The scene.
         tokens: As `core_tokens` returns them.
         box: Left, top, right, bottom in source pixels.
         size: Short side of the enlarged picture.
@@ -59,14 +59,14 @@ def core_target(
     Raises:
         InputError: The box has no pixels of the image.
     """
-    crop, region = make_crop(view.rgb, box, crop_size=size, padding=padding)
-    with view.open_crop(crop) as closer:
+    crop, region = make_crop(context.rgb, box, crop_size=size, padding=padding)
+    with context.open_crop(crop) as closer:
         scores = class_scores(closer.patches(), tokens)
     if method == "none":
-        return CoreTarget(*foreground(scores, region.size, calibration=view.calibration), region)
-    surroundings = view.rgb[region.top : region.bottom, region.left : region.right]
-    bits = refined_labels(scores, np.ascontiguousarray(surroundings), method, calibration=view.calibration) == 1
-    return CoreTarget(bits, foreground_score(scores, bits, calibration=view.calibration), region)
+        return CoreTarget(*foreground(scores, region.size, calibration=context.calibration), region)
+    surroundings = context.rgb[region.top : region.bottom, region.left : region.right]
+    bits = refined_labels(scores, np.ascontiguousarray(surroundings), method, calibration=context.calibration) == 1
+    return CoreTarget(bits, foreground_score(scores, bits, calibration=context.calibration), region)
 
 
 def core_tokens(vocabulary: Vocabulary, task: str) -> list[tuple[int, ...]]:

@@ -6,38 +6,38 @@ import numpy as np
 
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, phrase, placed
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.types import F32, Boxes, Count, Issue
 
 By = Literal["answer", "detection"]
 
 
-def count(view: View, what: str, by: By = "answer") -> Count:
+def count(context: TaskContext, what: str, by: By = "answer") -> Count:
     """Count the objects that `what` names.
 
     Args:
-        view: The scene.
+        context: The scene.
         what: Their name; by detection best as a class is named, in the singular.
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
     check_choice("by", by, get_args(By))
     words = phrase(what, "what to count")
     if by == "detection":
-        return _detected(view, words)
-    answer = view.answer(view.wording.count.format(words))
+        return _detected(context, words)
+    answer = context.answer(context.wording.count.format(words))
     found = parse_count(answer.text)
     return Count(found.value, item_score(answer, found.spans), issues=placed(found.issues, answer))
 
 
-def _detected(view: View, name: str) -> Count:
+def _detected(context: TaskContext, name: str) -> Count:
     """Count the boxes called `name`, in any case; a box that the answer gives no name has this one.
 
     Boxes of other names, which were not asked for, are left out with an issue. No box at all is a count of 0, with the
     issue that detecting has for it.
     """
-    view.require_tokens(COORDINATE_TOKENS, "count by detection")
-    found = detect(view, [name])
+    context.require_tokens(COORDINATE_TOKENS, "count by detection")
+    found = detect(context, [name])
     wanted = [label.casefold() == name.casefold() for label in found.labels]
     kept = np.flatnonzero(wanted)
     strangers = dict.fromkeys(label for label, known in zip(found.labels, wanted, strict=True) if not known)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from youtu_gguf.arguments import real, shown
+from youtu_gguf.arguments import as_float, short_repr
 from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
-from youtu_gguf.tasks.base import View, find_tokens
+from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.tiling import WHOLE, patches_at
 from youtu_gguf.types import DepthMap
 
@@ -23,7 +23,7 @@ DepthZoom = Zoom | Literal["focal"]
 
 
 def depth(
-    view: View,
+    context: TaskContext,
     scale: str = "open",
     focal_px: Focal = None,
     zoom: DepthZoom = 1,
@@ -32,7 +32,7 @@ def depth(
     """Estimate the distance of every pixel.
 
     Args:
-        view: The scene.
+        context: The scene.
         scale: "open" for any picture, or a data set's own range: "nyuv2", "cityscapes", "ddad".
         focal_px: Focal length in pixels of the **source** image, which turns open-world depth into metres. None takes
             the one that the image's file tells of, where it does; "unknown" takes none.
@@ -42,32 +42,32 @@ def depth(
         tiles: Columns and rows of tiles that the prepared picture is looked at in.
     """
     chosen = depth_scale(scale)
-    focal = _focal_length(view, chosen, scale, focal_px)
+    focal = _focal_length(context, chosen, scale, focal_px)
     cut = checked_tiles(tiles)
-    size = view.transform.source
+    size = context.transform.source
     factor = (
-        _focal_zoom(view, chosen, focal, focal_px, cut)
+        _focal_zoom(context, chosen, focal, focal_px, cut)
         if isinstance(zoom, str) and zoom == "focal"
-        else chosen_zoom(zoom, size, view.max_tokens, cut)
+        else chosen_zoom(zoom, size, context.max_tokens, cut)
     )
-    view.require_states("depth")
-    ids = find_tokens(view.vocabulary, BIN_TOKENS, "depth")
-    states = patches_at(view, view.wording.before_depth(scale), factor, cut)
+    context.require_states("depth")
+    ids = find_tokens(context.vocabulary, BIN_TOKENS, "depth")
+    states = patches_at(context, context.wording.before_depth(scale), factor, cut)
     # The frame that was looked at, which need not be the scene's own.
     focal_prepared = None if focal is None else focal * states.grid.cols * TOKEN_PX / size.width
-    values = depth_map(states.logits(ids), size, scale, focal_prepared, calibration=view.calibration)
+    values = depth_map(states.logits(ids), size, scale, focal_prepared, calibration=context.calibration)
     return DepthMap(values, chosen.unit(focal), focal)
 
 
-def _focal_length(view: View, chosen: DepthScale, scale: str, focal_px: Focal) -> float | None:
+def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px: Focal) -> float | None:
     """Return the focal length to use, in source pixels."""
     if focal_px is None:
-        return view.focal_px if chosen.focal_px is not None else None
+        return context.focal_px if chosen.focal_px is not None else None
     if isinstance(focal_px, str) and focal_px == "unknown":
         return None
-    focal = real(focal_px)
+    focal = as_float(focal_px)
     if focal is None:
-        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {shown(focal_px)}.')
+        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {short_repr(focal_px)}.')
     if chosen.focal_px is None:
         raise InputError(
             f"scale {scale!r} is in metres already; expected no focal length, got {focal:g}. Leave it out."
@@ -76,7 +76,7 @@ def _focal_length(view: View, chosen: DepthScale, scale: str, focal_px: Focal) -
     return focal
 
 
-def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
+def _focal_zoom(context: TaskContext, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
     """Return the zoom at which the focal length is nearest to the model's; `given` is what the caller said of that."""
     if chosen.focal_px is None or focal is None:
         if chosen.focal_px is None:
@@ -84,7 +84,7 @@ def _focal_zoom(view: View, chosen: DepthScale, focal: float | None, given: Foca
         elif given is None:
             got = "the image's file tells of none. Pass focal_px."
         else:
-            got = f"got focal_px={shown(given)}. Pass its pixels."
+            got = f"got focal_px={short_repr(given)}. Pass its pixels."
         raise InputError(f'zoom="focal" needs scale="open" and a focal length; {got}')
     wanted = min(max(OPEN_FOCAL_PX / focal, MIN_FOCAL_ZOOM), MAX_ZOOM)
-    return fitting_zoom(wanted, view.transform.source, view.max_tokens, tiles)
+    return fitting_zoom(wanted, context.transform.source, context.max_tokens, tiles)

@@ -12,13 +12,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from youtu_gguf.arguments import shown, whole
+from youtu_gguf.arguments import as_int, short_repr
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.refine.labels import Refine, choose_method
-from youtu_gguf.tasks.base import View, check_choice, class_names, placed
+from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
@@ -32,7 +32,7 @@ _NOT_ENDED: Finish = "none"
 
 
 def instances(
-    view: View,
+    context: TaskContext,
     classes: Sequence[str] | None = None,
     limit: int = MOST_INSTANCES,
     crop_size: int = CROP_SIZE,
@@ -43,7 +43,7 @@ def instances(
     """Mask every object of `classes`, or of any class when None.
 
     Args:
-        view: The scene.
+        context: The scene.
         classes: Names to find.
         limit: Objects at most, the largest boxes first.
         crop_size: Short side of the enlarged picture of each.
@@ -55,83 +55,88 @@ def instances(
     An object in whose box nothing stands out keeps its place, with an empty mask, score 0 and an issue: what was
     detected is there for the caller to judge.
     """
-    most = whole(limit)
+    most = as_int(limit)
     if most is None or most < 1:
-        raise InputError(f"limit must be a whole number of objects, at least 1; got {shown(limit)}.")
+        raise InputError(f"limit must be a whole number of objects, at least 1; got {short_repr(limit)}.")
     check_knobs(crop_size, padding)
     check_choice("find", find, get_args(Find))
     check_choice("refine", refine, get_args(Refine))
     if classes is not None and find == "everything":
         raise InputError('find="everything" takes no classes; leave one of the two out.')
     names = None if classes is None else class_names(classes)
-    view.require_states("instances")
-    method = choose_method(refine, background=False, measured=view.calibration.refine)
-    tokens = core_tokens(view.vocabulary, "instances")
+    context.require_states("instances")
+    method = choose_method(refine, background=False, measured=context.calibration.refine)
+    tokens = core_tokens(context.vocabulary, "instances")
     issues: tuple[Issue, ...] = ()
     if names is None and find == "names":
-        names, issues = _named(view)
-        if not names or view.stopped:
-            return _nothing(view, issues)
-    found = detect(view, names)
-    chosen, dropped = _largest(view, found, most)
-    target_of = partial(core_target, view, tokens, size=crop_size, padding=padding, method=method)
-    masked = _masked(view, found, chosen, target_of, [*issues, *found.issues, *dropped])
+        names, issues = _named(context)
+        if not names or context.stopped:
+            return _nothing(context, issues)
+    found = detect(context, names)
+    chosen, dropped = _largest(context, found, most)
+    target_of = partial(core_target, context, tokens, size=crop_size, padding=padding, method=method)
+    masked = _masked(context, found, chosen, target_of, [*issues, *found.issues, *dropped])
     return replace(masked, refined_by=method)
 
 
-def _named(view: View) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
+def _named(context: TaskContext) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
     """Return the classes that the model sees, and what was wrong with its answer."""
-    answer = view.answer(view.wording.segment_all)
+    answer = context.answer(context.wording.segment_all)
     found = parse_classes(answer.text)
     issues = found.issues if found.names else (*found.issues, Issue("the answer names no class", 0, len(answer.text)))
     return found.names, placed(issues, answer)
 
 
-def _largest(view: View, found: Boxes, limit: int) -> tuple[list[int], list[Issue]]:
+def _largest(context: TaskContext, found: Boxes, limit: int) -> tuple[list[int], list[Issue]]:
     """Return the boxes to mask, the largest first, and what is said of the others."""
     order = distinct_boxes(found.xyxy, found.labels)
-    usable = order[has_pixels(found.xyxy, view.transform.source)[order]]
+    usable = order[has_pixels(found.xyxy, context.transform.source)[order]]
     said = (
         (len(found) - len(order), "found twice are left out"),
         (len(order) - len(usable), "without pixels of the image are left out"),
-        (len(usable) - limit, f"beyond the limit of {shown(limit)} are left out, the smallest; raise limit for them"),
+        (
+            len(usable) - limit,
+            f"beyond the limit of {short_repr(limit)} are left out, the smallest; raise limit for them",
+        ),
     )
     return usable[:limit].tolist(), [Issue(f"{n} box(es) {what}") for n, what in said if n > 0]
 
 
 def _masked(
-    view: View,
+    context: TaskContext,
     found: Boxes,
     chosen: Sequence[int],
     target_of: Callable[[Sequence[float]], CoreTarget],
     said: list[Issue],
 ) -> Instances:
     """Mask the `chosen` boxes one by one until the run is to end; `said` is what was wrong before."""
-    masks = np.zeros((len(chosen), *view.rgb.shape[:2]), np.bool_)  # the only copy there is: thirty may take a gigabyte
+    masks = np.zeros(
+        (len(chosen), *context.rgb.shape[:2]), np.bool_
+    )  # the only copy there is: thirty may take a gigabyte
     scores: F32 = np.zeros(len(chosen), np.float32)
     done, finish = 0, _NOT_ENDED
     for index in chosen:
-        finish = view.stopped or _NOT_ENDED
+        finish = context.stopped or _NOT_ENDED
         if finish != _NOT_ENDED:
             said.append(Issue(f"ended after {done} of {len(chosen)} objects"))
             break
-        view.report("instances", done, len(chosen))
+        context.report("instances", done, len(chosen))
         target = target_of(found.xyxy[index].tolist())
         target.paste(masks[done])
         scores[done] = target.score
         if not target.bits.any():
             said.append(Issue(f"nothing in box {done} ({found.labels[index]}) is told from the background"))
         done += 1
-    view.report("instances", done, len(chosen))
+    context.report("instances", done, len(chosen))
     labels = tuple(found.labels[index] for index in chosen[:done])
     xyxy = found.xyxy[list(chosen[:done])]
     return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(said), finish=finish)
 
 
-def _nothing(view: View, issues: tuple[Issue, ...]) -> Instances:
+def _nothing(context: TaskContext, issues: tuple[Issue, ...]) -> Instances:
     """Return no instances, where no class was named or the run is to end."""
-    stopped = view.stopped
+    stopped = context.stopped
     if stopped:
         issues = (*issues, Issue("ended before any object was looked for"))
-    masks, none = np.zeros((0, *view.rgb.shape[:2]), np.bool_), np.zeros(0, np.float32)
+    masks, none = np.zeros((0, *context.rgb.shape[:2]), np.bool_), np.zeros(0, np.float32)
     return Instances(masks, none.reshape(0, 4), (), none, issues=issues, finish=stopped or _NOT_ENDED)

@@ -3,15 +3,15 @@
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
-from youtu_gguf.tasks.base import View, at_zoom, issues_of, phrase
+from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, phrase
 from youtu_gguf.types import Polygons
 
 
-def polygon(view: View, description: str, zoom: Zoom = 1) -> Polygons:
+def polygon(context: TaskContext, description: str, zoom: Zoom = 1) -> Polygons:
     """Outline what `description` describes, in the picture shown `zoom` times as large."""
     words = phrase(description, "the description")
-    with at_zoom(view, zoom) as closer:
-        answer, transform = closer.answer(view.wording.polygon.format(words)), closer.transform
+    with at_zoom(context, zoom) as closer:
+        answer, transform = closer.answer(context.wording.polygon.format(words)), closer.transform
     found = parse_polygons(answer.text, default_label=words, size=transform.prepared)
     parts = tuple(tuple(transform.to_source(ring) for ring in part) for part in found.parts)
     issues = issues_of(answer, found.issues, len(parts), "outline")

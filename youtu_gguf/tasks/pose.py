@@ -5,14 +5,14 @@ import numpy as np
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
-from youtu_gguf.tasks.base import View, at_zoom, issues_of
+from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of
 from youtu_gguf.types import Poses
 
 
-def pose(view: View, zoom: Zoom = 1) -> Poses:
+def pose(context: TaskContext, zoom: Zoom = 1) -> Poses:
     """Find every person and its joints, in the picture shown `zoom` times as large."""
-    with at_zoom(view, zoom) as closer:
-        answer, transform = closer.answer(view.wording.pose), closer.transform
+    with at_zoom(context, zoom) as closer:
+        answer, transform = closer.answer(context.wording.pose), closer.transform
     found = parse_poses(answer.text, size=transform.prepared)
     xy, visibility = found.xyv[..., :2], found.xyv[..., 2:]
     xyv = np.concatenate([transform.to_source(xy), visibility], axis=-1)

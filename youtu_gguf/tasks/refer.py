@@ -16,7 +16,7 @@ from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.refine.labels import Refine, choose_method
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, View, check_choice, find_tokens
+from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.polygon import polygon
@@ -26,7 +26,7 @@ By = Literal["states", "polygon"]
 
 
 def refer(
-    view: View,
+    context: TaskContext,
     description: str | None = None,
     box: Sequence[float] | None = None,
     crop_size: int = CROP_SIZE,
@@ -37,7 +37,7 @@ def refer(
     """Mask what `description` describes, or what is in `box`.
 
     Args:
-        view: The scene.
+        context: The scene.
         description: What to mask; exactly one of this and `box` is given.
         box: Left, top, right, bottom in source pixels; nothing is generated then.
         crop_size: Short side of the enlarged picture.
@@ -54,39 +54,39 @@ def refer(
     if by == "polygon":
         if refine in ("crf", "guided"):
             raise InputError(f'an outline is not refined; got by="polygon" and refine={refine!r}. Leave one out.')
-        return _filled(view, description)
-    view.require_states('refer, but for refer(..., by="polygon"),')
-    method = choose_method(refine, background=False, measured=view.calibration.refine)
-    tokens = core_tokens(view.vocabulary, "refer")
+        return _filled(context, description)
+    context.require_states('refer, but for refer(..., by="polygon"),')
+    method = choose_method(refine, background=False, measured=context.calibration.refine)
+    tokens = core_tokens(context.vocabulary, "refer")
     issues: tuple[Issue, ...] = ()
     if description is not None:
-        box, issues = _grounded(view, description)
-    bits = np.zeros(view.rgb.shape[:2], np.bool_)
+        box, issues = _grounded(context, description)
+    bits = np.zeros(context.rgb.shape[:2], np.bool_)
     if box is None:
         return Mask(bits, 0.0, issues=issues)
-    target = core_target(view, tokens, box, crop_size, padding, method)
+    target = core_target(context, tokens, box, crop_size, padding, method)
     target.paste(bits)
     if not target.bits.any():
         issues = (*issues, Issue("nothing in the box is told from the background"))
     return Mask(bits, target.score, method, issues=issues)
 
 
-def _filled(view: View, description: str | None) -> Mask:
+def _filled(context: TaskContext, description: str | None) -> Mask:
     """Return the inside of the outline of what is described, with the confidence of its tokens where it is wanted."""
     if description is None:
         raise InputError(
             'refer by="polygon" needs a phrase; got a box. The model outlines what it is told of in words.'
         )
-    found = polygon(view, description)
+    found = polygon(context, description)
     score = None if found.scores is None or not len(found) else float(found.scores.mean())
-    return Mask(fill_outlines(found.parts, view.transform.source), score, issues=found.issues)
+    return Mask(fill_outlines(found.parts, context.transform.source), score, issues=found.issues)
 
 
-def _grounded(view: View, description: str) -> tuple[Sequence[float] | None, tuple[Issue, ...]]:
+def _grounded(context: TaskContext, description: str) -> tuple[Sequence[float] | None, tuple[Issue, ...]]:
     """Return the first box with pixels of the image inside, or None, and what was wrong with the answer."""
-    find_tokens(view.vocabulary, COORDINATE_TOKENS, "refer")
-    found = ground(view, description)
-    usable = np.flatnonzero(has_pixels(found.xyxy, view.transform.source))
+    find_tokens(context.vocabulary, COORDINATE_TOKENS, "refer")
+    found = ground(context, description)
+    usable = np.flatnonzero(has_pixels(found.xyxy, context.transform.source))
     issues = found.issues
     if len(found) > 1:
         issues = (*issues, Issue(f"expected one box; the answer holds {len(found)}, the first usable one is taken"))

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from youtu_gguf.arguments import shown
+from youtu_gguf.arguments import short_repr
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
@@ -13,7 +13,7 @@ from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.refine.labels import Refine, choose_method, refined_labels
-from youtu_gguf.tasks.base import View, check_choice, class_names, placed
+from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.tiling import WHOLE, patches_at
 from youtu_gguf.types import F32, Issue, LabelMap
 
@@ -21,7 +21,7 @@ Present = Literal["model", "all"]
 
 
 def segment(
-    view: View,
+    context: TaskContext,
     classes: Sequence[str] | None = None,
     present: Present = "model",
     background: bool = False,
@@ -32,7 +32,7 @@ def segment(
     """Label every pixel with one of `classes`.
 
     Args:
-        view: The scene.
+        context: The scene.
         classes: Names to tell apart; None for whatever the model names.
         present: "model" lets the model say which of them are there, as the reference does; "all" takes exactly
             `classes` and generates nothing.
@@ -47,35 +47,35 @@ def segment(
     check_choice("present", present, get_args(Present))
     check_choice("refine", refine, get_args(Refine))
     if not isinstance(background, bool | np.bool_):
-        raise InputError(f"background must be True or False; got {shown(background)}.")
+        raise InputError(f"background must be True or False; got {short_repr(background)}.")
     if classes is None and present == "all":
         raise InputError('present="all" needs the classes that are there; got none. Name them, or let the model do it.')
     cut = checked_tiles(tiles)
-    factor = chosen_zoom(zoom, view.transform.source, view.max_tokens, cut)
-    view.require_states("segment")
-    method = choose_method(refine, background=background, measured=view.calibration.refine)
+    factor = chosen_zoom(zoom, context.transform.source, context.max_tokens, cut)
+    context.require_states("segment")
+    method = choose_method(refine, background=background, measured=context.calibration.refine)
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None
     if present == "model":
-        wording = view.wording
+        wording = context.wording
         question = wording.segment_all if classes is None else wording.segment(names, background=background)
-        answer = view.answer(question)
+        answer = context.answer(question)
         found = parse_classes(answer.text)
         issues = placed(found.issues, answer)
         if classes is not None:
             issues = (*issues, *_strangers(found.names, names))
         names, name_scores = found.names, item_scores(answer, found.spans)
     if not names:
-        nothing = np.full((view.transform.source.height, view.transform.source.width), -1, np.int32)
+        nothing = np.full((context.transform.source.height, context.transform.source.width), -1, np.int32)
         return LabelMap(nothing, (), scores=name_scores, issues=(*issues, Issue("the answer names no class")))
-    tokens = class_tokens(view.vocabulary, names, view.calibration.leading_space)
-    scores = class_scores(patches_at(view, "", factor, cut), tokens)
-    size, calibration = view.transform.source, view.calibration
-    margin = label_margin(scores, size, background=background, calibration=calibration) if view.scores else None
+    tokens = class_tokens(context.vocabulary, names, context.calibration.leading_space)
+    scores = class_scores(patches_at(context, "", factor, cut), tokens)
+    size, calibration = context.transform.source, context.calibration
+    margin = label_margin(scores, size, background=background, calibration=calibration) if context.scores else None
     if method == "none" or len(names) == 1:  # one class has no border to refine
         ids = label_map(scores, size, background=background, calibration=calibration)
         return LabelMap(ids, names, margin, scores=name_scores, issues=issues)
-    ids = refined_labels(scores, view.rgb, method, calibration=calibration)
+    ids = refined_labels(scores, context.rgb, method, calibration=calibration)
     return LabelMap(ids, names, margin, method, name_scores, issues=issues)
 
 

@@ -8,19 +8,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from youtu_gguf.arguments import shown
+from youtu_gguf.arguments import short_repr
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.load import prepare
 from youtu_gguf.images.zoom import Tiles, grid_at
-from youtu_gguf.tasks.base import View
+from youtu_gguf.tasks.base import TaskContext
 from youtu_gguf.types import F32, Grid
 
 WHOLE = Tiles()
 
 
-def patches_at(view: View, before: str, zoom: float, tiles: Tiles = WHOLE) -> PatchStates:
+def patches_at(context: TaskContext, before: str, zoom: float, tiles: Tiles = WHOLE) -> PatchStates:
     """Return the states of the image tokens of the picture prepared `zoom` times as large.
 
     With tiles, the prepared picture is cut along its grid into parts without overlap, as equal as the grid allows. Each
@@ -30,7 +30,7 @@ def patches_at(view: View, before: str, zoom: float, tiles: Tiles = WHOLE) -> Pa
     for, since neither saw the other's part.
 
     Args:
-        view: The scene.
+        context: The scene.
         before: Text in front of the image, or of every tile.
         zoom: As `zoom.chosen_zoom` or `zoom.fitting_zoom` gives it for these tiles. At 1 without tiles, the states are
             those that every other question on the scene is answered with, at no further cost.
@@ -40,10 +40,10 @@ def patches_at(view: View, before: str, zoom: float, tiles: Tiles = WHOLE) -> Pa
         InputError: There are more tiles than the grid has columns or rows.
     """
     if tiles != WHOLE:
-        return _from_tiles(view, before, zoom, tiles)
+        return _from_tiles(context, before, zoom, tiles)
     if zoom == 1:
-        return view.patches(before)
-    with view.zoomed(zoom) as closer:
+        return context.patches(before)
+    with context.zoomed(zoom) as closer:
         return closer.patches(before)
 
 
@@ -52,25 +52,25 @@ def cuts(n_tokens: int, n_parts: int) -> list[int]:
     return [n_tokens * part // n_parts for part in range(n_parts + 1)]
 
 
-def _from_tiles(view: View, before: str, zoom: float, tiles: Tiles) -> PatchStates:
-    grid = grid_at(view.transform.source, zoom)
+def _from_tiles(context: TaskContext, before: str, zoom: float, tiles: Tiles) -> PatchStates:
+    grid = grid_at(context.transform.source, zoom)
     _check_fit(tiles, grid)
-    frame = prepare(view.rgb, grid.n_tokens, zoom)[0].rgb
+    frame = prepare(context.rgb, grid.n_tokens, zoom)[0].rgb
     boxes = [
         (top, bottom, left, right)
         for top, bottom in pairwise(cuts(grid.rows, tiles.down))
         for left, right in pairwise(cuts(grid.cols, tiles.across))
     ]
     hidden: F32 | None = None
-    view.report("tiles", 0, len(boxes))
+    context.report("tiles", 0, len(boxes))
     for done, (top, bottom, left, right) in enumerate(boxes, 1):
         pixels = frame[top * TOKEN_PX : bottom * TOKEN_PX, left * TOKEN_PX : right * TOKEN_PX]
-        with view.open_crop(np.ascontiguousarray(pixels)) as tile:
+        with context.open_crop(np.ascontiguousarray(pixels)) as tile:
             states = tile.patches(before)
         if hidden is None:
             hidden = np.empty((*grid, states.hidden.shape[-1]), np.float32)
         hidden[top:bottom, left:right] = states.hidden
-        view.report("tiles", done, len(boxes))
+        context.report("tiles", done, len(boxes))
     assert hidden is not None  # there is at least one tile
     return PatchStates(hidden, states.head)
 
@@ -78,6 +78,6 @@ def _from_tiles(view: View, before: str, zoom: float, tiles: Tiles) -> PatchStat
 def _check_fit(tiles: Tiles, grid: Grid) -> None:
     if tiles.across > grid.cols or tiles.down > grid.rows:
         raise InputError(
-            f"tiles must be whole image tokens; got {shown(tiles.across)}x{shown(tiles.down)} tiles of "
+            f"tiles must be whole image tokens; got {short_repr(tiles.across)}x{short_repr(tiles.down)} tiles of "
             f"{grid.cols}x{grid.rows} tokens. Use fewer tiles, or a larger zoom."
         )

@@ -13,8 +13,8 @@ from typing import Any
 
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
 from youtu_gguf.engines.base import Piece, Prefix
-from youtu_gguf.engines.http.transport import shown
-from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.engines.http.transport import excerpt
+from youtu_gguf.engines.repetition import RepetitionDetector
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import Finish, PreparedImage
 
@@ -86,7 +86,7 @@ class Reply:
 
     def __init__(self, prefix: Prefix, question: str, sampling: Sampling) -> None:
         self._prefix, self._question = prefix, question
-        self._guard = LoopGuard() if sampling.loop_guard else None
+        self._guard = RepetitionDetector() if sampling.loop_guard else None
         self._ids: dict[str, int] = {}
         self._n_tokens = 0
         self._finish: Finish | None = None
@@ -112,7 +112,7 @@ class Reply:
         try:
             return list(self._pieces(event))
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as exc:
-            raise ServerError(f"expected an event of a chat; got {shown(event)}.", retry=True) from exc
+            raise ServerError(f"expected an event of a chat; got {excerpt(event)}.", retry=True) from exc
 
     def _pieces(self, event: Mapping[str, Any]) -> Iterator[Piece]:
         if progress := event.get("prompt_progress"):

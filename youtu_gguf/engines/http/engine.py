@@ -12,7 +12,7 @@ from weakref import WeakSet
 from youtu_gguf.config import default_api_key
 from youtu_gguf.engines.base import Prefix, Vocabulary
 from youtu_gguf.engines.http.session import HttpSession
-from youtu_gguf.engines.http.transport import Address, Hangup, get_json, shown
+from youtu_gguf.engines.http.transport import Address, Hangup, excerpt, get_json
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -54,14 +54,14 @@ class HttpEngine(ABC):
         return self.settings.server.n_slots
 
     @property
-    def connect_seconds(self) -> float:
+    def connect_s(self) -> float:
         """Longest wait for a connection."""
-        return self.settings.server.connect_seconds
+        return self.settings.server.connect_s
 
     @property
-    def stall_seconds(self) -> float:
+    def stall_s(self) -> float:
         """Longest silence."""
-        return self.settings.server.stall_seconds
+        return self.settings.server.stall_s
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -120,12 +120,12 @@ class RemoteEngine(HttpEngine):
         self.model = model or self._first_model()
 
     def _first_model(self) -> str:
-        listed = get_json(self.address, "/models", self.connect_seconds)
+        listed = get_json(self.address, "/models", self.connect_s)
         try:
             return str(listed["data"][0]["id"])
         except (TypeError, LookupError) as exc:
             raise EngineError(
-                f"{self.name} must list its models; got {shown(listed)}. Name the model, or check the address."
+                f"{self.name} must list its models; got {excerpt(listed)}. Name the model, or check the address."
             ) from exc
 
     @contextmanager

@@ -52,12 +52,12 @@ class Host(Protocol):
         ...
 
     @property
-    def connect_seconds(self) -> float:
+    def connect_s(self) -> float:
         """Longest wait for a connection."""
         ...
 
     @property
-    def stall_seconds(self) -> float:
+    def stall_s(self) -> float:
         """Longest silence."""
         ...
 
@@ -95,7 +95,7 @@ class Call:
         self.reply = Reply(session.prefix, request.question, request.sampling)
         self._host, self._session, self._news = host, session, news
         self._hangup = Hangup()
-        self.deadline = time.monotonic() + request.sampling.max_seconds
+        self.deadline = time.monotonic() + request.sampling.max_s
         self._thread = threading.Thread(target=self._run, name=f"youtu-gguf {host.name}", daemon=True)
         self._thread.start()
 
@@ -126,7 +126,7 @@ class Call:
             n_tries += 1
             try:
                 with self._host.using(self._hangup) as address:
-                    limits = {"connect_s": self._host.connect_seconds, "stall_s": self._host.stall_seconds}
+                    limits = {"connect_s": self._host.connect_s, "stall_s": self._host.stall_s}
                     for event in stream_events(address, PATH, body, self._hangup, **limits):
                         started = True
                         yield event
@@ -279,10 +279,10 @@ class HttpSession:
         Raises:
             EngineError: The server cannot be reached, or failed.
         """
-        with closing(self.together()) as together:
-            together.add(Request(question, sampling, cancel))
+        with closing(self.parallel()) as parallel:
+            parallel.add(Request(question, sampling, cancel))
             n_generated = 0
-            while wrote := together.step():
+            while wrote := parallel.step():
                 for _, piece in wrote:
                     if isinstance(piece, YoutuError):
                         raise piece
@@ -290,7 +290,7 @@ class HttpSession:
                     n_generated += piece.n_tokens
                 self._host.progress("generate", n_generated, sampling.max_tokens)
 
-    def together(self) -> HttpTogether:
+    def parallel(self) -> HttpTogether:
         """Return a way to answer several questions at once.
 
         Raises:

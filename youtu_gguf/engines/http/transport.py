@@ -215,7 +215,7 @@ def _translated(exc: Exception, url: str) -> YoutuError:
     ):
         return NotSentError(f"{url} cannot be reached: {reason}. Is the server running?", retry=True)
     if isinstance(exc, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
-        return ServerError(f"{url} has fallen silent. Ask again, or raise stall_seconds.", retry=True)
+        return ServerError(f"{url} has fallen silent. Ask again, or raise stall_s.", retry=True)
     if isinstance(exc, requests.exceptions.JSONDecodeError):
         return ServerError(f"{url} answered with something that is no JSON.", retry=True)
     return ServerError(f"{url} broke off: {reason}. Ask again.", retry=True)
@@ -238,13 +238,13 @@ def _words(response: requests.Response) -> tuple[str, str]:
     with suppress(ValueError):
         error = json.loads(start).get("error", "") if start.startswith(b"{") else ""
         if isinstance(error, dict):
-            return shown(error.get("message", "")), str(error.get("type", ""))
+            return excerpt(error.get("message", "")), str(error.get("type", ""))
         if error:
-            return shown(error), ""
-    return shown(start.decode("utf-8", "replace")), ""
+            return excerpt(error), ""
+    return excerpt(start.decode("utf-8", "replace")), ""
 
 
-def shown(words: object) -> str:
+def excerpt(words: object) -> str:
     """Return a server's words as a message may repeat them: on one line, and not more than fits."""
     return " ".join(str(words).split())[:SHOWN] or "nothing"
 
@@ -262,14 +262,14 @@ def _event(data: bytes, url: str) -> dict[str, Any]:
     try:
         event = json.loads(data)
     except ValueError as exc:
-        raise _nonsense(url, shown(data.decode("utf-8", "replace"))) from exc
+        raise _nonsense(url, excerpt(data.decode("utf-8", "replace"))) from exc
     if not isinstance(event, dict):
-        raise _nonsense(url, shown(event))
+        raise _nonsense(url, excerpt(event))
     if error := event.get("error"):
         known = error if isinstance(error, dict) else {"message": error}
         code = known.get("code")
         status = code if isinstance(code, int) else requests.codes.server_error
-        raise RefusedError(url, status, shown(known.get("message", error)), str(known.get("type", "")))
+        raise RefusedError(url, status, excerpt(known.get("message", error)), str(known.get("type", "")))
     return event
 
 

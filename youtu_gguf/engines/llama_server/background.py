@@ -72,14 +72,12 @@ def list_servers() -> list[RunningServer]:
     return [_running(record) for record in running()]
 
 
-def start_server(
-    arguments: Sequence[str], *, start_seconds: float, progress: ProgressFn = no_progress
-) -> RunningServer:
+def start_server(arguments: Sequence[str], *, start_s: float, progress: ProgressFn = no_progress) -> RunningServer:
     """Start a server in the background and wait until it answers.
 
     Args:
         arguments: Of the command `youtu-gguf server start`, which the process in the background runs.
-        start_seconds: Longest wait.
+        start_s: Longest wait.
         progress: Told now and then.
 
     Raises:
@@ -90,7 +88,7 @@ def start_server(
         owner = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
         )
-        deadline = time.monotonic() + start_seconds
+        deadline = time.monotonic() + start_s
         while owner.poll() is None and time.monotonic() < deadline:
             progress("load", 0, 0)
             for server in list_servers():
@@ -100,9 +98,7 @@ def start_server(
         if owner.poll() is None:
             owner.terminate()
             owner.wait()
-            raise EngineError(
-                f"the server is not ready after {start_seconds:g} s. Raise --start-seconds, or see its log."
-            )
+            raise EngineError(f"the server is not ready after {start_s:g} s. Raise --start-seconds, or see its log.")
         said.seek(0)
         words = said.read().decode("utf-8", "replace").strip().removeprefix("error: ")
         raise EngineError(words or f"the process in the background ended with exit code {owner.returncode}.")

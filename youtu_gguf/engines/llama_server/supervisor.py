@@ -175,10 +175,10 @@ class Supervisor:
 
     def _wait_in_time(self, hangup: Hangup) -> Address:
         """Return where the server is; nowhere if somebody hangs up."""
-        deadline = time.monotonic() + self._settings.start_seconds
+        deadline = time.monotonic() + self._settings.start_s
         while not hangup.gone.is_set():
             if time.monotonic() > deadline:
-                raise ServerError("llama-server is not ready in time. Ask again, or raise start_seconds.", retry=True)
+                raise ServerError("llama-server is not ready in time. Ask again, or raise start_s.", retry=True)
             address = self._wait(hangup, POLL_S / 4)
             if address is not None:
                 return address
@@ -198,9 +198,9 @@ class Supervisor:
 
     def _how(self, code: int | None) -> str:
         if code is None:
-            return f"still not ready after {self._settings.start_seconds:.0f} s"
+            return f"still not ready after {self._settings.start_s:.0f} s"
         if self._hung:
-            return f"having been silent for {self._settings.hang_seconds:g} s"
+            return f"having been silent for {self._settings.hang_s:g} s"
         if code < 0:
             with suppress(ValueError):
                 return f"by {signal.Signals(-code).name}"
@@ -290,7 +290,7 @@ class Supervisor:
             self._record.write()
 
     def _until_ready(self, process: ChildProcess, url: str) -> bool:
-        deadline = time.monotonic() + self._settings.start_seconds
+        deadline = time.monotonic() + self._settings.start_s
         while not self._closing.is_set() and time.monotonic() < deadline and process.wait() is None:
             if is_well(url) and self._is_ours(url):
                 with self._changed:
@@ -320,15 +320,15 @@ class Supervisor:
             return ""
         root = address.url.removesuffix("/v1")
         well = time.monotonic()
-        pause = min(POLL_S, self._settings.hang_seconds / 4)
+        pause = min(POLL_S, self._settings.hang_s / 4)
         while not self._closing.is_set():
             self._wake.wait(pause)
             code = process.wait()
             if code is not None:
                 return f"{self._how(code)}.{_tail(process)}"
-            if is_well(root, min(HEALTH_S, self._settings.hang_seconds)):
+            if is_well(root, min(HEALTH_S, self._settings.hang_s)):
                 well = time.monotonic()
-            elif time.monotonic() - well > self._settings.hang_seconds:
+            elif time.monotonic() - well > self._settings.hang_s:
                 self._hung = True
                 self._withdraw()
                 process.kill()

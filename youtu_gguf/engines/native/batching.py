@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from youtu_gguf.engines.native.llama.handles import SHORT
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.native.generation import Answering
+    from youtu_gguf.engines.native.generation import Generation
 
 MIN_SHARED = 4
 """Fewest tokens worth sharing with another question."""
 
-Group = list[tuple["Answering", int]]
+Group = list[tuple["Generation", int]]
 """What is decoded in one go: the first n pending tokens of each answer."""
 
 
@@ -23,10 +23,10 @@ def n_common(a: Sequence[int], b: Sequence[int]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
-def followers(newcomers: Sequence[Answering]) -> list[Answering]:
+def followers(newcomers: Sequence[Generation]) -> list[Generation]:
     """Return the new questions that go on as another of them does, and had better wait until that one is decoded."""
-    leaders: list[Answering] = []
-    found: list[Answering] = []
+    leaders: list[Generation] = []
+    found: list[Generation] = []
     for one in newcomers:
         done = len(one.asked) - len(one.pending)
         alike = max((n_common(one.asked, other.asked) for other in leaders), default=0)
@@ -34,7 +34,7 @@ def followers(newcomers: Sequence[Answering]) -> list[Answering]:
     return found
 
 
-def pack(answers: Sequence[Answering], most: int) -> list[Group]:
+def pack(answers: Sequence[Generation], most: int) -> list[Group]:
     """Lay all pending tokens out, at most `most` and at most `SHORT` at a time.
 
     Up to that length llama.cpp gives every token the same numbers whatever is decoded beside it, so questions may be

@@ -16,13 +16,13 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
 from youtu_gguf.engines.native.batching import Group, followers, pack
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, StateFiles
-from youtu_gguf.engines.native.fair_lock import Turns
-from youtu_gguf.engines.native.generation import Answering
+from youtu_gguf.engines.native.fair_lock import FairLock
+from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.vision import VisionTower
-from youtu_gguf.engines.native.prefixes import Resident, Residents
+from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.header import GGUFArray
@@ -71,7 +71,7 @@ class NativeEngine:
         self.progress = progress
         self.hidden_way = bindings.choose_way(settings.hidden_way)
         self.head = Head(pair.model)
-        self.turns = Turns()
+        self.turns = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.files = _state_files(pair, settings, self.hidden_way)
         self._owned = ExitStack()
@@ -87,7 +87,7 @@ class NativeEngine:
             self.vision = VisionTower(pair.projector.path, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
-        self.residents = Residents(self.context)
+        self.prefixes = Prefixes(self.context)
         progress("load", 100, 100)
 
     @property
@@ -126,7 +126,7 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def start(self, session: NativeSession, request: Request) -> Answering:
+    def start(self, session: NativeSession, request: Request) -> Generation:
         """Begin an answer: bring the prefix into the context, fork it, and get ready to decode the question.
 
         Waits for other threads where they have taken all the room.
@@ -137,36 +137,36 @@ class NativeEngine:
         """
         return self._in_turn(lambda: self.try_start(session, request))
 
-    def try_start(self, session: NativeSession, request: Request) -> Answering | None:
+    def try_start(self, session: NativeSession, request: Request) -> Generation | None:
         """Begin an answer if there is room for it now, else return None. Call it in turn.
 
         Raises:
             InputError: The question does not fit into the context.
         """
-        if self.residents.full:  # before the question is tokenised, which takes as long as a small model's step
+        if self.prefixes.full:  # before the question is tokenised, which takes as long as a small model's step
             return None
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
-        resident = self._resident(session)
-        if resident is None:
+        entry = self._entry(session)
+        if entry is None:
             return None
-        sequence = self.residents.fork(resident, asked)
+        sequence = self.prefixes.branch(entry, asked)
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
-        return Answering(request, self.model, sampler, asked, sequence, session.length)
+        return Generation(request, self.model, sampler, asked, sequence, session.length)
 
-    def finish(self, answering: Answering) -> None:
+    def finish(self, answering: Generation) -> None:
         """Free what an answer holds, and let those who wait for room try again."""
         with self.turns:
             answering.sampler.close()
-            self.residents.join(answering.sequence)
+            self.prefixes.finish(answering.sequence)
         with self._room:
             self._n_freed += 1
             self._room.notify_all()
 
-    def step(self, answers: Sequence[Answering]) -> list[tuple[Answering, Piece]]:
+    def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
         """Move answers on by one token each, in one decode where they fit; return what they wrote. Call it in turn."""
         self._check_answering()
-        wrote: list[tuple[Answering, Piece]] = []
+        wrote: list[tuple[Generation, Piece]] = []
         going = []
         for answering in answers:
             finish = answering.interrupted()
@@ -182,15 +182,15 @@ class NativeEngine:
         self._decode_all(waiting, wrote)
         return wrote
 
-    def _share(self, newcomers: Sequence[Answering]) -> None:
+    def _share(self, newcomers: Sequence[Generation]) -> None:
         for answering in newcomers:
-            answering.decoded(self.residents.share(answering.sequence))
+            answering.decoded(self.prefixes.share(answering.sequence))
 
-    def _decode_all(self, answers: Sequence[Answering], wrote: list[tuple[Answering, Piece]]) -> None:
+    def _decode_all(self, answers: Sequence[Generation], wrote: list[tuple[Generation, Piece]]) -> None:
         for group in pack(answers, self.context.slice):
             self._decode(group, wrote)
 
-    def _decode(self, group: Group, wrote: list[tuple[Answering, Piece]]) -> None:
+    def _decode(self, group: Group, wrote: list[tuple[Generation, Piece]]) -> None:
         """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
         group = [(answering, n) for answering, n in group if answering.finish is None]
         if not group:
@@ -209,7 +209,7 @@ class NativeEngine:
         for answering, n in group:
             index += n
             answering.decoded(n)
-            self.residents.grow(answering.sequence, n)
+            self.prefixes.grow(answering.sequence, n)
             if not answering.pending:
                 token = answering.sampler.next(self.context, index)
                 wanted = answering.request.sampling.scores
@@ -224,30 +224,30 @@ class NativeEngine:
         return self._in_turn(lambda: self._try_look(session, aside=aside))
 
     def _try_look(self, session: NativeSession, *, aside: bool) -> F32 | None:
-        resident = self.residents.find(session.key)
-        remembered = resident or self._remembered(session)
+        entry = self.prefixes.find(session.key)
+        remembered = entry or self._remembered(session)
         if remembered is not None:
             return remembered.hidden
-        if aside and self.residents.has_room(session.length) and not self.residents.n_answers:
-            sequence = self.residents.take()
+        if aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers:
+            sequence = self.prefixes.acquire()
             try:
                 hidden = session.prefill(sequence)
             finally:
-                self.residents.give(sequence)
+                self.prefixes.release(sequence)
             self.cache.put(session.key, PrefixStates(hidden))
             return hidden
-        resident = self._resident(session)
-        return None if resident is None else resident.hidden
+        entry = self._entry(session)
+        return None if entry is None else entry.hidden
 
-    def _resident(self, session: NativeSession) -> Resident | None:
+    def _entry(self, session: NativeSession) -> PrefixEntry | None:
         """Return the session's prefix in the context, brought there if need be; None where others leave no room."""
-        resident = self.residents.find(session.key)
-        if resident is not None:
-            return resident
+        entry = self.prefixes.find(session.key)
+        if entry is not None:
+            return entry
         self._make_room(session.length)
-        if not self.residents.has_room(session.length):
+        if not self.prefixes.has_room(session.length):
             return None
-        sequence = self.residents.take()
+        sequence = self.prefixes.acquire()
         try:
             hidden = self._restore(session, sequence)
             if hidden is None:
@@ -255,9 +255,9 @@ class NativeEngine:
                 if self.files is not None:
                     self.files.put(session.key, PrefixStates(hidden, self.context.save(sequence)))
         except BaseException:
-            self.residents.give(sequence)
+            self.prefixes.release(sequence)
             raise
-        return self.residents.place(session.key, sequence, session.length, hidden)
+        return self.prefixes.place(session.key, sequence, session.length, hidden)
 
     def _make_room(self, wanted: int) -> bool:
         """Free cells until `wanted` positions fit: of what has ended, then of prefixes that nobody is using.
@@ -265,15 +265,15 @@ class NativeEngine:
         The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
         there is. Returns whether anything was freed.
         """
-        freed = (not self.residents.n_answers or not self.residents.has_room(wanted)) and self.residents.sweep()
-        if self.residents.n_answers and self.residents.has_room(wanted):
+        freed = (not self.prefixes.n_answers or not self.prefixes.has_room(wanted)) and self.prefixes.collect()
+        if self.prefixes.n_answers and self.prefixes.has_room(wanted):
             return freed
-        idle = self.residents.idle()
-        for resident in idle:
-            known = self.cache.get(resident.key)
+        idle = self.prefixes.idle()
+        for entry in idle:
+            known = self.cache.get(entry.key)
             if not (isinstance(known, PrefixStates) and known.cache):
-                self.cache.put(resident.key, PrefixStates(resident.hidden, self.context.save(resident.sequence)))
-            self.residents.remove(resident)
+                self.cache.put(entry.key, PrefixStates(entry.hidden, self.context.save(entry.sequence)))
+            self.prefixes.remove(entry)
         return freed or bool(idle)
 
     def _remembered(self, session: NativeSession) -> PrefixStates | None:
@@ -312,12 +312,12 @@ class NativeEngine:
             with self.turns:
                 self._check_open()
                 result = attempt()
-                stuck = result is None and self.residents.owned_by(threading.get_ident())
+                stuck = result is None and self.prefixes.owned_by(threading.get_ident())
             if result is not None:
                 return result
             if stuck or not self._wait(n_freed, deadline - time.monotonic()):
                 raise EngineError(
-                    f"{self.residents.n_answers} answers are being streamed, of at most {N_ANSWERS} at a time, and "
+                    f"{self.prefixes.n_answers} answers are being streamed, of at most {N_ANSWERS} at a time, and "
                     f"leave no room for this one in n_ctx={self.context.n_ctx}. Finish or close one first."
                 )
 
@@ -329,8 +329,8 @@ class NativeEngine:
     def clear(self) -> None:
         """Forget every image that no answer is being generated about, in context, cache and sessions; not on disk."""
         with self.turns:
-            for resident in self.residents.idle():
-                self.residents.remove(resident)
+            for entry in self.prefixes.idle():
+                self.prefixes.remove(entry)
             self.cache.clear()
             for session in self._sessions:
                 session.drop_states()

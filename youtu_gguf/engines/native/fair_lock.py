@@ -7,7 +7,7 @@ from collections import deque
 from typing import Self
 
 
-class Turns:
+class FairLock:
     """Use as `with turns:`. Not reentrant.
 
     Python's own lock lets a thread that gives it up take it again at once, so that one long answer would keep every

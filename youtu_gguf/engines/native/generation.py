@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Piece, Request
-from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.engines.repetition import RepetitionDetector
 from youtu_gguf.types import Finish
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.handles import LlamaModel, Sampler
 
 
-class Answering:
+class Generation:
     """Turns tokens into pieces of whole characters, and watches the limits of the request.
 
     Args:
@@ -43,7 +43,7 @@ class Answering:
         self.n_generated = 0
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._guard = LoopGuard() if request.sampling.loop_guard else None
+        self._guard = RepetitionDetector() if request.sampling.loop_guard else None
         self._deadline = math.inf
 
     def interrupted(self) -> Finish | None:
@@ -51,7 +51,7 @@ class Answering:
         if self.request.cancel is not None and self.request.cancel.is_set():
             return "cancelled"
         if self._deadline == math.inf:
-            self._deadline = time.monotonic() + self.request.sampling.max_seconds
+            self._deadline = time.monotonic() + self.request.sampling.max_s
         return "time" if time.monotonic() >= self._deadline else None
 
     def decoded(self, n: int) -> None:

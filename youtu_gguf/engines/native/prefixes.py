@@ -1,4 +1,4 @@
-"""Which prefixes a context holds, and which answers were forked from them.
+"""Which prefixes a context holds, and which answers were branched from them.
 
 llama.cpp puts tokens into the lowest free cells, and attention adds up in the order of the cells: a sequence whose
 tokens fill holes that others left is rounded differently, and now and then draws another token. So nothing is freed
@@ -23,7 +23,7 @@ from youtu_gguf.types import F32
 
 
 @dataclass(eq=False)
-class Resident:
+class PrefixEntry:
     """A prefix in the context: `length` positions in `sequence`, and the states of the position before its image and of
     its image tokens."""
 
@@ -31,11 +31,11 @@ class Resident:
     sequence: int
     length: int
     hidden: F32
-    n_forks: int = 0
+    n_branches: int = 0
 
 
 @dataclass(eq=False)
-class Fork:
+class Branch:
     """A question and its answer in the context, behind the positions of their prefix.
 
     Attributes:
@@ -44,7 +44,7 @@ class Fork:
         adjacent: Whether the question lies right behind its prefix.
     """
 
-    resident: Resident
+    entry: PrefixEntry
     sequence: int
     asked: Sequence[int]
     n_done: int = 0
@@ -57,73 +57,73 @@ ENDED = 0
 """The sequence that keeps the cells of answers that have ended."""
 
 
-class Residents:
+class Prefixes:
     """Bookkeeping of one context's sequences. Not thread-safe: its engine uses it in turns."""
 
     def __init__(self, context: LlamaContext) -> None:
         self._context = context
         self._free = list(range(ENDED + 1, PADDING))
         self._n_ended = 0
-        self._by_key: dict[str, Resident] = {}
-        self._forks: dict[int, Fork] = {}
-        self._last: Fork | None = None
+        self._by_key: dict[str, PrefixEntry] = {}
+        self._branches: dict[int, Branch] = {}
+        self._last: Branch | None = None
 
     @property
     def n_answers(self) -> int:
         """Answers under way."""
-        return len(self._forks)
+        return len(self._branches)
 
     @property
     def full(self) -> bool:
         """Whether there are as many answers under way as there may be."""
-        return len(self._forks) >= N_ANSWERS
+        return len(self._branches) >= N_ANSWERS
 
     @property
     def n_positions(self) -> int:
         """Positions of the context that are taken."""
-        own = sum(fork.n_own for fork in self._forks.values())
+        own = sum(branch.n_own for branch in self._branches.values())
         last = 0 if self._last is None else self._last.n_own
-        return sum(resident.length for resident in self._by_key.values()) + own + last + self._n_ended
+        return sum(entry.length for entry in self._by_key.values()) + own + last + self._n_ended
 
     def has_room(self, n: int) -> bool:
         """Whether a further prefix of `n` positions, and one more token, fits."""
         return len(self._by_key) < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
 
-    def find(self, key: str) -> Resident | None:
+    def find(self, key: str) -> PrefixEntry | None:
         """Return the prefix if the context holds it."""
         return self._by_key.get(key)
 
-    def idle(self) -> list[Resident]:
+    def idle(self) -> list[PrefixEntry]:
         """Return the prefixes that no answer needs."""
-        return [resident for resident in self._by_key.values() if not resident.n_forks]
+        return [entry for entry in self._by_key.values() if not entry.n_branches]
 
-    def take(self) -> int:
+    def acquire(self) -> int:
         """Return an empty sequence. There must be one: see `has_room`."""
         return self._free.pop()
 
-    def give(self, sequence: int) -> None:
-        """Empty a sequence got from `take`."""
+    def release(self, sequence: int) -> None:
+        """Empty a sequence got from `acquire`."""
         self._context.drop(sequence)
         self._free.append(sequence)
 
-    def place(self, key: str, sequence: int, length: int, hidden: F32) -> Resident:
-        """Note that `sequence`, got from `take`, holds a prefix."""
-        self._by_key[key] = Resident(key, sequence, length, hidden)
+    def place(self, key: str, sequence: int, length: int, hidden: F32) -> PrefixEntry:
+        """Note that `sequence`, got from `acquire`, holds a prefix."""
+        self._by_key[key] = PrefixEntry(key, sequence, length, hidden)
         return self._by_key[key]
 
-    def remove(self, resident: Resident) -> None:
+    def remove(self, entry: PrefixEntry) -> None:
         """Take a prefix out of the context."""
-        if self._last is not None and self._last.resident is resident:
+        if self._last is not None and self._last.entry is entry:
             self._retire_last()
-        del self._by_key[resident.key]
-        self.give(resident.sequence)
+        del self._by_key[entry.key]
+        self.release(entry.sequence)
 
-    def fork(self, resident: Resident, asked: Sequence[int]) -> int:
+    def branch(self, entry: PrefixEntry, asked: Sequence[int]) -> int:
         """Return a sequence for a question that begins as a copy of the prefix. There must be room: see `full`."""
-        sequence = self.take()
-        self._context.share(resident.sequence, sequence)
-        resident.n_forks += 1
-        self._forks[sequence] = Fork(resident, sequence, asked)
+        sequence = self.acquire()
+        self._context.share(entry.sequence, sequence)
+        entry.n_branches += 1
+        self._branches[sequence] = Branch(entry, sequence, asked)
         return sequence
 
     def share(self, sequence: int) -> int:
@@ -131,81 +131,81 @@ class Residents:
 
         Call it right before the question is decoded.
         """
-        fork = self._forks[sequence]
-        others = [other for other in self._forks.values() if other is not fork and other.n_done]
-        if not fork.n_done and not others and not self._n_ended and len(self._by_key) == 1:
-            fork.adjacent = True
-            return self._inherit(fork)
+        branch = self._branches[sequence]
+        others = [other for other in self._branches.values() if other is not branch and other.n_done]
+        if not branch.n_done and not others and not self._n_ended and len(self._by_key) == 1:
+            branch.adjacent = True
+            return self._inherit(branch)
         if self._last is not None:
             others.append(self._last)
-        had = best = fork.n_done
-        source = fork
+        had = best = branch.n_done
+        source = branch
         for other in others:
-            n = _n_alike(other, fork)
-            if other.resident is fork.resident and n > best:
+            n = _n_alike(other, branch)
+            if other.entry is branch.entry and n > best:
                 best, source = n, other
-        if best - had < MIN_SHARED or fork.n_own:
+        if best - had < MIN_SHARED or branch.n_own:
             return 0
-        start = fork.resident.length
+        start = branch.entry.length
         self._context.share(source.sequence, sequence, start + had, start + best)
-        fork.n_done = best
+        branch.n_done = best
         return best - had
 
-    def _inherit(self, fork: Fork) -> int:
+    def _inherit(self, branch: Branch) -> int:
         """Take the beginning over from the last question, and free the rest of it."""
         last = self._last
         if last is None:
             return 0
         self._last = None
-        n = _n_alike(last, fork)
+        n = _n_alike(last, branch)
         if n >= MIN_SHARED:
-            start = fork.resident.length
-            self._context.share(last.sequence, fork.sequence, start, start + n)
-            fork.n_done = fork.n_own = n
-        self.give(last.sequence)
-        return fork.n_done
+            start = branch.entry.length
+            self._context.share(last.sequence, branch.sequence, start, start + n)
+            branch.n_done = branch.n_own = n
+        self.release(last.sequence)
+        return branch.n_done
 
     def grow(self, sequence: int, n: int) -> None:
         """Note that a question or its answer took `n` more positions."""
-        self._forks[sequence].n_done += n
-        self._forks[sequence].n_own += n
+        self._branches[sequence].n_done += n
+        self._branches[sequence].n_own += n
 
-    def join(self, sequence: int) -> None:
-        """Forget an answer got from `fork`; its question stays if it is of use to the next one."""
-        fork = self._forks.pop(sequence)
-        fork.resident.n_forks -= 1
-        n_answer = fork.n_done - len(fork.asked)
-        if fork.adjacent and n_answer >= 0 and self._last is None and self._context.handle:
-            start = fork.resident.length + len(fork.asked)
+    def finish(self, sequence: int) -> None:
+        """Forget an answer got from `branch`; its question stays if it is of use to the next one."""
+        branch = self._branches.pop(sequence)
+        branch.entry.n_branches -= 1
+        n_answer = branch.n_done - len(branch.asked)
+        if branch.adjacent and n_answer >= 0 and self._last is None and self._context.handle:
+            start = branch.entry.length + len(branch.asked)
             if n_answer:
-                self._end(fork, start, n_answer)
+                self._end(branch, start, n_answer)
             self._context.drop(sequence, start)
-            fork.n_done, fork.n_own = len(fork.asked), fork.n_own - n_answer
-            self._last = fork
+            branch.n_done, branch.n_own = len(branch.asked), branch.n_own - n_answer
+            self._last = branch
         else:
-            self._end(fork, fork.resident.length, fork.n_own)
-            self.give(sequence)
-        if not self._forks:
+            self._end(branch, branch.entry.length, branch.n_own)
+            self.release(sequence)
+        if not self._branches:
             self._free_ended()
 
-    def _end(self, fork: Fork, start: int, n: int) -> None:
-        """Keep the `n` cells of `fork` from position `start` on."""
+    def _end(self, branch: Branch, start: int, n: int) -> None:
+        """Keep the `n` cells of `branch` from position `start` on."""
         if self._context.handle:
-            self._context.share(fork.sequence, ENDED, start)
+            self._context.share(branch.sequence, ENDED, start)
             self._n_ended += n
 
     def _retire_last(self) -> None:
         if self._last is not None:
-            self._end(self._last, self._last.resident.length, self._last.n_own)
-            self.give(self._last.sequence)
+            self._end(self._last, self._last.entry.length, self._last.n_own)
+            self.release(self._last.sequence)
             self._last = None
 
     def _free_ended(self) -> None:
         self._context.drop(ENDED)
         # What answers under way have taken over from others is not freed.
-        self._n_ended = sum(fork.n_done - fork.n_own for fork in self._forks.values())
+        self._n_ended = sum(branch.n_done - branch.n_own for branch in self._branches.values())
 
-    def sweep(self) -> bool:
+    def collect(self) -> bool:
         """Free what has ended, the last question too; return whether there was anything."""
         self._retire_last()
         freed = self._n_ended > 0
@@ -214,9 +214,9 @@ class Residents:
 
     def owned_by(self, thread: int) -> bool:
         """Whether an answer under way was started by `thread`."""
-        return any(fork.thread == thread for fork in self._forks.values())
+        return any(branch.thread == thread for branch in self._branches.values())
 
 
-def _n_alike(other: Fork, fork: Fork) -> int:
-    """Return how many decoded tokens of `other` are those of `fork`, whose last token's logits will be wanted."""
-    return n_common(other.asked[: other.n_done], fork.asked[:-1])
+def _n_alike(other: Branch, branch: Branch) -> int:
+    """Return how many decoded tokens of `other` are those of `branch`, whose last token's logits will be wanted."""
+    return n_common(other.asked[: other.n_done], branch.asked[:-1])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import threading
 
     from youtu_gguf.engines.native.engine import NativeEngine
-    from youtu_gguf.engines.native.generation import Answering
+    from youtu_gguf.engines.native.generation import Generation
 
 
 class NativeSession:
@@ -107,7 +107,7 @@ class NativeSession:
         finally:
             engine.finish(answering)
 
-    def together(self) -> NativeTogether:
+    def parallel(self) -> NativeTogether:
         """Return a way to answer several questions at once."""
         self._check_open()
         return NativeTogether(self._engine, self)
@@ -118,13 +118,13 @@ class NativeSession:
         answering = engine.start(self, Request(question, Sampling()))
         try:
             with engine.turns:
-                answering.decoded(engine.residents.share(answering.sequence))
+                answering.decoded(engine.prefixes.share(answering.sequence))
                 tokens = [*answering.pending, *answered]
                 for first in range(0, len(tokens), SHORT):
                     run = Run(tokens[first : first + SHORT], answering.position + first, answering.sequence)
                     if not engine.context.decode_runs([run]):
                         raise EngineError("the context is full.")
-                    engine.residents.grow(answering.sequence, len(run.content))
+                    engine.prefixes.grow(answering.sequence, len(run.content))
                 return engine.context.logits(len(run.content) - 1).copy()
         finally:
             engine.finish(answering)
@@ -178,7 +178,7 @@ class NativeTogether:
     def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
         self._engine, self._session = engine, session
         self._waiting: list[tuple[int, Request]] = []
-        self._active: dict[Answering, int] = {}
+        self._active: dict[Generation, int] = {}
         self._count = 0
 
     def add(self, request: Request) -> int:
@@ -218,13 +218,13 @@ class NativeTogether:
             self._waiting.pop(0)
         return failed
 
-    def _start(self, request: Request) -> Answering | None:
+    def _start(self, request: Request) -> Generation | None:
         if not self._active:
             return self._engine.start(self._session, request)
         with self._engine.turns:
             return self._engine.try_start(self._session, request)
 
-    def _drop(self, answers: Sequence[Answering]) -> None:
+    def _drop(self, answers: Sequence[Generation]) -> None:
         for answering in answers:
             del self._active[answering]
             self._engine.finish(answering)
