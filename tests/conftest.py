@@ -24,12 +24,12 @@ os.environ["YOUTU_GGUF_CALIBRATIONS"] = CALIBRATIONS  # what the developer's mac
 
 @pytest.fixture(scope="session")
 def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return yg.write_synthetic_pair(tmp_path_factory.mktemp("tiny"), "tiny", seed=0)
+    return yg.weights.write_synthetic_pair(tmp_path_factory.mktemp("tiny"), "tiny", seed=0)
 
 
 @pytest.fixture(scope="session")
 def tiny_pair_f32(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return yg.write_synthetic_pair(tmp_path_factory.mktemp("tiny-f32"), "tiny", seed=0, quant="F32")
+    return yg.weights.write_synthetic_pair(tmp_path_factory.mktemp("tiny-f32"), "tiny", seed=0, quant="F32")
 
 
 @pytest.fixture(scope="module")

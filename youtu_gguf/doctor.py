@@ -18,7 +18,7 @@ import numpy as np
 from youtu_gguf.config import default_model, hub_cache
 from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
 from youtu_gguf.gguf.writer import existing
-from youtu_gguf.hub.models import find_files, list_unfinished
+from youtu_gguf.hub.models import find, list_unfinished
 from youtu_gguf.model import load
 from youtu_gguf.weights.plan import memory_of_this_machine, plan
 
@@ -138,7 +138,7 @@ def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
     for path in list_unfinished():
         yield Check("model files", "note", f"{path} is not whole", "Pull the same again to go on, or `youtu-gguf rm`.")
     try:
-        paths = find_files(model, mmproj)
+        paths = find(model, mmproj)
     except ModelFileError:
         if model or default_model():
             raise
@@ -189,7 +189,7 @@ def _calibration(pair: ModelPair) -> Check:
 
 def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> Found:
     try:
-        found = plan(*find_files(model, mmproj))
+        found = plan(*find(model, mmproj))
     except ModelFileError:  # reported with the files
         free, total = memory_of_this_machine()
         yield Check("memory", "ok", f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free")

@@ -17,7 +17,7 @@ from youtu_gguf.gguf.pair import find_model, find_projector
 from youtu_gguf.types import U8
 from youtu_gguf.weights.quantize import quantize
 from youtu_gguf.weights.slim import slim
-from youtu_gguf.weights.synthetic.pair import write_pair
+from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "youtu-gguf" / "synthetic-full"
 
@@ -31,7 +31,7 @@ def full_pair(folder: Path) -> tuple[Path, Path]:
     if not list(folder.glob("*.gguf")):
         print(f"writing the full-size synthetic pair to {folder}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
-        write_pair(folder, "full")
+        write_synthetic_pair(folder, "full")
     model = find_model(folder)
     return model, find_projector(model)
 

@@ -115,7 +115,7 @@ def on_full_size(folder: Path) -> None:
         state = context.save(entry.sequence)
         n_image = hidden.shape[0] * hidden.shape[1]
         files = full_pair(folder)
-        report("inspecting the pair, from headers alone", seconds(lambda: yg.inspect_file(*files), 5), "s")
+        report("inspecting the pair, from headers alone", seconds(lambda: yg.weights.inspect(*files), 5), "s")
         report("positions of the prefix", entry.length, "")
         report("its keys and values, per position", len(state) / entry.length / 1e3, "KB")
         kept = hidden.nbytes + engine.embeddings(session.prefix.image).nbytes

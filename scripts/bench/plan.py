@@ -47,7 +47,7 @@ def main() -> None:
     print("file     context  image tokens  predicted  measured  predicted/measured")
     for name, n_ctx, image_tokens, n_images in SETTINGS:
         model, mmproj = smaller_pair(args.folder, name)
-        plan = yg.plan(model, mmproj, n_ctx=n_ctx, image_max_tokens=image_tokens)
+        plan = yg.weights.plan(model, mmproj, n_ctx=n_ctx, image_max_tokens=image_tokens)
         numbers = map(str, (n_ctx, image_tokens, n_images))
         command = [sys.executable, __file__, "--measure", str(model), str(mmproj), *numbers]
         measured = float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

@@ -84,7 +84,7 @@ def main() -> None:
     if args.write:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             started = time.perf_counter()
-            yg.quantize(full_pair(args.folder)[0], Path(scratch) / "Q4_K_M.gguf", "Q4_K_M")
+            yg.weights.quantize(full_pair(args.folder)[0], Path(scratch) / "Q4_K_M.gguf", "Q4_K_M")
             print(f"written in {time.perf_counter() - started:.0f} s")
         return
     if args.exact:

@@ -113,13 +113,13 @@ def main() -> None:
     if args.write:
         with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
             started = time.perf_counter()
-            yg.slim(full_pair(args.folder)[0], Path(scratch) / "slim.gguf")
+            yg.weights.slim(full_pair(args.folder)[0], Path(scratch) / "slim.gguf")
             print(f"written in {time.perf_counter() - started:.1f} s, peak memory {peak_memory_gb():.2f} GB")
         return
     if not args.full:
         with tempfile.TemporaryDirectory() as scratch:
-            files = yg.find_files("nano")
-            run(files, yg.slim(files[0], Path(scratch) / "slim.gguf").path, random=False)
+            files = yg.weights.find("nano")
+            run(files, yg.weights.slim(files[0], Path(scratch) / "slim.gguf").path, random=False)
         return
     files = full_pair(args.folder)
     slim = smaller_pair(args.folder, "slim")

@@ -39,7 +39,7 @@ def encoded(path: Path, encoding: str, folder: Path) -> Path:
     made = folder / f"{path.stem.removesuffix('-Q8_0')}-{encoding}.gguf"
     if encoding == "Q8_0":
         return Path(shutil.copy(path, made))
-    return yg.quantize(path, made, encoding).path
+    return yg.weights.quantize(path, made, encoding).path
 
 
 def holds(path: Path) -> str:
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=300, help="scenes")
     args = parser.parse_args()
-    model, projector = yg.find_files("nano")
+    model, projector = yg.weights.find("nano")
     print(f"| language model | projector | MB | {' | '.join(COLUMNS.values())} | language model holds |")
     print("|---|---|---|" + "---|" * (len(COLUMNS) + 1))
     for language, vision in ENCODINGS:

@@ -84,7 +84,7 @@ class Child:
 
 def run(n: int, seed: int, folder: Path) -> Counter[str]:
     """Damage and open `n` files; return how often each outcome came."""
-    pair = yg.write_synthetic_pair(folder, "tiny")
+    pair = yg.weights.write_synthetic_pair(folder, "tiny")
     originals = [(path, path.read_bytes(), read_header(path)) for path in pair]
     broken = folder / "broken.gguf"
     outcomes: Counter[str] = Counter()

@@ -36,7 +36,7 @@ def chain(*steps: Alter) -> Alter:
     return alter
 
 
-def judge(report: yg.CalibrationReport, truth: dict[str, object], counts: Counter[tuple[str, str]]) -> None:
+def judge(report: yg.calibration.CalibrationReport, truth: dict[str, object], counts: Counter[tuple[str, str]]) -> None:
     for finding in report.findings:
         if finding.question in truth:
             right = finding.answer == truth[finding.question]
@@ -62,7 +62,7 @@ def altered_nano(n_seeds: int) -> int:
                     steps = [noisy(noise, seed), rolled(-shift), *([] if base else [apart])]
                     model = yg.load(engine=AlteredEngine(nano.engine, chain(*steps)))
                     truth: dict[str, object] = {"position_shift": shift, "leading_space": False, "bin_base": base}
-                    judge(yg.calibrate(model), truth, counts)
+                    judge(yg.calibration.run(model), truth, counts)
             n_wrong += show(f"nano, noise {noise:g}", counts)
     return n_wrong
 
@@ -72,9 +72,9 @@ def random_weights(n_pairs: int) -> int:
     truth = dict.fromkeys(("position_shift", "leading_space", "bin_base", "refine"))
     for seed in range(n_pairs):
         with tempfile.TemporaryDirectory() as folder:
-            pair = yg.write_synthetic_pair(folder, "tiny", seed=seed)
+            pair = yg.weights.write_synthetic_pair(folder, "tiny", seed=seed)
             with yg.load(*pair, threads=1, n_ctx=1024, calibration="default") as model:
-                judge(yg.calibrate(model), truth, counts)
+                judge(yg.calibration.run(model), truth, counts)
     return show("random weights", counts)
 
 

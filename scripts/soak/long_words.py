@@ -65,10 +65,10 @@ def main() -> None:
     if args.child:
         tokenise(args.child[0], args.child[1], int(args.child[2]), int(args.child[3]))
         return
-    from youtu_gguf.weights.synthetic.pair import write_pair
+    from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
 
     with tempfile.TemporaryDirectory() as folder:
-        model, _ = write_pair(folder, "tiny")
+        model, _ = write_synthetic_pair(folder, "tiny")
         for stack_kb in STACKS_KB:
             for kind in KINDS:
                 fatal = first_fatal(model, kind, stack_kb)

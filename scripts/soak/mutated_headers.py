@@ -102,15 +102,15 @@ def look_at(path: Path, partner: Path, scratch: Path) -> str:
     except yg.ModelFileError:
         outcome = "ModelFileError"
     with contextlib.suppress(yg.ModelFileError):
-        yg.inspect_file(path, partner)
+        yg.weights.inspect(path, partner)
     with contextlib.suppress(yg.ModelFileError):
-        yg.slim(path, scratch)
+        yg.weights.slim(path, scratch)
     return outcome
 
 
 def run(n: int, seed: int, folder: Path) -> Counter[str]:
     """Mutate and read `n` headers; return how often each outcome came."""
-    pair = yg.write_synthetic_pair(folder, "tiny")
+    pair = yg.weights.write_synthetic_pair(folder, "tiny")
     originals = [(path.read_bytes(), read_header(path)) for path in pair]
     broken, scratch = folder / "broken.gguf", folder / "slim.gguf"
     outcomes: Counter[str] = Counter()

@@ -16,7 +16,7 @@ from tests.reference.weights import Weights
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.gguf.pair import check_pair
-from youtu_gguf.weights.synthetic.pair import write_pair
+from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
 
 FIXED = [(3, 5), (8, 8), (10, 19), (1, 11), (13, 1), (16, 16), (1, 1)]
 
@@ -25,7 +25,7 @@ def run(n_grids: int, seeds: range, folder: Path, *, verbose: bool = False) -> A
     """Compare on `n_grids` grids per seed; return the worst agreements."""
     worst = Agreement(1.0, 1.0, 0.0)
     for seed in seeds:
-        pair = write_pair(folder, "tiny", seed=seed, quant="F32", tied=seed % 2 == 0)
+        pair = write_synthetic_pair(folder, "tiny", seed=seed, quant="F32", tied=seed % 2 == 0)
         weights = [Weights(path) for path in pair]
         engine = NativeEngine(check_pair(*pair), make_settings(n_ctx=2048))
         rng = random.Random(seed)

@@ -153,7 +153,7 @@ def main() -> None:
         print(faults or "whole, no byte fetched twice")
         sys.exit(bool(faults))
     with tempfile.TemporaryDirectory() as scratch, small_disk() as disk:
-        pair = yg.write_synthetic_pair(scratch, "tiny")
+        pair = yg.weights.write_synthetic_pair(scratch, "tiny")
         files = {name: path.read_bytes() for name, path in zip((MODEL, PROJECTOR), pair, strict=True)}
         with hubs.serving(Hub(files)) as hub:
             faults = kill_again_and_again(hub, Path(scratch) / "cache", args.kills, args.seed)

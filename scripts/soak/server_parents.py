@@ -34,7 +34,7 @@ from youtu_gguf.gguf.pair import check_pair
 def start():
     settings = make_settings(n_ctx=2048, threads=1)
     supervisor = Supervisor(
-        program(check_pair(*yg.find_files("nano")), settings), settings.server, binding={binding!r}
+        program(check_pair(*yg.weights.find("nano")), settings), settings.server, binding={binding!r}
     )
     print(supervisor.wait_ready().url, flush=True)
     return supervisor

@@ -25,20 +25,20 @@ def nano() -> Iterator[yg.Model]:
 
 
 @pytest.fixture(scope="module")
-def report(nano: yg.Model) -> yg.CalibrationReport:
-    return yg.calibrate(nano)
+def report(nano: yg.Model) -> yg.calibration.CalibrationReport:
+    return yg.calibration.run(nano)
 
 
 def answers(engine: AlteredEngine) -> dict[str, object]:
-    return {f.question: f.answer for f in yg.calibrate(yg.load(engine=engine)).findings}
+    return {f.question: f.answer for f in yg.calibration.run(yg.load(engine=engine)).findings}
 
 
-def finding(report: yg.CalibrationReport, question: str) -> yg.Finding:
+def finding(report: yg.calibration.CalibrationReport, question: str) -> yg.calibration.Finding:
     (found,) = [f for f in report.findings if f.question == question]
     return found
 
 
-def test_the_truth_about_nano_is_found(report: yg.CalibrationReport) -> None:
+def test_the_truth_about_nano_is_found(report: yg.calibration.CalibrationReport) -> None:
     found = report.calibration
     assert (found.position_shift, found.leading_space, found.bin_base) == (0, False, 1)
     assert {f.question for f in report.findings if f.answer is not None} >= {
@@ -46,13 +46,15 @@ def test_the_truth_about_nano_is_found(report: yg.CalibrationReport) -> None:
     }  # fmt: skip
 
 
-def test_every_drawn_picture_is_seen_and_photographs_that_are_not_do_not_vote(report: yg.CalibrationReport) -> None:
+def test_every_drawn_picture_is_seen_and_photographs_that_are_not_do_not_vote(
+    report: yg.calibration.CalibrationReport,
+) -> None:
     evidence = finding(report, "position_shift").evidence
     assert [b.picture for b in evidence if b.understood] == [p.name for p in drawn_pictures()]
     assert len(evidence) == 12
 
 
-def test_the_refinement_is_decided_only_where_the_crf_was_tried(report: yg.CalibrationReport) -> None:
+def test_the_refinement_is_decided_only_where_the_crf_was_tried(report: yg.calibration.CalibrationReport) -> None:
     refine = finding(report, "refine")
     if crf.installed():
         assert refine.words == ("none", "guided", "crf")
@@ -69,7 +71,7 @@ def test_states_one_position_early_are_found_out(nano: yg.Model) -> None:
 
 @pytest.mark.parametrize("by", [-1, 2, 3])
 def test_states_at_a_place_that_no_reading_explains_decide_nothing(nano: yg.Model, by: int) -> None:
-    found = finding(yg.calibrate(yg.load(engine=AlteredEngine(nano.engine, rolled(by)))), "position_shift")
+    found = finding(yg.calibration.run(yg.load(engine=AlteredEngine(nano.engine, rolled(by)))), "position_shift")
     assert found.answer is None
     assert ("one position later fits best" in found.reason) == (by == -1)
 
@@ -81,7 +83,7 @@ def test_names_that_want_a_space_are_found_out(nano: yg.Model) -> None:
 
 
 def test_names_with_the_same_tokens_either_way_decide_nothing(nano: yg.Model) -> None:
-    report = yg.calibrate(yg.load(engine=AlteredEngine(nano.engine, rename=str.strip)))
+    report = yg.calibration.run(yg.load(engine=AlteredEngine(nano.engine, rename=str.strip)))
     found = finding(report, "leading_space")
     assert found.answer is None
     assert "the same tokens either way" in found.reason
@@ -107,9 +109,9 @@ def test_a_model_that_sees_next_to_nothing_tells_nothing_about_what_it_sees(nano
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_weights_decide_nothing(seed: int, tmp_path: Path) -> None:
-    pair = yg.write_synthetic_pair(tmp_path, "tiny", seed=seed)
+    pair = yg.weights.write_synthetic_pair(tmp_path, "tiny", seed=seed)
     with yg.load(*pair, threads=1, n_ctx=1024) as model:
-        report = yg.calibrate(model)
+        report = yg.calibration.run(model)
     assert report.n_decided == 0
     assert report.calibration == yg.Calibration()
     assert all(f.test.n_images == 0 for f in report.findings)
@@ -118,18 +120,18 @@ def test_random_weights_decide_nothing(seed: int, tmp_path: Path) -> None:
 def test_a_shift_already_in_use_makes_no_difference(nano: yg.Model) -> None:
     model = yg.load(engine=nano.engine, calibration=yg.Calibration(position_shift=-1, leading_space=True))
     assert model.calibration.position_shift == -1
-    assert yg.calibrate(model).calibration.position_shift == 0
+    assert yg.calibration.run(model).calibration.position_shift == 0
 
 
 def test_progress_is_told_for_every_picture(nano: yg.Model) -> None:
     told: list[tuple[str, int, int]] = []
-    yg.calibrate(nano, lambda *step: told.append(step))
+    yg.calibration.run(nano, lambda *step: told.append(step))
     assert told == [("calibrate", n, 12) for n in range(13)]
 
 
 def test_without_photographs_the_report_says_so(nano: yg.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "skimage", None)
-    report = yg.calibrate(nano)
+    report = yg.calibration.run(nano)
     assert [note for note in report.notes if "scikit-image (extra calibrate) is not installed" in note]
     assert len(report.findings[0].evidence) == len(drawn_pictures())
     assert report.calibration.position_shift == 0
@@ -148,7 +150,7 @@ def test_an_engine_without_states_is_refused() -> None:
     engine = FakeEngine()
     engine.has_states = False  # type: ignore[misc]
     with pytest.raises(yg.CapabilityError, match="calibrating needs the states of image tokens"):
-        yg.calibrate(yg.load(engine=engine))
+        yg.calibration.run(yg.load(engine=engine))
 
 
 def test_too_few_image_tokens_are_refused(tiny_pair: Pair) -> None:
@@ -156,4 +158,4 @@ def test_too_few_image_tokens_are_refused(tiny_pair: Pair) -> None:
         yg.load(*tiny_pair, threads=1, n_ctx=1024, image_max_tokens=64) as model,
         pytest.raises(yg.InputError, match="pictures of 80 image tokens; got image_max_tokens=64"),
     ):
-        yg.calibrate(model)
+        yg.calibration.run(model)

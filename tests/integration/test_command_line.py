@@ -14,7 +14,7 @@ from PIL import Image
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.weights.synthetic.pair import SIZES, write_pair
+from youtu_gguf.weights.synthetic.pair import SIZES, write_synthetic_pair
 
 TASKS: dict[str, list[str]] = {
     "describe": [],
@@ -198,7 +198,7 @@ def test_projector_of_another_width_is_refused(photographs: dict[str, Path], tin
 
     tiny = SIZES["tiny"]
     wide = replace(tiny, language=replace(tiny.language, n_embd=96))
-    _, mmproj = write_pair(tmp_path, wide)
+    _, mmproj = write_synthetic_pair(tmp_path, wide)
     done = run("depth", photographs["cat"], "-m", tiny_pair[0], "--mmproj", mmproj)
     assert_refused(done, 3, "width 64")
 

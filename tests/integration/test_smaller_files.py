@@ -36,7 +36,7 @@ def beside_projector(folder: Path) -> Path:
 
 
 def test_a_slim_model_answers_to_the_last_bit_as_the_whole_one(nano: yg.Model, tmp_path: Path) -> None:
-    done = yg.slim(find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-slim-Q8_0.gguf")
+    done = yg.weights.slim(find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-slim-Q8_0.gguf")
     with yg.load(done.path, threads=1, temperature=0.0, max_tokens=60) as slim:
         for seed in range(3):
             rgb = draw(TEST_SEEDS + seed).rgb
@@ -61,8 +61,8 @@ def test_a_quantised_pair_loads_and_answers(tmp_path: Path, encoding: str) -> No
     def report(*step: object) -> None:
         reported.append(step)  # type: ignore[arg-type]
 
-    model = yg.quantize(find_nano(), tmp_path / "model.gguf", encoding, threads=1, progress=report)
-    projector = yg.quantize(find_projector(find_nano()), tmp_path / "mmproj.gguf", encoding, threads=1)
+    model = yg.weights.quantize(find_nano(), tmp_path / "model.gguf", encoding, threads=1, progress=report)
+    projector = yg.weights.quantize(find_projector(find_nano()), tmp_path / "mmproj.gguf", encoding, threads=1)
     assert reported[-1][1] == reported[-1][2] > 50
     if encoding == "Q4_K_M":
         assert model.bytes_after < 0.8 * model.bytes_before
@@ -76,7 +76,9 @@ def test_a_quantised_pair_loads_and_answers(tmp_path: Path, encoding: str) -> No
 
 def test_rearranged_weights_answer_alike(tmp_path: Path) -> None:
     """Q4_0 has rows of blocks that llama.cpp rearranges on most processors, whatever their width."""
-    model = yg.quantize(find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-Q4_0.gguf", "Q4_0", threads=1).path
+    model = yg.weights.quantize(
+        find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-Q4_0.gguf", "Q4_0", threads=1
+    ).path
     rgb = draw(TEST_SEEDS + 1).rgb
     states = []
     for repack in (False, True):
@@ -92,13 +94,13 @@ def test_rearranged_weights_answer_alike(tmp_path: Path) -> None:
 
 def test_what_cannot_be_quantised_is_refused_and_nothing_is_left(tiny_pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected an encoding among"):
-        yg.quantize(tiny_pair[0], tmp_path / "x.gguf", "Q9")
+        yg.weights.quantize(tiny_pair[0], tmp_path / "x.gguf", "Q9")
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(tiny_pair[0].read_bytes()[:5000])
     with pytest.raises(ModelFileError):
-        yg.quantize(cut, tmp_path / "x.gguf", "Q8_0")
+        yg.weights.quantize(cut, tmp_path / "x.gguf", "Q8_0")
     with pytest.raises(InputError, match="the source itself"):
-        yg.quantize(tiny_pair[0], tiny_pair[0], "Q8_0")
+        yg.weights.quantize(tiny_pair[0], tiny_pair[0], "Q8_0")
     assert [path.name for path in tmp_path.iterdir()] == ["cut.gguf"]
 
 

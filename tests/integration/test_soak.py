@@ -42,7 +42,7 @@ def test_no_mutated_header_is_misread(tmp_path: Path) -> None:
 
 def test_a_pull_that_is_killed_again_and_again_goes_on(tmp_path: Path) -> None:
     pull = script("pull")
-    pair = yg.write_synthetic_pair(tmp_path, "tiny")
+    pair = yg.weights.write_synthetic_pair(tmp_path, "tiny")
     files = {name: path.read_bytes() for name, path in zip((pull.MODEL, pull.PROJECTOR), pair, strict=True)}
     with pull.hubs.serving(pull.Hub(files)) as hub:
         assert pull.kill_again_and_again(hub, tmp_path / "cache", 3, seed=1) == []

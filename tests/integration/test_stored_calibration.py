@@ -28,9 +28,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report() -> Iterator[yg.CalibrationReport]:
+def report() -> Iterator[yg.calibration.CalibrationReport]:
     with yg.load("nano", threads=1, calibration="default") as model:
-        yield yg.calibrate(model)
+        yield yg.calibration.run(model)
 
 
 @pytest.fixture
@@ -38,7 +38,9 @@ def copies(tiny_pair: Pair, tmp_path: Path) -> list[Path]:
     return [Path(shutil.copy(path, tmp_path)) for path in tiny_pair]
 
 
-def answering(report: yg.CalibrationReport, calibration: yg.Calibration) -> yg.CalibrationReport:
+def answering(
+    report: yg.calibration.CalibrationReport, calibration: yg.Calibration
+) -> yg.calibration.CalibrationReport:
     """Return the report as if it had found out `calibration`."""
     findings = tuple(replace(f, answer=getattr(calibration, f.question)) for f in report.findings)
     return replace(report, findings=findings)
@@ -48,9 +50,9 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
 
 
-def test_what_is_stored_comes_back_with_its_evidence(report: yg.CalibrationReport, folder: Path) -> None:
-    path = yg.store_calibration(answering(report, OTHER))
-    stored = yg.stored_calibration("nano")
+def test_what_is_stored_comes_back_with_its_evidence(report: yg.calibration.CalibrationReport, folder: Path) -> None:
+    path = yg.calibration.store(answering(report, OTHER))
+    stored = yg.calibration.stored("nano")
     assert stored is not None
     assert stored.path == path
     assert path.parent == folder
@@ -63,10 +65,10 @@ def test_what_is_stored_comes_back_with_its_evidence(report: yg.CalibrationRepor
     }  # fmt: skip
 
 
-def test_loading_takes_what_is_stored_unless_told_otherwise(report: yg.CalibrationReport) -> None:
+def test_loading_takes_what_is_stored_unless_told_otherwise(report: yg.calibration.CalibrationReport) -> None:
     with yg.load("nano", threads=1) as model:
         assert model.calibration == yg.Calibration()
-    yg.store_calibration(answering(report, OTHER))
+    yg.calibration.store(answering(report, OTHER))
     own = yg.Calibration(bin_base=0)
     for given, expected in (("stored", OTHER), ("default", yg.Calibration()), (own, own)):
         with yg.load("nano", threads=1, calibration=given) as model:  # type: ignore[arg-type]
@@ -75,7 +77,7 @@ def test_loading_takes_what_is_stored_unless_told_otherwise(report: yg.Calibrati
         yg.load("nano", calibration="best")  # type: ignore[arg-type]
 
 
-def test_tasks_use_what_is_stored(report: yg.CalibrationReport) -> None:
+def test_tasks_use_what_is_stored(report: yg.calibration.CalibrationReport) -> None:
     def maps(**how: object) -> tuple[np.ndarray, np.ndarray, str | None]:
         with yg.load("nano", threads=1, **how) as model:  # type: ignore[arg-type]
             scene = model.open(draw(TEST_SEEDS + 3, (256, 256)).rgb)
@@ -83,7 +85,7 @@ def test_tasks_use_what_is_stored(report: yg.CalibrationReport) -> None:
             return labels.ids, scene.depth().values, labels.refined_by
 
     ids, depth, refined_by = maps()
-    yg.store_calibration(answering(report, OTHER))
+    yg.calibration.store(answering(report, OTHER))
     stored, named = maps(), maps(calibration=OTHER)
     assert np.array_equal(stored[0], named[0])
     assert np.array_equal(stored[1], named[1])
@@ -92,26 +94,28 @@ def test_tasks_use_what_is_stored(report: yg.CalibrationReport) -> None:
     assert (refined_by in ("crf", "guided"), stored[2]) == (True, "none")
 
 
-def test_the_key_is_the_content_not_the_name(copies: list[Path], report: yg.CalibrationReport, tmp_path: Path) -> None:
+def test_the_key_is_the_content_not_the_name(
+    copies: list[Path], report: yg.calibration.CalibrationReport, tmp_path: Path
+) -> None:
     with yg.load(*copies, threads=1, n_ctx=1024) as model:
-        found = yg.calibrate(model)
-    yg.store_calibration(answering(found, OTHER))
+        found = yg.calibration.run(model)
+    yg.calibration.store(answering(found, OTHER))
     renamed = [path.rename(path.with_name(path.name.replace("Q8_0", "renamed-Q8_0"))) for path in copies]
-    assert yg.stored_calibration(*renamed) is not None
+    assert yg.calibration.stored(*renamed) is not None
     data = bytearray(renamed[0].read_bytes())
     data[-1] ^= 1
     renamed[0].write_bytes(data)
-    assert yg.stored_calibration(*renamed) is None
-    assert yg.stored_calibration("nano") is None
+    assert yg.calibration.stored(*renamed) is None
+    assert yg.calibration.stored("nano") is None
 
 
 def test_another_projector_is_another_key(copies: list[Path]) -> None:
     with yg.load(*copies, threads=1, n_ctx=1024) as model:
-        yg.store_calibration(yg.calibrate(model))
+        yg.calibration.store(yg.calibration.run(model))
     data = bytearray(copies[1].read_bytes())
     data[len(data) // 2] ^= 1
     copies[1].write_bytes(data)
-    assert yg.stored_calibration(*copies) is None
+    assert yg.calibration.stored(*copies) is None
 
 
 DAMAGES = {
@@ -133,8 +137,8 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_said_with_what_to_do(report: yg.CalibrationReport, damage: str) -> None:
-    path = yg.store_calibration(answering(report, OTHER))
+def test_a_damaged_file_is_said_with_what_to_do(report: yg.calibration.CalibrationReport, damage: str) -> None:
+    path = yg.calibration.store(answering(report, OTHER))
     text = path.read_text(encoding="utf-8")
     damaged = DAMAGES[damage](text)
     assert damaged != text
@@ -142,7 +146,7 @@ def test_a_damaged_file_is_said_with_what_to_do(report: yg.CalibrationReport, da
     with pytest.raises(yg.ModelFileError, match=r"expected a stored calibration in .*youtu-gguf calibrate --forget"):
         yg.load("nano")
     yg.load("nano", calibration="default", threads=1, n_ctx=512).close()
-    assert yg.forget_calibration("nano") == path
+    assert yg.calibration.forget("nano") == path
     yg.load("nano", threads=1, n_ctx=512).close()
 
 
@@ -189,7 +193,7 @@ def test_nothing_concluded_is_no_failure(tiny_pair: Pair, folder: Path) -> None:
     outcome = run("-m", tiny_pair[0], "--threads", 1)
     assert outcome.exit_code == 0, outcome.output
     assert "Nothing could be concluded about this model: everything stays as assumed." in outcome.stdout
-    stored = yg.stored_calibration(tiny_pair[0])
+    stored = yg.calibration.stored(tiny_pair[0])
     assert stored is not None
     assert (stored.decided, stored.calibration) == ((), yg.Calibration())
     doctor = CliRunner().invoke(app, ["doctor", "--model", str(tiny_pair[0])])
@@ -202,12 +206,12 @@ def test_options_that_exclude_each_other_are_refused() -> None:
     assert "at most one of --dry-run, --show and --forget" in outcome.stderr
 
 
-def test_a_report_on_an_engine_of_ones_own_cannot_be_stored(report: yg.CalibrationReport) -> None:
+def test_a_report_on_an_engine_of_ones_own_cannot_be_stored(report: yg.calibration.CalibrationReport) -> None:
     with pytest.raises(yg.InputError, match="this one is on an engine of your own"):
-        yg.store_calibration(replace(report, key=None))
+        yg.calibration.store(replace(report, key=None))
 
 
-def test_a_folder_that_cannot_be_made_is_said(report: yg.CalibrationReport, folder: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_said(report: yg.calibration.CalibrationReport, folder: Path) -> None:
     folder.write_text("a file")
     with pytest.raises(yg.InputError, match="expected to make the folder"):
-        yg.store_calibration(report)
+        yg.calibration.store(report)

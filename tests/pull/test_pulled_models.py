@@ -62,7 +62,7 @@ def test_a_spec_is_read_as_it_is_written(text: str, spec: Spec) -> None:
 )
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(yg.InputError, match=r"expected ORG/NAME\[:QUANT\]\[@REVISION\]"):
-        yg.pull(text)
+        yg.weights.pull(text)
 
 
 def test_load_pulls_a_spec_that_is_not_there_and_later_does_not_ask(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
@@ -122,10 +122,10 @@ def test_one_of_two_encodings_is_deleted_without_the_projector(hub: Hub, cache: 
     run("pull")
     run("pull", f"{REPOSITORY}:Q4_K_M")
     assert hub.sent(PROJECTOR) == len(hub.files[PROJECTOR])
-    assert yg.remove_model(f"{REPOSITORY}:q4_k_m") == len(hub.files[other])
+    assert yg.weights.remove(f"{REPOSITORY}:q4_k_m") == len(hub.files[other])
     assert Path(run("path", SPEC).splitlines()[0]).read_bytes() == hub.files[MODEL]
     assert len(list(cache.glob("models--*/blobs/*"))) == 2
-    yg.remove_model(REPOSITORY)
+    yg.weights.remove(REPOSITORY)
     assert not list(cache.glob("models--*"))
 
 
@@ -134,7 +134,7 @@ def test_what_broke_off_is_listed_and_deleted_too(hub: Hub, cache: Path, naps: l
     assert "kept and gone on with" in error(3, "pull")
     assert "unfinished: 0.1 MB of" in run("list")
     assert [part["n_bytes"] for part in json.loads(run("list", "--json"))["unfinished"]] == [60_000]
-    assert yg.remove_model(REPOSITORY) == 60_000 + len(hub.files[PROJECTOR])
+    assert yg.weights.remove(REPOSITORY) == 60_000 + len(hub.files[PROJECTOR])
     assert "unfinished" not in run("list")
 
 
@@ -143,7 +143,7 @@ def test_models_of_other_programs_are_not_listed(cache: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "llama.gguf").write_bytes(b"GGUF")
     (folder / "mmproj-llama.gguf").write_bytes(b"GGUF")
-    assert [pair.name for pair in yg.list_models()] == ["nano"]
+    assert [pair.name for pair in yg.weights.list_models()] == ["nano"]
 
 
 def test_a_damaged_download_is_listed_as_unusable(hub: Hub) -> None:
@@ -170,37 +170,37 @@ def test_files_that_were_linked_by_a_copy_are_deleted_too(hub: Hub, cache: Path)
         blob = path.resolve()
         path.unlink()
         shutil.move(blob, path)
-    yg.remove_model(SPEC)
+    yg.weights.remove(SPEC)
     assert not list(cache.glob("models--*"))
 
 
 @pytest.mark.parametrize("folder", ["", 3, "a\0b"])
 def test_what_is_no_folder_is_refused(hub: Hub, folder: object) -> None:
     with pytest.raises(yg.InputError, match="folder must be a path; got"):
-        yg.pull(SPEC, folder)  # type: ignore[arg-type]
+        yg.weights.pull(SPEC, folder)  # type: ignore[arg-type]
     assert hub.tokens == []
 
 
 @pytest.mark.parametrize("wanted", [3, "a\0b", ["x"], b"nano"])
 def test_what_names_no_model_is_refused(wanted: object) -> None:
-    for call in (yg.load, yg.find_files, yg.plan):
+    for call in (yg.load, yg.weights.find, yg.weights.plan):
         with pytest.raises(yg.ModelFileError, match="expected"):
             call(wanted)  # type: ignore[operator]
 
 
 def test_a_folder_serves_offline_too(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    pulled = yg.pull(SPEC, "here")
+    pulled = yg.weights.pull(SPEC, "here")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert yg.pull(SPEC, "here").model == pulled.model
+    assert yg.weights.pull(SPEC, "here").model == pulled.model
     with pytest.raises(yg.ModelFileError, match=r"HF_HUB_OFFLINE is set\. Unset it"):
-        yg.pull(SPEC, "there")
+        yg.weights.pull(SPEC, "there")
 
 
 def test_a_plan_for_what_is_not_here_takes_the_hubs_sizes(hub: Hub) -> None:
-    plan = yg.plan(SPEC)
+    plan = yg.weights.plan(SPEC)
     assert (plan.name, plan.sizes_from) == (SPEC, "hub")
     memory = plan.wanted.memory
     assert (memory.weights, memory.projector) == (len(hub.files[MODEL]), len(hub.files[PROJECTOR]))
     assert hub.served == []
     run("pull")
-    assert yg.plan(SPEC).sizes_from == "disk"
+    assert yg.weights.plan(SPEC).sizes_from == "disk"

@@ -38,9 +38,9 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 def none_left() -> Iterator[None]:
     """End whatever runs in the background, also when a test fails."""
     yield
-    for server in yg.list_servers():
+    for server in yg.servers.list_running():
         if server.background:
-            yg.stop_server(server)
+            yg.servers.stop(server)
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def test_a_server_is_started_asked_listed_and_stopped(picture: str) -> None:
 
 def test_a_server_in_the_background_is_started_again_when_it_is_killed(picture: str) -> None:
     environment = exports(command(*START, "--port", str(free_port())).stdout)
-    (first,) = yg.list_servers()
+    (first,) = yg.servers.list_running()
     psutil.Process(first.pid).kill()
     deadline = time.monotonic() + 20
-    while not any(server.ready and server.pid != first.pid for server in yg.list_servers()):
+    while not any(server.ready and server.pid != first.pid for server in yg.servers.list_running()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert command("count", picture, "circle", **environment).returncode == 0
@@ -103,19 +103,19 @@ def test_nothing_to_stop_or_to_show_is_said() -> None:
 
 def test_a_server_of_a_program_is_listed_and_not_stopped(serve: Serve) -> None:
     serve()
-    (server,) = yg.list_servers()
+    (server,) = yg.servers.list_running()
     assert (server.background, server.api_key, server.owner_pid) == (False, None, os.getpid())
     refused = command("server", "stop", str(server.pid))
     assert (refused.returncode, f"belongs to process {os.getpid()}" in refused.stderr) == (2, True)
     assert command("server", "stop").stderr == "no server is running in the background\n"
-    assert yg.list_servers()[0].ready
+    assert yg.servers.list_running()[0].ready
 
 
 def test_a_command_may_have_a_server_of_its_own(picture: str) -> None:
     asked = command("detect", picture, "-m", "nano", "--engine", "server", "--n-ctx", "2048", "--json", "-q")
     assert asked.returncode == 0, asked.stderr
     assert json.loads(asked.stdout)["boxes"]
-    assert yg.list_servers() == []
+    assert yg.servers.list_running() == []
 
 
 def test_a_batch_on_a_server_gives_a_line_for_every_image(tmp_path: Path) -> None:

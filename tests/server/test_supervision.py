@@ -44,7 +44,7 @@ def wait_for(what: Callable[[], object], seconds: float = SECONDS) -> None:
 
 def supervise(find_port: Callable[[], int] = free_port, **settings: object) -> Supervisor:
     chosen = make_settings(**{**NANO, **settings})
-    return Supervisor(program(check_pair(*yg.find_files("nano")), chosen), chosen.server, find_port=find_port)
+    return Supervisor(program(check_pair(*yg.weights.find("nano")), chosen), chosen.server, find_port=find_port)
 
 
 def test_the_command_line_is_as_documented(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_another_llama_server_on_the_port_is_not_taken_for_ours(serve: Serve) ->
 
 
 def test_a_model_that_llama_server_cannot_load_is_reported_in_its_words(tmp_path: Path, serve: Serve) -> None:
-    files = [Path(shutil.copy(file, tmp_path)) for file in yg.find_files("nano")]
+    files = [Path(shutil.copy(file, tmp_path)) for file in yg.weights.find("nano")]
     model = serve(restarts=1)
     engine = engine_of(model)
     chosen = make_settings(**NANO)
@@ -184,7 +184,7 @@ def test_a_model_that_llama_server_cannot_load_is_reported_in_its_words(tmp_path
 
 
 def test_a_model_that_vanishes_is_reported_when_the_server_is_started_again(tmp_path: Path) -> None:
-    files = [Path(shutil.copy(file, tmp_path)) for file in yg.find_files("nano")]
+    files = [Path(shutil.copy(file, tmp_path)) for file in yg.weights.find("nano")]
     with yg.load(*files, engine="server", restarts=1, **NANO) as model:
         model.open(RGB).ask("Why?")
         files[0].unlink()

@@ -157,8 +157,8 @@ def test_hidden_states_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_little_room_and_little_memory_are_noted(monkeypatch: pytest.MonkeyPatch, tiny_pair: Pair) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=10**9))
-    monkeypatch.setattr("youtu_gguf.weights.plan.memory_of_this_machine", lambda: (10**8, 10**9))
-    found = {check.name: check for check in yg.diagnose(tiny_pair[0])}
+    monkeypatch.setattr(sys.modules[yg.weights.plan.__module__], "memory_of_this_machine", lambda: (10**8, 10**9))
+    found = {check.name: check for check in yg.doctor.diagnose(tiny_pair[0])}
     assert found["disk"].state == found["memory"].state == "note"
     assert "HF_HUB_CACHE" in found["disk"].remedy
     assert found["memory"].remedy == "youtu-gguf plan"
@@ -170,11 +170,11 @@ def test_a_llama_server_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     server.write_text(f"#!/bin/sh\n# youtuvl\necho 'version: 9999 (abc)'; echo '{flags}'\n")
     server.chmod(0o755)
     monkeypatch.setenv("YOUTU_GGUF_LLAMA_SERVER", str(server))
-    found = {check.name: check.found for check in yg.diagnose()}["llama-server"]
+    found = {check.name: check.found for check in yg.doctor.diagnose()}["llama-server"]
     assert found == f"{server} (by YOUTU_GGUF_LLAMA_SERVER), version 9999 (abc)"
 
 
 def test_a_llama_server_that_cannot_be_used_is_a_note_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YOUTU_GGUF_LLAMA_SERVER", "/nowhere/llama-server")
-    check = next(check for check in yg.diagnose() if check.name == "llama-server")
+    check = next(check for check in yg.doctor.diagnose() if check.name == "llama-server")
     assert (check.state, "/nowhere/llama-server" in check.found) == ("note", True)

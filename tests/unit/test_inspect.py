@@ -23,7 +23,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_good_pair(tiny_pair: Pair) -> None:
-    model, projector = yg.inspect_file(*tiny_pair), yg.inspect_file(*tiny_pair[::-1])
+    model, projector = yg.weights.inspect(*tiny_pair), yg.weights.inspect(*tiny_pair[::-1])
     assert (model.kind, projector.kind) == ("language model", "projector")
     assert model.problem is None
     assert projector.problem is None
@@ -44,7 +44,7 @@ def test_a_model_without_the_tokens(tmp_path: Path) -> None:
         for text in ("<box>", "<|vision_end|>", "<custom_7>"):
             texts[texts.index(text)] = f"not {text}"
 
-    found = yg.inspect_file(write_edited(tmp_path / "m.gguf", "model", edit))
+    found = yg.weights.inspect(write_edited(tmp_path / "m.gguf", "model", edit))
     assert found.problem is not None
     assert "<|vision_end|>" in found.problem
     assert found.facts is None
@@ -58,18 +58,18 @@ def test_a_projector_of_another_family(tmp_path: Path, tiny_pair: Pair) -> None:
         metadata["clip.projector_type"].value = "qwen2vl_merger"
 
     path = write_edited(tmp_path / "mmproj.gguf", "projector", edit)
-    found = yg.inspect_file(path)
+    found = yg.weights.inspect(path)
     assert found.kind == "projector"
     assert found.problem is not None
     assert "youtuvl" in found.problem
-    assert yg.inspect_file(tiny_pair[0], path).problem is not None
+    assert yg.weights.inspect(tiny_pair[0], path).problem is not None
 
 
 def test_a_truncated_file(tmp_path: Path, tiny_pair: Pair) -> None:
     path = tmp_path / "cut.gguf"
     path.write_bytes(tiny_pair[0].read_bytes()[:-1000])
     with pytest.raises(ModelFileError, match="truncated"):
-        yg.inspect_file(path)
+        yg.weights.inspect(path)
 
 
 def test_the_command_prints_it_and_ends_with_3_where_it_cannot_be_used(tiny_pair: Pair) -> None:

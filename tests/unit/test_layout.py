@@ -17,7 +17,7 @@ LAYERS = (
     "engines.sequential", "engines.repetition", "engines.native", "engines.http", "engines.llama_server",
     "tasks", "scene",
     "weights", "calibration.sign_test", "calibration.report", "calibration.storage", "model", "testing", "calibration",
-    "doctor",
+    "doctor", "servers",
     "", "batch", "cli", "__main__",
 )  # fmt: skip
 """Units from the ground up; each imports only from itself and from those before it. A unit is a room, a file at the

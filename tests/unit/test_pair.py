@@ -14,7 +14,7 @@ from tests.edited import Edit, write_edited
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.gguf.pair import check_pair, find_model, find_projector
 from youtu_gguf.gguf.writer import TensorSpec
-from youtu_gguf.weights.synthetic.pair import TINY, write_pair
+from youtu_gguf.weights.synthetic.pair import TINY, write_synthetic_pair
 
 U32, I32, F32 = GGUFValueType.UINT32, GGUFValueType.INT32, GGUFValueType.FLOAT32
 STRING, BOOL, ARRAY = GGUFValueType.STRING, GGUFValueType.BOOL, GGUFValueType.ARRAY
@@ -23,7 +23,7 @@ Pair = tuple[Path, Path]
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return write_pair(tmp_path_factory.mktemp("pair"), "tiny")
+    return write_synthetic_pair(tmp_path_factory.mktemp("pair"), "tiny")
 
 
 def without(*keys: str) -> Edit:
@@ -77,7 +77,7 @@ def test_pair_gives_what_the_engine_needs(pair: Pair) -> None:
 
 
 def test_untied_pair_in_other_encodings_passes(tmp_path: Path) -> None:
-    found = check_pair(*write_pair(tmp_path, "tiny", quant="F16", projector_quant="F16", tied=False))
+    found = check_pair(*write_synthetic_pair(tmp_path, "tiny", quant="F16", projector_quant="F16", tied=False))
     assert not found.language.tied
 
 
@@ -113,7 +113,7 @@ def test_truncated_model_is_reported(pair: Pair, tmp_path: Path) -> None:
 
 def test_projector_of_another_width_is_refused_with_both_widths(pair: Pair, tmp_path: Path) -> None:
     wider = replace(TINY, name="wider", language=replace(TINY.language, n_embd=96))
-    other = write_pair(tmp_path, wider)[1]
+    other = write_synthetic_pair(tmp_path, wider)[1]
     with pytest.raises(ModelFileError, match=r"width 64 for .*makes 96\. Use the mmproj"):
         check_pair(pair[0], other)
 

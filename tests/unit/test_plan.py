@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.cli.main import app
 from youtu_gguf.engines.native.llama.devices import Device, devices, features, library
-from youtu_gguf.weights import plan as planning
+
+planning = sys.modules[yg.weights.plan.__module__]  # `youtu_gguf.weights.plan` is the function
 
 SPEC = "tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0"
 GB = 10**9
@@ -36,7 +38,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_a_model_that_is_not_there_is_planned_from_what_is_documented(machine: SimpleNamespace) -> None:
-    for plan in (yg.plan(), yg.plan(SPEC)):
+    for plan in (yg.weights.plan(), yg.weights.plan(SPEC)):
         assert plan.name == SPEC
         assert plan.sizes_from == "documentation"
         assert plan.fits
@@ -50,17 +52,17 @@ def test_a_model_that_the_environment_names_wrongly_is_not_replaced_by_another(
 ) -> None:
     monkeypatch.setenv("YOUTU_GGUF_MODEL", "no/such/model.gguf")
     with pytest.raises(yg.ModelFileError, match=r"no/such/model\.gguf does not exist"):
-        yg.plan()
+        yg.weights.plan()
     monkeypatch.setenv("YOUTU_GGUF_MODEL", "tencent/Youtu-VL-4B-Instruct-GGUF:F16")
-    assert yg.plan().wanted.encoding == "F16"
+    assert yg.weights.plan().wanted.encoding == "F16"
 
 
 def test_another_model_that_is_not_there_is_an_error(machine: SimpleNamespace) -> None:
     for wanted in ("somebody/else:Q8_0", "tencent/Youtu-VL-4B-Instruct-GGUF:Q3_K_M"):
         with pytest.raises(yg.ModelFileError, match="HF_HUB_OFFLINE is set"):
-            yg.plan(wanted)
+            yg.weights.plan(wanted)
     with pytest.raises(yg.ModelFileError, match=r"does not exist\. Check the path"):
-        yg.plan("no/such.gguf")
+        yg.weights.plan("no/such.gguf")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_what_answers_lose_least_by_is_recommended(
     free: float, encoding: str, slim: bool, limits: tuple[int, int], machine: SimpleNamespace
 ) -> None:
     machine.free = int(free * GB)
-    plan = yg.plan(SPEC)
+    plan = yg.weights.plan(SPEC)
     best = plan.recommended
     assert best is not None
     assert (best.encoding, best.slim, (best.n_ctx, best.image_max_tokens)) == (encoding, slim, limits)
@@ -89,7 +91,7 @@ def test_what_answers_lose_least_by_is_recommended(
 
 def test_a_machine_that_is_too_small_for_anything_is_told(machine: SimpleNamespace) -> None:
     machine.free = 2 * GB
-    assert yg.plan(SPEC).recommended is None
+    assert yg.weights.plan(SPEC).recommended is None
     outcome = CliRunner().invoke(app, ["plan", SPEC])
     assert outcome.exit_code == 4
     assert "Nothing smaller fits either" in outcome.stdout
@@ -98,7 +100,7 @@ def test_a_machine_that_is_too_small_for_anything_is_told(machine: SimpleNamespa
 
 def test_files_on_disk_are_planned_by_their_sizes(machine: SimpleNamespace, tiny_pair: Pair) -> None:
     model, projector = tiny_pair
-    plan = yg.plan(model, n_ctx=512)
+    plan = yg.weights.plan(model, n_ctx=512)
     assert (plan.name, plan.sizes_from, plan.wanted.encoding) == (str(model), "disk", "Q8_0")
     memory = plan.wanted.memory
     assert (memory.weights, memory.projector) == (model.stat().st_size, projector.stat().st_size)
@@ -107,11 +109,11 @@ def test_files_on_disk_are_planned_by_their_sizes(machine: SimpleNamespace, tiny
 
 
 def test_more_of_anything_takes_more(machine: SimpleNamespace) -> None:
-    first = yg.plan(SPEC, n_ctx=4096, image_max_tokens=512).wanted.memory
-    assert yg.plan(SPEC, n_ctx=8192, image_max_tokens=512).wanted.memory.context == 2 * first.context
-    assert yg.plan(SPEC, n_ctx=4096, image_max_tokens=2048).wanted.memory.vision > 4 * first.vision
-    assert yg.plan(SPEC, n_ctx=4096, image_max_tokens=512, n_batch=1024).wanted.memory.compute > first.compute
-    smaller = yg.plan(SPEC, encoding="q4_k_m", n_ctx=4096, image_max_tokens=512).wanted
+    first = yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=512).wanted.memory
+    assert yg.weights.plan(SPEC, n_ctx=8192, image_max_tokens=512).wanted.memory.context == 2 * first.context
+    assert yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=2048).wanted.memory.vision > 4 * first.vision
+    assert yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=512, n_batch=1024).wanted.memory.compute > first.compute
+    smaller = yg.weights.plan(SPEC, encoding="q4_k_m", n_ctx=4096, image_max_tokens=512).wanted
     assert smaller.encoding == "Q4_K_M"
     assert smaller.memory.weights == pytest.approx(3.0878 * GB, rel=0.01)  # as quantize writes it
 
@@ -119,8 +121,8 @@ def test_more_of_anything_takes_more(machine: SimpleNamespace) -> None:
 def test_the_estimate_of_a_slim_file_is_that_of_the_file(
     machine: SimpleNamespace, tiny_pair: Pair, tmp_path: Path
 ) -> None:
-    done = yg.slim(tiny_pair[0], tmp_path / "Tiny-slim-Q8_0.gguf")
-    plan = yg.plan(done.path, tiny_pair[1])
+    done = yg.weights.slim(tiny_pair[0], tmp_path / "Tiny-slim-Q8_0.gguf")
+    plan = yg.weights.plan(done.path, tiny_pair[1])
     assert plan.wanted.slim
     assert plan.wanted.memory.weights == done.bytes_after
 
@@ -137,7 +139,7 @@ def test_the_estimate_of_a_slim_file_is_that_of_the_file(
 )
 def test_what_cannot_be_planned_with_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(yg.InputError, match=message):
-        yg.plan("nano", **settings)  # type: ignore[arg-type]
+        yg.weights.plan("nano", **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_layers_are_counted_that_fit_on_a_gpu(machine: SimpleNamespace, monkeypa
     layers = []
     for device in card:
         monkeypatch.setattr(planning, "_gpus", lambda device=device: (device,))
-        layers.append(yg.plan(SPEC).gpu_layers)
+        layers.append(yg.weights.plan(SPEC).gpu_layers)
     assert layers[0] == 0
     assert 0 < layers[1] < 40
     assert layers[2] == 40
@@ -182,7 +184,7 @@ def test_the_command_prints_what_the_function_returns(machine: SimpleNamespace) 
     assert "sizes as documented" in text
     assert "It fits." in text
     told = json.loads(CliRunner().invoke(app, ["plan", "--json"]).stdout)
-    assert told["totals"]["wanted"] == yg.plan().wanted.memory.total
+    assert told["totals"]["wanted"] == yg.weights.plan().wanted.memory.total
     assert told["fits"] is True
     machine.free = int(6.4 * GB)
     outcome = CliRunner().invoke(app, ["plan"])

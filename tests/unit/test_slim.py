@@ -36,7 +36,7 @@ def without_run(items: list[Any]) -> list[Any]:
 
 @pytest.fixture(params=["tied", "untied"])
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
-    return yg.write_synthetic_pair(tmp_path, "tiny", tied=request.param == "tied")
+    return yg.weights.write_synthetic_pair(tmp_path, "tiny", tied=request.param == "tied")
 
 
 def test_the_codebook_goes_and_everything_else_stays(pair: tuple[Path, Path], tmp_path: Path) -> None:

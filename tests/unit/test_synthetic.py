@@ -15,7 +15,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.weights.synthetic import pair as synthetic
-from youtu_gguf.weights.synthetic.pair import FULL, TINY, write_pair
+from youtu_gguf.weights.synthetic.pair import FULL, TINY, write_synthetic_pair
 from youtu_gguf.weights.synthetic.tokens import TokenTable, make_tokens
 
 MEGABYTE = 1_000_000
@@ -29,11 +29,11 @@ def full_tokens() -> TokenTable:
 
 @pytest.mark.parametrize("quant", ["Q8_0", "F32"])
 def test_tiny_pair_stays_under_three_megabytes(quant: str, tmp_path: Path) -> None:
-    assert sum(path.stat().st_size for path in write_pair(tmp_path, "tiny", quant=quant)) < 3 * MEGABYTE
+    assert sum(path.stat().st_size for path in write_synthetic_pair(tmp_path, "tiny", quant=quant)) < 3 * MEGABYTE
 
 
 def test_names_tell_model_projector_and_encoding(tmp_path: Path) -> None:
-    names = [path.name for path in write_pair(tmp_path, "tiny")]
+    names = [path.name for path in write_synthetic_pair(tmp_path, "tiny")]
     assert names == ["Youtu-VL-tiny-synthetic-Q8_0.gguf", "mmproj-Youtu-VL-tiny-synthetic-BF16.gguf"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
@@ -41,7 +41,7 @@ def test_names_tell_model_projector_and_encoding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [TINY, POOLED], ids=lambda shape: shape.name)
 def test_equal_seeds_give_equal_bytes_and_others_do_not(shape: synthetic.Shape, tmp_path: Path) -> None:
     first, again, other = (
-        [path.read_bytes() for path in write_pair(tmp_path / name, shape, seed=seed)]
+        [path.read_bytes() for path in write_synthetic_pair(tmp_path / name, shape, seed=seed)]
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     assert first == again
@@ -52,12 +52,12 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(shape: synthetic.Shape, 
 @pytest.mark.parametrize("quant", ["F32", "F16", "BF16", "Q8_0"])
 @pytest.mark.parametrize("tied", [True, False])
 def test_every_encoding_passes_the_checks(quant: str, tied: bool, tmp_path: Path) -> None:
-    assert check_pair(*write_pair(tmp_path, "tiny", quant=quant, tied=tied)).language.tied is tied
+    assert check_pair(*write_synthetic_pair(tmp_path, "tiny", quant=quant, tied=tied)).language.tied is tied
 
 
 @pytest.mark.parametrize("shape", [TINY, POOLED], ids=lambda shape: shape.name)
 def test_weights_have_the_spread_that_keeps_activations_in_size(shape: synthetic.Shape, tmp_path: Path) -> None:
-    model, projector = (Weights(path) for path in write_pair(tmp_path, shape))
+    model, projector = (Weights(path) for path in write_synthetic_pair(tmp_path, shape))
     # 6,000 values or more each: the standard deviation of their spread is below 1 %.
     for weights, name, std in (
         (model, "blk.0.ffn_gate.weight", 64**-0.5),
@@ -71,7 +71,7 @@ def test_weights_have_the_spread_that_keeps_activations_in_size(shape: synthetic
 
 
 def test_norms_and_biases_vary_so_that_a_wrong_one_shows(tmp_path: Path) -> None:
-    model, projector = (Weights(path) for path in write_pair(tmp_path, "tiny"))
+    model, projector = (Weights(path) for path in write_synthetic_pair(tmp_path, "tiny"))
     assert 0.02 < model["output_norm.weight"].std() < 0.2
     assert 0.02 < projector["v.blk.0.attn_q.bias"].std() < 0.2
 
@@ -113,7 +113,7 @@ def test_full_sizes_are_the_published_ones() -> None:
 
 
 def test_template_opens_a_turn_the_way_the_model_knows(tmp_path: Path) -> None:
-    metadata = read_header(write_pair(tmp_path, "tiny")[0]).metadata
+    metadata = read_header(write_synthetic_pair(tmp_path, "tiny")[0]).metadata
     assert "<|begin_of_text|>assistant\n" in str(metadata["tokenizer.chat_template"])
     tokens = metadata["tokenizer.ggml.tokens"]
     assert isinstance(tokens, GGUFArray)
@@ -122,7 +122,7 @@ def test_template_opens_a_turn_the_way_the_model_knows(tmp_path: Path) -> None:
 
 def test_progress_reaches_the_end_of_both_files(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
-    write_pair(tmp_path, "tiny", progress=lambda *now: seen.append(now))
+    write_synthetic_pair(tmp_path, "tiny", progress=lambda *now: seen.append(now))
     for stage in ("model", "projector"):
         steps = [(done, total) for name, done, total in seen if name == stage]
         assert steps == sorted(steps)
@@ -136,18 +136,18 @@ def test_interrupted_writing_leaves_no_file(stage: str, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_pair(tmp_path, "tiny", progress=interrupt)
+        write_synthetic_pair(tmp_path, "tiny", progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_already_there_survive_an_interrupted_writing(tmp_path: Path) -> None:
-    before = {path.name: path.read_bytes() for path in write_pair(tmp_path, "tiny", seed=1)}
+    before = {path.name: path.read_bytes() for path in write_synthetic_pair(tmp_path, "tiny", seed=1)}
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_pair(tmp_path, "tiny", seed=2, progress=interrupt)
+        write_synthetic_pair(tmp_path, "tiny", seed=2, progress=interrupt)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -155,14 +155,14 @@ def test_too_little_room_is_reported_before_anything_is_written(tmp_path: Path) 
     free = shutil.disk_usage(tmp_path).free
     vocabulary = replace(TINY.vocabulary, n_codebook=free // 64)
     with pytest.raises(InputError, match=r"needs .* GB free; got .* GB\. Free some"):
-        write_pair(tmp_path, replace(TINY, vocabulary=vocabulary))
+        write_synthetic_pair(tmp_path, replace(TINY, vocabulary=vocabulary))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_that_cannot_be_made_is_the_callers_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="Choose another folder"):
-        write_pair(tmp_path / "file", "tiny")
+        write_synthetic_pair(tmp_path / "file", "tiny")
 
 
 BAD_ARGUMENTS: list[tuple[dict[str, str], str]] = [
@@ -175,10 +175,10 @@ BAD_ARGUMENTS: list[tuple[dict[str, str], str]] = [
 @pytest.mark.parametrize(("arguments", "finding"), BAD_ARGUMENTS)
 def test_unknown_size_or_encoding_names_the_known_ones(arguments: dict[str, str], finding: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=finding):
-        write_pair(tmp_path, **arguments)
+        write_synthetic_pair(tmp_path, **arguments)
 
 
 def test_rows_that_are_no_whole_blocks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"rows of v.blk.0.attn_q.weight must be multiples of 32 for Q8_0; got 48"):
-        write_pair(tmp_path, "tiny", projector_quant="Q8_0")
+        write_synthetic_pair(tmp_path, "tiny", projector_quant="Q8_0")
     assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,7 @@ def test_a_killed_writer_leaves_no_half_file_and_the_next_clears_up(
     found = sorted(path.name for path in tmp_path.iterdir())
     assert found and not any(name.startswith(".") for name in found)
     for name in found:
-        assert yg.inspect_file(tmp_path / name).problem is None
+        assert yg.weights.inspect(tmp_path / name).problem is None
 
 
 @pytest.mark.parametrize("writer", [*WRITERS, "quantize"])
@@ -81,11 +81,11 @@ def test_too_little_room_is_said_before_anything_is_written(
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
     with pytest.raises(yg.InputError, match=r"GB free; got 0\.0 GB\. Free some"):
         if writer == "synth":
-            yg.write_synthetic_pair(tmp_path, "tiny")
+            yg.weights.write_synthetic_pair(tmp_path, "tiny")
         elif writer == "slim":
-            yg.slim(tiny_pair[0], tmp_path / "out.gguf")
+            yg.weights.slim(tiny_pair[0], tmp_path / "out.gguf")
         else:
-            yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0")
+            yg.weights.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,7 +94,7 @@ def test_a_quantiser_that_is_stopped_leaves_nothing_and_no_process(tiny_pair: Pa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1, progress=stop)
+        yg.weights.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1, progress=stop)
     assert list(tmp_path.iterdir()) == []
     assert psutil.Process().children() == []
 
@@ -102,7 +102,7 @@ def test_a_quantiser_that_is_stopped_leaves_nothing_and_no_process(tiny_pair: Pa
 def test_what_ends_llama_cpp_does_not_end_us(tiny_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantizing, "_CHILD", "import os; print('GGML_ASSERT(x) failed', flush=True); os.abort()")
     with pytest.raises(yg.EngineError, match=r"status -6\)\. GGML_ASSERT\(x\) failed"):
-        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1)
+        yg.weights.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0", threads=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,11 +110,11 @@ def test_what_ends_llama_cpp_does_not_end_us(tiny_pair: Pair, tmp_path: Path, mo
 def test_what_is_no_path_is_refused(bad: object, tiny_pair: Pair, tmp_path: Path) -> None:
     good = tmp_path / "out.gguf"
     for call in (
-        lambda: yg.slim(bad, good),  # type: ignore[arg-type]
-        lambda: yg.slim(tiny_pair[0], bad),  # type: ignore[arg-type]
-        lambda: yg.quantize(bad, good, "Q4_0"),  # type: ignore[arg-type]
-        lambda: yg.quantize(tiny_pair[0], bad, "Q4_0"),  # type: ignore[arg-type]
-        lambda: yg.inspect_file(bad),  # type: ignore[arg-type]
+        lambda: yg.weights.slim(bad, good),  # type: ignore[arg-type]
+        lambda: yg.weights.slim(tiny_pair[0], bad),  # type: ignore[arg-type]
+        lambda: yg.weights.quantize(bad, good, "Q4_0"),  # type: ignore[arg-type]
+        lambda: yg.weights.quantize(tiny_pair[0], bad, "Q4_0"),  # type: ignore[arg-type]
+        lambda: yg.weights.inspect(bad),  # type: ignore[arg-type]
     ):
         with pytest.raises(yg.InputError, match="must be a path; got"):
             call()
@@ -125,7 +125,7 @@ def test_what_cannot_be_quantised_with_is_refused(
     encoding: object, threads: object, tiny_pair: Pair, tmp_path: Path
 ) -> None:
     with pytest.raises(yg.InputError, match=r"expected an encoding among|threads must be a whole number"):
-        yg.quantize(tiny_pair[0], tmp_path / "out.gguf", encoding, threads=threads)  # type: ignore[arg-type]
+        yg.weights.quantize(tiny_pair[0], tmp_path / "out.gguf", encoding, threads=threads)  # type: ignore[arg-type]
 
 
 def test_two_writers_of_one_file_do_not_mix(tiny_pair: Pair, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_two_writers_of_one_file_do_not_mix(tiny_pair: Pair, tmp_path: Path) -> 
     with replacing(target) as temporary:
         temporary.write_bytes(b"first")
         with pytest.raises(yg.InputError, match="another process is doing so"):
-            yg.slim(tiny_pair[0], target)
+            yg.weights.slim(tiny_pair[0], target)
     assert target.read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["out.gguf"]
 

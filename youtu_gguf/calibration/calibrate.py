@@ -24,7 +24,7 @@ NO_PHOTOGRAPHS = (
 )
 
 
-def calibrate(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
+def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
     """Find out from pictures of known layout what nobody has published about the model's dense maps.
 
     Shows the model eight drawn pictures and, where scikit-image is installed, four put together from photographs, of 80

@@ -15,7 +15,7 @@ from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.config import calibrations_folder
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
-from youtu_gguf.hub.models import find_files
+from youtu_gguf.hub.models import find
 
 if TYPE_CHECKING:
     from youtu_gguf.gguf.pair import ModelPair
@@ -55,7 +55,7 @@ class StoredCalibration:
     evidence: dict[str, Any]
 
 
-def store_calibration(report: CalibrationReport) -> Path:
+def store(report: CalibrationReport) -> Path:
     """Keep what `calibrate` found out, for `load` to use with the same model files; return the file written.
 
     Raises:
@@ -86,7 +86,7 @@ def store_calibration(report: CalibrationReport) -> Path:
     return path
 
 
-def stored_calibration(
+def stored(
     model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
 ) -> StoredCalibration | None:
     """Return what is kept about the files that `load` would take for the same; None where nothing is.
@@ -97,9 +97,7 @@ def stored_calibration(
     return _read(_path(_key(model, mmproj)))
 
 
-def forget_calibration(
-    model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
-) -> Path | None:
+def forget(model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None) -> Path | None:
     """Delete what is kept about a model's files, damaged or not; return the file that is gone, None if there was none.
 
     Raises:
@@ -131,7 +129,7 @@ def read_for(pair: ModelPair) -> StoredCalibration | None:
 def _key(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> str:
     from youtu_gguf.gguf.pair import check_pair
 
-    pair = check_pair(*find_files(model, mmproj))
+    pair = check_pair(*find(model, mmproj))
     return fingerprint(pair.model, pair.projector)
 
 

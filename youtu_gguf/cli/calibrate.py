@@ -45,9 +45,9 @@ def calibrate(
     if dry_run + show + forget > 1:
         raise InputError("expected at most one of --dry-run, --show and --forget; got several. Leave the others out.")
     if show:
-        _show(yg.stored_calibration(model, mmproj), as_json=as_json)
+        _show(yg.calibration.stored(model, mmproj), as_json=as_json)
     elif forget:
-        gone = yg.forget_calibration(model, mmproj)
+        gone = yg.calibration.forget(model, mmproj)
         if as_json:
             print(json.dumps({"deleted": None if gone is None else str(gone)}))
         else:
@@ -62,8 +62,8 @@ def _measure(
     with shown(not quiet) as display:
         loading = _only(display, "pull", "load")
         with yg.load(model, mmproj, progress=loading, calibration="default", **SMALL, **settings) as loaded:
-            report = yg.calibrate(loaded, display.report)
-    path = None if dry_run else yg.store_calibration(report)
+            report = yg.calibration.run(loaded, display.report)
+    path = None if dry_run else yg.calibration.store(report)
     if as_json:
         form = {"calibration": asdict(report.calibration), **report.form(), "stored": path and str(path)}
         print(json.dumps(form, indent=2, ensure_ascii=False))
@@ -89,7 +89,7 @@ def _given(**settings: int | None) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _lines(report: yg.CalibrationReport) -> Iterator[str]:
+def _lines(report: yg.calibration.CalibrationReport) -> Iterator[str]:
     yield "  ".join(f"{name} ({size_of(n_bytes)})" for name, n_bytes in report.files)
     for finding in report.findings:
         yield ""
@@ -108,7 +108,7 @@ def _lines(report: yg.CalibrationReport) -> Iterator[str]:
         yield f"note: {note}"
 
 
-def _table(finding: yg.Finding) -> Iterator[str]:
+def _table(finding: yg.calibration.Finding) -> Iterator[str]:
     yield f"    {'':16}{''.join(f'{word:>16}' for word in finding.words)}"
     for evidence in finding.evidence:
         remark = "" if evidence.understood else "   does not count"
@@ -123,7 +123,7 @@ def _concluded(answer: object, default: object) -> str:
     return f"{answer}: found out; {'as assumed' if answer == default else f'the default is {default}'}"
 
 
-def _show(stored: yg.StoredCalibration | None, *, as_json: bool) -> None:
+def _show(stored: yg.calibration.StoredCalibration | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(None if stored is None else asdict(stored), indent=2, default=str, ensure_ascii=False))
         return

@@ -29,7 +29,7 @@ def plan(
 
     It is held against this machine's, and what fits is recommended. Ends with 4 where it does not fit as asked.
     """
-    found = yg.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
+    found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
         setups = {"wanted": found.wanted, "recommended": found.recommended}
         totals = {name: setup and setup.memory.total for name, setup in setups.items()}
@@ -59,7 +59,7 @@ def doctor(
     broken. Ends with 3 where model files are broken, with 4 where anything else is.
     """
     found = []
-    for check in yg.diagnose(model, mmproj, hashes=hashes):
+    for check in yg.doctor.diagnose(model, mmproj, hashes=hashes):
         found.append(check)
         if not as_json:
             print(f"{_MARKS[check.state]:7}{check.name:14}{check.found}", flush=True)
@@ -75,7 +75,7 @@ def doctor(
 _MARKS = {"ok": "ok", "note": "note", "broken": "BROKEN"}
 
 
-def _lines(found: yg.Plan) -> Iterator[str]:
+def _lines(found: yg.weights.Plan) -> Iterator[str]:
     wanted = found.wanted
     yield f"{found.name}{_SOURCES[found.sizes_from]}"
     yield _described(wanted)
@@ -106,12 +106,12 @@ _PARTS = {
 }
 
 
-def _described(setup: yg.Setup) -> str:
+def _described(setup: yg.weights.Setup) -> str:
     slim = ", slim" if setup.slim else ""
     return f"{setup.encoding}{slim}, context of {setup.n_ctx:,}, images of up to {setup.image_max_tokens:,} tokens"
 
 
-def _remedy(found: yg.Plan) -> str:
+def _remedy(found: yg.weights.Plan) -> str:
     best = found.recommended
     if best is None:
         return " Nothing smaller fits either: free memory, or use another machine."

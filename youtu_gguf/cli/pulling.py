@@ -46,7 +46,7 @@ def pull(
     if here and folder is not None:
         raise InputError("expected --dir FOLDER or --here; got both. Name one.")
     with _bars(not quiet) as report:
-        pulled = yg.pull(spec, Path("models") if here else folder, progress=report, notify=_say)
+        pulled = yg.weights.pull(spec, Path("models") if here else folder, progress=report, notify=_say)
     print(pulled.model)
     print(pulled.projector)
 
@@ -56,7 +56,7 @@ def list_(as_json: AsJson = False) -> None:
 
     These are the one that ships, those in ./models, and what was pulled.
     """
-    found, unfinished = yg.list_models(), yg.list_unfinished()
+    found, unfinished = yg.weights.list_models(), yg.weights.list_unfinished()
     if as_json:
         rows = [asdict(pair) for pair in found]
         parts = [{"path": path, "n_bytes": path.stat().st_size} for path in unfinished]
@@ -81,7 +81,7 @@ def path(
     The language model's comes first, then the projector's. Nothing is downloaded. Ends with 3 where they are
     not on this machine.
     """
-    for file in yg.find_files(spec):
+    for file in yg.weights.find(spec):
         print(file)
 
 
@@ -97,7 +97,7 @@ def rm(
         if not sys.stdin.isatty():
             raise InputError("expected --yes where nobody can be asked. Add it to delete the files.")
         typer.confirm(f"Delete {spec} from this machine?", abort=True, err=True)
-    print(f"{size_of(yg.remove_model(spec))} freed")
+    print(f"{size_of(yg.weights.remove(spec))} freed")
 
 
 def _say(text: str) -> None:

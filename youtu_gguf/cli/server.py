@@ -62,7 +62,7 @@ def start(
         _stay(options)
         return
     with shown(not options.quiet) as display:
-        server = yg.start_server(_arguments(options), start_s=options.start_s, progress=display.report)
+        server = yg.servers.start(_arguments(options), start_s=options.start_s, progress=display.report)
     print(f"export YOUTU_GGUF_ENGINE={server.url}")
     print(f"export YOUTU_GGUF_API_KEY={server.api_key}")
     if not options.quiet:
@@ -77,7 +77,7 @@ def _stay(options: ServerOptions) -> None:
     settings = options.settings()
     if options.server_flags is not None:
         settings["server_flags"] = _split(options.server_flags)
-    yg.run_server(options.model, options.mmproj, stop, port=options.port, **settings)
+    yg.servers.run(options.model, options.mmproj, stop, port=options.port, **settings)
 
 
 def _split(flags: str) -> list[str]:
@@ -101,7 +101,7 @@ def _arguments(options: ServerOptions) -> list[str]:
 
 def status(as_json: AsJson = False) -> None:
     """List the servers that run."""
-    servers = yg.list_servers()
+    servers = yg.servers.list_running()
     if as_json:
         print(json.dumps([asdict(server) for server in servers]))
         return
@@ -120,11 +120,11 @@ def stop(pid: Pid = None) -> None:
 
     Servers that a program has started are stopped by that program.
     """
-    if pid is None and not any(server.background for server in yg.list_servers()):
+    if pid is None and not any(server.background for server in yg.servers.list_running()):
         print("no server is running in the background", file=sys.stderr)
         return
     server = _find(pid, background=True)
-    if not yg.stop_server(server):
+    if not yg.servers.stop(server):
         raise yg.EngineError(f"server {server.pid} does not end, or may not be ended by this user.")
     print(f"stopped server {server.pid}", file=sys.stderr)
 
@@ -135,17 +135,17 @@ def logs(
 ) -> None:
     """Print the last lines of a server's log."""
     server = _find(pid, background=False)
-    for line in yg.log_lines(server, n):
+    for line in yg.servers.log_lines(server, n):
         print(line)
 
 
-def _find(pid: int | None, *, background: bool) -> yg.RunningServer:
+def _find(pid: int | None, *, background: bool) -> yg.servers.RunningServer:
     """Return the server with this pid, or the only one there is.
 
     Raises:
         InputError: There is none, or one must be named.
     """
-    servers = yg.list_servers()
+    servers = yg.servers.list_running()
     if pid is not None:
         for server in servers:
             if server.pid == pid:

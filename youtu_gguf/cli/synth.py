@@ -26,6 +26,6 @@ def synth(
     Its answers mean nothing: it is for measuring a machine before a 6 GB download, and for tests.
     """
     with shown(not quiet) as display:
-        paths = yg.write_synthetic_pair(folder, size, seed=seed, quant=quant, progress=display.report)
+        paths = yg.weights.write_synthetic_pair(folder, size, seed=seed, quant=quant, progress=display.report)
     for path in paths:
         print(path)

@@ -31,7 +31,7 @@ def inspect(
     Tells sizes, encodings, tokens, and whether it can be used, alone or with another. Reads
     the header only. Ends with 3 where the file cannot be used.
     """
-    found = yg.inspect_file(file, partner)
+    found = yg.weights.inspect(file, partner)
     if as_json:
         print(json.dumps(asdict(found), indent=2, default=str, ensure_ascii=False))
     else:
@@ -48,7 +48,7 @@ def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None
     The codebook's entries serve training only. Where it is not sure which they are, nothing is written.
     """
     with shown(not quiet) as display:
-        done = yg.slim(source, destination, progress=display.report)
+        done = yg.weights.slim(source, destination, progress=display.report)
     print(f"{done.path}: {done.dropped.count:,} entries dropped, from {done.dropped.first} to {done.dropped.stop - 1}")
     print(_change(done.bytes_before, done.bytes_after))
 
@@ -65,7 +65,7 @@ def quantize(
     docs/quantisation.md tells what the answers lose by it.
     """
     with shown(not quiet) as display:
-        done = yg.quantize(source, destination, encoding, threads=threads, progress=display.report)
+        done = yg.weights.quantize(source, destination, encoding, threads=threads, progress=display.report)
     print(done.path)
     print(_change(done.bytes_before, done.bytes_after))
 
@@ -74,7 +74,7 @@ def _change(before: int, after: int) -> str:
     return f"{before:,} -> {after:,} bytes ({after / before - 1:+.1%})"
 
 
-def _lines(found: yg.Inspection) -> Iterator[str]:
+def _lines(found: yg.weights.Inspection) -> Iterator[str]:
     yield f"{found.path}: {found.kind}, architecture {found.architecture or 'unknown'}"
     yield f"{'name':14}{found.name or '-'}"
     yield f"{'size':14}{found.n_bytes:,} bytes, mostly {found.encoding or '-'}"
@@ -92,7 +92,7 @@ def _lines(found: yg.Inspection) -> Iterator[str]:
     yield f"{'usable':14}{'no' if found.problem else 'yes'}{with_partner}"
 
 
-def _tokens(found: yg.Inspection) -> Iterator[str]:
+def _tokens(found: yg.weights.Inspection) -> Iterator[str]:
     tokens = found.tokens
     assert tokens is not None
     yield f"{'tokens':14}{tokens.n_tokens:,}"

@@ -49,9 +49,7 @@ def pull(
     return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
 
 
-def find_files(
-    wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
-) -> tuple[Path, Path]:
+def find(wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None) -> tuple[Path, Path]:
     """Return the language model and projector that `load` would take for the same, without fetching anything.
 
     Raises:
@@ -104,7 +102,7 @@ def list_unfinished() -> list[Path]:
     return partial_downloads(hub_cache())
 
 
-def remove_model(spec: str) -> int:
+def remove(spec: str) -> int:
     """Delete a pulled model from the cache; return how many bytes that freed.
 
     Args:

@@ -73,7 +73,7 @@ class Inspection:
     partner: Path | None = None
 
 
-def inspect_file(path: str | Path, partner: str | Path | None = None) -> Inspection:
+def inspect(path: str | Path, partner: str | Path | None = None) -> Inspection:
     """Say what a file is; nothing beyond its header is read.
 
     Args:

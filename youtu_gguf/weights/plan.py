@@ -13,7 +13,7 @@ from youtu_gguf.config import Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_pair, quant_of
-from youtu_gguf.hub.models import find_files
+from youtu_gguf.hub.models import find
 from youtu_gguf.hub.spec import DEFAULT_SPEC, REPOSITORY, Spec
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
     from youtu_gguf.weights.slim import COUNT_KEY
 
     try:
-        model, projector = find_files(wanted, mmproj)
+        model, projector = find(wanted, mmproj)
     except ModelFileError:
         spec = DEFAULT_SPEC if wanted is None else as_spec(wanted)
         if spec is None:

@@ -44,7 +44,7 @@ class RunningServer:
         model: Path of its model file.
         log: File of its output.
         version: What the program says it is.
-        background: Whether `start_server` started it; others belong to the program that did, and end with it.
+        background: Whether `start` started it; others belong to the program that did, and end with it.
         ready: Whether it answers: not while it loads, nor while it hangs.
         since: When it started, in seconds since the epoch.
         memory: Bytes in memory, with what it maps of the model file.
@@ -67,12 +67,12 @@ class RunningServer:
         return f"RunningServer(pid={self.pid}, url={self.url!r}, model={self.model!r}, ready={self.ready})"
 
 
-def list_servers() -> list[RunningServer]:
+def list_running() -> list[RunningServer]:
     """Return the servers of this user that run. What was left behind by a process that is gone is ended first."""
     return [_running(record) for record in running()]
 
 
-def start_server(arguments: Sequence[str], *, start_s: float, progress: ProgressFn = no_progress) -> RunningServer:
+def start(arguments: Sequence[str], *, start_s: float, progress: ProgressFn = no_progress) -> RunningServer:
     """Start a server in the background and wait until it answers.
 
     Args:
@@ -91,7 +91,7 @@ def start_server(arguments: Sequence[str], *, start_s: float, progress: Progress
         deadline = time.monotonic() + start_s
         while owner.poll() is None and time.monotonic() < deadline:
             progress("load", 0, 0)
-            for server in list_servers():
+            for server in list_running():
                 if server.owner_pid == owner.pid and server.ready:
                     return server
             time.sleep(POLL_S)
@@ -104,7 +104,7 @@ def start_server(arguments: Sequence[str], *, start_s: float, progress: Progress
         raise EngineError(words or f"the process in the background ended with exit code {owner.returncode}.")
 
 
-def run_server(
+def run(
     model: str | PathLike[str] | None,
     mmproj: str | PathLike[str] | None,
     stop: threading.Event,
@@ -144,7 +144,7 @@ def run_server(
         supervisor.close()
 
 
-def stop_server(server: RunningServer) -> bool:
+def stop(server: RunningServer) -> bool:
     """End a server in the background, with the process that keeps it; return whether it is gone.
 
     Raises:

@@ -44,11 +44,11 @@ __all__ = [
     "find_type",
     "language_tensors",
     "vision_tensors",
-    "write_pair",
+    "write_synthetic_pair",
 ]
 
 
-def write_pair(
+def write_synthetic_pair(
     folder: str | Path,
     size: str | Shape = "tiny",
     *,
