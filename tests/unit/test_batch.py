@@ -16,7 +16,7 @@ from PIL import Image
 import youtu_gguf as yg
 from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images
 from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
-from youtu_gguf.cli.questions import parse
+from youtu_gguf.cli.lines import parse_line
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.tasks.depth import BIN_TOKENS
@@ -107,12 +107,12 @@ def test_a_question_that_fails_does_not_lose_the_others(tmp_path: Path, images: 
 
 
 def test_tasks_of_many_steps_go_on_where_one_picture_or_one_question_fails(tmp_path: Path, images: list[Path]) -> None:
-    words = ("instances", "click {x}", "count --detect cat", "depth --zoom=focal", "depth --zoom=2 --tiles=2x1")
+    words = ("instances", "click {x}", "count cat --by detection", "depth --zoom=focal", "depth --zoom=2 --tiles=2x1")
     Image.new("RGB", (1, 1)).save(images[0])
     tokens = {token: n for n, token in enumerate(("<FG>", "<BG>", *BIN_TOKENS), 1)}
-    readings = [(typed, parse(typed)) for typed in words]
+    read = [(typed, parse_line(typed)) for typed in words]
     with Journal(tmp_path / "out", {"tasks": list(words)}) as journal:
-        asked = [Asked(typed, reading.question, reading.context) for typed, reading in readings]
+        asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in read]
         batch = Batch(yg.load(engine=FakeEngine(ANSWERS, vocabulary=tokens)), asked, journal, pictures=True)
         for _ in batch.run(images):
             pass
@@ -125,7 +125,8 @@ def test_tasks_of_many_steps_go_on_where_one_picture_or_one_question_fails(tmp_p
 
 def test_counts_of_boxes_and_actions_have_files_even_without_a_point(tmp_path: Path, images: list[Path]) -> None:
     asked = [
-        Asked(words, parse(words).question) for words in ("count --detect square", "click the menu", "count square")
+        Asked(words, parse_line(words).question)
+        for words in ("count square --by detection", "click the menu", "count square")
     ]
     with Journal(tmp_path / "out", SETTINGS) as journal:
         model = yg.load(engine=FakeEngine({"classes: square": BOX, "How many": "3"}))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,11 +13,12 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.cli.chat import Conversation, _lines
+from youtu_gguf.cli.chat import Conversation
 from youtu_gguf.cli.chat_commands import COMMANDS, help_text
 from youtu_gguf.cli.progress import Displays
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.tasks import TASKS
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 HEAD = np.zeros((1005, 3), np.float32)
@@ -93,7 +92,7 @@ def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> C
         ("/ocr", "STOP\n"),
         ("/classify", "square\n"),
         ("/count dogs", "3\n"),
-        ("/count --detect square", "1\n"),
+        ("/count square --by detection", "1\n"),
         ("/reason Is it red?", "It has red in it. So yes.\n"),
         (
             "/ground the square",
@@ -101,21 +100,21 @@ def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> C
         ),
         ("/detect", "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  square\n"),
         (
-            "/detect square,cup",
+            "/detect square cup",
             "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  cup\n",
         ),
         (
-            "/DETECT  square， cup,",
+            "/DETECT  square 'cup' ",
             "    left      top    right   bottom  label\n    50.0      0.0    100.0     50.0  cup\n",
         ),
         ("/polygon the square", "1 outlined\nthe square: 1 part(s), 3 points\n"),
         ("/pose", "    left      top    right   bottom  joints\n    50.0      0.0    100.0     50.0  16 of 16\n"),
-        ("/segment black, red", "100.0%  red\n"),
+        ("/segment black red", "100.0%  red\n"),
         ("/segment", " 50.0%  red\n 50.0%  black\n"),
-        ("/segment black, red --all --zoom=2 --tiles=2x1", " 50.0%  black\n 50.0%  red\n"),
-        ("/segment black, red --all", " 50.0%  black\n 50.0%  red\n"),
+        ("/segment black red --present all --zoom 2 --tiles=2x1", " 50.0%  black\n 50.0%  red\n"),
+        ("/segment black red --present all", " 50.0%  black\n 50.0%  red\n"),
         ("/depth", "nearest 7.05, median 7.05, farthest 7.05 (relative)\n"),
-        ("/depth\tNYUv2", "nearest 4.99, median 4.99, farthest 4.99 (m)\n"),
+        ("/depth\t--scale NYUv2", "nearest 4.99, median 4.99, farthest 4.99 (m)\n"),
     ],
 )
 def test_a_line_prints_what_the_command_of_its_name_prints(
@@ -140,7 +139,7 @@ def test_a_mask_is_told_by_its_extent(picture: Path, capsys: pytest.CaptureFixtu
 
 
 def test_background_may_be_wanted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture).run(["/segment --all --background black, red"])
+    start(picture).run(["/segment --present all --background black red"])
     assert capsys.readouterr().out.splitlines() == [" 50.0%  black", " 50.0%  red"]
 
 
@@ -149,6 +148,7 @@ def test_every_command_is_in_the_help_which_fits_a_terminal(picture: Path, capsy
     said = capsys.readouterr().out
     assert said == help_text() + "\n"
     assert all(f"  {command.usage}  " in said for command in COMMANDS)
+    assert all(f"  /{name} " in said for name in TASKS)
     assert max(map(len, said.splitlines())) <= 80
     assert "Each question stands alone" in said
 
@@ -159,7 +159,9 @@ def test_questions_are_asked_alone(picture: Path) -> None:
     assert engine.questions == ["What is it?", "And what is it not?"]
 
 
-def test_nothing_is_said_after_quit_or_about_blank_lines(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_said_after_quit_or_about_blankstdin_lines(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     talk = start(picture)
     assert talk.run(["", "  \n", "/quit", "What is it?"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -168,19 +170,20 @@ def test_nothing_is_said_after_quit_or_about_blank_lines(picture: Path, capsys: 
 MISTAKES = {
     "/foo": "there is no /foo. /help lists them",
     "/": "there is no /.",
-    "/ground": "expected /ground PHRASE; got nothing after /ground",
-    "/count": "expected /count WHAT",
-    "/polygon  ": "expected /polygon PHRASE",
-    "/refer": "expected /refer PHRASE",
-    "/segment --all": "at least one class name",
-    "/segment red --most": "knows --all, --background, --zoom=, --tiles=; got --most",
-    "/detect ,": "at least one class name",
-    "/detect cup, cup": "class names must differ",
-    "/pose now": "/pose stands alone; got 'now' after it",
-    "/depth moon": "got 'moon'",
+    "/ground": "ground: missing argument 'PHRASE",
+    "/count": "count: missing argument 'WHAT",
+    "/polygon  ": "polygon: missing argument 'PHRASE",
+    "/refer": "refer needs a phrase or a box",
+    "/segment --all sky": "segment: no such option: --all",
+    "/segment red --most": "segment: no such option: --most",
+    "/detect cup, square": "class names are separated by blanks; got 'cup,'",
+    "/detect cup cup": "class names must differ",
+    "/pose now": "pose: got unexpected extra argument",
+    "/depth --scale moon": "got 'moon'",
+    "/help moon": "expected a task",
     "/open": "expected /open IMAGE",
     "/open nowhere.png": "nowhere.png",
-    "/open ~nobody-of-this-name/x.png": "nobody has the home folder",
+    "/open ~nobody-of-this-name/x.png": "no user has the home folder",
     "/save": "expected /save FILE",
     "/save answer.doc": "ends in .png, .npz, .txt or .json; got answer.doc",
     "/save x.png": "expected a drawing to save",
@@ -251,13 +254,17 @@ def test_results_are_saved_in_the_form_the_name_asks_for(
         assert arrays["xyxy"].tolist() == [[50, 0, 100, 50]]
     assert files[2].read_text() == "A small red square.\n"
     form = json.loads(files[3].read_text())
-    assert (form["task"], form["image"], form["query"]) == ("ground", str(picture), "the square")
+    assert (form["task"], form["image"], form["arguments"]) == (
+        "ground",
+        str(picture),
+        {"description": "the square"},
+    )
     assert f"wrote {files[2]}: ask of {picture}" in capsys.readouterr().err
 
 
 def test_a_count_of_boxes_is_saved_as_words_and_as_a_picture(picture: Path, tmp_path: Path) -> None:
     words, drawn = tmp_path / "count.txt", tmp_path / "count.png"
-    assert start(picture).run(["/count --detect square", f"/save {words}", f"/save {drawn}"]) == 0
+    assert start(picture).run(["/count square --by detection", f"/save {words}", f"/save {drawn}"]) == 0
     assert words.read_text() == "1\n"
     with Image.open(drawn) as image:
         assert image.getpixel((50, 0)) != (0, 0, 0)
@@ -267,7 +274,11 @@ def test_streamed_words_are_saved_as_json_like_any_answer(picture: Path, tmp_pat
     file = tmp_path / "answer.json"
     start(picture).run(["What is it?", f"/save {file}"])
     form = json.loads(file.read_text())
-    assert (form["text"], form["finish"], form["question"]) == ("A small red square.", "stop", "What is it?")
+    assert (form["text"], form["finish"], form["arguments"]) == (
+        "A small red square.",
+        "stop",
+        {"question": "What is it?"},
+    )
 
 
 def test_a_result_is_drawn_on_the_picture_it_is_of(picture: Path, tmp_path: Path) -> None:
@@ -310,9 +321,9 @@ def test_a_streamed_answer_says_where_it_was_cut(picture: Path, capsys: pytest.C
     assert "cut off at the token limit" in remarked
 
 
-def test_with_scores_answers_come_whole_and_scored(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_scores_answers_are_followed_by_theirs(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = yg.load(engine=FakeEngine(ANSWERS), scores=True)
-    talk = Conversation(model, str(picture), Displays(False), interactive=False, scores=True)
+    talk = Conversation(model, str(picture), Displays(False), interactive=False)
     assert talk.run(["What is it?", "/describe"]) == 0
     said, remarked = capsys.readouterr()
     assert [line.partition(" 0.")[0] for line in said.splitlines()] == [
@@ -364,33 +375,3 @@ def test_ctrl_c_ends_the_command_where_nobody_types(picture: Path, capsys: pytes
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().out == "one two \n"
-
-
-def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
-    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = "\ufeffWhat is it?\r\n/ground 杯子\n".encode() + b"caf\xe9?\n/classify"
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="ascii"))
-    engine = FakeEngine(ANSWERS)
-    assert start(picture, engine).run(_lines(interactive=False)) == 2
-    assert engine.questions[0] == "What is it?"
-    assert engine.questions[1].endswith("杯子")
-    said, complained = capsys.readouterr()
-    assert said == "A small red square.\nnothing found\nsquare\n"
-    assert "valid Unicode" in complained
-
-
-def test_typed_lines_end_with_the_input_and_the_prompt_stays_out_of_the_results(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one\ntwo\n")))
-    assert list(_lines(interactive=True)) == ["one", "two"]
-    assert capsys.readouterr() == ("", f"> > > {os.linesep}")
-
-
-def test_ctrl_c_at_the_prompt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pressed(prompt: str = "") -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("builtins.input", pressed)
-    assert list(_lines(interactive=True)) == []

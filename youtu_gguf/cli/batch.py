@@ -14,8 +14,9 @@ import typer
 
 from youtu_gguf.batch import FILES, Asked, Batch, Journal, Tally, find_images, settings_of
 from youtu_gguf.cli.common import ModelOptions
+from youtu_gguf.cli.lines import parse_line, table, usage
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
-from youtu_gguf.cli.questions import FORMS, parse, table
+from youtu_gguf.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,9 @@ Tasks = Annotated[
     typer.Option("--task", "-t", metavar="TASK", help="What to ask of every image, as below. May be repeated."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if it is not there.")]
-TASKS_HELP = "\b\nTasks:\n" + table([(f"{form.task} {form.argument}", form.says.replace("{}", "")) for form in FORMS])
+TASKS_HELP = "\b\nTasks, each with the options of its own command (youtu-gguf TASK --help):\n" + table(
+    [(usage(name).removesuffix(" [OPTIONS]"), task.summary) for name, task in TASKS.items()]
+)
 
 
 def batch(
@@ -56,8 +59,8 @@ def batch(
     The same command goes on where an earlier one stopped, however it was stopped; images that are finished are passed
     over. An image that cannot be used is noted in its line, and the others go on; the exit code is then 1.
     """
-    readings = [(words, parse(words)) for words in task]
-    asked = [Asked(words, reading.question, reading.context) for words, reading in readings]
+    lines = [(typed, parse_line(typed)) for typed in task]
+    asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
     paths = find_images(images, leave_out=output / FILES)
     with shown(not options.quiet) as display:
         model = options.load(display.report)

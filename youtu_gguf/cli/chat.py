@@ -6,7 +6,7 @@ import io
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,16 @@ from typing import Any
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.chat_commands import ALONE, find
+from youtu_gguf.cli.chat_commands import ALONE, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
+from youtu_gguf.cli.lines import Line
 from youtu_gguf.cli.progress import Displays
-from youtu_gguf.cli.report import cut_short, lines, warnings
-from youtu_gguf.cli.task import check_image, name_in_json
+from youtu_gguf.cli.report import lines, warnings
+from youtu_gguf.cli.tasks import ask, check_image, name_in_json
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.output import WRITERS, write_bytes
 from youtu_gguf.render import draw
-from youtu_gguf.scene.stream import TextStream
+from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import U8, in_words
 
 PROMPT = "> "
@@ -34,7 +35,7 @@ def chat(image: Image, options: ModelOptions) -> None:
 
     Ask it anything, detect, segment and more.
 
-    Type a question, or a command such as "/detect car, person"; /help lists them. Each question stands alone: the model
+    Type a question, or a command such as "/detect car person"; /help lists them. Each question stands alone: the model
     sees the image and that one line, nothing of what came before it.
 
     Lines may also come from a file or a pipe. The exit code is then that of the last line that failed, 0 if none did;
@@ -46,8 +47,8 @@ def chat(image: Image, options: ModelOptions) -> None:
     with displays.shown():
         model = options.load(displays.report)
     with model:
-        talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet, scores=options.scores)
-        code = talk.run(_lines(interactive))
+        talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet)
+        code = talk.run(stdin_lines(interactive))
     if code:
         raise typer.Exit(code)
 
@@ -70,7 +71,6 @@ class Conversation:
         displays: Where progress is shown.
         interactive: Whether a person types the lines: then Ctrl-C ends an answer only.
         quiet: No remarks on stderr but errors.
-        scores: Whether the model was loaded to give scores.
 
     Attributes:
         scene: The image of the moment.
@@ -88,14 +88,12 @@ class Conversation:
         *,
         interactive: bool,
         quiet: bool = False,
-        scores: bool = False,
     ) -> None:
         self._model = model
         self._image = Path(image)
         self._displays = displays
         self._interactive = interactive
         self._quiet = quiet
-        self._scores = scores
         self._last: Kept | None = None
         self._last_words: Kept | None = None
         self._last_picture: Kept | None = None
@@ -124,51 +122,24 @@ class Conversation:
 
     def _answer(self, line: str) -> None:
         if line.startswith("/"):
-            name, given = [*line[1:].split(maxsplit=1), "", ""][:2]
-            find(name)(self, given)
+            run_command(self, line[1:])
         elif line:
-            self.stream(yg.Scene.ask, line, question=line)
+            self.ask(Line("ask", {"question": line}, {}))
 
-    def show(self, task: str, ask: Callable[[yg.Scene, threading.Event], yg.Result], **context: Any) -> None:
-        """Ask one thing, print the result and keep it, with `context` for its JSON. Ctrl-C ends the answer."""
-        with self._displays.shown(), self._until_interrupted() as cancel:
-            result = ask(self.scene, cancel)
-        self._keep(result, task, context)
-        for line in lines(result):
-            print(line)
-        for warning in warnings(result, rest="/save answer.json writes them all"):
-            self._remark(warning)
-
-    def stream(self, method: Callable[..., Any], *arguments: str, **context: Any) -> None:
-        """Print the answer of a scene's method as it comes, and keep what came of it. Ctrl-C ends it.
-
-        With scores it is printed when it is whole: that is when its score is known.
-        """
-        task = method.__name__
-        if self._scores:
-            self.show(task, lambda scene, cancel: method(scene, *arguments, cancel=cancel), **context)
-            return
-        came: list[str] = []
+    def ask(self, line: Line) -> None:
+        """Ask one thing, print the answer, words as they come, and keep it. Ctrl-C ends the answer."""
+        is_text = TASKS[line.task].value is yg.Text
         with self._displays.shown() as display, self._until_interrupted() as cancel:
-            pieces: TextStream = method(self.scene, *arguments, stream=True, cancel=cancel)
-            try:
-                for piece in pieces:
-                    display.clear()
-                    print(piece, end="", flush=True)
-                    came.append(piece)
-            finally:
-                pieces.close()
-                display.clear()
-                if came:
-                    print()
-                    finish = "cancelled" if pieces.finish == "none" else pieces.finish
-                    answer = "".join(came)
-                    self._keep(yg.Text(answer.strip(), raw=answer, finish=finish), task, context)
-        if pieces.finish == "cancelled":
+            result = ask(self.scene, line.question, display, stream=is_text, cancel=cancel)
+        self._keep(result, line.task, {"arguments": line.arguments})
+        if is_text and result.finish == "cancelled":
             print("interrupted", file=sys.stderr)
-        elif not came:
+            return
+        for printed in () if is_text else lines(result):
+            print(printed)
+        if is_text and not result.raw:
             self._remark("warning: the answer is empty")
-        for warning in cut_short(pieces.finish):
+        for warning in warnings(result, rest="/save answer.json writes them all"):
             self._remark(warning)
 
     def _keep(self, result: yg.Result, task: str, context: dict[str, Any]) -> None:
@@ -248,7 +219,7 @@ def _required(kept: Kept | None, what: str, example: str) -> Kept:
     return kept
 
 
-def _lines(interactive: bool) -> Iterator[str]:
+def stdin_lines(interactive: bool) -> Iterator[str]:
     """Yield the lines of stdin. Bytes that are no Unicode become an error of their line, not of the command."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding=None if interactive else "utf-8-sig", errors="surrogateescape")

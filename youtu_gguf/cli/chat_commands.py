@@ -1,4 +1,4 @@
-"""The commands of a conversation, in one table that the help is made from."""
+"""The commands of a conversation that are no tasks, and the help, which lists both."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import youtu_gguf as yg
-from youtu_gguf.cli.questions import FORMS, Form, require_argument, table
+from youtu_gguf.cli.lines import help_of, parse_line, table, usage
 from youtu_gguf.errors import InputError
+from youtu_gguf.tasks import TASKS
 
 if TYPE_CHECKING:
     from youtu_gguf.cli.chat import Conversation
@@ -46,62 +46,54 @@ class Command:
         Raises:
             InputError: Something is missing, or too much.
         """
-        require_argument(f"/{self.name}", self.argument, given)
+        if given and not self.argument:
+            raise InputError(f"/{self.name} stands alone; got {given!r} after it. Leave that out.")
+        if not given and self.argument and not self.argument.startswith("["):
+            raise InputError(f"expected {self.usage}; got nothing after /{self.name}.")
         self.run(talk, given)
 
 
-def find(name: str) -> Command:
-    """Return the command called `name`, in any case.
+def run_command(talk: Conversation, line: str) -> None:
+    """Run a line without its slash: a command of the table, or a task.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no such command, or it is typed wrongly.
     """
+    name, given = [*line.split(maxsplit=1), "", ""][:2]
     for known in COMMANDS:
         if known.name == name.lower():
-            return known
-    raise InputError(f"expected a command; there is no /{name}. /help lists them; a question has no slash before it.")
+            known(talk, given.strip())
+            return
+    if name.lower() not in TASKS:
+        raise InputError(f"expected a command; there is no /{name}. /help lists them; a question has no slash.")
+    talk.ask(parse_line(line))
 
 
 def help_text() -> str:
     """Return what /help prints."""
+    tasks = [(f"/{usage(name).removesuffix(' [OPTIONS]')}", task.summary) for name, task in TASKS.items()]
     return "\n".join(
         (
-            "Type a question, or a command:",
+            "Type a question, or a task with its options, quotes as in a shell:",
+            "",
+            table(tasks),
+            "",
+            "or a command:",
             "",
             table([(known.usage, known.says) for known in COMMANDS]),
             "",
             ALONE,
-            "Ctrl-C ends the answer being given, and pressed twice whatever is going on.",
+            "Ctrl-C ends the answer under way; pressed twice, it ends everything under way.",
             "At the prompt, Ctrl-C and Ctrl-D leave.",
         )
     )
 
 
-def _task(form: Form) -> Command:
-    """Make a command of a task."""
-
-    def run(talk: Conversation, given: str) -> None:
-        asked, context = form.read(given)
-        method = getattr(yg.Scene, asked.task)
-        talk.show(
-            asked.task,
-            lambda scene, cancel: method(scene, *asked.arguments, **asked.options, cancel=cancel),
-            **context,
-        )
-
-    return Command(form.task, form.argument, form.says.replace("{}", "/"), run)
-
-
-def _describe(talk: Conversation, _: str) -> None:
-    talk.stream(yg.Scene.describe)
-
-
-def _reason(talk: Conversation, question: str) -> None:
-    talk.stream(yg.Scene.reason, question, question=question)
-
-
-def _help(_talk: Conversation, _: str) -> None:
-    print(help_text())
+def _help(_talk: Conversation, name: str) -> None:
+    task = name.strip().removeprefix("/").lower()
+    if task and task not in TASKS:
+        raise InputError(f"expected a task, one of {', '.join(TASKS)}; got {name!r}.")
+    print(help_of(task) if task else help_text())
 
 
 def _quit(talk: Conversation, _: str) -> None:
@@ -118,22 +110,19 @@ def _path(given: str) -> Path:
     try:
         return path.expanduser()
     except RuntimeError as exc:
-        raise InputError(f"expected a path; nobody has the home folder that {given} begins with.") from exc
+        raise InputError(f"expected a path; no user has the home folder that {given} begins with.") from exc
 
 
 COMMANDS = (
-    Command("describe", "", "describe the image", _describe),
-    Command("reason", "QUESTION", "answer step by step", _reason),
-    *(_task(form) for form in FORMS if form.task not in ("ask", "describe", "reason")),
-    Command("open", "IMAGE", "go on with another image", lambda talk, given: talk.open(_path(given))),
+    Command("open", "IMAGE", "change to another image", lambda talk, given: talk.open(_path(given))),
     Command(
         "save",
         "FILE",
-        "write what was found last, drawn on the image (.png)\n"
-        "or as arrays (.npz); the last words (.txt);\n"
+        "write the last value, drawn on the image (.png) or\n"
+        "as arrays (.npz); the last words (.txt);\n"
         "or the last answer of either kind (.json)",
         lambda talk, given: talk.save(_path(given)),
     ),
-    Command("help", "", "show this", _help),
+    Command("help", "[TASK]", "show this, or the options of a task", _help),
     Command("quit", "", "leave", _quit),
 )

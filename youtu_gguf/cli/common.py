@@ -25,6 +25,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stder
 
 Lang = Literal["en", "zh"]
 
+Command = Callable[..., None]
+"""What typer makes a command of."""
+
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -114,18 +117,19 @@ class TaskOptions(ModelOptions):
     strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
 
     def of_run(self) -> Options:
-        """Return the options of one run of a task, as `youtu_gguf.scene.options.Options` has them."""
+        """Return the options of one run that a model does not have as settings."""
         return {"strict": self.strict}
 
 
-def command(function: Callable[..., None]) -> Callable[..., None]:
+def command(function: Callable[..., None]) -> Command:
     """Make a command of `function`.
 
     A parameter annotated `FileOptions`, or a kind of it, becomes one option per field. Errors of ours are printed as
     one message on stderr and end the command with their exit code.
     """
-    hints = get_type_hints(function, include_extras=True)
-    parameters = [p.replace(annotation=hints[p.name]) for p in inspect.signature(function).parameters.values()]
+    hints = {} if hasattr(function, "__signature__") else get_type_hints(function, include_extras=True)
+    given_signature = inspect.signature(function).parameters.values()
+    parameters = [p.replace(annotation=hints.get(p.name, p.annotation)) for p in given_signature]
     bundle = next((p for p in parameters if _is_bundle(p.annotation)), None)
 
     @functools.wraps(function)
@@ -136,7 +140,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
-        flat += _option_parameters(bundle.annotation)
+        flat += option_parameters(bundle.annotation)
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in flat}
     del run.__wrapped__  # inspect would look through it
@@ -152,7 +156,7 @@ def _is_bundle(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, FileOptions)
 
 
-def _option_parameters(bundle: type[ModelOptions]) -> list[inspect.Parameter]:
+def option_parameters(bundle: type[ModelOptions]) -> list[inspect.Parameter]:
     """Return the options of `bundle`, those of the model last."""
     hints = get_type_hints(bundle, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY

@@ -9,21 +9,10 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import (
-    actions,
-    batch,
-    boxes,
-    calibrate,
-    chat,
-    dense,
-    planning,
-    pulling,
-    server,
-    synth,
-    text,
-    weights,
-)
+from youtu_gguf.cli import batch, calibrate, chat, planning, pulling, server, synth, weights
 from youtu_gguf.cli.common import command
+from youtu_gguf.cli.tasks import task_command
+from youtu_gguf.tasks import TASKS
 
 app = typer.Typer(
     name="youtu-gguf",
@@ -34,19 +23,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-WORDS = (text.describe, text.ask, text.reason, text.ocr, text.classify, text.count)
-THINGS = (boxes.ground, boxes.detect, boxes.polygon, boxes.refer, boxes.instances, boxes.pose)
-PULLING = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
-FILES = (
-    planning.plan,
-    planning.doctor,
-    calibrate.calibrate,
-    weights.inspect,
-    weights.slim,
-    weights.quantize,
-    synth.synth,
-)
-for function in (*WORDS, *THINGS, dense.segment, dense.depth, actions.click, batch.batch, chat.chat, *PULLING, *FILES):
+FILES = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
+LOOKS = (planning.plan, planning.doctor, calibrate.calibrate)
+CHANGES = (weights.inspect, weights.slim, weights.quantize, synth.synth)
+for name in TASKS:
+    app.command(name)(task_command(name))
+for function in (batch.batch, chat.chat, *FILES, *LOOKS, *CHANGES):
     app.command(function.__name__.strip("_"))(command(function))
 app.add_typer(server.app, name="server")
 

@@ -9,15 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 import youtu_gguf as yg
-from youtu_gguf.types import F32, Finish, each_score
+from youtu_gguf.types import F32, each_score
 
 SHOWN_ISSUES = 5
 
-_CUT_SHORT: dict[Finish, str] = {
-    "length": "cut off at the token limit; raise --max-tokens or --n-ctx for the rest",
-    "time": "cut off at the time limit; raise --max-seconds for the rest",
-    "loop": "the answer went round in circles and was ended there",
-}
+_OPTIONS = {"raise max_tokens or n_ctx": "raise --max-tokens or --n-ctx", "raise max_s ": "raise --max-seconds "}
+"""Settings in messages of issues, by the options that a command has for them."""
 
 
 def lines(result: yg.Result) -> Iterator[str]:
@@ -51,15 +48,18 @@ def warnings(result: yg.Result, *, rest: str) -> Iterator[str]:
     """Yield the first issues of `result`; where there are more, `rest` says what shows them."""
     for issue in result.issues[:SHOWN_ISSUES]:
         place = f" (characters {issue.start}-{issue.end} of the answer)" if issue.end else ""
-        yield f"warning: {issue.message}{place}"
+        message = issue.message
+        for setting, option in _OPTIONS.items():
+            message = message.replace(setting, option)
+        yield f"warning: {message}{place}"
     if len(result.issues) > SHOWN_ISSUES:
         yield f"warning: and {len(result.issues) - SHOWN_ISSUES} more; {rest}"
 
 
-def cut_short(finish: Finish) -> Iterator[str]:
-    """Yield a warning where a streamed answer ended before its end."""
-    if finish in _CUT_SHORT:
-        yield f"warning: {_CUT_SHORT[finish]}"
+def score_line(result: yg.Result) -> Iterator[str]:
+    """Yield the score of a text or a number, where there is one."""
+    if isinstance(result, yg.Text | yg.Count):
+        yield from _score_line(result.score)
 
 
 def _boxes(boxes: yg.Boxes) -> Iterator[str]:

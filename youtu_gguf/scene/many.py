@@ -126,19 +126,29 @@ def gather(updates: Iterable[Update]) -> tuple[Result, ...]:
 
 def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -> _Job:
     question = asked if isinstance(asked, Question) else _question(asked)
+    try:
+        own, run = split_options(question)
+    except InputError as exc:
+        raise InputError(f"question {index}: {exc}") from None
+    options = run_options({**common, **run}, scene.model.settings)
+    return _Job(index, Question(question.task, question.arguments, own), options)
+
+
+def split_options(question: Question) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the options of `question` that are its task's, and those that every run takes.
+
+    Raises:
+        InputError: There is no such task, or the arguments do not fit it.
+    """
     task = TASKS.get(question.task) if isinstance(question.task, str) else None
     if task is None:
-        raise InputError(
-            f"question {index}: expected a task among {', '.join(TASKS)}; got {short_repr(question.task)}."
-        )
+        raise InputError(f"expected a task among {', '.join(TASKS)}; got {short_repr(question.task)}.")
     own = {name: value for name, value in question.options.items() if name not in NAMES}
     try:
         inspect.signature(task.run).bind(None, *question.arguments, **own)
     except TypeError as exc:
-        raise InputError(f"question {index}: the arguments do not fit the task {question.task}: {exc}.") from None
-    run = {name: value for name, value in question.options.items() if name in NAMES}
-    options = run_options({**common, **run}, scene.model.settings)
-    return _Job(index, Question(question.task, question.arguments, own), options)
+        raise InputError(f"the arguments do not fit the task {question.task}: {exc}.") from None
+    return own, {name: value for name, value in question.options.items() if name in NAMES}
 
 
 def _question(asked: object) -> Question:

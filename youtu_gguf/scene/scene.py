@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol, TypeVar, Unpack, overload
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, Unpack, overload
 
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.config import Settings
@@ -14,7 +15,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.images import load as images
 from youtu_gguf.images.crop import CROP_SIZE, PADDING
 from youtu_gguf.images.zoom import Zoom, checked_factor
-from youtu_gguf.scene.many import Asked, Question, Update, answer_together, gather
+from youtu_gguf.scene.many import Asked, Question, Update, answer_together, gather, split_options
 from youtu_gguf.scene.options import Options, RunOptions, run_options
 from youtu_gguf.scene.run import AnswerFn, TaskRun
 from youtu_gguf.scene.stream import TextStream
@@ -125,6 +126,22 @@ class Scene:
     def patches(self) -> PatchStates:
         """Return the final hidden states of the image tokens, and with them the logits of any token."""
         return self.session().patches()
+
+    def run(self, task: str, *arguments: object, **options: object) -> Result:
+        """Run a task by its name: `run("detect", ["car"], zoom=2)` is `detect(["car"], zoom=2)`.
+
+        Raises:
+            InputError: There is no such task, or the arguments do not fit it.
+        """
+        own, run = split_options(Question(task, arguments, options))
+        return self.perform(Question(task, arguments, own), run_options(run, self._model.settings))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            if name in TASKS:  # one without a method of its own here
+                return partial(self.run, name)
+            raise AttributeError(f"a scene has no task and no attribute {name!r}")
 
     @overload
     def ask(self, question: str, *, stream: Literal[False] = False, **options: Unpack[Options]) -> Text: ...

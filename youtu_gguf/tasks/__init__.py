@@ -1,9 +1,10 @@
 """Every task the package does, by name. A new one is a file here and a line in `TASKS`."""
 
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, Task
+from youtu_gguf.tasks.base import COORDINATE_TOKENS
 from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.click import click
 from youtu_gguf.tasks.counting import count
+from youtu_gguf.tasks.declaration import Task
 from youtu_gguf.tasks.depth import depth
 from youtu_gguf.tasks.instances import instances
 from youtu_gguf.tasks.polygon import polygon

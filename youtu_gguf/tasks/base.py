@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.images.zoom import Zoom, chosen_zoom
 from youtu_gguf.prompts import Wording
-from youtu_gguf.types import U8, Issue, Result, Transform
+from youtu_gguf.types import U8, Issue, Transform
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -113,19 +113,6 @@ class TaskContext(Protocol):
         What is asked there counts for this run. The engine keeps this scene's prefix where it has room for both.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """An entry of the registry.
-
-    Attributes:
-        run: `(context, *arguments) -> value`; the scene adds the raw answer, finish and timings to the value.
-        tokens: Special tokens without which a model cannot do this task.
-    """
-
-    run: Callable[..., Result]
-    tokens: tuple[str, ...] = ()
 
 
 def phrase(text: str, what: str) -> str:

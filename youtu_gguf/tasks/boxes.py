@@ -1,7 +1,7 @@
 """Tasks whose answer is boxes: grounding one phrase, and detecting classes, at one scale or several."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 
@@ -12,17 +12,34 @@ from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, chosen_zoom, listed
 from youtu_gguf.tasks.base import TaskContext, at_zoom, class_names, issues_of, phrase
+from youtu_gguf.tasks.declaration import Names, Option, Phrase
+from youtu_gguf.tasks.typed import read_zoom, read_zooms
 from youtu_gguf.types import F32, Boxes, Finish, Issue
 
+_ENLARGED = (
+    "Show the image this many times as large, 1 to 4, or auto for as large as fits: small things are seen better."
+)
+ZOOM = Option(_ENLARGED, read_zoom, "ZOOM", example="1.5")
+ZOOMS = Option(f"{_ENLARGED} Of several, such as 1,2, the answers are merged.", read_zooms, "ZOOM,...", example="1,1.5")
+CLASSES = Names("Classes to find; none for everything.", example=("car", "person"))
 
-def ground(context: TaskContext, description: str, zoom: Zoom = 1) -> Boxes:
-    """Find the region that `description` describes, in the picture shown `zoom` times as large."""
+
+def ground(
+    context: TaskContext,
+    description: Annotated[str, Phrase("What to find.", example="the left cup")],
+    zoom: Annotated[Zoom, ZOOM] = 1,
+) -> Boxes:
+    """Find the box of what a phrase describes."""
     words = phrase(description, "the description")
     return _boxes(context, context.wording.ground.format(words), words, zoom)
 
 
-def detect(context: TaskContext, classes: Sequence[str] | None = None, zoom: Zoom | Sequence[Zoom] = 1) -> Boxes:
-    """Find every object of `classes`, or of any class when None.
+def detect(
+    context: TaskContext,
+    classes: Annotated[Sequence[str] | None, CLASSES] = None,
+    zoom: Annotated[Zoom | Sequence[Zoom], ZOOMS] = 1,
+) -> Boxes:
+    """Find all objects of some classes, or of any.
 
     Args:
         context: The scene.

@@ -1,16 +1,23 @@
 """Where to click on a screenshot, and what else to do there."""
 
+from typing import Annotated
+
 from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.tasks.base import TaskContext, phrase, placed
+from youtu_gguf.tasks.declaration import Phrase
 from youtu_gguf.types import Action
 
 
-def click(context: TaskContext, instruction: str) -> Action:
-    """Find the action that does what `instruction` says on the screen that the image shows.
+def click(
+    context: TaskContext,
+    instruction: Annotated[str, Phrase("What to do.", example="open the settings", metavar="INSTRUCTION")],
+) -> Action:
+    """Find where to click on a screenshot.
 
-    The system text declares a tool (`prompts.computer_use`), so the image is read anew for the first question of this
-    kind. The instruction follows the image.
+    Nothing is clicked. The value is the action that does what the instruction says, with its point in pixels of the
+    image.
     """
+    # The system text declares a tool (`prompts.computer_use`): the first question of this kind reads the image anew.
     words = phrase(instruction, "the instruction")
     prepared = context.transform.prepared
     answer = context.answer(words, system=context.wording.clicking(*prepared))

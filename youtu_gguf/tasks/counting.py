@@ -1,6 +1,6 @@
 """How many there are of something: the number the model says, or the boxes it finds."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -8,13 +8,20 @@ from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
+from youtu_gguf.tasks.declaration import Choice, Phrase
 from youtu_gguf.types import F32, Boxes, Count, Issue
 
 By = Literal["answer", "detection"]
 
 
-def count(context: TaskContext, what: str, by: By = "answer") -> Count:
-    """Count the objects that `what` names.
+def count(
+    context: TaskContext,
+    what: Annotated[str, Phrase("What to count.", example="dog", metavar="WHAT")],
+    by: Annotated[
+        By, Choice("Ask for the number, or detect the objects and count their boxes, which are then part of the value.")
+    ] = "answer",
+) -> Count:
+    """Count the objects of some kind.
 
     Args:
         context: The scene.

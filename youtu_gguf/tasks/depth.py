@@ -1,7 +1,7 @@
 """A distance for every pixel, from the image tokens' states. Nothing is generated."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from youtu_gguf.arguments import as_float, short_repr
 from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
@@ -9,7 +9,9 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 from youtu_gguf.tasks.base import TaskContext, find_tokens
-from youtu_gguf.tasks.tiling import WHOLE, patches_at
+from youtu_gguf.tasks.declaration import Choice, Option
+from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
+from youtu_gguf.tasks.typed import read_depth_zoom, read_focal
 from youtu_gguf.types import DepthMap
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
@@ -20,14 +22,33 @@ MIN_FOCAL_ZOOM = 0.25
 
 Focal = float | Literal["unknown"] | None
 DepthZoom = Zoom | Literal["focal"]
+Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 
 
 def depth(
     context: TaskContext,
-    scale: str = "open",
-    focal_px: Focal = None,
-    zoom: DepthZoom = 1,
-    tiles: Sequence[int] = WHOLE,
+    scale: Annotated[Scale, Choice("open: any image; the others: that data set's range, in metres.")] = "open",
+    focal_px: Annotated[
+        Focal,
+        Option(
+            "Focal length in pixels of the image, which makes open-world depth metric; or unknown, to disregard what "
+            "the file says. [default: what the file says]",
+            read_focal,
+            "PIXELS",
+            example="900",
+        ),
+    ] = None,
+    zoom: Annotated[
+        DepthZoom,
+        Option(
+            "Show the image this many times as large, 1 to 4; auto: as large as fits; focal: so that its focal length "
+            "is the one that the model knows.",
+            read_depth_zoom,
+            "ZOOM",
+            example="1.5",
+        ),
+    ] = 1,
+    tiles: Annotated[Sequence[int], TILES] = WHOLE,
 ) -> DepthMap:
     """Estimate the distance of every pixel.
 

@@ -8,7 +8,7 @@ place of the classes named, is ours.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
 from youtu_gguf.refine.labels import Refine, choose_method
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
-from youtu_gguf.tasks.boxes import detect
+from youtu_gguf.tasks.boxes import CLASSES, detect
 from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
+from youtu_gguf.tasks.declaration import Choice, Option
+from youtu_gguf.tasks.refer import CROP_SIZE_OPTION, PADDING_OPTION, REFINE_MASK
+from youtu_gguf.tasks.typed import read_limit
 from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
 
 Find = Literal["names", "everything"]
@@ -33,14 +36,18 @@ _NOT_ENDED: Finish = "none"
 
 def instances(
     context: TaskContext,
-    classes: Sequence[str] | None = None,
-    limit: int = MOST_INSTANCES,
-    crop_size: int = CROP_SIZE,
-    padding: float = PADDING,
-    find: Find = "names",
-    refine: Refine = "auto",
+    classes: Annotated[Sequence[str] | None, CLASSES] = None,
+    limit: Annotated[
+        int, Option("Objects at most, the largest first.", read_limit, "NUMBER", example="2")
+    ] = MOST_INSTANCES,
+    crop_size: Annotated[int, CROP_SIZE_OPTION] = CROP_SIZE,
+    padding: Annotated[float, PADDING_OPTION] = PADDING,
+    find: Annotated[
+        Find, Choice("Without classes: detect those that the model names, or everything at once.")
+    ] = "names",
+    refine: Annotated[Refine, REFINE_MASK] = "auto",
 ) -> Instances:
-    """Mask every object of `classes`, or of any class when None.
+    """Mask every object of some classes, or of any.
 
     Args:
         context: The scene.

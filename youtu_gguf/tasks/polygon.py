@@ -1,14 +1,22 @@
 """Outlines of one described object."""
 
+from typing import Annotated
+
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, phrase
+from youtu_gguf.tasks.boxes import ZOOM
+from youtu_gguf.tasks.declaration import Phrase
 from youtu_gguf.types import Polygons
 
 
-def polygon(context: TaskContext, description: str, zoom: Zoom = 1) -> Polygons:
-    """Outline what `description` describes, in the picture shown `zoom` times as large."""
+def polygon(
+    context: TaskContext,
+    description: Annotated[str, Phrase("What to outline.", example="the left cup")],
+    zoom: Annotated[Zoom, ZOOM] = 1,
+) -> Polygons:
+    """Outline what a phrase describes."""
     words = phrase(description, "the description")
     with at_zoom(context, zoom) as closer:
         answer, transform = closer.answer(context.wording.polygon.format(words)), closer.transform

@@ -1,16 +1,19 @@
 """Persons and their joints."""
 
+from typing import Annotated
+
 import numpy as np
 
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of
+from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.types import Poses
 
 
-def pose(context: TaskContext, zoom: Zoom = 1) -> Poses:
-    """Find every person and its joints, in the picture shown `zoom` times as large."""
+def pose(context: TaskContext, zoom: Annotated[Zoom, ZOOM] = 1) -> Poses:
+    """Find all persons and their joints."""
     with at_zoom(context, zoom) as closer:
         answer, transform = closer.answer(context.wording.pose), closer.transform
     found = parse_poses(answer.text, size=transform.prepared)

@@ -8,7 +8,7 @@ grounded box had a mean IoU of 0.885 with the true one, and the extent 0.778.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -19,26 +19,51 @@ from youtu_gguf.refine.labels import Refine, choose_method
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
+from youtu_gguf.tasks.declaration import Choice, Option, Phrase
 from youtu_gguf.tasks.polygon import polygon
+from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding
 from youtu_gguf.types import Issue, Mask
 
 By = Literal["states", "polygon"]
 
+CROP_SIZE_OPTION = Option(
+    "Short side of the enlarged crop that the model sees, in pixels; smaller is faster.",
+    read_crop_size,
+    "PIXELS",
+    example="160",
+)
+PADDING_OPTION = Option("Sides of that crop relative to those of the box.", read_padding, "FACTOR", example="1.5")
+REFINE_MASK = Choice(
+    "How a mask's border is pulled to the image's edges. auto: by the CRF where it is installed, else by the guided "
+    "filter."
+)
+
 
 def refer(
     context: TaskContext,
-    description: str | None = None,
-    box: Sequence[float] | None = None,
-    crop_size: int = CROP_SIZE,
-    padding: float = PADDING,
-    by: By = "states",
-    refine: Refine = "auto",
+    phrase: Annotated[str | None, Phrase("What to mask; or give a box.", example="the left cup")] = None,
+    box: Annotated[
+        Sequence[float] | None,
+        Option(
+            "Mask what is in this box, in pixels of the image.",
+            read_box,
+            "LEFT TOP RIGHT BOTTOM",
+            example="10 10 60 50",
+        ),
+    ] = None,
+    crop_size: Annotated[int, CROP_SIZE_OPTION] = CROP_SIZE,
+    padding: Annotated[float, PADDING_OPTION] = PADDING,
+    by: Annotated[
+        By,
+        Choice("Tell pixels apart by their states, or fill the outline that the model draws: coarser, on any engine."),
+    ] = "states",
+    refine: Annotated[Refine, REFINE_MASK] = "auto",
 ) -> Mask:
-    """Mask what `description` describes, or what is in `box`.
+    """Mask what a phrase describes, or what is in a box.
 
     Args:
         context: The scene.
-        description: What to mask; exactly one of this and `box` is given.
+        phrase: What to mask; exactly one of this and `box` is given.
         box: Left, top, right, bottom in source pixels; nothing is generated then.
         crop_size: Short side of the enlarged picture.
         padding: Sides of the surroundings relative to those of the box.
@@ -47,20 +72,20 @@ def refer(
             not refined.
     """
     check_choice("by", by, get_args(By))
-    if (description is None) == (box is None):
+    if (phrase is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)
     check_choice("refine", refine, get_args(Refine))
     if by == "polygon":
         if refine in ("crf", "guided"):
             raise InputError(f'an outline is not refined; got by="polygon" and refine={refine!r}. Leave one out.')
-        return _filled(context, description)
+        return _filled(context, phrase)
     context.require_states('refer, but for refer(..., by="polygon"),')
     method = choose_method(refine, background=False, measured=context.calibration.refine)
     tokens = core_tokens(context.vocabulary, "refer")
     issues: tuple[Issue, ...] = ()
-    if description is not None:
-        box, issues = _grounded(context, description)
+    if phrase is not None:
+        box, issues = _grounded(context, phrase)
     bits = np.zeros(context.rgb.shape[:2], np.bool_)
     if box is None:
         return Mask(bits, 0.0, issues=issues)

@@ -1,7 +1,7 @@
 """A class for every pixel, from the image tokens' states."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.refine.labels import Refine, choose_method, refined_labels
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
-from youtu_gguf.tasks.tiling import WHOLE, patches_at
+from youtu_gguf.tasks.boxes import ZOOM
+from youtu_gguf.tasks.declaration import Choice, Names, Switch
+from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
 from youtu_gguf.types import F32, Issue, LabelMap
 
 Present = Literal["model", "all"]
@@ -22,14 +24,27 @@ Present = Literal["model", "all"]
 
 def segment(
     context: TaskContext,
-    classes: Sequence[str] | None = None,
-    present: Present = "model",
-    background: bool = False,
-    refine: Refine = "auto",
-    zoom: Zoom = 1,
-    tiles: Sequence[int] = WHOLE,
+    classes: Annotated[
+        Sequence[str] | None,
+        Names("Classes to tell apart; none for all that the model names.", example=("road", "sky")),
+    ] = None,
+    present: Annotated[
+        Present, Choice("Which classes are there: the model says, or all of those given, which is faster.")
+    ] = "model",
+    background: Annotated[bool, Switch("Pixels may belong to no class.")] = False,
+    refine: Annotated[
+        Refine,
+        Choice(
+            "How borders are pulled to the image's edges. auto: by the CRF where it is installed, else by the guided "
+            "filter; not with background."
+        ),
+    ] = "auto",
+    zoom: Annotated[Zoom, ZOOM] = 1,
+    tiles: Annotated[Sequence[int], TILES] = WHOLE,
 ) -> LabelMap:
-    """Label every pixel with one of `classes`.
+    """Label every pixel with a class.
+
+    The classes are those given, or those that the model names.
 
     Args:
         context: The scene.

@@ -15,9 +15,13 @@ from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.load import prepare
 from youtu_gguf.images.zoom import Tiles, grid_at
 from youtu_gguf.tasks.base import TaskContext
+from youtu_gguf.tasks.declaration import Option
+from youtu_gguf.tasks.typed import read_tiles
 from youtu_gguf.types import F32, Grid
 
 WHOLE = Tiles()
+
+TILES = Option("Look at it in so many tiles, which lets it be larger still.", read_tiles, "COLSxROWS", example="2x1")
 
 
 def patches_at(context: TaskContext, before: str, zoom: float, tiles: Tiles = WHOLE) -> PatchStates:

@@ -1,0 +1,116 @@
+"""Tasks as a line, `detect car "traffic light" --zoom 2`: the command of that name with its options, minus IMAGE.
+
+Conversations and batches read lines; the parameters are those of the command line, and typer parses both.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+import youtu_gguf as yg
+from youtu_gguf.cli.common import TaskOptions, option_parameters
+from youtu_gguf.cli.tasks import parameters
+from youtu_gguf.errors import InputError
+from youtu_gguf.tasks import TASKS
+
+RUN_OPTIONS = ("max_tokens", "max_s", "temperature", "seed", "scores", "strict", "lang")
+"""Options of one run that a line may have, whatever its task."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line, understood.
+
+    Attributes:
+        task: Its task's name.
+        arguments: What the task was told, by name.
+        options: What was said about this run.
+    """
+
+    task: str
+    arguments: dict[str, object]
+    options: dict[str, object]
+
+    @property
+    def question(self) -> yg.Question:
+        """The line as a question to a scene."""
+        return yg.Question(self.task, (), {**self.arguments, **self.options})
+
+
+def parse_line(line: str) -> Line:
+    """Understand a line such as `segment road sky --present all`, with quotes as in a shell.
+
+    Raises:
+        InputError: There is no such task or option, or a value that cannot be.
+    """
+    name, *words = _split(line) or [""]
+    name = name.lower()
+    if name not in TASKS:
+        raise InputError(f"expected a task, one of {', '.join(TASKS)}; got {name or 'nothing'!r}.")
+    task = TASKS[name]
+    try:
+        typed: dict[str, Any] = _commands()[name].main(words, prog_name=name, standalone_mode=False)
+        arguments = task.read(typed)
+    except TyperException as exc:
+        message = exc.format_message()
+        raise InputError(f"{name}: {message[:1].lower()}{message[1:]} Usage: {usage(name)}") from exc
+    except InputError as exc:
+        raise InputError(f"{name}: {exc}") from exc
+    given = {o: typed[o] for o in RUN_OPTIONS if typed[o] is not None and typed[o] is not False}
+    return Line(name, arguments, given)
+
+
+def usage(name: str) -> str:
+    """Return how the line of a task is typed, in short."""
+    words = TASKS[name].words
+    shown = [] if words is None else [words.declared.metavar + "..."]  # type: ignore[union-attr]
+    return " ".join([name, *([f"[{shown[0]}]"] if shown and not words.is_required else shown), "[OPTIONS]"])  # type: ignore[union-attr]
+
+
+def help_of(name: str) -> str:
+    """Return the help of a task's line: its words and options."""
+    known = _commands()[name]
+    described: str = known.get_help(known.make_context(name, [], resilient_parsing=True))
+    return described
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Lay out what is typed beside what it does."""
+    width = max(len(typed) for typed, _ in rows) + 2
+    return "\n".join(f"  {typed:<{width}}" + says.replace("\n", f"\n  {'':<{width}}") for typed, says in rows)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as exc:
+        raise InputError(
+            f"a quote or backslash in {line.strip()!r} has no partner; quotes are as in a shell. Put double quotes "
+            'around words with an apostrophe: ask "What\'s this?"'
+        ) from exc
+
+
+@cache
+def _commands() -> dict[str, Any]:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": []})
+    shared = [p for p in option_parameters(TaskOptions) if p.name in RUN_OPTIONS]
+    for name, task in TASKS.items():
+
+        def typed(**given: Any) -> dict[str, Any]:
+            return given
+
+        typed.__signature__ = inspect.Signature([*parameters(task), *shared])  # type: ignore[attr-defined]
+        typed.__annotations__ = {p.name: p.annotation for p in (*parameters(task), *shared)}
+        typed.__doc__ = task.help
+        app.command(name)(typed)
+    group: Any = typer.main.get_command(app)
+    commands: dict[str, Any] = group.commands
+    return commands

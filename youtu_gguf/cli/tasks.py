@@ -1,0 +1,157 @@
+"""The commands of the tasks, made from their declarations: load, open, ask, and deliver the value."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from pathlib import Path
+from types import GenericAlias
+from typing import Annotated, Any
+
+import typer
+
+import youtu_gguf as yg
+from youtu_gguf.cli.common import Command, Image, TaskOptions, command
+from youtu_gguf.cli.progress import Display, shown
+from youtu_gguf.cli.report import lines, score_line, warnings
+from youtu_gguf.errors import InputError
+from youtu_gguf.output import WRITERS, to_json, write_bytes
+from youtu_gguf.render import draw
+from youtu_gguf.tasks import TASKS
+from youtu_gguf.tasks.declaration import Argument, Names, Phrase, Switch, Task
+from youtu_gguf.types import in_words
+
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+
+
+def task_command(name: str) -> Command:
+    """Return the command of a task: its words and options behind IMAGE, and the options of every task."""
+    task = TASKS[name]
+
+    def run(image: str, options: TaskOptions, **typed: Any) -> None:
+        _run(name, image, options, task.read(typed))
+
+    image = inspect.Parameter("image", _BY_NAME, annotation=Image)
+    options = inspect.Parameter("options", _BY_NAME, annotation=TaskOptions)
+    run.__signature__ = inspect.Signature([image, *parameters(task), options])  # type: ignore[attr-defined]
+    run.__doc__ = task.help
+    return command(run)
+
+
+def parameters(task: Task) -> list[inspect.Parameter]:
+    """Return what a task can be told as parameters that typer reads: texts, as they are typed, by name."""
+    words = [] if task.words is None else [task.words]
+    return [_parameter(argument) for argument in (*words, *task.options)]
+
+
+def _parameter(argument: Argument) -> inspect.Parameter:
+    declared = argument.declared
+    kind: Any
+    default: object = None
+    if isinstance(declared, Phrase | Names):
+        kind = list[str] if argument.is_required else list[str] | None
+        default = inspect.Parameter.empty if argument.is_required else None
+        typed: Any = typer.Argument(metavar=declared.metavar, help=declared.help)
+    elif isinstance(declared, Switch):
+        kind, default = bool, False
+        typed = typer.Option(argument.flag, help=declared.help, show_default=False)
+    else:
+        texts: Any = str if declared.n_texts == 1 else GenericAlias(tuple, (str,) * declared.n_texts)
+        kind = texts | None
+        known = "" if argument.default is None else f" [default: {_typed(argument.default)}]"
+        typed = typer.Option(argument.flag, metavar=declared.metavar, help=declared.help + known)
+    return inspect.Parameter(argument.name, _BY_NAME, default=default, annotation=Annotated[kind, typed])
+
+
+def _typed(value: object) -> str:
+    """Return a default as it would be typed."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
+def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, object]) -> None:
+    _check_files(name, image, options, TASKS[name].is_in_words(arguments))
+    streams = sys.stdout.isatty() and not (options.json or options.strict)
+    with shown(not options.quiet) as display, options.load(display.report) as model:
+        scene = model.open(image)
+        result = ask(scene, yg.Question(name, (), {**arguments, **options.of_run()}), display, stream=streams)
+        if options.output:
+            _write_output(options.output, scene, result)
+    if options.npz:
+        WRITERS["npz"](options.npz, result)
+    if options.json:
+        form = to_json(result, task=name, image=name_in_json(image), arguments=arguments)
+        print(json.dumps(form, ensure_ascii=False))
+    elif not (streams and isinstance(result, yg.Text)):
+        for line in lines(result):
+            print(line)
+    if not options.quiet:
+        for warning in warnings(result, rest="--json lists them all"):
+            print(warning, file=sys.stderr)
+
+
+def ask(scene: yg.Scene, question: yg.Question, display: Display, *, stream: bool, **options: Any) -> yg.Result:
+    """Ask one thing; where it is answered in words and `stream` is set, print them as they come, and their score.
+
+    Raises:
+        YoutuError: What ended it; what came before is printed.
+    """
+    if not stream or TASKS[question.task].value is not yg.Text:
+        return scene.run(question.task, *question.arguments, **{**question.options, **options})
+    came = False
+    try:
+        for update in scene.many([question], stream=True, **options):
+            if update.text:
+                display.clear()
+                print(update.text, end="", flush=True)
+                came = True
+    finally:
+        display.clear()
+        if came:
+            print()
+    if update.result is None:
+        assert update.error is not None
+        raise update.error
+    for line in score_line(update.result):
+        print(line)
+    return update.result
+
+
+def name_in_json(image: str) -> str:
+    """Return an image's path as JSON may hold it: a file's name need not be UTF-8, but JSON must be."""
+    return os.fsencode(image).decode("utf-8", "replace")
+
+
+def check_image(image: str) -> None:
+    """Refuse an image that is not there before minutes are spent on the model.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if not Path(image).exists():
+        raise InputError(f"expected an image file; {image} does not exist. Check the path.")
+
+
+def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool) -> None:
+    """Refuse paths that cannot work before minutes are spent on the model and the answer."""
+    check_image(image)
+    suffix = ".txt" if is_in_words else ".png"
+    if options.output and options.output.suffix.lower() != suffix:
+        raise InputError(f"{name} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
+    if options.npz and is_in_words:
+        raise InputError(f"{name} gives text; an .npz file holds arrays. Use --output answer.txt, or --json.")
+    if options.npz and options.npz.suffix.lower() != ".npz":
+        raise InputError(f"an .npz file holds arrays; got --npz {options.npz}. Use that suffix.")
+    if options.output and options.output.exists() and options.output.samefile(image):
+        raise InputError(f"the result would be written over the image itself, {image}. Name another file.")
+    for path in (options.output, options.npz):
+        if path and not path.parent.is_dir():
+            raise InputError(f"expected a folder to write {path} in; {path.parent} does not exist. Make it first.")
+
+
+def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
+    if in_words(result):
+        write_bytes(path, f"{result}\n".encode())
+    else:
+        WRITERS["png"](path, draw(scene.rgb, result))
