@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.nano.scenes import TEST_SEEDS, draw
 
-TASKS = ("detect", "depth", "describe", "segment --all sky, grass, sand, person", "count object")
+TASKS = ("detect", "depth", "describe", "segment sky grass sand person --present all", "count object")
 TIMINGS = ("timings", "seconds")
 LONGEST_S = 3600.0
 

@@ -25,7 +25,7 @@ def arguments(picture: Path, pair: Pair, max_tokens: int) -> list[str]:
 
 def test_piped_lines_are_answered_and_the_code_tells_of_failures(photographs: dict[str, Path], tiny_pair: Pair) -> None:
     command = [sys.executable, "-m", "youtu_gguf", *arguments(photographs["cat"], tiny_pair, 8)]
-    given = f"/depth\n/frobnicate\n/open {photographs['astronaut']}\n/segment cat, sky --all\nWhat is it?"
+    given = f"/depth\n/frobnicate\n/open {photographs['astronaut']}\n/segment cat sky --present all\nWhat is it?"
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     said = done.stdout.splitlines()

@@ -159,9 +159,7 @@ def test_questions_are_asked_alone(picture: Path) -> None:
     assert engine.questions == ["What is it?", "And what is it not?"]
 
 
-def test_nothing_is_said_after_quit_or_about_blankstdin_lines(
-    picture: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_said_after_quit_or_about_blank_lines(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     talk = start(picture)
     assert talk.run(["", "  \n", "/quit", "What is it?"]) == 0
     assert capsys.readouterr() == ("", "")
