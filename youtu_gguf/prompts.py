@@ -24,8 +24,6 @@ class Wording:
     describe: str
     ocr: str
     classify: str
-    colour: str
-    shade: str
     count: str
     ground: str
     detect_all: str
@@ -73,8 +71,6 @@ ENGLISH = Wording(
     classify=(
         "What is the category of the primary object in this image? Answer the question with a single word or phrase."
     ),
-    colour="What colour is {}?",
-    shade="Which shade is {}?",
     count="How many {} are there in the image? Output the final answer as a single number.",
     ground="Please provide the bounding box coordinate of the region this sentence describes: {}",
     detect_all="Detect all objects in the provided image.",
@@ -112,8 +108,6 @@ CHINESE = Wording(
     describe="请详细描述这张图片。",
     ocr="请读出这张图片中的文字。",
     classify="这张图片中的主要物体属于什么类别？请用一个词或短语回答。",
-    colour="{}是什么颜色？",
-    shade="{}是什么色调？",
     count="图片中有多少个{}？请将最终答案输出为一个数字。",
     ground="请给出这句话所描述区域的边界框坐标：{}",
     detect_all="检测所给图片中的所有物体。",

@@ -3,7 +3,6 @@
 from youtu_gguf.tasks.base import COORDINATE_TOKENS
 from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.click import click
-from youtu_gguf.tasks.colour import colour
 from youtu_gguf.tasks.counting import count
 from youtu_gguf.tasks.declaration import Task
 from youtu_gguf.tasks.depth import depth
@@ -20,7 +19,6 @@ TASKS: dict[str, Task] = {
     "reason": Task(reason),
     "ocr": Task(ocr),
     "classify": Task(classify),
-    "colour": Task(colour),
     "count": Task(count),
     "ground": Task(ground, COORDINATE_TOKENS),
     "detect": Task(detect, COORDINATE_TOKENS),
