@@ -100,7 +100,7 @@ def _split(line: str) -> list[str]:
 
 @cache
 def _commands() -> dict[str, Any]:
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": []})
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     shared = [p for p in option_parameters(TaskOptions) if p.name in RUN_OPTIONS]
     for name, task in TASKS.items():
 
@@ -110,7 +110,7 @@ def _commands() -> dict[str, Any]:
         typed.__signature__ = inspect.Signature([*parameters(task), *shared])  # type: ignore[attr-defined]
         typed.__annotations__ = {p.name: p.annotation for p in (*parameters(task), *shared)}
         typed.__doc__ = task.help
-        app.command(name)(typed)
+        app.command(name, add_help_option=False)(typed)
     group: Any = typer.main.get_command(app)
     commands: dict[str, Any] = group.commands
     return commands
