@@ -28,7 +28,8 @@ from youtu_gguf.errors import (
     YoutuError,
 )
 from youtu_gguf.model import Model, load
-from youtu_gguf.scene.many import Question, Update
+from youtu_gguf.scene.many import Update
+from youtu_gguf.scene.options import Question
 from youtu_gguf.scene.scene import Scene
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.types import (

@@ -6,42 +6,20 @@ and generated side by side in the thread that called.
 
 from __future__ import annotations
 
-import inspect
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from youtu_gguf.arguments import short_repr
 from youtu_gguf.engines.base import Answer, Collector, ParallelGeneration, Piece, Request
 from youtu_gguf.errors import InputError, YoutuError
-from youtu_gguf.scene.options import NAMES, RunOptions, run_options
-from youtu_gguf.tasks import TASKS
+from youtu_gguf.scene.options import Asked, Question, RunOptions, run_options, split_options
 from youtu_gguf.types import Result
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.scene import Scene
-
-
-@dataclass(frozen=True)
-class Question:
-    """A task's name, its arguments in order, and by name those that have names and the options of this run."""
-
-    task: str
-    arguments: tuple[object, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.arguments, tuple | list) or not isinstance(self.options, Mapping):
-            raise InputError(
-                'a question takes a tuple of arguments and a mapping of options, such as Question("ask", ("Why?",), '
-                f'{{"max_tokens": 9}}); got {self.arguments!r} and {self.options!r}.'
-            )
-
-
-Asked = Question | tuple[object, ...]
-"""A question, or a tuple of a task's name and its arguments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,23 +110,6 @@ def _job(scene: Scene, index: int, asked: Asked, common: Mapping[str, object]) -
         raise InputError(f"question {index}: {exc}") from None
     options = run_options({**common, **run}, scene.model.settings)
     return _Job(index, Question(question.task, question.arguments, own), options)
-
-
-def split_options(question: Question) -> tuple[dict[str, object], dict[str, object]]:
-    """Return the options of `question` that are its task's, and those that every run takes.
-
-    Raises:
-        InputError: There is no such task, or the arguments do not fit it.
-    """
-    task = TASKS.get(question.task) if isinstance(question.task, str) else None
-    if task is None:
-        raise InputError(f"expected a task among {', '.join(TASKS)}; got {short_repr(question.task)}.")
-    own = {name: value for name, value in question.options.items() if name not in NAMES}
-    try:
-        inspect.signature(task.run).bind(None, *question.arguments, **own)
-    except TypeError as exc:
-        raise InputError(f"the arguments do not fit the task {question.task}: {exc}.") from None
-    return own, {name: value for name, value in question.options.items() if name in NAMES}
 
 
 def _question(asked: object) -> Question:

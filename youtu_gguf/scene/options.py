@@ -1,15 +1,18 @@
-"""What may be said about one run of a task, whatever the task."""
+"""A question: a task, its arguments, and what can be said about one run of any task."""
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
+from youtu_gguf.arguments import short_repr
 from youtu_gguf.config import Sampling, Settings, checked_lang
 from youtu_gguf.errors import InputError
 from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
+from youtu_gguf.tasks import TASKS
 
 
 class Options(TypedDict, total=False):
@@ -70,3 +73,40 @@ def run_options(given: Mapping[str, object], settings: Settings) -> RunOptions:
     lang = checked_lang(given.get("lang", settings.lang))
     drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
     return RunOptions(replace(settings.sampling, **drawing), strict, cancel, WORDINGS[lang])
+
+
+@dataclass(frozen=True)
+class Question:
+    """A task's name, its arguments in order, and by name those that have names and the options of this run."""
+
+    task: str
+    arguments: tuple[object, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.arguments, tuple | list) or not isinstance(self.options, Mapping):
+            raise InputError(
+                'a question takes a tuple of arguments and a mapping of options, such as Question("ask", ("Why?",), '
+                f'{{"max_tokens": 9}}); got {self.arguments!r} and {self.options!r}.'
+            )
+
+
+Asked = Question | tuple[object, ...]
+"""A question, or a tuple of a task's name and its arguments."""
+
+
+def split_options(question: Question) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the options of `question` that are its task's, and those that every run takes.
+
+    Raises:
+        InputError: There is no such task, or the arguments do not fit it.
+    """
+    task = TASKS.get(question.task) if isinstance(question.task, str) else None
+    if task is None:
+        raise InputError(f"expected a task among {', '.join(TASKS)}; got {short_repr(question.task)}.")
+    own = {name: value for name, value in question.options.items() if name not in NAMES}
+    try:
+        inspect.signature(task.run).bind(None, *question.arguments, **own)
+    except TypeError as exc:
+        raise InputError(f"the arguments do not fit the task {question.task}: {exc}.") from None
+    return own, {name: value for name, value in question.options.items() if name in NAMES}

@@ -15,8 +15,8 @@ from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.images import load as images
 from youtu_gguf.images.crop import CROP_SIZE, PADDING
 from youtu_gguf.images.zoom import Zoom, checked_factor
-from youtu_gguf.scene.many import Asked, Question, Update, answer_together, gather, split_options
-from youtu_gguf.scene.options import Options, RunOptions, run_options
+from youtu_gguf.scene.many import Update, answer_together, gather
+from youtu_gguf.scene.options import Asked, Options, Question, RunOptions, run_options, split_options
 from youtu_gguf.scene.run import AnswerFn, TaskRun
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks import TASKS
