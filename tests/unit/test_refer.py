@@ -125,8 +125,8 @@ def test_nothing_in_the_box_is_an_issue_and_refused_when_strict() -> None:
     scene = yg.load(engine=engine).open(IMAGE)
     mask = scene.refer(box=SQUARE)
     assert (mask.bits.any(), mask.score) == (False, 0)
-    assert "told from the background" in mask.issues[0].message
-    with pytest.raises(yg.DecodeError, match="told from the background"):
+    assert "stands out from the background" in mask.issues[0].message
+    with pytest.raises(yg.DecodeError, match="stands out from the background"):
         scene.refer(box=SQUARE, strict=True)
 
 

@@ -1,4 +1,4 @@
-"""A question: a task, its arguments, and what can be said about one run of any task."""
+"""A question: a task, its arguments, and the options of one run of any task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options(TypedDict, total=False):
     - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
-      class names are yours and go in as they are. Without it, that of the model's settings.
+      class names are passed on unchanged. Without it, that of the model's settings.
     - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
       `config.Sampling`, for this run alone.
     """

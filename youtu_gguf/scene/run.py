@@ -29,10 +29,10 @@ AnswerFn = Callable[[Request], Answer]
 CUT_SHORT = {
     "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
     "time": "the answer was cut off at the time limit; raise max_s for the rest",
-    "loop": "the answer went round in circles and was ended there",
+    "loop": "the answer repeated itself and was ended there",
     "cancelled": "the answer was cancelled before its end",
 }
-"""What is said of an answer that did not end by itself."""
+"""The issue of an answer that did not end by itself."""
 
 
 class RunLog:
@@ -110,7 +110,7 @@ class TaskRun:
 
     @property
     def rgb(self) -> U8:
-        """The upright picture."""
+        """The upright source image."""
         return self._scene.rgb
 
     @property
@@ -152,7 +152,7 @@ class TaskRun:
         return "time" if limit is not None and time.perf_counter() - self._log.began >= limit else None
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Tell whoever watches the progress."""
+        """Report progress."""
         self._scene.model.progress(stage, done, total)
 
     def require_states(self, what: str) -> None:
@@ -182,11 +182,11 @@ class TaskRun:
         return states.moved(self.calibration.position_shift)
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskRun]:
-        """Look at another picture for a while, at the cost of this run."""
+        """Give a context of another image; it counts for this run."""
         return self._aside(self._scene.beside(rgb))
 
     def zoomed(self, zoom: float) -> AbstractContextManager[TaskRun]:
-        """Look at this picture prepared larger for a while, at the cost of this run."""
+        """Give a context of this image prepared larger; it counts for this run."""
         return nullcontext(self) if zoom == 1 else self._aside(self._scene.zoomed(zoom))
 
     @contextmanager
@@ -199,7 +199,7 @@ class TaskRun:
         """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
         try:
             vocabulary = self.vocabulary
-        except CapabilityError:  # a remote model: nobody can look, and its answer will show
+        except CapabilityError:  # a remote model, whose vocabulary cannot be seen: its answer will show
             return
         find_tokens(vocabulary, tokens, task)
 

@@ -1,4 +1,4 @@
-"""What a task is: a function from a view of one scene to a value. It never sees a concrete engine."""
+"""What a task sees: the context of one scene, and the checks and helpers that tasks share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
 
 
 class TaskContext(Protocol):
-    """One scene as one task sees it. What a task asks through it is recorded and timed."""
+    """One scene as one run of a task sees it. What the task asks through it is recorded and timed.
+
+    A task is a function from this and its arguments to a value. It never sees a concrete engine.
+    """
 
     @property
     def rgb(self) -> U8:
@@ -68,7 +71,7 @@ class TaskContext(Protocol):
         ...
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Tell whoever watches the progress that `done` of `total` steps of `stage` are done."""
+        """Report progress: `done` of `total` steps of `stage` are done."""
         ...
 
     def require_states(self, what: str) -> None:
@@ -101,14 +104,14 @@ class TaskContext(Protocol):
         ...
 
     def zoomed(self, zoom: float) -> AbstractContextManager[TaskContext]:
-        """Look at this picture prepared `zoom` times as large for a while; boxes still come in its own source pixels.
+        """Give a context of this image prepared `zoom` times as large; boxes stay in source pixels.
 
         Where that takes more tokens than `max_tokens` the zoom is less. What is asked there counts for this run.
         """
         ...
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskContext]:
-        """Look at another picture, such as a part of this one, with the same model for a while.
+        """Give a context of another image on the same model, such as a crop of this one.
 
         What is asked there counts for this run. The engine keeps this scene's prefix where it has room for both.
         """
@@ -131,10 +134,10 @@ def phrase(text: str, what: str) -> str:
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse what is none of the words that `name` may be.
+    """Refuse a value that is not among the words that `name` may be.
 
     Raises:
-        InputError: It is none.
+        InputError: It is not among them.
     """
     if not isinstance(value, str) or value not in choices:
         raise InputError(f"{name} must be one of {', '.join(choices)}; got {short_repr(value)}.")
@@ -171,10 +174,10 @@ def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
 
 
 def at_zoom(context: TaskContext, zoom: Zoom) -> AbstractContextManager[TaskContext]:
-    """Look at this picture prepared larger for a while; `zoom` is as `youtu_gguf.images.zoom.chosen_zoom` takes it.
+    """Give a context of this image prepared larger; `zoom` is as `youtu_gguf.images.zoom.chosen_zoom` takes it.
 
     Raises:
-        InputError: `zoom` is none, or the picture does not fit at it.
+        InputError: `zoom` is out of range, or the image does not fit at it.
     """
     return context.zoomed(chosen_zoom(zoom, context.transform.source, context.max_tokens))
 

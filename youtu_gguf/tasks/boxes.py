@@ -44,7 +44,7 @@ def detect(
     Args:
         context: The scene.
         classes: Names to find.
-        zoom: How many times as large the picture is shown, or several of these: their answers are merged, of boxes that
+        zoom: How many times as large the image is shown, or several of these: their answers are merged, of boxes that
             overlap the largest remaining, and come with the largest first (facts: dense maps, 8). A model gains where
             things are smaller than those it was trained on, and loses where they become larger: nano at zoom 2 goes
             from AP50 0.13 to 0.73 on scenes of half its size, and from 0.72 to 0.01 on those of its own; merging both

@@ -1,7 +1,7 @@
-"""The core target of a box: its pixels, told from the background on an enlarged picture of its surroundings.
+"""The core target of a box: its pixels, told apart from the background on an enlarged crop of its surroundings.
 
 Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 6). The reference asks
-`Wording.core` of the enlarged picture, and its answer says which number of the mask is the foreground. Image tokens see
+`Wording.core` of the enlarged crop, and its answer says which number of the mask is the foreground. Image tokens see
 nothing of a question that follows them: their scores are there without it, and tell which is which.
 """
 
@@ -45,16 +45,16 @@ def core_target(
 ) -> CoreTarget:
     """Mask what is in `box`; nothing is generated.
 
-    The reference refines these masks too, by its CRF on the enlarged picture; here it is the surroundings in the source
+    The reference refines these masks too, by its CRF on the enlarged crop; here it is the surroundings in the source
     image that they follow, without the line around the box.
 
     Args:
         context: The scene.
         tokens: As `core_tokens` returns them.
         box: Left, top, right, bottom in source pixels.
-        size: Short side of the enlarged picture.
+        size: Short side of the enlarged crop.
         padding: Sides of the surroundings relative to those of the box.
-        method: How the mask's border is pulled to the picture's edges.
+        method: How the mask's border is pulled to the image's edges.
 
     Raises:
         InputError: The box has no pixels of the image.
@@ -86,7 +86,7 @@ def has_pixels(xyxy: F32, size: Size) -> npt.NDArray[np.bool_]:
 
 
 def _tag_tokens(vocabulary: Vocabulary, tag: str, task: str) -> tuple[int, ...]:
-    """Return the token of `tag`, or its pieces where it is none: which tags are single tokens is not published."""
+    """Return the token of `tag`, or its pieces where it is no single token: which tags are single tokens is not published."""
     token = vocabulary.token_id(tag)
     ids = vocabulary.tokenize(tag) if token is None else (token,)
     if not ids:

@@ -158,7 +158,7 @@ class Task:
 
     @cached_property
     def arguments(self) -> tuple[Argument, ...]:
-        """What it can be told, in order."""
+        """Its arguments, in order."""
         hints = get_type_hints(self.run, include_extras=True)
         _, *parameters = inspect.signature(self.run).parameters.values()
         return tuple(Argument(p.name, _declared(p.name, hints[p.name]), p.default) for p in parameters)

@@ -54,13 +54,13 @@ def depth(
 
     Args:
         context: The scene.
-        scale: "open" for any picture, or a data set's own range: "nyuv2", "cityscapes", "ddad".
+        scale: "open" for any image, or a data set's own range: "nyuv2", "cityscapes", "ddad".
         focal_px: Focal length in pixels of the **source** image, which turns open-world depth into metres. None takes
             the one that the image's file tells of, where it does; "unknown" takes none.
-        zoom: How much larger the picture is prepared: from 1 to 4; "auto" for as much as fits; or "focal", from 0.25 to
+        zoom: How much larger the image is prepared: from 1 to 4; "auto" for as much as fits; or "focal", from 0.25 to
             4, for the size at which its focal length is the 2,000 px that the model knows, as near as fits. What is
             missing to these is made up for in the distances, as without any zoom.
-        tiles: Columns and rows of tiles that the prepared picture is looked at in.
+        tiles: Columns and rows of tiles that the prepared image is cut into.
     """
     chosen = depth_scale(scale)
     focal = _focal_length(context, chosen, scale, focal_px)
@@ -98,7 +98,7 @@ def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px
 
 
 def _focal_zoom(context: TaskContext, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
-    """Return the zoom at which the focal length is nearest to the model's; `given` is what the caller said of that."""
+    """Return the zoom at which the focal length is nearest to the model's; `given` is the focal length that the caller passed."""
     if chosen.focal_px is None or focal is None:
         if chosen.focal_px is None:
             got = "got another scale."

@@ -1,8 +1,8 @@
 """Every object with a mask of its own: name what is there, detect it, and mask one after the other.
 
 Source: Youtu-VL report (arXiv 2601.19798), appendix A.1, and the public demo of its repository (facts: dense maps, 7).
-The demo paints the masks into one picture of classes; here each stays with its box. Detecting everything at once, in
-place of the classes named, is ours.
+The demo paints the masks into one image of classes; here each stays with its box. Detecting everything at once, instead
+of the classes named, is an addition of this package.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def instances(
         context: The scene.
         classes: Names to find.
         limit: Objects at most, the largest boxes first.
-        crop_size: Short side of the enlarged picture of each.
+        crop_size: Short side of the enlarged crop of each.
         padding: Sides of its surroundings relative to those of its box.
         find: How objects are found without `classes`: "names" has the model name the classes that are there and detects
             these; "everything" detects all objects at once, which is a question less.
@@ -95,10 +95,10 @@ def _named(context: TaskContext) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
 
 
 def _largest(context: TaskContext, found: Boxes, limit: int) -> tuple[list[int], list[Issue]]:
-    """Return the boxes to mask, the largest first, and what is said of the others."""
+    """Return the boxes to mask, the largest first, and the issues about the others."""
     order = distinct_boxes(found.xyxy, found.labels)
     usable = order[has_pixels(found.xyxy, context.transform.source)[order]]
-    said = (
+    dropped = (
         (len(found) - len(order), "found twice are left out"),
         (len(order) - len(usable), "without pixels of the image are left out"),
         (
@@ -106,7 +106,7 @@ def _largest(context: TaskContext, found: Boxes, limit: int) -> tuple[list[int],
             f"beyond the limit of {short_repr(limit)} are left out, the smallest; raise limit for them",
         ),
     )
-    return usable[:limit].tolist(), [Issue(f"{n} box(es) {what}") for n, what in said if n > 0]
+    return usable[:limit].tolist(), [Issue(f"{n} box(es) {what}") for n, what in dropped if n > 0]
 
 
 def _masked(
@@ -114,9 +114,9 @@ def _masked(
     found: Boxes,
     chosen: Sequence[int],
     target_of: Callable[[Sequence[float]], CoreTarget],
-    said: list[Issue],
+    issues: list[Issue],
 ) -> Instances:
-    """Mask the `chosen` boxes one by one until the run is to end; `said` is what was wrong before."""
+    """Mask the `chosen` boxes one by one until the run is to end; `issues` are those found before."""
     masks = np.zeros(
         (len(chosen), *context.rgb.shape[:2]), np.bool_
     )  # the only copy there is: thirty may take a gigabyte
@@ -125,19 +125,19 @@ def _masked(
     for index in chosen:
         finish = context.stopped or _NOT_ENDED
         if finish != _NOT_ENDED:
-            said.append(Issue(f"ended after {done} of {len(chosen)} objects"))
+            issues.append(Issue(f"ended after {done} of {len(chosen)} objects"))
             break
         context.report("instances", done, len(chosen))
         target = target_of(found.xyxy[index].tolist())
         target.paste(masks[done])
         scores[done] = target.score
         if not target.bits.any():
-            said.append(Issue(f"nothing in box {done} ({found.labels[index]}) is told from the background"))
+            issues.append(Issue(f"nothing in box {done} ({found.labels[index]}) stands out from the background"))
         done += 1
     context.report("instances", done, len(chosen))
     labels = tuple(found.labels[index] for index in chosen[:done])
     xyxy = found.xyxy[list(chosen[:done])]
-    return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(said), finish=finish)
+    return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(issues), finish=finish)
 
 
 def _nothing(context: TaskContext, issues: tuple[Issue, ...]) -> Instances:

@@ -65,7 +65,7 @@ def refer(
         context: The scene.
         phrase: What to mask; exactly one of this and `box` is given.
         box: Left, top, right, bottom in source pixels; nothing is generated then.
-        crop_size: Short side of the enlarged picture.
+        crop_size: Short side of the enlarged crop.
         padding: Sides of the surroundings relative to those of the box.
         by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
         refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
@@ -92,16 +92,14 @@ def refer(
     target = core_target(context, tokens, box, crop_size, padding, method)
     target.paste(bits)
     if not target.bits.any():
-        issues = (*issues, Issue("nothing in the box is told from the background"))
+        issues = (*issues, Issue("nothing in the box stands out from the background"))
     return Mask(bits, target.score, method, issues=issues)
 
 
 def _filled(context: TaskContext, description: str | None) -> Mask:
     """Return the inside of the outline of what is described, with the confidence of its tokens where it is wanted."""
     if description is None:
-        raise InputError(
-            'refer by="polygon" needs a phrase; got a box. The model outlines what it is told of in words.'
-        )
+        raise InputError('refer by="polygon" needs a phrase; got a box. The model outlines what a phrase describes.')
     found = polygon(context, description)
     score = None if found.scores is None or not len(found) else float(found.scores.mean())
     return Mask(fill_outlines(found.parts, context.transform.source), score, issues=found.issues)

@@ -54,9 +54,9 @@ def segment(
         background: Whether pixels may belong to none of them.
         refine: "crf", "guided", "none", or "auto": without background the CRF where it is installed, else the guided
             filter; with background none.
-        zoom: How much larger the picture is prepared before its tokens are scored: from 1 to 4, or "auto" for as much
-            as fits. What the model says of classes it says of the picture as it is.
-        tiles: Columns and rows of tiles that the prepared picture is looked at in.
+        zoom: How much larger the image is prepared before its tokens are scored: from 1 to 4, or "auto" for as much
+            as fits. The question about classes is asked of the image as it is.
+        tiles: Columns and rows of tiles that the prepared image is cut into.
     """
     names = () if classes is None else class_names(classes)
     check_choice("present", present, get_args(Present))

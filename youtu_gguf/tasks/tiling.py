@@ -1,6 +1,6 @@
-"""The states that a map is made of: of the picture as it is prepared, of a larger one, or of one looked at in tiles.
+"""The states that a map is made of: of the prepared image, of a larger one, or of its tiles.
 
-Source: the reference scales pictures up to 4x before it looks at them, and cuts Cityscapes into 2x2 tiles (facts: dense
+Source: the reference scales images up to 4x before it reads them, and cuts Cityscapes into 2x2 tiles (facts: dense
 maps, 8).
 """
 
@@ -21,14 +21,16 @@ from youtu_gguf.types import F32, Grid
 
 WHOLE = Tiles()
 
-TILES = Option("Look at it in so many tiles, which lets it be larger still.", read_tiles, "COLSxROWS", example="2x1")
+TILES = Option(
+    "Read the image in so many tiles, which lets it be larger still.", read_tiles, "COLSxROWS", example="2x1"
+)
 
 
 def patches_at(context: TaskContext, before: str, zoom: float, tiles: Tiles = WHOLE) -> PatchStates:
-    """Return the states of the image tokens of the picture prepared `zoom` times as large.
+    """Return the states of the image tokens of the image prepared `zoom` times as large.
 
-    With tiles, the prepared picture is cut along its grid into parts without overlap, as equal as the grid allows. Each
-    is looked at by itself, at the size it has, and the states are put together to one grid over the whole picture. So
+    With tiles, the prepared image is cut along its grid into parts without overlap, as equal as the grid allows. Each
+    is read by itself, at the size it has, and the states are put together to one grid over the whole image. So
     the tokens on both sides of a seam are neighbours like any other: scores are interpolated bilinearly between them,
     and a seam leaves no step in a map. What it may leave is a difference in what the two tiles' tokens took the scene
     for, since neither saw the other's part.
@@ -38,7 +40,7 @@ def patches_at(context: TaskContext, before: str, zoom: float, tiles: Tiles = WH
         before: Text in front of the image, or of every tile.
         zoom: As `zoom.chosen_zoom` or `zoom.fitting_zoom` gives it for these tiles. At 1 without tiles, the states are
             those that every other question on the scene is answered with, at no further cost.
-        tiles: How the picture is cut.
+        tiles: How the image is cut.
 
     Raises:
         InputError: There are more tiles than the grid has columns or rows.
