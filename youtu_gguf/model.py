@@ -37,8 +37,8 @@ def load(
 
     Args:
         model: Path of the language model's GGUF, or of a folder that holds the pair; "nano" for the small model that
-            ships with the package; or a Hugging Face repository, as ORG/NAME[:QUANT][@REVISION], which is pulled if it
-            is not on this machine and `HF_HUB_OFFLINE` is not set. None takes what the environment variable
+            ships with the package; or a Hugging Face repository, as `ORG/NAME[:QUANT][@REVISION]`, pulled if it is
+            not on this machine and `HF_HUB_OFFLINE` is not set. None takes what the environment variable
             `YOUTU_GGUF_MODEL` says, else the published model if it has been pulled, to `models/` or the cache.
         mmproj: Path of the projector's GGUF; found beside the model when None.
         engine: "native" runs llama.cpp in this process. "server" starts a llama-server and keeps it running, for many

@@ -105,7 +105,7 @@ def test_an_object_in_whose_box_nothing_stands_out_keeps_its_place() -> None:
     assert not found.masks.any()
     assert found.scores is not None
     assert found.scores.tolist() == [0, 0]
-    assert found.issues[1].message == "nothing in box 1 (square) is stands out from the background"
+    assert found.issues[1].message == "nothing in box 1 (square) stands out from the background"
     with pytest.raises(yg.DecodeError, match="stands out from the background"):
         scene.instances(crop_size=320, strict=True)
 

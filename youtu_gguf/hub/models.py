@@ -31,7 +31,7 @@ def pull(
     download that breaks off is gone on with by the next, in this process or another.
 
     Args:
-        spec: ORG/NAME[:QUANT][@REVISION]; the published model in Q8_0 (6.1 GB) when None.
+        spec: `ORG/NAME[:QUANT][@REVISION]`; the published model in Q8_0 (6.1 GB) when None.
         folder: Where to put the two as plain files, rather than into the cache.
         progress: Called with (file name, bytes there, bytes in all) and with ("pull", the same of both files).
         notify: Told of the licence before anything is fetched, and of waiting for another process; by default a warning
@@ -106,7 +106,7 @@ def remove(spec: str) -> int:
     """Delete a pulled model from the cache; return how many bytes that freed.
 
     Args:
-        spec: ORG/NAME[:QUANT][@REVISION]; everything of the repository where no more is named.
+        spec: `ORG/NAME[:QUANT][@REVISION]`; everything of the repository where no more is named.
 
     Raises:
         InputError: A spec that is none, or files that cannot be deleted.
