@@ -86,7 +86,7 @@ def has_pixels(xyxy: F32, size: Size) -> npt.NDArray[np.bool_]:
 
 
 def _tag_tokens(vocabulary: Vocabulary, tag: str, task: str) -> tuple[int, ...]:
-    """Return the token of `tag`, or its pieces where it is no single token: which tags are single tokens is not published."""
+    """Return the token of `tag`, or its pieces: which tags are single tokens is not published."""
     token = vocabulary.token_id(tag)
     ids = vocabulary.tokenize(tag) if token is None else (token,)
     if not ids:

@@ -98,7 +98,7 @@ def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px
 
 
 def _focal_zoom(context: TaskContext, chosen: DepthScale, focal: float | None, given: Focal, tiles: Tiles) -> float:
-    """Return the zoom at which the focal length is nearest to the model's; `given` is the focal length that the caller passed."""
+    """Return the zoom at which the focal length is nearest to the model's; `given` is what the caller passed."""
     if chosen.focal_px is None or focal is None:
         if chosen.focal_px is None:
             got = "got another scale."
