@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Pair
 from tests.engine_contract import GREEDY, StatesContract, picture
-from tests.unit.test_pair import HARMLESS_MODELS, write_edited
+from tests.unit.test_gguf_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import Sampling, make_settings
 from youtu_gguf.engines.base import Prefix, collect
 from youtu_gguf.engines.native.engine import NativeEngine

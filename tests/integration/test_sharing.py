@@ -106,8 +106,9 @@ def test_what_is_asked_together_shares_with_an_answer_under_way(session: NativeS
     assert rest in collect(session.generate(ALIKE[0], GREEDY)).text
 
 
-def test_answers_are_those_of_an_engine_that_was_asked_nothing_else(session: NativeSession) -> None:
-    engine = session._engine
+def test_answers_are_those_of_an_engine_that_was_asked_nothing_else(
+    engine: NativeEngine, session: NativeSession
+) -> None:
     alone = []
     for question in [*ALIKE, OTHER]:
         engine.clear()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from tests.conftest import Pair
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.errors import EngineError, InputError
@@ -132,28 +131,3 @@ def test_a_bug_in_a_task_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(scene, "perform", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scene.many([("ask", "one")])
-
-
-def test_more_questions_than_the_context_has_sequences_are_all_answered(tiny_pair: Pair) -> None:
-    with yg.load(*tiny_pair, threads=1, max_tokens=6) as model:
-        scene = model.open(np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8))
-        texts = scene.many([("ask", f"What is thing {i}?") for i in range(20)])
-        assert [text.timings.n_generated for text in texts] == [6] * 20
-        maps = scene.many([("depth",), ("refer", None, (8, 8, 60, 60)), ("ask", "Why?")])
-        assert [type(value) for value in maps] == [yg.DepthMap, yg.Mask, yg.Text]
-
-
-def test_each_answer_of_many_can_be_cancelled_and_keeps_what_it_has(tiny_pair: Pair) -> None:
-    with yg.load(*tiny_pair, threads=1, max_tokens=30) as model:
-        scene = model.open(np.zeros((64, 64, 3), np.uint8))
-        cancel = threading.Event()
-        questions = [yg.Question("ask", ("One?",), {"cancel": cancel}), yg.Question("ask", ("Two?",))]
-        ends = {}
-        for update in scene.many(questions, stream=True):
-            if update.index == 0 and update.text:
-                cancel.set()
-            if update.result is not None:
-                ends[update.index] = update.result
-    assert ends[0].finish == "cancelled"
-    assert 1 <= ends[0].timings.n_generated < 30
-    assert ends[1].timings.n_generated == 30

@@ -1,4 +1,4 @@
-"""Clicks on the fake engine and the native one: what is asked, the frame of the point, and what is made of it."""
+"""Clicks on the fake engine: what is asked, the frame of the point, and what is made of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from tests.conftest import Pair
 from youtu_gguf.cli.report import lines
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
@@ -125,28 +124,6 @@ def test_ctrl_c_among_several_questions_ends_a_click_too() -> None:
     with pytest.raises(KeyboardInterrupt):
         yg.load(engine=EndlessEngine()).open(IMAGE).many([("click", "open it"), ("ask", "What?")])
     assert threading.active_count() == before
-
-
-@pytest.mark.parametrize("n_ctx", [800, 2048])  # room for the prefix of one click, and for all
-def test_on_the_native_engine_clicks_and_other_questions_do_not_wait_for_each_other(
-    n_ctx: int, tiny_pair: Pair
-) -> None:
-    questions = [
-        ("click", "open it"), ("ask", "What?"), ("reason", "Why?"), ("count", "cat", "detection"),
-        ("click", "close it"), ("segment", ["cat", "sky"], "all"), ("classify",),
-    ]  # fmt: skip
-    with yg.load(*tiny_pair, threads=1, max_tokens=6, n_ctx=n_ctx) as model:
-        scene = model.open(GREY)
-        alone = [scene.click("open it").raw, scene.ask("What?").raw]
-        found: list[yg.Result] = []
-        worker = threading.Thread(target=lambda: found.extend(model.open(GREY).many(questions)), daemon=True)
-        worker.start()
-        worker.join(60)
-        assert not worker.is_alive()
-    assert [type(result).__name__ for result in found] == [
-        "Action", "Text", "Text", "Count", "Action", "LabelMap", "Text",
-    ]  # fmt: skip
-    assert [found[0].raw, found[1].raw] == alone
 
 
 def test_an_action_in_json_arrays_and_lines(tmp_path: Path) -> None:

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from youtu_gguf.engines.native import fair_lock
 from youtu_gguf.engines.native.fair_lock import FairLock
 
-
-def wait_until_queued(turns: FairLock, n: int) -> None:
-    while len(turns._waiting) < n:
-        time.sleep(0.001)
+PATIENCE_S = 60.0
+"""After so long a test fails instead of waiting for ever."""
 
 
-def test_threads_are_served_in_the_order_in_which_they_asked() -> None:
+@pytest.fixture
+def wait_until_one_more_is_queued(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return once a further thread has found its turn taken."""
+    queued = threading.Semaphore(0)
+
+    class ReportingLock:
+        """A lock that reports each thread that has to wait for it, unless it is used by `with`."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def acquire(self) -> None:
+            if not self._lock.acquire(blocking=False):
+                queued.release()
+                self._lock.acquire()
+
+        def release(self) -> None:
+            self._lock.release()
+
+        def __enter__(self) -> None:
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    def wait() -> None:
+        assert queued.acquire(timeout=PATIENCE_S)
+
+    monkeypatch.setattr(fair_lock, "threading", SimpleNamespace(Lock=ReportingLock))
+    return wait
+
+
+def test_threads_are_served_in_the_order_in_which_they_asked(wait_until_one_more_is_queued: Callable[[], None]) -> None:
     turns, served = FairLock(), []
 
     def work(number: int) -> None:
@@ -24,23 +56,26 @@ def test_threads_are_served_in_the_order_in_which_they_asked() -> None:
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(20)]
     with turns:
-        for i, thread in enumerate(threads):
+        for thread in threads:
             thread.start()
-            wait_until_queued(turns, i + 1)
+            wait_until_one_more_is_queued()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert served == list(range(20))
 
 
-def test_a_thread_that_asks_again_goes_to_the_end_of_the_queue() -> None:
+def test_a_thread_that_asks_again_goes_to_the_end_of_the_queue(
+    wait_until_one_more_is_queued: Callable[[], None],
+) -> None:
     turns, served = FairLock(), []
-    waiting = threading.Event()
+    inside, waiting = threading.Event(), threading.Event()
 
     def greedy() -> None:
         for _ in range(3):
             with turns:
                 served.append("greedy")
-                waiting.wait(10)
+                inside.set()
+                waiting.wait(PATIENCE_S)
 
     def patient() -> None:
         with turns:
@@ -48,13 +83,12 @@ def test_a_thread_that_asks_again_goes_to_the_end_of_the_queue() -> None:
 
     threads = [threading.Thread(target=greedy), threading.Thread(target=patient)]
     threads[0].start()
-    while not served:
-        time.sleep(0.001)
+    assert inside.wait(PATIENCE_S)
     threads[1].start()
-    wait_until_queued(turns, 1)
+    wait_until_one_more_is_queued()
     waiting.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert served == ["greedy", "patient", "greedy", "greedy"]
 
 
@@ -72,7 +106,7 @@ def test_one_thread_at_a_time_is_inside() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert most == [1]
 
 
@@ -85,7 +119,7 @@ def test_an_error_inside_passes_the_turn_on() -> None:
 
 
 def test_one_who_is_interrupted_while_waiting_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = FairLock()
+    turns, served = FairLock(), threading.Event()
 
     class Interrupted:
         """A lock whose second acquire is interrupted, as Ctrl-C does."""
@@ -101,11 +135,14 @@ def test_one_who_is_interrupted_while_waiting_leaves_the_queue(monkeypatch: pyte
 
         def release(self) -> None: ...
 
+    def work() -> None:
+        with turns:
+            served.set()
+
     with turns:
-        monkeypatch.setattr(threading, "Lock", Interrupted)
+        monkeypatch.setattr(fair_lock, "threading", SimpleNamespace(Lock=Interrupted))
         with pytest.raises(KeyboardInterrupt):
             turns.__enter__()
         monkeypatch.undo()
-        assert not turns._waiting
-    with turns:
-        pass
+    threading.Thread(target=work, daemon=True).start()
+    assert served.wait(PATIENCE_S), "the turn was given to one who had left"

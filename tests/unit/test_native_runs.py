@@ -1,4 +1,4 @@
-"""Which text would overflow the tokeniser's stack. Imports the native engine's package, but loads no model."""
+"""Which text would overflow the tokeniser's stack."""
 
 import pytest
 
