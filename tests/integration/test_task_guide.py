@@ -1,4 +1,4 @@
-"""docs/tasks.md, run: every command and every line of Python in it, with nano on the picture that it shows."""
+"""docs/tasks.md, run: every command, chat line and line of Python in it, with nano on the image that it shows."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in typed]
 
 
-def anchor(heading: str) -> str:
-    """Return a heading as links name it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+def chat_lines() -> str:
+    """Return what the guide types in a chat."""
+    _, _, section = TEXT.partition("\n### Chat and batch\n")
+    found = re.search(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with the guide's picture, and with the model that the guide names."""
+    """Work in a folder with the guide's image, and with the model that the guide names."""
     shutil.copy(ROOT / "docs" / "pictures" / "tasks" / "scene.png", tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("YOUTU_GGUF_MODEL", "nano")
@@ -68,6 +71,13 @@ def test_a_command_of_the_guide_runs_and_writes_its_files(words: list[str], fold
     for option, name in pairwise(words):
         if option in ("-o", "--npz"):
             assert (folder / name).stat().st_size > 0
+
+
+def test_the_chat_lines_of_the_guide_are_all_answered(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["chat", "scene.png", "--threads", "1"], input=chat_lines())
+    assert done.exit_code == 0, done.output
+    assert "purple" in done.stdout
+    assert (folder / "depth.png").stat().st_size > 0
 
 
 @pytest.mark.usefixtures("folder")
@@ -95,20 +105,10 @@ def test_every_task_has_its_section_with_a_command_and_a_call(task: str) -> None
     section, _, _ = section.partition("\n### ")
     assert f"youtu-gguf {task} " in section
     assert f"scene.{task}(" in section
-    assert all(word in section for word in ("You get", "Limits:", "Better:", "Cost:"))
+    assert all(word in section for word in ("**Returns** `", "**Limits:**", "**Tips:**", "**Cost:**"))
 
 
-def test_links_of_the_guide_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]*(?:#[^)]*)?)\)", TEXT):
-        path, _, place = target.partition("#")
-        file = GUIDE.parent / path if path else GUIDE
-        assert file.exists(), target
-        if place:
-            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
-            assert place in map(anchor, headings), target
-
-
-def test_pictures_of_the_guide_are_small() -> None:
+def test_images_of_the_guide_are_small_and_shown() -> None:
     pictures = list((ROOT / "docs" / "pictures" / "tasks").glob("*.png"))
     assert all(picture.stat().st_size <= 60_000 for picture in pictures)
     assert all(picture.name in TEXT for picture in pictures)
