@@ -25,7 +25,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import MAGIC
 from youtu_gguf.hub.local import SHA256_DIGITS
-from youtu_gguf.hub.retry import Backoff, explained
+from youtu_gguf.hub.retry import explained, new_backoff, pause_or_raise
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -124,7 +124,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             digest.update(piece)
             there += len(piece)
             report(min(there, file.n_bytes), file.n_bytes)
-    backoff, furthest = Backoff(), there
+    backoff, furthest = new_backoff(), there
     while there < file.n_bytes:
         try:
             for start, piece in _pieces(file, there):
@@ -142,7 +142,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             if there < file.n_bytes:
                 raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
         except (httpx2.TransportError, HfHubHTTPError) as exc:
-            backoff.wait(exc)
+            pause_or_raise(backoff, exc)
     os.fsync(out.fileno())
     if there != file.n_bytes or digest.hexdigest() != file.etag:
         out.truncate(0)

@@ -61,7 +61,8 @@ class RefusedError(ServerError):
 
     def __init__(self, url: str, status: int, words: str, kind: str = "", after_s: float = 0.0) -> None:
         retry = status in RETRIABLE or status >= requests.codes.server_error
-        super().__init__(f"{url} answered with status {status}: {words}{_remedy(status)}", retry=retry)
+        again = f". Ask again in {after_s:,.0f} s." if after_s else ""
+        super().__init__(f"{url} answered with status {status}: {words}{again or _remedy(status)}", retry=retry)
         self.status, self.words, self.kind, self.after_s = status, words, kind, after_s
 
 
