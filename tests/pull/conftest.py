@@ -42,5 +42,5 @@ def hub(contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Do not wait between tries, but note how long it would have been."""
     slept: list[float] = []
-    monkeypatch.setattr("youtu_gguf.hub.retry.time.sleep", slept.append)
+    monkeypatch.setattr("time.sleep", slept.append)
     return slept

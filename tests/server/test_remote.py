@@ -209,6 +209,13 @@ def test_a_server_may_say_how_long_to_wait(chat: Chat) -> None:
     assert time.monotonic() - started >= 1
 
 
+def test_a_server_that_wants_hours_is_not_waited_for(chat: Chat) -> None:
+    chat.replies = [Reply((b"busy",), 429, headers={"Retry-After": "7200"})]
+    with pytest.raises(yg.ServerError, match=r"status 429: busy\. Ask again in 7,200 s\."):
+        ask(chat, retries=3)
+    assert len(chat.bodies) == 1
+
+
 @pytest.mark.parametrize("body", [(), (words("two "),)], ids=["before the first word", "in the middle"])
 def test_cancelling_hangs_up_at_once(chat: Chat, body: tuple[bytes, ...]) -> None:
     chat.replies = [Reply(body, silent=True)]

@@ -216,7 +216,7 @@ def test_other_settings_are_refused_and_restart_deletes_only_what_a_batch_wrote(
     with pytest.raises(InputError, match=r"tasks: .*'detect'\] before, \['depth'\] now.*--restart"):
         Journal(out, {"tasks": ["depth"]})
     Journal(out, {"tasks": ["depth"]}, restart=True).close()
-    assert sorted(path.name for path in out.iterdir()) == [".lock", "notes.txt", "settings.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "settings.json"]
 
 
 def test_a_folder_serves_one_batch_at_a_time(tmp_path: Path) -> None:

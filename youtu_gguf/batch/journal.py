@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
 
 SETTINGS, RESULTS, FILES, LOCK = "settings.json", "results.jsonl", "files", ".lock"
@@ -46,9 +47,10 @@ class Journal:
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
         self.folder = folder
         self.lines: dict[str, Line] = {}
+        self._lock = ExitStack()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(folder / LOCK)
+            self._lock.enter_context(locked(folder / LOCK, self._refuse))
         except OSError as exc:
             raise InputError(f"expected a folder to write results in; got {folder}: {exc.strerror}.") from exc
         try:
@@ -94,6 +96,11 @@ class Journal:
     def close(self) -> None:
         """Let other processes at the folder."""
         self._lock.close()
+
+    def _refuse(self) -> None:
+        raise InputError(
+            f"expected {self.folder} to be free; another batch is at work in it. Wait for it, or name another folder."
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -160,21 +167,3 @@ class Journal:
 
 def _encoded(line: Line) -> bytes:
     return (json.dumps(line, ensure_ascii=False) + "\n").encode()
-
-
-def _locked(path: Path) -> BinaryIO:
-    """Open `path` with a lock on it, which the system takes back however this process ends."""
-    file = path.open("ab")
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        file.close()
-        raise InputError(f"another batch is at work in {path.parent}. Wait for it, or name another folder.") from exc
-    return file

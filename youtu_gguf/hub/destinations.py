@@ -94,7 +94,5 @@ class Folder:
         return True
 
     def publish(self, file: RemoteFile) -> Path:
-        """Return the path of a whole file; its lock is no longer needed."""
-        place = self.place(file)
-        place.lock.unlink(missing_ok=True)  # whoever waits for it will find the file whole
-        return place.destination
+        """Return the path of a whole file."""
+        return self.place(file).destination

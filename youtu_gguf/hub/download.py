@@ -11,13 +11,11 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import httpx2
-from filelock import FileLock, Timeout
 from huggingface_hub import constants, get_session, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported by name only
@@ -25,7 +23,8 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import MAGIC
 from youtu_gguf.hub.local import SHA256_DIGITS
-from youtu_gguf.hub.retry import Backoff, explained
+from youtu_gguf.hub.retry import explained, new_backoff, pause_or_raise
+from youtu_gguf.locks import locked
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -88,7 +87,7 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
     try:
         place.partial.parent.mkdir(parents=True, exist_ok=True)
         place.lock.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
+        with locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
             if not place.destination.exists():
                 with place.partial.open("ab") as out:
                     _complete(file, out, place.partial, report)
@@ -102,20 +101,6 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
         ) from exc
 
 
-@contextmanager
-def _locked(lock: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=0)
-    except Timeout:
-        waiting()
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
-
-
 def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) -> None:
     """Fetch what `partial` lacks, through `out`, which appends to it; check the whole."""
     digest, there = file.new_hash(), 0
@@ -124,7 +109,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             digest.update(piece)
             there += len(piece)
             report(min(there, file.n_bytes), file.n_bytes)
-    backoff, furthest = Backoff(), there
+    backoff, furthest = new_backoff(), there
     while there < file.n_bytes:
         try:
             for start, piece in _pieces(file, there):
@@ -142,7 +127,7 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
             if there < file.n_bytes:
                 raise httpx2.RemoteProtocolError(f"the server sent no more than {there:,} bytes")
         except (httpx2.TransportError, HfHubHTTPError) as exc:
-            backoff.wait(exc)
+            pause_or_raise(backoff, exc)
     os.fsync(out.fileno())
     if there != file.n_bytes or digest.hexdigest() != file.etag:
         out.truncate(0)

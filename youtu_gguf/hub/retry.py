@@ -1,4 +1,4 @@
-"""When to ask a hub again, for how long, and what to tell the user in the end."""
+"""Errors of a hub: which another try may better, and what to tell the user in the end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import httpx2
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RevisionNotFoundError
 
+from youtu_gguf.backoff import Backoff
+
 T = TypeVar("T")
 
-WAITS_S = (1.0, 2.0, 4.0, 8.0)
-"""Seconds before each further try; bytes that arrive start the row again. After the last the error is raised."""
-LONGEST_WAIT_S = 300.0
-"""A server that wants to be left alone for longer than this is obeyed by giving up."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S, RETRIES = 1.0, 8.0, 4
+"""Pauses between tries; bytes that arrive begin the row anew."""
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 """HTTP answers that another try may better."""
 _REASONS = {
@@ -27,27 +27,20 @@ _REASONS = {
 }
 
 
-class Backoff:
-    """How often to try again, and when: counts the tries that have brought nothing."""
+def new_backoff() -> Backoff:
+    """Return the pauses between tries at a hub."""
+    return Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, time.sleep, retries=RETRIES)
 
-    def __init__(self) -> None:
-        self._failures = 0
 
-    def reset(self) -> None:
-        """Something arrived: be as patient as at first."""
-        self._failures = 0
-
-    def wait(self, error: httpx2.HTTPError) -> None:
-        """Sleep until another try makes sense, or raise `error` where it does not."""
-        asked: float | None = None
-        if isinstance(error, HfHubHTTPError):
-            if error.response.status_code not in PASSING:
-                raise error
-            asked = seconds_asked(error.response)
-        if self._failures == len(WAITS_S) or (asked or 0) > LONGEST_WAIT_S:
+def pause_or_raise(backoff: Backoff, error: httpx2.HTTPError) -> None:
+    """Pause until another try makes sense, or raise `error` where none does."""
+    asked = 0.0
+    if isinstance(error, HfHubHTTPError):
+        if error.response.status_code not in PASSING:
             raise error
-        time.sleep(WAITS_S[self._failures] if asked is None else asked)
-        self._failures += 1
+        asked = seconds_asked(error.response) or 0.0
+    if not backoff.pause(asked):
+        raise error
 
 
 def seconds_asked(response: httpx2.Response) -> float | None:
@@ -62,12 +55,12 @@ def with_retries(attempt: Callable[[], T]) -> T:
     Raises:
         httpx2.HTTPError: They are not over, or do not pass.
     """
-    backoff = Backoff()
+    backoff = new_backoff()
     while True:
         try:
             return attempt()
         except (HfHubHTTPError, httpx2.TimeoutException) as exc:
-            backoff.wait(exc)
+            pause_or_raise(backoff, exc)
 
 
 def explained(error: Exception, what: str) -> str:

@@ -84,9 +84,14 @@ class HttpEngine(ABC):
     def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
         """Give the server's address; see `engines.http.session.Host`."""
 
+    @property
     @abstractmethod
-    def may_retry(self, error: ServerError, n_tries: int) -> bool:
-        """Say whether a call is to be made again after `error`."""
+    def retries(self) -> int:
+        """How often a call is made again."""
+
+    @abstractmethod
+    def may_retry(self, error: ServerError) -> bool:
+        """Say whether a call is worth another try after `error`."""
 
     def forget(self, session: HttpSession) -> None:
         """Note that `session` was closed."""
@@ -135,9 +140,14 @@ class RemoteEngine(HttpEngine):
             raise EngineError("this model was closed while it was answering. Load it again.")
         yield self.address
 
-    def may_retry(self, error: ServerError, n_tries: int) -> bool:
-        """Retry as often as the settings say, where it may help."""
-        return error.retry and n_tries <= self.settings.server.retries
+    @property
+    def retries(self) -> int:
+        """As often as the settings say."""
+        return self.settings.server.retries
+
+    def may_retry(self, error: ServerError) -> bool:
+        """Retry where it may help."""
+        return error.retry
 
 
 def checked_url(url: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import queue
-import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import Any, Protocol
 
+from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request, no_states
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
@@ -22,8 +22,8 @@ TICK_S = 0.05
 
 PATH = "/chat/completions"
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
-"""Pause before the first retry, doubled each time up to the longest. Ours."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER = 0.25, 10.0, 0.5
+"""Pauses between tries, up to half of each left to chance. Our own."""
 
 CONTEXT_EXCEEDED = "exceed_context_size_error"
 """Type of llama-server's error where a prompt does not fit (server-common.cpp)."""
@@ -74,8 +74,13 @@ class Host(Protocol):
         """
         ...
 
-    def may_retry(self, error: ServerError, n_tries: int) -> bool:
-        """Say whether a call that failed with `error` before its first word is to be made again."""
+    @property
+    def retries(self) -> int:
+        """How often a call is made again."""
+        ...
+
+    def may_retry(self, error: ServerError) -> bool:
+        """Say whether a call that failed with `error` before its first word is worth another try."""
         ...
 
     def forget(self, session: HttpSession) -> None:
@@ -121,9 +126,11 @@ class Call:
     def _events(self) -> Iterator[dict[str, Any]]:
         """Yield the answer's events; start again where that may help and nothing has come yet."""
         body = self._session.body(self.request, self._host.model)
-        n_tries, started = 0, False
+        backoff = Backoff(
+            FIRST_PAUSE_S, LONGEST_PAUSE_S, self._hangup.gone.wait, retries=self._host.retries, jitter=JITTER
+        )
+        started = False
         while not self._hangup.gone.is_set():
-            n_tries += 1
             try:
                 with self._host.using(self._hangup) as address:
                     limits = {"connect_s": self._host.connect_s, "stall_s": self._host.stall_s}
@@ -132,19 +139,12 @@ class Call:
                         yield event
                     return
             except ServerError as exc:
-                if started or not self._host.may_retry(exc, n_tries):
+                asked = exc.after_s if isinstance(exc, RefusedError) else 0.0
+                if started or not self._host.may_retry(exc) or not backoff.pause(asked):
                     raise
-                self._hangup.gone.wait(_pause(n_tries, exc))
 
 
 News = queue.SimpleQueue[tuple[Call, Heard]]
-
-
-def _pause(n_tries: int, error: ServerError) -> float:
-    """Return how long to wait before the next try: longer each time, never quite alike, and not before it is wanted."""
-    wanted = min(error.after_s, LONGEST_PAUSE_S) if isinstance(error, RefusedError) else 0.0
-    longest: float = min(FIRST_PAUSE_S * 2.0 ** (n_tries - 1), LONGEST_PAUSE_S)
-    return max(wanted, longest * random.uniform(0.5, 1.0))
 
 
 class HttpTogether:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from youtu_gguf.errors import EngineError, InputError, ServerError, YoutuError
 
@@ -63,7 +61,8 @@ class RefusedError(ServerError):
 
     def __init__(self, url: str, status: int, words: str, kind: str = "", after_s: float = 0.0) -> None:
         retry = status in RETRIABLE or status >= requests.codes.server_error
-        super().__init__(f"{url} answered with status {status}: {words}{_remedy(status)}", retry=retry)
+        again = f". Ask again in {after_s:,.0f} s." if after_s else ""
+        super().__init__(f"{url} answered with status {status}: {words}{again or _remedy(status)}", retry=retry)
         self.status, self.words, self.kind, self.after_s = status, words, kind, after_s
 
 
@@ -80,69 +79,77 @@ def _remedy(status: int) -> str:
 
 
 class Hangup:
-    """Ends a call from another thread, whether it is waiting for a connection, the first word or the next."""
+    """Ends a call from another thread, whether the server has yet to begin its answer or to go on with it."""
 
     def __init__(self) -> None:
         self.gone = threading.Event()
-        self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
-    def watch(self, sock: socket.socket | None) -> None:
-        """Note the socket to be closed; it is at once if we have hung up already."""
-        with self._lock:
-            self._socket = sock
+    @property
+    def connected(self) -> bool:
+        """Whether the call has had a connection; else the server has seen nothing of it."""
+        return self._socket is not None
+
+    def watch(self, sock: socket.socket) -> None:
+        """Note the socket of the call, and shut it down if we have hung up already."""
+        self._socket = sock
         if self.gone.is_set():
             self.hang_up()
 
     def hang_up(self) -> None:
         """End the call. Safe to call twice."""
         self.gone.set()
-        with self._lock:
-            if self._socket is not None:
-                with suppress(OSError):  # closed by the other side, or before it was open
-                    self._socket.shutdown(socket.SHUT_RDWR)
-
-
-_here = threading.local()  # .hangup: of the call that this thread is making
-
-
-def _watched(kind: type[HTTPConnection]) -> type[HTTPConnection]:
-    class Watched(kind):  # type: ignore[valid-type, misc]
-        def connect(self) -> None:
-            super().connect()
-            _here.hangup.watch(self.sock)
-
-    return Watched
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _watched(HTTPConnection)
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _watched(HTTPSConnection)  # type: ignore[assignment] # it is one, which mypy cannot know
+        if self._socket is not None:
+            with suppress(OSError):  # it has been closed
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # of TLS too: not its own, which says goodbye
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    """Shows a call's socket to its hang-up once it is connected; requests itself has it with the answer's headers."""
+
+    def __init__(self, hangup: Hangup) -> None:
+        super().__init__()
+        self._hangup = hangup
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = partial(self._shown, pool.ConnectionCls)
+        return pool
+
+    def _shown(self, make: Callable[..., Any], **settings: Any) -> Any:
+        connection = make(**settings)
+        connect = connection.connect
+
+        def connect_and_show() -> None:
+            connect()
+            self._hangup.watch(connection.sock)
+
+        connection.connect = connect_and_show
+        return connection
 
 
-def session_for(address: Address) -> requests.Session:
-    """Return a session that speaks to `address` directly if it is on this machine, and sends its key, no .netrc's."""
-    session = requests.Session()
-    session.trust_env = not address.is_local
-    session.mount("http://", _Adapter(max_retries=0))
-    session.mount("https://", _Adapter(max_retries=0))
+@contextmanager
+def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Session]:
+    """Give a session for one call; its errors become ours, and mean nothing once we have hung up.
+
+    It speaks to this machine directly, without a proxy, and sends the key of `address` and not one of .netrc.
+    """
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if address.key is not None:
             request.headers["Authorization"] = f"Bearer {address.key}"
         return request
 
-    session.auth = sign
-    return session
+    with requests.Session() as session:
+        session.trust_env = not address.is_local
+        session.auth = sign
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter(hangup))
+        try:
+            yield session
+        except (OSError, ValueError) as exc:  # what requests raises is an OSError
+            if not hangup.gone.is_set():
+                raise _translated(exc, url, hangup) from exc
 
 
 def get_json(address: Address, path: str, timeout_s: float) -> Any:
@@ -151,9 +158,8 @@ def get_json(address: Address, path: str, timeout_s: float) -> Any:
     Raises:
         ServerError: It gives nothing usable.
     """
-    _here.hangup = Hangup()
     url = address.url + path
-    with _as_ours(url), session_for(address) as session:
+    with _session(address, url, Hangup()) as session:
         response = session.get(url, timeout=timeout_s, allow_redirects=False)
         _check(response, url)
         return response.json()
@@ -169,9 +175,8 @@ def stream_events(
         RefusedError: The server answered with an error.
         ServerError: The answer breaks off, stalls, or is none.
     """
-    _here.hangup = hangup
     url = address.url + path
-    with _as_ours(url, hangup), session_for(address) as session:
+    with _session(address, url, hangup) as session:
         with session.post(url, json=body, stream=True, timeout=(connect_s, stall_s), allow_redirects=False) as response:
             _check(response, url)
             kind = response.headers.get("Content-Type", "")
@@ -188,37 +193,25 @@ def stream_events(
             raise ServerError(f"{url} broke off in the middle of an answer. Ask again.", retry=True)
 
 
-@contextmanager
-def _as_ours(url: str, hangup: Hangup | None = None) -> Iterator[None]:
-    """Turn foreign errors into ours; after hanging up they mean nothing."""
-    try:
-        yield
-    except YoutuError:
-        raise
-    except (requests.RequestException, HTTPError, OSError, ValueError) as exc:
-        if hangup is None or not hangup.gone.is_set():
-            raise _translated(exc, url) from exc
-    except AttributeError:  # urllib3 reading from a response that was closed under it
-        if hangup is None or not hangup.gone.is_set():
-            raise
-
-
-def _translated(exc: Exception, url: str) -> YoutuError:
+def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     cause = exc.args[0] if exc.args else exc
     reason = getattr(cause, "reason", cause)
     if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | UnicodeError):
         return InputError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
     if isinstance(exc, requests.exceptions.SSLError):
         return EngineError(f"{url} cannot be trusted: {reason}.")
-    if isinstance(exc, requests.ConnectTimeout | requests.exceptions.ProxyError) or isinstance(
-        reason, NewConnectionError
-    ):
+    if not hangup.connected:
         return NotSentError(f"{url} cannot be reached: {reason}. Is the server running?", retry=True)
-    if isinstance(exc, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError):
+    if _timed_out(exc):
         return ServerError(f"{url} has fallen silent. Ask again, or raise stall_s.", retry=True)
     if isinstance(exc, requests.exceptions.JSONDecodeError):
-        return ServerError(f"{url} answered with something that is no JSON.", retry=True)
+        return ServerError(f"{url} answered with something that is not JSON.", retry=True)
     return ServerError(f"{url} broke off: {reason}. Ask again.", retry=True)
+
+
+def _timed_out(exc: BaseException | None) -> bool:
+    """Whether a socket's time limit is behind an error; requests names it in the headers only, not in the stream."""
+    return exc is not None and (isinstance(exc, TimeoutError) or _timed_out(exc.__context__))
 
 
 def _check(response: requests.Response, url: str) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from youtu_gguf.config import Settings
     from youtu_gguf.gguf.pair import ModelPair
 
-NOT_SENT_TRIES = 20
-"""Tries to reach a server that has just ended, before whoever watches it has noticed."""
+NOT_SENT_RETRIES = 19
+"""Further tries to reach a server that has just ended, before its supervisor has noticed."""
 
 
 class ServerEngine(HttpEngine):
@@ -43,6 +43,7 @@ class ServerEngine(HttpEngine):
     """
 
     name = "server"
+    retries = NOT_SENT_RETRIES
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
         super().__init__(settings, progress)
@@ -61,9 +62,9 @@ class ServerEngine(HttpEngine):
         """Give the server's address, once it is ready."""
         return self.supervisor.using(hangup)
 
-    def may_retry(self, error: ServerError, n_tries: int) -> bool:
+    def may_retry(self, error: ServerError) -> bool:
         """Retry only what has not been sent: whether an answer is worth a second time is for the caller to say."""
-        return isinstance(error, NotSentError) and n_tries < NOT_SENT_TRIES
+        return isinstance(error, NotSentError)
 
     def close(self) -> None:
         """Stop the server; answers under way end with an error."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
@@ -35,8 +36,8 @@ POLL_S = 1.0
 HEALTH_S = 5.0
 """Longest wait for one answer about its health."""
 
-FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 30.0
-"""Pause before the second start in a row, doubled each time."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+"""Pauses before the second restart in a row and those that follow it; the first is made at once."""
 
 PORT_TRIES = 5
 """Free ports tried in a row: between finding one and using it somebody else may take it."""
@@ -105,7 +106,10 @@ class Supervisor:
         self._process: ChildProcess | None = None
         self._record: Record | None = None
         self._failed: EngineError | None = None
-        self._users = self._in_a_row = self.n_starts = 0
+        self._users = self.n_starts = 0
+        self._backoff = Backoff(
+            FIRST_PAUSE_S, LONGEST_PAUSE_S, self._closing.wait, retries=settings.restarts, at_once=1
+        )
         self._answered = self._hung = False
         # The kernel kills the server with the thread that started it, so one thread starts it, every time.
         self._thread = threading.Thread(target=self._run, name="youtu-gguf supervisor", daemon=True)
@@ -164,7 +168,7 @@ class Supervisor:
             yield address
             if not hangup.gone.is_set():
                 self._answered = True
-                self._in_a_row = 0
+                self._backoff.reset()
         except (NotSentError, RefusedError):  # it has seen nothing of the request, or has answered it
             raise
         except ServerError as exc:
@@ -234,14 +238,11 @@ class Supervisor:
         """
         if give_up:
             raise EngineError(f"llama-server does not start: it ended {reason} Its log is {self.log}.")
-        self._in_a_row += 1
-        if self._in_a_row > self._settings.restarts:
+        if not self._backoff.pause():
             raise EngineError(
-                f"llama-server ended {self._in_a_row} times in a row without an answer between, last {reason} "
+                f"llama-server ended {self._backoff.failures} times in a row without an answer between, last {reason} "
                 f"Load the model again once that is mended. Its log is {self.log}."
             )
-        if self._in_a_row > 1:
-            self._closing.wait(min(FIRST_BACKOFF_S * 2.0 ** (self._in_a_row - 2), LONGEST_BACKOFF_S))
 
     def _give_up(self, error: EngineError) -> None:
         with self._changed:
