@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from youtu_gguf import machine
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import Lang
 
@@ -225,7 +226,7 @@ class Settings:
     @property
     def n_threads(self) -> int:
         """CPU threads to use."""
-        return self.threads or usable_cores()
+        return self.threads or machine.usable_cores()
 
 
 def make_settings(**named: Any) -> Settings:
@@ -375,10 +376,3 @@ def checked_threads(threads: int) -> int:
 def _check_range(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise InputError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; a container's limits show here, not in cpu_count
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
+from youtu_gguf import machine
 from youtu_gguf.errors import InputError
 
 Bytes = npt.NDArray[Any]
@@ -123,14 +123,9 @@ def bytes_needed(specs: Sequence[TensorSpec]) -> int:
     return sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
 
 
-def existing(folder: Path) -> Path:
-    """Return `folder`, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
-
-
 def check_room(folder: Path, n_bytes: int) -> None:
     """Raise InputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
-    free = shutil.disk_usage(existing(folder)).free
+    free = machine.free_disk(folder)
     if free < n_bytes:
         raise InputError(
             f"{folder} needs {n_bytes / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."

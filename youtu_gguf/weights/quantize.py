@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from youtu_gguf.config import checked_path, checked_threads, usable_cores
+from youtu_gguf import machine
+from youtu_gguf.config import checked_path, checked_threads
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf import language, vision
 from youtu_gguf.gguf.header import read_header
@@ -52,7 +53,7 @@ def quantize(
     from youtu_gguf.engines.native.llama.quantizing import encodings, quantize_file, quantized_bytes
 
     source, destination = checked_path("source", source), checked_path("destination", destination)
-    n_threads = usable_cores() if threads is None else checked_threads(threads)
+    n_threads = machine.usable_cores() if threads is None else checked_threads(threads)
     known = {name: code for name, code in encodings().items() if name not in UNMADE}
     if not isinstance(encoding, str) or encoding.upper() not in known:
         raise InputError(f"expected an encoding among {', '.join(sorted(known))}; got {encoding!r}.")
