@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from youtu_gguf import machine
-from youtu_gguf.config import Settings, default_model, make_settings
+from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_pair, quant_of
@@ -106,7 +106,7 @@ def plan(
     wanted: str | PathLike[str] | None = None,
     mmproj: str | PathLike[str] | None = None,
     encoding: str | None = None,
-    **settings: Any,
+    **settings: Unpack[LoadSettings],
 ) -> Plan:
     """Estimate the memory a model needs and hold it against this machine's.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf import machine
-from youtu_gguf.config import checked_path, checked_threads
+from youtu_gguf.arguments import checked_path, checked_threads
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf import language, vision
 from youtu_gguf.gguf.header import read_header

@@ -16,7 +16,7 @@ import numpy as np
 from gguf import GGUFWriter
 from gguf.constants import GGUFValueType, Keys
 
-from youtu_gguf.config import checked_path
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 from youtu_gguf.gguf.lm_head import HEAD_TENSORS
