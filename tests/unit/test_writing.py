@@ -14,8 +14,8 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
+from youtu_gguf.atomic import replacing
 from youtu_gguf.engines.native.llama import quantizing
-from youtu_gguf.gguf.writer import replacing
 
 LIMITED = (
     "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "

@@ -1,17 +1,14 @@
-"""GGUF files, written a piece at a time; a file is there whole or not at all."""
+"""GGUF files, written a piece at a time, and what is checked before."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
@@ -80,33 +77,6 @@ def write_gguf(
 
 def _pad(file: BinaryIO) -> None:
     file.write(bytes(-file.tell() % GGUF_DEFAULT_ALIGNMENT))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place on success and vanishes on any error.
-
-    What a killed process has left of one is cleared away by the next that writes the same file.
-
-    Raises:
-        InputError: Another process is writing the same file.
-    """
-    temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=0)
-    except Timeout as exc:
-        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.") from exc
-    try:
-        temporary.unlink(missing_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)  # while it is held: whoever waits for it notices
-        held.release()
 
 
 def check_destination(source: Path, destination: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from youtu_gguf import machine
 from youtu_gguf.arguments import checked_path, checked_threads
+from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf import language, vision
 from youtu_gguf.gguf.header import read_header
 from youtu_gguf.gguf.pair import check_model, check_projector
-from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room, replacing
+from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room
 from youtu_gguf.types import ProgressFn, no_progress
 
 UNMADE = {"IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_XXS", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0", "Q2_K_S"}

@@ -22,7 +22,7 @@ from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
-from youtu_gguf.errors import EngineError, ServerError
+from youtu_gguf.errors import EngineError, InputError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ class Supervisor:
             self._background,
             self._key if self._background else None,
         )
-        with suppress(OSError):
+        with suppress(OSError, InputError):
             self._record.write()
 
     def _until_ready(self, process: ChildProcess, url: str) -> bool:
