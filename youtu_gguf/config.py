@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 from youtu_gguf import machine
 from youtu_gguf.arguments import (
@@ -24,7 +24,7 @@ from youtu_gguf.arguments import (
     whole,
 )
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Lang
+from youtu_gguf.types import HiddenWay, Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
@@ -49,8 +49,6 @@ DEFAULT_CONTEXT = 16_384
 
 _INT32_MAX = (1 << 31) - 1
 _MAX_BYTES = 1 << 62
-
-HiddenWay = Literal["auto", "nextn", "embeddings"]
 
 PENALTY_LAST_N = 64
 TOP_K = 40

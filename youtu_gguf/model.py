@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
@@ -12,7 +12,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.types import EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def load(
         name = None if model is None else checked_name(model)
         remote = RemoteEngine(engine, name, chosen, report)
         return Model(remote, chosen, given or DEFAULT, files={remote.model: None}, progress=report)
-    if engine not in ("native", "server"):
+    if engine not in get_args(EngineName):
         raise InputError(
             f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
         )

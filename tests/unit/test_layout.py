@@ -133,6 +133,25 @@ def test_ctypes_and_the_environment_stay_where_they_belong(path: Path) -> None:
         assert "getenv" not in source
 
 
+def spelled_choices(path: Path) -> list[frozenset[str]]:
+    """Return the words of every `Literal` of several words in a file."""
+    found = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            words = frozenset(n.value for n in ast.walk(node.slice) if isinstance(n, ast.Constant))
+            found += [words] if len(words) > 1 and all(isinstance(word, str) for word in words) else []
+    return found
+
+
+def test_choices_are_spelled_once() -> None:
+    places: dict[frozenset[str], list[str]] = {}
+    for path in sources():
+        if not module_name(path).startswith("cli"):
+            for words in spelled_choices(path):
+                places.setdefault(words, []).append(module_name(path))
+    assert [sorted(words) for words, modules in places.items() if len(modules) > 1] == []
+
+
 @pytest.mark.parametrize(
     "path",
     [*sources(), *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))],

@@ -11,6 +11,7 @@ from youtu_gguf.arguments import checked_lang, switch
 from youtu_gguf.config import Sampling, Settings
 from youtu_gguf.errors import InputError
 from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
+from youtu_gguf.types import Lang
 
 
 class Options(TypedDict, total=False):
@@ -28,7 +29,7 @@ class Options(TypedDict, total=False):
     strict: bool
     scores: bool
     cancel: threading.Event
-    lang: str
+    lang: Lang
     max_tokens: int
     max_s: float
     temperature: float

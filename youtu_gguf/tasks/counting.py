@@ -1,6 +1,6 @@
 """How many there are of something: the number the model says, or the boxes it finds."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -8,12 +8,10 @@ from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
-from youtu_gguf.types import F32, Boxes, Count, Issue
-
-By = Literal["answer", "detection"]
+from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
 
 
-def count(context: TaskContext, what: str, by: By = "answer") -> Count:
+def count(context: TaskContext, what: str, by: CountBy = "answer") -> Count:
     """Count the objects that `what` names.
 
     Args:
@@ -21,7 +19,7 @@ def count(context: TaskContext, what: str, by: By = "answer") -> Count:
         what: Their name; by detection best as a class is named, in the singular.
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
-    check_choice("by", by, get_args(By))
+    check_choice("by", by, get_args(CountBy))
     words = phrase(what, "what to count")
     if by == "detection":
         return _detected(context, words)

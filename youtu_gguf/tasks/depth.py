@@ -10,7 +10,7 @@ from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.tiling import WHOLE, patches_at
-from youtu_gguf.types import DepthMap
+from youtu_gguf.types import DepthMap, Scale
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
 """Tokens of the depth bins, nearest first (facts: tokens)."""
@@ -24,7 +24,7 @@ DepthZoom = Zoom | Literal["focal"]
 
 def depth(
     context: TaskContext,
-    scale: str = "open",
+    scale: Scale = "open",
     focal_px: Focal = None,
     zoom: DepthZoom = 1,
     tiles: Sequence[int] = WHOLE,

@@ -8,7 +8,7 @@ place of the classes named, is ours.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -17,13 +17,11 @@ from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
-from youtu_gguf.refine.labels import Refine, choose_method
+from youtu_gguf.refine.labels import choose_method
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
-from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
-
-Find = Literal["names", "everything"]
+from youtu_gguf.types import F32, Boxes, Find, Finish, Instances, Issue, Refine
 
 MOST_INSTANCES = 30
 """Boxes that are masked, the largest first (facts: dense maps, 7)."""

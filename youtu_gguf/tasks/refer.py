@@ -8,21 +8,19 @@ grounded box had a mean IoU of 0.885 with the true one, and the extent 0.778.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
-from youtu_gguf.refine.labels import Refine, choose_method
+from youtu_gguf.refine.labels import choose_method
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.polygon import polygon
-from youtu_gguf.types import Issue, Mask
-
-By = Literal["states", "polygon"]
+from youtu_gguf.types import Issue, Mask, ReferBy, Refine
 
 
 def refer(
@@ -31,7 +29,7 @@ def refer(
     box: Sequence[float] | None = None,
     crop_size: int = CROP_SIZE,
     padding: float = PADDING,
-    by: By = "states",
+    by: ReferBy = "states",
     refine: Refine = "auto",
 ) -> Mask:
     """Mask what `description` describes, or what is in `box`.
@@ -46,7 +44,7 @@ def refer(
         refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
             not refined.
     """
-    check_choice("by", by, get_args(By))
+    check_choice("by", by, get_args(ReferBy))
     if (description is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)
