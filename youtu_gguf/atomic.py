@@ -1,37 +1,68 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all: written under another name, flushed to the disk, then renamed."""
+
+from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from youtu_gguf.errors import InputError
 
+WAIT_S = 60.0
+"""Longest wait for another writer of the same small file."""
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` under a temporary name beside `path`, then rename; a failure leaves what was there before.
+
+def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None:
+    """Write `data` to `path`; a failure leaves what was there before.
+
+    A `private` file is readable for this user only; any other has the permissions that new files have.
 
     Raises:
-        InputError: The folder does not exist or cannot be written.
+        InputError: The folder does not exist or cannot be written to, or another process keeps writing the same file.
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with replacing(path, WAIT_S) as temporary:
+            temporary.touch(0o600 if private else 0o666)
+            temporary.write_bytes(data)
     except OSError as exc:
-        raise _cannot_write(path, exc) from exc
+        raise InputError(
+            f"expected to write {path}; got: {exc.strerror or exc}. Name a file in a folder you may write to."
+        ) from exc
+
+
+@contextmanager
+def replacing(path: Path, wait_s: float = 0.0) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place on success and vanishes on any error.
+
+    What a killed process has left is removed by the next that writes the same file.
+
+    Args:
+        path: The file.
+        wait_s: Longest wait for another process, or thread, that writes the same file.
+
+    Raises:
+        InputError: Another one is still writing it.
+        OSError: The file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
+    path.parent.stat()  # a missing folder is an error; the lock would make it
+    held = FileLock(lock)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        held.acquire(timeout=wait_s)
+    except Timeout as exc:
+        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.") from exc
+    try:
+        temporary.unlink(missing_ok=True)
+        yield temporary
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as exc:
-        raise _cannot_write(path, exc) from exc
+        temporary.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _cannot_write(path: Path, exc: OSError) -> InputError:
-    return InputError(
-        f"expected to write {path}; got: {exc.strerror or exc}. Name a file in a folder you may write to."
-    )
+        temporary.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows: the lock deletes its file itself
+            lock.unlink(missing_ok=True)  # while it is held: another process that waits for it notices
+        held.release()

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, TypedDict, Unpack
 
-import numpy as np
-
+from youtu_gguf import machine
+from youtu_gguf.arguments import (
+    LARGEST,
+    THREADS,
+    apply_rules,
+    checked_flags,
+    checked_key,
+    checked_path,
+    number,
+    one_of,
+    switch,
+    whole,
+)
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Lang
+from youtu_gguf.types import HiddenWay, Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller names none."""
@@ -30,16 +42,13 @@ CALIBRATIONS_VARIABLE = "YOUTU_GGUF_CALIBRATIONS"
 """Names the folder where calibrations are kept, in place of one in the user's data folder."""
 
 MAX_IMAGE_TOKENS = 62_500
-MAX_THREADS = 512
-"""llama.cpp's own limits for this projector and for a thread pool (clip.cpp, ggml.h)."""
+"""llama.cpp's own limit for this projector (clip.cpp)."""
 
 DEFAULT_CONTEXT = 16_384
 """Holds the largest image (2,048 tokens) and the longest documented answer (12,280)."""
 
 _INT32_MAX = (1 << 31) - 1
-
-HiddenWay = Literal["auto", "nextn", "embeddings"]
-
+_MAX_BYTES = 1 << 62
 
 PENALTY_LAST_N = 64
 TOP_K = 40
@@ -55,40 +64,28 @@ class Sampling:
     likeliest token all but always wins anyway, so answers hardly vary with `seed`.
     """
 
-    temperature: float = 0.1
-    top_p: float = 0.001
-    repeat_penalty: float = 1.05
-    max_tokens: int = 12_280
-    seed: int = 0
-    max_s: float = math.inf
-    loop_guard: bool = True
-    """Whether an answer that goes round in circles is ended (engines/repetition.py says what counts as a circle)."""
-    scores: bool = False
+    temperature: Annotated[float, number(least=0, most=LARGEST)] = 0.1
+    top_p: Annotated[float, number(above=0, most=1)] = 0.001
+    repeat_penalty: Annotated[float, number(above=0, most=LARGEST)] = 1.05
+    max_tokens: Annotated[int, whole(1)] = 12_280
+    seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
+    max_s: Annotated[float, number(above=0)] = math.inf
+    loop_guard: Annotated[bool, switch] = True
+    """Whether an answer that repeats itself without end is stopped (engines/repetition.py defines that)."""
+    scores: Annotated[bool, switch] = False
     """Whether pieces carry the probabilities of their tokens."""
 
     def __post_init__(self) -> None:
-        for name, (kinds, fits) in _FITS.items():
-            value = getattr(self, name)
-            if type(value) not in kinds or not fits(value):
-                ranges = "temperature >= 0, 0 < top_p <= 1, repeat_penalty > 0, max_tokens >= 1, 0 <= seed < 2^32"
-                raise InputError(
-                    f"sampling needs {ranges}, max_s > 0, no NaN; whole max_tokens and seed; loop_guard and "
-                    f"scores True or False; got {name}={value!r}."
-                )
+        apply_rules(self)
 
 
-_NUMBER, _WHOLE, _SWITCH = (int, float, np.float64), (int,), (bool,)
-_FITS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
-    "temperature": (_NUMBER, lambda value: 0 <= value < math.inf),
-    "top_p": (_NUMBER, lambda value: 0 < value <= 1),
-    "repeat_penalty": (_NUMBER, lambda value: 0 < value < math.inf),
-    "max_tokens": (_WHOLE, lambda value: value >= 1),
-    "seed": (_WHOLE, lambda value: 0 <= value < 1 << 32),
-    "max_s": (_NUMBER, lambda value: value > 0),
-    "loop_guard": (_SWITCH, lambda _: True),
-    "scores": (_SWITCH, lambda _: True),
-}
-"""Of what kind the fields of `Sampling` are, and in what range."""
+MAX_SLOTS = 256
+"""llama.cpp's limit of sequences (LLAMA_MAX_SEQ in llama-cparams.h)."""
+
+MAX_SECONDS = 1_000_000
+"""Python's locks take no more than some 10 days on every system."""
+
+_Wait = Annotated[float, number(above=0, most=MAX_SECONDS)]
 
 
 @dataclass(frozen=True)
@@ -113,45 +110,21 @@ class ServerSettings:
             nothing to do; None means half of the machine's.
     """
 
-    n_slots: int = 4
-    stall_s: float = 900.0
-    connect_s: float = 10.0
-    retries: int = 3
-    api_key: str | None = field(default=None, repr=False)
-    llama_server: Path | None = None
-    server_flags: tuple[str, ...] = ()
-    server_log: Path | None = None
-    start_s: float = 600.0
-    hang_s: float = 30.0
-    restarts: int = 5
-    max_server_bytes: int | None = None
+    n_slots: Annotated[int, whole(1, MAX_SLOTS)] = 4
+    stall_s: _Wait = 900.0
+    connect_s: _Wait = 10.0
+    retries: Annotated[int, whole(0, 100)] = 3
+    api_key: Annotated[str | None, checked_key] = field(default=None, repr=False)
+    llama_server: Annotated[Path | None, checked_path] = None
+    server_flags: Annotated[tuple[str, ...], checked_flags] = ()
+    server_log: Annotated[Path | None, checked_path] = None
+    start_s: _Wait = 600.0
+    hang_s: _Wait = 30.0
+    restarts: Annotated[int, whole(0, 1000)] = 5
+    max_server_bytes: Annotated[int | None, whole(1, _MAX_BYTES)] = None
 
     def __post_init__(self) -> None:
-        _check_range("n_slots", self.n_slots, 1, MAX_SLOTS)
-        _check_range("retries", self.retries, 0, 100)
-        _check_range("restarts", self.restarts, 0, 1000)
-        for name in ("stall_s", "connect_s", "start_s", "hang_s"):
-            value = getattr(self, name)
-            if type(value) not in (int, float) or not 0 < value <= MAX_SECONDS:
-                raise InputError(f"{name} must be above 0 and at most {MAX_SECONDS:,}; got {value!r}.")
-        if self.max_server_bytes is not None:
-            _check_range("max_server_bytes", self.max_server_bytes, 1, 1 << 62)
-        if self.api_key is not None:
-            _checked_key(self.api_key, "api_key")
-        for name in ("llama_server", "server_log"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, checked_path(name, getattr(self, name)))
-        flags = self.server_flags
-        if isinstance(flags, str) or not all(isinstance(flag, str) and "\0" not in flag for flag in _listed(flags)):
-            raise InputError(f'server_flags must be a list such as ["--numa", "isolate"]; got {flags!r}.')
-        object.__setattr__(self, "server_flags", tuple(flags))
-
-
-MAX_SLOTS = 256
-"""llama.cpp's limit of sequences (LLAMA_MAX_SEQ in llama-cparams.h)."""
-
-MAX_SECONDS = 1_000_000
-"""Python's locks take no more than some 10 days on every system."""
+        apply_rules(self)
 
 
 @dataclass(frozen=True)
@@ -179,37 +152,22 @@ class Settings:
         server: What only the engines "server" and "http://..." look at.
     """
 
-    n_ctx: int | None = None
-    n_batch: int = 512
-    n_gpu_layers: int = -1
-    repack: bool = False
-    threads: int | None = None
-    image_max_tokens: int = 2048
-    hidden_way: HiddenWay = "auto"
-    cache_bytes: int = 256 << 20
-    cache_dir: Path | None = None
-    cache_dir_bytes: int = 4 << 30
-    lang: Lang = "en"
+    n_ctx: Annotated[int | None, whole(1, _INT32_MAX)] = None
+    n_batch: Annotated[int, whole(1, _INT32_MAX)] = 512
+    n_gpu_layers: Annotated[int, whole(-1, _INT32_MAX)] = -1
+    repack: Annotated[bool, switch] = False
+    threads: Annotated[int | None, THREADS] = None
+    image_max_tokens: Annotated[int, whole(1, MAX_IMAGE_TOKENS)] = 2048
+    hidden_way: Annotated[HiddenWay, one_of(HiddenWay)] = "auto"
+    cache_bytes: Annotated[int, whole(0, _MAX_BYTES)] = 256 << 20
+    cache_dir: Annotated[Path | None, checked_path] = None
+    cache_dir_bytes: Annotated[int, whole(0, _MAX_BYTES)] = 4 << 30
+    lang: Annotated[Lang, one_of(Lang)] = "en"
     sampling: Sampling = field(default_factory=Sampling)
     server: ServerSettings = field(default_factory=ServerSettings)
 
     def __post_init__(self) -> None:
-        if self.n_ctx is not None:
-            _check_range("n_ctx", self.n_ctx, 1, _INT32_MAX)
-        _check_range("n_batch", self.n_batch, 1, _INT32_MAX)
-        _check_range("n_gpu_layers", self.n_gpu_layers, -1, _INT32_MAX)
-        if not isinstance(self.repack, bool):
-            raise InputError(f"repack must be True or False; got {self.repack!r}.")
-        _check_range("image_max_tokens", self.image_max_tokens, 1, MAX_IMAGE_TOKENS)
-        _check_range("cache_bytes", self.cache_bytes, 0, 1 << 62)
-        _check_range("cache_dir_bytes", self.cache_dir_bytes, 0, 1 << 62)
-        if self.cache_dir is not None:
-            object.__setattr__(self, "cache_dir", checked_path("cache_dir", self.cache_dir))
-        if self.threads is not None:
-            checked_threads(self.threads)
-        if self.hidden_way not in get_args(HiddenWay):
-            raise InputError(f"hidden_way must be one of {', '.join(get_args(HiddenWay))}; got {self.hidden_way!r}.")
-        checked_lang(self.lang)
+        apply_rules(self)
 
     def context(self, n_ctx_train: int) -> int:
         """Return the positions of context to use with a model that was made for `n_ctx_train`.
@@ -225,24 +183,61 @@ class Settings:
     @property
     def n_threads(self) -> int:
         """CPU threads to use."""
-        return self.threads or usable_cores()
+        return self.threads or machine.usable_cores()
 
 
-def make_settings(**named: Any) -> Settings:
+class LoadSettings(TypedDict, total=False):
+    """The settings that `load` takes by name: the fields of `Settings`, `Sampling` and `ServerSettings`."""
+
+    n_ctx: int | None
+    n_batch: int
+    n_gpu_layers: int
+    repack: bool
+    threads: int | None
+    image_max_tokens: int
+    hidden_way: HiddenWay
+    cache_bytes: int
+    cache_dir: str | PathLike[str] | None
+    cache_dir_bytes: int
+    lang: Lang
+    temperature: float
+    top_p: float
+    repeat_penalty: float
+    max_tokens: int
+    seed: int
+    max_s: float
+    loop_guard: bool
+    scores: bool
+    n_slots: int
+    stall_s: float
+    connect_s: float
+    retries: int
+    api_key: str | None
+    llama_server: str | PathLike[str] | None
+    server_flags: Sequence[str]
+    server_log: str | PathLike[str] | None
+    start_s: float
+    hang_s: float
+    restarts: int
+    max_server_bytes: int | None
+
+
+def make_settings(**named: Unpack[LoadSettings]) -> Settings:
     """Build settings from keywords; those of `Sampling` and `ServerSettings` are accepted beside those of `Settings`.
 
     Raises:
         InputError: An unknown name, or a value out of range.
     """
-    parts: dict[str, type] = {"sampling": Sampling, "server": ServerSettings}
-    own = {f.name for f in fields(Settings)} - parts.keys()
-    of_parts = {part: {f.name for f in fields(kind)} for part, kind in parts.items()}
-    known = own.union(*of_parts.values())
-    unknown = sorted(named.keys() - known)
+    given: dict[str, Any] = {**named}
+    unknown = sorted(given.keys() - LoadSettings.__annotations__.keys())
     if unknown:
-        raise InputError(f"unknown setting {', '.join(unknown)}. The settings are: {', '.join(sorted(known))}.")
-    made = {part: kind(**{n: v for n, v in named.items() if n in of_parts[part]}) for part, kind in parts.items()}
-    return Settings(**{name: value for name, value in named.items() if name in own}, **made)
+        known = ", ".join(sorted(LoadSettings.__annotations__))
+        raise InputError(f"unknown setting {', '.join(unknown)}. The settings are: {known}.")
+    of_parts: dict[str, Any] = {
+        part: kind(**{f.name: given.pop(f.name) for f in fields(kind) if f.name in given})
+        for part, kind in (("sampling", Sampling), ("server", ServerSettings))
+    }
+    return Settings(**given, **of_parts)
 
 
 def default_model() -> str | None:
@@ -262,7 +257,7 @@ def default_api_key() -> str | None:
         InputError: It cannot be sent.
     """
     key = os.environ.get(KEY_VARIABLE) or None
-    return None if key is None else _checked_key(key, KEY_VARIABLE)
+    return None if key is None else checked_key(KEY_VARIABLE, key)
 
 
 def default_llama_server() -> Path | None:
@@ -312,73 +307,3 @@ def hub_cache() -> Path:
 def _folder(variable: str) -> Path | None:
     value = os.environ.get(variable)
     return Path(os.path.expandvars(value)).expanduser() if value else None
-
-
-def checked_path(name: str, value: Any) -> Path:
-    """Return `value` as a path, "~" resolved.
-
-    Raises:
-        InputError: It cannot be one; names the argument `name`.
-    """
-    try:
-        if value == "" or "\0" in str(value):
-            raise ValueError("it is empty" if value == "" else "no name has a NUL in it")
-        return Path(value).expanduser()
-    except (TypeError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{name} must be a path; got {value!r}: {exc}.") from exc
-
-
-def _checked_key(key: object, name: str) -> str:
-    """Return a key that may stand in a header of HTTP."""
-    if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise InputError(f"{name} must be a key without blanks, in ASCII; it is not (and is not shown here).")
-    return key
-
-
-def _listed(value: object) -> tuple[object, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (None,)
-
-
-def checked_name(model: object) -> str:
-    """Return the name of a model on a server.
-
-    Raises:
-        InputError: It cannot be one.
-    """
-    if not isinstance(model, str) or not model.strip() or not model.isprintable():
-        raise InputError(f"the name of a model on a server must be words; got {model!r}.")
-    return model
-
-
-def checked_lang(lang: object) -> Lang:
-    """Return a language that there are wordings in.
-
-    Raises:
-        InputError: It is none.
-    """
-    for known in get_args(Lang):
-        if lang == known:
-            return cast("Lang", known)
-    raise InputError(f"lang must be one of {', '.join(get_args(Lang))}; got {lang!r}.")
-
-
-def checked_threads(threads: int) -> int:
-    """Return a number of threads that llama.cpp can start.
-
-    Raises:
-        InputError: It is none.
-    """
-    _check_range("threads", threads, 1, MAX_THREADS)
-    return threads
-
-
-def _check_range(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number from {low} to {high}; got {value!r}.")
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; a container's limits show here, not in cpu_count
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from youtu_gguf import machine
 from youtu_gguf.config import default_model, hub_cache
 from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
-from youtu_gguf.gguf.writer import existing
 from youtu_gguf.hub.models import find, list_unfinished
 from youtu_gguf.model import load
-from youtu_gguf.weights.plan import memory_of_this_machine, plan
+from youtu_gguf.weights.plan import plan
 
 if TYPE_CHECKING:
     from youtu_gguf.gguf.header import Header
@@ -191,7 +190,7 @@ def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | Non
     try:
         found = plan(*find(model, mmproj))
     except ModelFileError:  # reported with the files
-        free, total = memory_of_this_machine()
+        free, total = machine.usable_memory()
         yield Check("memory", "ok", f"{free / 1e9:.1f} of {total / 1e9:.1f} GB free")
         return
     needed = found.wanted.memory.total
@@ -201,7 +200,7 @@ def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | Non
 
 def _disk() -> Found:
     cache = hub_cache()
-    free = shutil.disk_usage(existing(cache)).free
+    free = machine.free_disk(cache)
     enough = free >= MIN_FREE_DISK
     remedy = "" if enough else "Free some before you pull a model, or set HF_HUB_CACHE to a folder on another disk."
     yield Check("disk", "ok" if enough else "note", f"{free / 1e9:.1f} GB free for {cache}", remedy)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
+from youtu_gguf.arguments import checked_name, checked_path
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.config import Settings, checked_name, checked_path, default_engine, make_settings
+from youtu_gguf.config import LoadSettings, Settings, default_engine, make_settings
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.errors import InputError
 from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.types import EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def load(
     progress: ProgressFn | None = None,
     *,
     calibration: Literal["stored", "default"] | Calibration = "stored",
-    **settings: Any,
+    **settings: Unpack[LoadSettings],
 ) -> Model:
     """Load a model pair.
 
@@ -50,9 +51,8 @@ def load(
         calibration: What is assumed about the weights that nobody has published: "stored", what `calibrate` found out
             about these very files on this machine and `store_calibration` kept, else the defaults; "default"; or your
             own. An engine that is no "native" one of ours has nothing stored.
-        settings: Fields of `youtu_gguf.config.Settings` and `ServerSettings` and of
-            `youtu_gguf.config.Sampling` by name, such as `n_ctx`, `threads`, `n_gpu_layers`, `image_max_tokens`,
-            `max_tokens`, `n_slots`.
+        settings: Fields of `youtu_gguf.config.Settings`, `ServerSettings` and `Sampling` by name, such as `n_ctx`,
+            `threads`, `n_gpu_layers`, `image_max_tokens`, `max_tokens`, `n_slots`; NumPy's numbers count.
 
     Raises:
         ModelFileError: A file is missing, broken, or not one of the pair, or the stored calibration is damaged.
@@ -74,7 +74,7 @@ def load(
         name = None if model is None else checked_name(model)
         remote = RemoteEngine(engine, name, chosen, report)
         return Model(remote, chosen, given or DEFAULT, files={remote.model: None}, progress=report)
-    if engine not in ("native", "server"):
+    if engine not in get_args(EngineName):
         raise InputError(
             f'engine must be "native", "server", "http://host:port/v1" or an Engine object; got {engine!r}.'
         )

@@ -26,7 +26,7 @@ from scripts.nano import measures
 from scripts.nano.lessons import count
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
 from youtu_gguf.decode.fill import fill_outlines
-from youtu_gguf.refine.labels import Refine
+from youtu_gguf.types import Refine
 
 FLOORS = {
     "segment_all_miou": 0.80, "segment_model_miou": 0.75, "detect_ap50": 0.60, "ground_acc50": 0.70,

@@ -30,7 +30,7 @@ from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.images.zoom import Zoom
-from youtu_gguf.tasks.instances import Find
+from youtu_gguf.types import Find
 
 CROP_SIZES = (160, 224, 320)
 INSTANCE_CROP_PX = 224

@@ -21,6 +21,7 @@ from tests.loopback_hub import sha256_of
 from youtu_gguf import doctor as diagnosis
 from youtu_gguf.cli.main import app
 from youtu_gguf.errors import EngineError
+from youtu_gguf.machine import UsableMemory
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +158,7 @@ def test_hidden_states_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_little_room_and_little_memory_are_noted(monkeypatch: pytest.MonkeyPatch, tiny_pair: Pair) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=10**9))
-    monkeypatch.setattr(sys.modules[yg.weights.plan.__module__], "memory_of_this_machine", lambda: (10**8, 10**9))
+    monkeypatch.setattr("youtu_gguf.machine.usable_memory", lambda: UsableMemory(10**8, 10**9))
     found = {check.name: check for check in yg.doctor.diagnose(tiny_pair[0])}
     assert found["disk"].state == found["memory"].state == "note"
     assert "HF_HUB_CACHE" in found["disk"].remedy

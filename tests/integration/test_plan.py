@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +14,7 @@ import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.cli.main import app
 from youtu_gguf.engines.native.llama.devices import Device, devices, features, library
-
-planning = sys.modules[yg.weights.plan.__module__]  # `youtu_gguf.weights.plan` is the function
+from youtu_gguf.machine import UsableMemory
 
 SPEC = "tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0"
 GB = 10**9
@@ -33,7 +31,7 @@ def nothing_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A machine whose free memory a test sets."""
     box = SimpleNamespace(free=16 * GB)
-    monkeypatch.setattr(planning, "memory_of_this_machine", lambda: (box.free, box.free))
+    monkeypatch.setattr("youtu_gguf.machine.usable_memory", lambda: UsableMemory(box.free, box.free))
     return box
 
 
@@ -142,36 +140,11 @@ def test_what_cannot_be_planned_with_is_refused(settings: dict[str, object], mes
         yg.weights.plan("nano", **settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("names", "limit", "expected"),
-    [
-        (("memory.max", "memory.current"), "1000", (700, 1000)),
-        (("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"), "1000", (700, 1000)),
-        (("memory.max", "memory.current"), "200", (0, 200)),
-        (("memory.max", "memory.current"), "max", None),
-        (("memory.max", "memory.current"), str(1 << 62), None),
-    ],
-)
-def test_a_containers_limit_counts(
-    names: tuple[str, str],
-    limit: str,
-    expected: tuple[int, int] | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, value in zip(names, (limit, "300"), strict=True):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"{value}\n")
-    monkeypatch.setattr(planning, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(planning.psutil, "virtual_memory", lambda: SimpleNamespace(available=5000, total=9000))
-    assert planning.memory_of_this_machine() == (expected or (5000, 9000))
-
-
 def test_layers_are_counted_that_fit_on_a_gpu(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     card = [Device("CUDA0", "a card", "GPU", free * GB, 24 * GB) for free in (1, 6, 20)]
     layers = []
     for device in card:
-        monkeypatch.setattr(planning, "_gpus", lambda device=device: (device,))
+        monkeypatch.setattr("youtu_gguf.engines.native.llama.devices.devices", lambda device=device: (device,))
         layers.append(yg.weights.plan(SPEC).gpu_layers)
     assert layers[0] == 0
     assert 0 < layers[1] < 40

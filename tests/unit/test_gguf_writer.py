@@ -9,7 +9,7 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.gguf.writer import replacing
+from youtu_gguf.atomic import replacing
 
 
 @pytest.mark.parametrize("writer", ["slim", "synth"])

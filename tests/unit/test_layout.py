@@ -11,7 +11,7 @@ ROOT = PACKAGE.parent
 MAX_LINES = 400
 
 LAYERS = (
-    "version", "errors", "facts", "types", "arguments", "config", "backoff", "locks", "atomic",
+    "version", "errors", "facts", "types", "arguments", "machine", "config", "backoff", "locks", "atomic",
     "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
     "decode", "refine", "render", "output",
     "engines.sequential", "engines.repetition", "engines.native", "engines.http", "engines.llama_server",
@@ -137,6 +137,25 @@ def test_ctypes_and_the_environment_stay_where_they_belong(path: Path) -> None:
         source = path.read_text(encoding="utf-8")
         assert "os.environ" not in source
         assert "getenv" not in source
+
+
+def spelled_choices(path: Path) -> list[frozenset[str]]:
+    """Return the words of every `Literal` of several words in a file."""
+    found = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            words = frozenset(n.value for n in ast.walk(node.slice) if isinstance(n, ast.Constant))
+            found += [words] if len(words) > 1 and all(isinstance(word, str) for word in words) else []
+    return found
+
+
+def test_choices_are_spelled_once() -> None:
+    places: dict[frozenset[str], list[str]] = {}
+    for path in sources():
+        if not module_name(path).startswith("cli"):
+            for words in spelled_choices(path):
+                places.setdefault(words, []).append(module_name(path))
+    assert [sorted(words) for words, modules in places.items() if len(modules) > 1] == []
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from youtu_gguf.decode.probabilities import ProbabilityMaps
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.guided import GuidedFilter
-from youtu_gguf.refine.labels import Refine, choose_method, labels_by_guided_filter, refined_labels
-from youtu_gguf.types import Size
+from youtu_gguf.refine.labels import choose_method, labels_by_guided_filter, refined_labels
+from youtu_gguf.types import Refine, Size
 
 RNG = np.random.default_rng(0)
 # A 96x64 picture whose edge, at x = 40, is off the border between its tokens' classes.

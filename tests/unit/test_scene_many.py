@@ -66,7 +66,7 @@ def test_one_error_leaves_the_other_questions_their_results() -> None:
         ("ask", "a question must be a tuple"),
         ((), "a question must be a tuple"),
         (yg.Question("ask", ("one",), {"max_token": 3}), "do not fit the task ask: got an unexpected keyword"),
-        (yg.Question("ask", ("one",), {"max_tokens": 0}), "max_tokens >= 1.*got max_tokens=0"),
+        (yg.Question("ask", ("one",), {"max_tokens": 0}), "max_tokens must be a whole number of 1 or more; got 0"),
     ],
 )
 def test_questions_that_cannot_be_asked_are_refused_before_any_is(asked: object, message: str) -> None:

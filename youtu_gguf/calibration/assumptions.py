@@ -6,6 +6,8 @@ Facts: "Not published".
 from dataclasses import dataclass
 from typing import Literal
 
+from youtu_gguf.types import Refinement
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -28,7 +30,7 @@ class Calibration:
     """How grid values lie on the image when upsampled. False (half-pixel): a value sits in the middle of its 32x32 px
     cell, the default of the usual resize calls; True: the outer values sit on the image's outer pixels."""
 
-    refine: Literal["crf", "guided", "none"] | None = None
+    refine: Refinement | None = None
     """What `refine="auto"` takes without background. None: the CRF where it is installed, as the reference does, else
     the guided filter."""
 

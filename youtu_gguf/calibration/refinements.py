@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -16,9 +15,7 @@ from youtu_gguf.decode.dense import label_map
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.labels import refined_labels
-from youtu_gguf.types import I32
-
-Way = Literal["none", "guided", "crf"]
+from youtu_gguf.types import I32, Refinement
 
 IOU_MARGIN = 0.01
 """Lead in mean IoU that makes a vote: what refinement gains on photographs is of the order of a hundredth or two, and
@@ -35,7 +32,7 @@ def find_refine(seen: Sequence[Seen], calibration: Calibration) -> Finding:
         calibration: What was found out about the scores.
     """
     missing = _missing_crf()
-    ways: tuple[Way, ...] = ("none", "guided") if missing else ("none", "guided", "crf")
+    ways: tuple[Refinement, ...] = ("none", "guided") if missing else ("none", "guided", "crf")
     drawn = [one for one in seen if one.picture.outlines]
     evidence = tuple(
         Evidence(one.picture.name, tuple(_mean_iou(one, way, calibration) for way in ways), one.is_understood)
@@ -60,7 +57,7 @@ def _missing_crf() -> str:
     return ""
 
 
-def _mean_iou(one: Seen, way: Way, calibration: Calibration) -> float:
+def _mean_iou(one: Seen, way: Refinement, calibration: Calibration) -> float:
     scores = one.grid_scores(calibration.position_shift, calibration.leading_space)
     found: I32
     if way == "none":

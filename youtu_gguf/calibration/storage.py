@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.calibration.assumptions import Calibration
@@ -16,6 +16,7 @@ from youtu_gguf.config import calibrations_folder
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.hub.models import find
+from youtu_gguf.types import Refinement
 
 if TYPE_CHECKING:
     from youtu_gguf.gguf.pair import ModelPair
@@ -30,7 +31,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "leading_space": (False, True),
     "bin_base": (0, 1),
     "align_corners": (False, True),
-    "refine": (None, "crf", "guided", "none"),
+    "refine": (None, *get_args(Refinement)),
 }
 
 

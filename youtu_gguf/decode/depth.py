@@ -5,7 +5,6 @@ invalid. Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
-from youtu_gguf.types import F32, I32, Size
+from youtu_gguf.types import F32, I32, DepthUnit, Size
 
 N_BINS = 1000
 """Depth tokens (facts: tokens)."""
@@ -42,7 +41,7 @@ class DepthScale:
     log: bool = False
     focal_px: float | None = None
 
-    def unit(self, focal_px: float | None) -> Literal["m", "relative"]:
+    def unit(self, focal_px: float | None) -> DepthUnit:
         """Return the unit of distances on this scale when the image's focal length is `focal_px` (None: unknown)."""
         return "m" if self.focal_px is None or focal_px is not None else "relative"
 

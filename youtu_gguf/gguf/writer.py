@@ -1,21 +1,18 @@
-"""GGUF files, written a piece at a time; a file is there whole or not at all."""
+"""GGUF files, written a piece at a time, and what is checked before."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
+from youtu_gguf import machine
 from youtu_gguf.errors import InputError
 
 Bytes = npt.NDArray[Any]
@@ -82,33 +79,6 @@ def _pad(file: BinaryIO) -> None:
     file.write(bytes(-file.tell() % GGUF_DEFAULT_ALIGNMENT))
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place on success and vanishes on any error.
-
-    What a killed process has left of one is cleared away by the next that writes the same file.
-
-    Raises:
-        InputError: Another process is writing the same file.
-    """
-    temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=0)
-    except Timeout as exc:
-        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.") from exc
-    try:
-        temporary.unlink(missing_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)  # while it is held: whoever waits for it notices
-        held.release()
-
-
 def check_destination(source: Path, destination: Path) -> None:
     """Raise InputError when `destination` is no place for a changed copy of `source`."""
     if destination.exists() and (destination.is_dir() or destination.samefile(source)):
@@ -123,14 +93,9 @@ def bytes_needed(specs: Sequence[TensorSpec]) -> int:
     return sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
 
 
-def existing(folder: Path) -> Path:
-    """Return `folder`, or the nearest one above it that exists."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
-
-
 def check_room(folder: Path, n_bytes: int) -> None:
     """Raise InputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
-    free = shutil.disk_usage(existing(folder)).free
+    free = machine.free_disk(folder)
     if free < n_bytes:
         raise InputError(
             f"{folder} needs {n_bytes / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."

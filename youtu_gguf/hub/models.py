@@ -7,7 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from youtu_gguf.config import checked_path, default_model, hub_cache
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.config import default_model, hub_cache
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:

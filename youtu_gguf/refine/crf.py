@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from youtu_gguf import machine
 from youtu_gguf.errors import CapabilityError, EngineError
 from youtu_gguf.types import F32, U8
 
@@ -77,9 +78,7 @@ def check_memory(n_classes: int, n_pixels: int) -> None:
     Raises:
         EngineError: It does not.
     """
-    import psutil
-
-    needed, free = n_pixels * (_PIXEL_BYTES + n_classes * _CLASS_BYTES), psutil.virtual_memory().available
+    needed, free = n_pixels * (_PIXEL_BYTES + n_classes * _CLASS_BYTES), machine.usable_memory().free
     if needed > free:
         raise EngineError(
             f"a CRF of {n_classes} classes over {n_pixels / 1e6:.1f} megapixels needs {needed / 1e9:.1f} GB; "

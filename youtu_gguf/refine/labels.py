@@ -1,7 +1,6 @@
 """From class scores to a label map whose borders follow the picture's edges."""
 
 from itertools import compress
-from typing import Literal
 
 import numpy as np
 
@@ -10,10 +9,7 @@ from youtu_gguf.decode.probabilities import ProbabilityMaps
 from youtu_gguf.errors import InputError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.guided import EPSILON, Fit, GuidedFilter
-from youtu_gguf.types import F32, I32, U8, Bits, Size
-
-Refine = Literal["auto", "crf", "guided", "none"]
-Method = Literal["crf", "guided"]
+from youtu_gguf.types import F32, I32, U8, Bits, Method, Refine, Refinement, Size
 
 GUIDED_RADIUS = 0.75
 """Radius of the guided filter, in sides of an image token. Ours: on the pictures of scripts/bench/refine.py --settings,
@@ -32,9 +28,7 @@ _BLOCK = 32
 """Pixels of the reduced picture a side of a block: at a step of 4, its maps stay in a cache of 1 MB."""
 
 
-def choose_method(
-    refine: Refine, *, background: bool, measured: Method | Literal["none"] | None = None
-) -> Method | Literal["none"]:
+def choose_method(refine: Refine, *, background: bool, measured: Refinement | None = None) -> Refinement:
     """Return the refinement that `refine` asks for; "auto" is what was `measured` to be best, where anything was.
 
     The reference refines label maps without background only (facts: dense maps, 3 and 4): what is refined are

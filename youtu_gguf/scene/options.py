@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
-from youtu_gguf.arguments import short_repr
-from youtu_gguf.config import Sampling, Settings, checked_lang
+from youtu_gguf.arguments import checked_lang, short_repr, switch
+from youtu_gguf.config import Sampling, Settings
 from youtu_gguf.errors import InputError
 from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
 from youtu_gguf.tasks import TASKS
+from youtu_gguf.types import Lang
 
 
 class Options(TypedDict, total=False):
@@ -30,7 +31,7 @@ class Options(TypedDict, total=False):
     strict: bool
     scores: bool
     cancel: threading.Event
-    lang: str
+    lang: Lang
     max_tokens: int
     max_s: float
     temperature: float
@@ -67,9 +68,7 @@ def run_options(given: Mapping[str, object], settings: Settings) -> RunOptions:
     cancel = given.get("cancel")
     if cancel is not None and not isinstance(cancel, threading.Event):
         raise InputError(f"cancel must be a threading.Event; got {cancel!r}.")
-    strict = given.get("strict", False)
-    if not isinstance(strict, bool):
-        raise InputError(f"strict must be True or False; got {strict!r}.")
+    strict = switch("strict", given.get("strict", False))
     lang = checked_lang(given.get("lang", settings.lang))
     drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
     return RunOptions(replace(settings.sampling, **drawing), strict, cancel, WORDINGS[lang])

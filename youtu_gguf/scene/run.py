@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.strictness import require
@@ -16,7 +16,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import Wording
 from youtu_gguf.scene.options import RunOptions
 from youtu_gguf.tasks.base import find_tokens
-from youtu_gguf.types import U8, Finish, Issue, Result, Timings, Transform
+from youtu_gguf.types import U8, Finish, Issue, Result, Stopped, Timings, Transform
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.scene import Scene
@@ -144,7 +144,7 @@ class TaskRun:
         return self._scene.model.engine.image_max_tokens
 
     @property
-    def stopped(self) -> Literal["cancelled", "time"] | None:
+    def stopped(self) -> Stopped | None:
         """Why this run is to end with what there is, or None; `max_s` counts from its beginning."""
         if self._options.cancel is not None and self._options.cancel.is_set():
             return "cancelled"

@@ -21,21 +21,28 @@ from youtu_gguf.scene.run import AnswerFn, TaskRun
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
+from youtu_gguf.tasks.depth import DepthZoom, Focal
 from youtu_gguf.tasks.instances import MOST_INSTANCES
 from youtu_gguf.types import (
     U8,
     Action,
     Boxes,
     Count,
+    CountBy,
     DepthMap,
+    Find,
     Grid,
     Instances,
     LabelMap,
     Mask,
     Polygons,
     Poses,
+    Present,
     ProgressFn,
+    ReferBy,
+    Refine,
     Result,
+    Scale,
     Size,
     Text,
 )
@@ -189,7 +196,7 @@ class Scene:
         """Name the category of the primary object, in a word or a phrase."""
         return self._run("classify", options=options, expect=Text)
 
-    def count(self, what: str, *, by: Literal["answer", "detection"] = "answer", **options: Unpack[Options]) -> Count:
+    def count(self, what: str, *, by: CountBy = "answer", **options: Unpack[Options]) -> Count:
         """Count the objects that `what` names, such as "dog".
 
         By "answer" the model says the number. By "detection" it detects `what`, and its boxes of that name are counted:
@@ -228,8 +235,8 @@ class Scene:
         box: Sequence[float] | None = None,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
-        by: Literal["states", "polygon"] = "states",
-        refine: Literal["auto", "crf", "guided", "none"] = "auto",
+        by: ReferBy = "states",
+        refine: Refine = "auto",
         **options: Unpack[Options],
     ) -> Mask:
         """Mask the object that a phrase describes, or the one in a box.
@@ -260,8 +267,8 @@ class Scene:
         limit: int = MOST_INSTANCES,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
-        find: Literal["names", "everything"] = "names",
-        refine: Literal["auto", "crf", "guided", "none"] = "auto",
+        find: Find = "names",
+        refine: Refine = "auto",
         **options: Unpack[Options],
     ) -> Instances:
         """Mask every object of `classes`, or of any class when None, each on its own.
@@ -291,9 +298,9 @@ class Scene:
         self,
         classes: Sequence[str] | None = None,
         *,
-        present: Literal["model", "all"] = "model",
+        present: Present = "model",
         background: bool = False,
-        refine: Literal["auto", "crf", "guided", "none"] = "auto",
+        refine: Refine = "auto",
         zoom: Zoom = 1,
         tiles: Sequence[int] = (1, 1),
         **options: Unpack[Options],
@@ -317,9 +324,9 @@ class Scene:
     def depth(
         self,
         *,
-        scale: str = "open",
-        focal_px: float | Literal["unknown"] | None = None,
-        zoom: Zoom | Literal["focal"] = 1,
+        scale: Scale = "open",
+        focal_px: Focal = None,
+        zoom: DepthZoom = 1,
         tiles: Sequence[int] = (1, 1),
         **options: Unpack[Options],
     ) -> DepthMap:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.images.zoom import Zoom, chosen_zoom
 from youtu_gguf.prompts import Wording
-from youtu_gguf.types import U8, Issue, Transform
+from youtu_gguf.types import U8, Issue, Stopped, Transform
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -66,7 +66,7 @@ class TaskContext(Protocol):
         ...
 
     @property
-    def stopped(self) -> Literal["cancelled", "time"] | None:
+    def stopped(self) -> Stopped | None:
         """Why this run is to end with what there is, or None; a task of many steps asks it between them."""
         ...
 

@@ -6,7 +6,7 @@ nothing of a question that follows them: their scores are there without it, and 
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from youtu_gguf.decode.foreground import foreground, foreground_score
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.images.crop import Region, make_crop
-from youtu_gguf.refine.labels import Method, refined_labels
+from youtu_gguf.refine.labels import refined_labels
 from youtu_gguf.tasks.base import TaskContext
-from youtu_gguf.types import F32, Bits, Size
+from youtu_gguf.types import F32, Bits, Refinement, Size
 
 BACKGROUND, FOREGROUND = "<BG>", "<FG>"
 
@@ -41,7 +41,7 @@ def core_target(
     box: Sequence[float],
     size: int,
     padding: float,
-    method: Method | Literal["none"],
+    method: Refinement,
 ) -> CoreTarget:
     """Mask what is in `box`; nothing is generated.
 

@@ -1,6 +1,6 @@
 """How many there are of something: the number the model says, or the boxes it finds."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 
@@ -9,16 +9,15 @@ from youtu_gguf.decode.scores import item_score
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.declaration import Choice, Phrase
-from youtu_gguf.types import F32, Boxes, Count, Issue
-
-By = Literal["answer", "detection"]
+from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
 
 
 def count(
     context: TaskContext,
     what: Annotated[str, Phrase("What to count.", example="dog", metavar="WHAT")],
     by: Annotated[
-        By, Choice("Ask for the number, or detect the objects and count their boxes, which are then part of the value.")
+        CountBy,
+        Choice("Ask for the number, or detect the objects and count their boxes, which are then part of the value."),
     ] = "answer",
 ) -> Count:
     """Count the objects of some kind.
@@ -28,7 +27,7 @@ def count(
         what: Their name; by detection best as a class is named, in the singular.
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
-    check_choice("by", by, get_args(By))
+    check_choice("by", by, get_args(CountBy))
     words = phrase(what, "what to count")
     if by == "detection":
         return _detected(context, words)

@@ -12,7 +12,7 @@ from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
 from youtu_gguf.tasks.typed import read_depth_zoom, read_focal
-from youtu_gguf.types import DepthMap
+from youtu_gguf.types import DepthMap, Scale
 
 BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
 """Tokens of the depth bins, nearest first (facts: tokens)."""
@@ -22,7 +22,6 @@ MIN_FOCAL_ZOOM = 0.25
 
 Focal = float | Literal["unknown"] | None
 DepthZoom = Zoom | Literal["focal"]
-Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 
 
 def depth(

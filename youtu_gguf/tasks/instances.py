@@ -8,7 +8,7 @@ of the classes named, is an addition of this package.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 
@@ -17,16 +17,14 @@ from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
-from youtu_gguf.refine.labels import Refine, choose_method
+from youtu_gguf.refine.labels import choose_method
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import CLASSES, detect
 from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.refer import CROP_SIZE_OPTION, PADDING_OPTION, REFINE_MASK
 from youtu_gguf.tasks.typed import read_limit
-from youtu_gguf.types import F32, Boxes, Finish, Instances, Issue
-
-Find = Literal["names", "everything"]
+from youtu_gguf.types import F32, Boxes, Find, Finish, Instances, Issue, Refine
 
 MOST_INSTANCES = 30
 """Boxes that are masked, the largest first (facts: dense maps, 7)."""

@@ -8,23 +8,21 @@ grounded box had a mean IoU of 0.885 with the true one, and the extent 0.778.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
-from youtu_gguf.refine.labels import Refine, choose_method
+from youtu_gguf.refine.labels import choose_method
 from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding
-from youtu_gguf.types import Issue, Mask
-
-By = Literal["states", "polygon"]
+from youtu_gguf.types import Issue, Mask, ReferBy, Refine
 
 CROP_SIZE_OPTION = Option(
     "Short side of the enlarged crop that the model sees, in pixels; smaller is faster.",
@@ -54,7 +52,7 @@ def refer(
     crop_size: Annotated[int, CROP_SIZE_OPTION] = CROP_SIZE,
     padding: Annotated[float, PADDING_OPTION] = PADDING,
     by: Annotated[
-        By,
+        ReferBy,
         Choice("Tell pixels apart by their states, or fill the outline that the model draws: coarser, on any engine."),
     ] = "states",
     refine: Annotated[Refine, REFINE_MASK] = "auto",
@@ -71,7 +69,7 @@ def refer(
         refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
             not refined.
     """
-    check_choice("by", by, get_args(By))
+    check_choice("by", by, get_args(ReferBy))
     if (phrase is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)

@@ -1,7 +1,7 @@
 """A class for every pixel, from the image tokens' states."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 
@@ -12,14 +12,12 @@ from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
-from youtu_gguf.refine.labels import Refine, choose_method, refined_labels
+from youtu_gguf.refine.labels import choose_method, refined_labels
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Choice, Names, Switch
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
-from youtu_gguf.types import F32, Issue, LabelMap
-
-Present = Literal["model", "all"]
+from youtu_gguf.types import F32, Issue, LabelMap, Present, Refine
 
 
 def segment(

@@ -6,6 +6,42 @@ from typing import Literal
 Lang = Literal["en", "zh"]
 """Languages that questions can be put in."""
 
+EngineName = Literal["native", "server"]
+"""Engines by name: in this process, or a llama-server that is started. Others are addresses or objects."""
+
+HiddenWay = Literal["auto", "nextn", "embeddings"]
+"""How hidden states are read from llama.cpp."""
+
+CountBy = Literal["answer", "detection"]
+"""What counts: the number that the model says, or the boxes that it finds."""
+
+ReferBy = Literal["states", "polygon"]
+"""What a referring mask is made from: the states of image tokens, or the outline that the model draws."""
+
+Find = Literal["names", "everything"]
+"""How instances are found without class names: name the classes first, or detect everything at once."""
+
+Present = Literal["model", "all"]
+"""Which of the given classes are segmented: those that the model says are there, or all."""
+
+Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
+"""Depth scales: `facts.DEPTH_SCALES` has their ranges."""
+
+DepthUnit = Literal["m", "relative"]
+"""Unit of distances."""
+
+Method = Literal["crf", "guided"]
+"""Refinements of borders."""
+
+Refinement = Literal["crf", "guided", "none"]
+"""What is done to borders."""
+
+Refine = Literal["auto", "crf", "guided", "none"]
+"""What a caller may ask to be done to borders; "auto" takes the best that is there."""
+
+Stopped = Literal["cancelled", "time"]
+"""Why a run of several steps ends between two of them."""
+
 Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
 """Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles, the
 caller, or nothing was generated."""

@@ -11,14 +11,14 @@ Arrays are checked once, when a value is made, and are read-only from then on.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_SKELETON, N_JOINTS
 from youtu_gguf.types.arrays import F32, I32, Bits, checked
-from youtu_gguf.types.choices import Finish
+from youtu_gguf.types.choices import DepthUnit, Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class DepthMap(Result):
     """
 
     values: F32
-    unit: Literal["m", "relative"]
+    unit: DepthUnit
     focal_px: float | None = None
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gguf.constants import Keys
 
-from youtu_gguf.config import checked_path
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.gguf import language, vision
 from youtu_gguf.gguf.header import Header, TensorInfo, read_header

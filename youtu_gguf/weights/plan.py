@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-import psutil
-
-from youtu_gguf.config import Settings, default_model, make_settings
+from youtu_gguf import machine
+from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_pair, quant_of
@@ -44,10 +43,6 @@ COMFORT = 0.9
 
 LOWER_LIMITS = ((8192, 1024), (4096, 512), (2048, 256))
 """Contexts and image tokens to fall back to."""
-
-_CGROUPS = Path("/sys/fs/cgroup")
-_CGROUP = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""Limit of a container and what it uses, in versions 2 and 1 (Linux: Documentation/admin-guide/cgroup-v2.rst)."""
 
 SizesFrom = Literal["disk", "hub", "documentation"]
 
@@ -111,7 +106,7 @@ def plan(
     wanted: str | PathLike[str] | None = None,
     mmproj: str | PathLike[str] | None = None,
     encoding: str | None = None,
-    **settings: Any,
+    **settings: Unpack[LoadSettings],
 ) -> Plan:
     """Estimate the memory a model needs and hold it against this machine's.
 
@@ -130,25 +125,12 @@ def plan(
     if encoding is not None and (not isinstance(encoding, str) or encoding.upper() not in BITS_PER_WEIGHT):
         raise InputError(f"expected an encoding among {', '.join(BITS_PER_WEIGHT)}; got {encoding!r}.")
     first = _setup(files, chosen, (encoding or files.encoding).upper(), files.slim)
-    free, total = memory_of_this_machine()
+    free, total = machine.usable_memory()
     setups = [first, *_alternatives(files, chosen, first)]
     recommended = next((setup for setup in setups if setup.memory.total <= COMFORT * free), None)
     gpus = _gpus()
     layers = _layers_that_fit(first, files.facts, gpus[0].free) if gpus else 0
     return Plan(files.name, files.sizes_from, first, recommended, free, total, gpus, layers)
-
-
-def memory_of_this_machine() -> tuple[int, int]:
-    """Return the bytes of memory that are free and those in all, within a container's limit where there is one."""
-    memory = psutil.virtual_memory()
-    for limit, usage in _CGROUP:
-        try:
-            most, used = (int((_CGROUPS / name).read_text()) for name in (limit, usage))
-        except (OSError, ValueError):  # no such limit
-            continue
-        if most < memory.total:
-            return min(memory.available, max(0, most - used)), most
-    return memory.available, memory.total
 
 
 def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> _Files:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from youtu_gguf.config import checked_path, checked_threads, usable_cores
+from youtu_gguf import machine
+from youtu_gguf.arguments import checked_path, checked_threads
+from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf import language, vision
 from youtu_gguf.gguf.header import read_header
 from youtu_gguf.gguf.pair import check_model, check_projector
-from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room, replacing
+from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room
 from youtu_gguf.types import ProgressFn, no_progress
 
 UNMADE = {"IQ1_M", "IQ1_S", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ3_XXS", "MXFP4_MOE", "NVFP4", "Q1_0", "Q2_0", "Q2_K_S"}
@@ -52,7 +54,7 @@ def quantize(
     from youtu_gguf.engines.native.llama.quantizing import encodings, quantize_file, quantized_bytes
 
     source, destination = checked_path("source", source), checked_path("destination", destination)
-    n_threads = usable_cores() if threads is None else checked_threads(threads)
+    n_threads = machine.usable_cores() if threads is None else checked_threads(threads)
     known = {name: code for name, code in encodings().items() if name not in UNMADE}
     if not isinstance(encoding, str) or encoding.upper() not in known:
         raise InputError(f"expected an encoding among {', '.join(sorted(known))}; got {encoding!r}.")

@@ -16,7 +16,8 @@ import numpy as np
 from gguf import GGUFWriter
 from gguf.constants import GGUFValueType, Keys
 
-from youtu_gguf.config import checked_path
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 from youtu_gguf.gguf.lm_head import HEAD_TENSORS
@@ -28,7 +29,6 @@ from youtu_gguf.gguf.writer import (
     bytes_needed,
     check_destination,
     check_room,
-    replacing,
     write_gguf,
 )
 from youtu_gguf.types import ProgressFn, no_progress

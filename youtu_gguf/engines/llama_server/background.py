@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import psutil
 
-from youtu_gguf.config import checked_path, make_settings
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.config import LoadSettings, make_settings
 from youtu_gguf.engines.llama_server.registry import Record, end, running
 from youtu_gguf.engines.llama_server.supervisor import Supervisor, free_port, is_well
 from youtu_gguf.errors import EngineError, InputError
@@ -111,7 +112,7 @@ def run(
     *,
     port: int | None = None,
     progress: ProgressFn = no_progress,
-    **settings: Any,
+    **settings: Unpack[LoadSettings],
 ) -> None:
     """Run a server until `stop` is set.
 

@@ -6,7 +6,6 @@ A pid alone says nothing after a reboot: with it goes the time at which the proc
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from youtu_gguf.atomic import write_bytes
 from youtu_gguf.config import state_folder
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
 
@@ -80,12 +80,7 @@ class Record:
     def write(self) -> None:
         """Write the file, readable for this user only."""
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-        unfinished = self.path.with_suffix(f".{os.getpid()}.part")
-        with os.fdopen(
-            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(asdict(self), file)
-        unfinished.replace(self.path)
+        write_bytes(self.path, json.dumps(asdict(self)).encode(), private=True)
 
     def remove(self) -> None:
         """Delete the file."""

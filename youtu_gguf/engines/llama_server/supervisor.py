@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import psutil
-
+from youtu_gguf import machine
 from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
-from youtu_gguf.errors import EngineError, ServerError
+from youtu_gguf.errors import EngineError, InputError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -287,7 +286,7 @@ class Supervisor:
             self._background,
             self._key if self._background else None,
         )
-        with suppress(OSError):
+        with suppress(OSError, InputError):
             self._record.write()
 
     def _until_ready(self, process: ChildProcess, url: str) -> bool:
@@ -340,7 +339,7 @@ class Supervisor:
 
     def _is_too_large(self, process: ChildProcess) -> bool:
         """Whether the server has nothing to do and has grown beyond its limit; then nobody is sent to it any more."""
-        limit = self._settings.max_server_bytes or psutil.virtual_memory().total // 2
+        limit = self._settings.max_server_bytes or machine.usable_memory().total // 2
         if not self._answered or process.private_bytes() <= limit:
             return False
         with self._changed:

@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32
 
@@ -153,18 +154,9 @@ class StateFiles:
         if len(data) > self._bound:
             return
         path = self.path(key)
-        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            return
-        self._shrink(path)
+        with contextlib.suppress(InputError):
+            write_bytes(path, data)
+            self._shrink(path)
 
     def _shrink(self, keep: Path) -> None:
         found = []

@@ -13,8 +13,9 @@ from pathlib import Path
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError
-from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, replacing, write_gguf
+from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, write_gguf
 from youtu_gguf.types import ProgressFn, no_progress
 from youtu_gguf.weights.synthetic.layout import (
     FILE_TYPES,

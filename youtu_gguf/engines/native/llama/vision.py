@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 
+from youtu_gguf import machine
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.bindings import lib, mtmd
 from youtu_gguf.engines.native.llama.handles import LlamaModel
@@ -48,7 +48,7 @@ class VisionTower:
         Raises:
             EngineError: The image needs more memory than there is, or llama.cpp failed.
         """
-        check_memory(image.grid.n_tokens, psutil.virtual_memory().available)
+        check_memory(image.grid.n_tokens, machine.usable_memory().free)
         with self._image_chunk(image) as chunk:
             n = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
             if n != image.grid.n_tokens:

@@ -1,0 +1,123 @@
+"""What this process may use of the machine: memory, processors, disk; within the limits of its container.
+
+Limits come from Linux's control groups. A group's limits also bind the groups inside it, so every group from the
+process's own up to the root counts. Sources: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+ROOT = Path("/")
+"""Where `proc` and `sys` are."""
+
+_MEMORY_FILES = {
+    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
+    2: (("memory.max", "memory.high"), "memory.current", "inactive_file"),
+}
+"""By version: the files of limits, the file of what is in use, and the line of `memory.stat` with droppable pages."""
+
+
+class UsableMemory(NamedTuple):
+    """Memory in bytes."""
+
+    free: int
+    total: int
+
+
+def usable_memory() -> UsableMemory:
+    """Return the memory that this process may still take, and the most it could ever have."""
+    import psutil
+
+    system = psutil.virtual_memory()
+    return memory_within(UsableMemory(system.available, system.total), ROOT)
+
+
+def usable_cores() -> int:
+    """Return the number of threads that can run at the same time: of the cores allowed, at most the quota."""
+    if hasattr(os, "sched_getaffinity"):
+        return cores_within(len(os.sched_getaffinity(0)), ROOT)
+    return cores_within(os.cpu_count() or 1, ROOT)
+
+
+def free_disk(folder: Path) -> int:
+    """Return the free bytes of the disk that holds `folder`, which need not exist yet."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
+
+
+def memory_within(system: UsableMemory, root: Path) -> UsableMemory:
+    """Return what the control groups under `root` leave of the system's memory.
+
+    Pages of files that were read and are not in use (`inactive_file`) count as free: Linux drops them on demand.
+    """
+    free, total = system
+    for folder, version in _groups(root, "memory"):
+        limits, usage, droppable = _MEMORY_FILES[version]
+        limit = min((n for name in limits if (n := _number(_read(folder / name))) is not None), default=None)
+        used = _number(_read(folder / usage))
+        if limit is None or used is None:
+            continue
+        counts = dict(line.split(maxsplit=1) for line in _read(folder / "memory.stat").splitlines() if " " in line)
+        held = max(0, used - (_number(counts.get(droppable, "")) or 0))
+        free, total = min(free, max(0, limit - held)), min(total, limit)
+    return UsableMemory(free, total)
+
+
+def cores_within(n_cores: int, root: Path) -> int:
+    """Return how many of `n_cores` the quotas under `root` leave; at least 1.
+
+    A part of a core counts as one: two threads make use of a quota of 1.5 cores, one thread would not.
+    """
+    quotas = [float(n_cores)]
+    for folder, version in _groups(root, "cpu"):
+        if version == 1:
+            quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
+        else:
+            quota, _, period = _read(folder / "cpu.max").partition(" ")
+        allowed, per = _number(quota), _number(period)
+        if allowed is not None and allowed > 0 and per:  # "max" and -1 mean no limit
+            quotas.append(allowed / per)
+    return max(1, math.ceil(min(quotas)))
+
+
+def _groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
+    """Yield the folders that may limit `controller`, from this process's group up, each with its version.
+
+    Inside a container the groups may be mounted so that the path in `proc` does not exist below them; what is left of
+    it, at least the mounted folder itself, then holds the limits.
+    """
+    mounted = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines() or ["0::/"]:
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            base, version = mounted, 2
+        elif controller in controllers.split(","):
+            base, version = mounted / controller, 1
+        else:
+            continue
+        group = PurePosixPath(path.lstrip("/"))
+        if ".." in group.parts:  # a group outside this namespace
+            group = PurePosixPath()
+        for inner in (group, *group.parents):
+            if (base / inner).is_dir():
+                yield base / inner, version
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:  # "max", or nothing
+        return None
