@@ -10,7 +10,7 @@ from youtu_gguf.render import draw
 from youtu_gguf.render.canvas import Canvas, caption, printable
 from youtu_gguf.render.depth import INVALID, depth_colours
 from youtu_gguf.render.overlay import OPACITY
-from youtu_gguf.render.palette import colour
+from youtu_gguf.types.colours import colour
 
 GREY = np.full((40, 60, 3), 128, np.uint8)
 

@@ -14,7 +14,7 @@ from youtu_gguf.types import F32, U8
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-    from youtu_gguf.render.palette import Colour
+    from youtu_gguf.types.colours import Colour
 
 _LINE_SHARE = 1 / 300
 _TEXT_SHARE = 1 / 32

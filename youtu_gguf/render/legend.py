@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from youtu_gguf.render.canvas import Canvas, printable
-from youtu_gguf.render.palette import Colour
 from youtu_gguf.types import U8
+from youtu_gguf.types.colours import Colour
 
 PAPER: Colour = (24, 24, 24)
 INK: Colour = (235, 235, 235)

@@ -6,8 +6,8 @@ import numpy as np
 
 from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
-from youtu_gguf.render.palette import BACKGROUND, Colour, colour
 from youtu_gguf.types import F32, I32, U8, Action, Boxes, Instances, LabelMap, Mask, Polygons, Poses, each_score
+from youtu_gguf.types.colours import BACKGROUND, Colour, colour
 
 OPACITY = 0.55
 """Share of the class colour in a blended pixel: the picture stays recognisable under it."""
