@@ -109,8 +109,8 @@ def test_invalid_depth_has_its_grey_in_the_legend_and_only_where_there_is_any() 
     assert min(some, alone) > stray + 20  # the edges of letters have all greys
 
 
-def test_text_has_no_picture() -> None:
-    with pytest.raises(yg.InputError, match="no picture"):
+def test_text_has_no_drawing() -> None:
+    with pytest.raises(yg.InputError, match="no drawing"):
         draw(GREY, yg.Text("a cup"))
 
 

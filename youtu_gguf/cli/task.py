@@ -15,8 +15,7 @@ from youtu_gguf.cli.common import TaskOptions
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.report import lines, warnings
 from youtu_gguf.errors import InputError
-from youtu_gguf.output import WRITERS, to_json, write_bytes
-from youtu_gguf.render import draw
+from youtu_gguf.output import WRITERS, Source, to_json, write_bytes
 from youtu_gguf.types import in_words
 
 IN_WORDS = ("describe", "ask", "reason", "ocr", "classify", "count")
@@ -105,4 +104,4 @@ def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
     if in_words(result):
         write_bytes(path, f"{result}\n".encode())
     else:
-        WRITERS["png"](path, draw(scene.rgb, result))
+        WRITERS["png"](path, result, Source(scene.rgb))

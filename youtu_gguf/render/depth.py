@@ -13,25 +13,25 @@ N_TICKS = 5
 
 
 def draw_depth(depth: DepthMap) -> U8:
-    """Return the depth as a picture of its own size with a legend strip below.
+    """Return the depth as an image of its own size with a legend strip below.
 
     Colours span the map's own 1st to 99th percentile, so that a few stray pixels do not flatten the rest. Where there
     are invalid pixels, the legend shows their grey and their share; where there are no others, nothing else.
     """
     near, far = depth_range(depth.values)
-    picture = depth_colours(depth.values, near, far)
+    image = depth_colours(depth.values, near, far)
     invalid = float(np.mean(depth.values <= 0))
-    strips = [picture]
+    strips = [image]
     if invalid < 1:
-        strips.append(_legend(picture, near, far, depth.unit))
+        strips.append(_legend(image, near, far, depth.unit))
     if invalid > 0:
-        strips.append(class_legend(picture, [("invalid", INVALID, invalid)]))
+        strips.append(class_legend(image, [("invalid", INVALID, invalid)]))
     return np.vstack(strips)
 
 
-def _legend(picture: U8, near: float, far: float, unit: str) -> U8:
-    ruler = Canvas(picture)
-    height, width = round(ruler.text_px * 1.2), picture.shape[1]
+def _legend(image: U8, near: float, far: float, unit: str) -> U8:
+    ruler = Canvas(image)
+    height, width = round(ruler.text_px * 1.2), image.shape[1]
     margin = min(2 * ruler.text_px, width // 8)
     scale = np.geomspace(near, far, max(1, width - 2 * margin), dtype=np.float32)
     bar = paper(width, height)
