@@ -110,7 +110,7 @@ class TaskRun:
 
     @property
     def rgb(self) -> U8:
-        """The upright picture."""
+        """The upright image."""
         return self._scene.rgb
 
     @property
@@ -182,11 +182,11 @@ class TaskRun:
         return states.moved(self.calibration.position_shift)
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskRun]:
-        """Look at another picture for a while, at the cost of this run."""
+        """Look at another image for a while, at the cost of this run."""
         return self._aside(self._scene.beside(rgb))
 
     def zoomed(self, zoom: float) -> AbstractContextManager[TaskRun]:
-        """Look at this picture prepared larger for a while, at the cost of this run."""
+        """Look at this image prepared larger for a while, at the cost of this run."""
         return nullcontext(self) if zoom == 1 else self._aside(self._scene.zoomed(zoom))
 
     @contextmanager
