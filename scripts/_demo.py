@@ -18,7 +18,7 @@ import youtu_gguf as yg
 from scripts._sheet import Panel, contact_sheet
 from scripts.nano.evaluate import CORE_CROP_PX
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
-from youtu_gguf.output import WRITERS
+from youtu_gguf.output import write_png
 from youtu_gguf.render import draw as drawn
 
 SEEDS = (501, 504, 513, 532)
@@ -82,7 +82,7 @@ def main() -> None:
             truth = draw(TEST_SEEDS + seed)
             with closing(model.open(truth.rgb)) as scene:
                 rows.append(ask_all(truth, scene, str(seed), table))
-    WRITERS["png"](args.out / "contact-sheet.png", contact_sheet(rows, TITLE))
+    write_png(args.out / "contact-sheet.png", contact_sheet(rows, TITLE))
     console = Console()
     console.print(table)
     console.print(f"look at {args.out / 'contact-sheet.png'}")

@@ -6,7 +6,7 @@ YoutuError
 ├── EngineError       the machine or the llama.cpp library
 │   └── ServerError   a llama-server or another server: says whether asking again may help
 ├── CapabilityError   choose another engine or another model: this one cannot do it
-└── DecodeError       nobody: the model's answer is unusable (strict decoding only)
+└── DecodeError       nobody: the model's answer is unusable (strict decoding; a count without a number used as one)
 
 A message gives what was expected, what came, and the remedy, in that order.
 """
@@ -58,6 +58,6 @@ class CapabilityError(YoutuError):
 
 
 class DecodeError(YoutuError):
-    """The model's answer does not hold what the task needs, and strict decoding was asked for."""
+    """The model's answer does not hold what is needed: in strict decoding the task, else a count used as a number."""
 
     exit_code: ClassVar[int] = 5

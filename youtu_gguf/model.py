@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
@@ -158,7 +159,7 @@ class Model:
             InputError: The image cannot be used, or does not fit into the context.
         """
         rgb, focal_px = images.load_with_focal(image)
-        return Scene(self, rgb, focal_px)
+        return Scene(self, rgb, focal_px, path=Path(image) if isinstance(image, str | Path) else None)
 
     def close(self) -> None:
         """Free the model and every scene of it."""
@@ -171,3 +172,9 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        name = self.pair.model.path.name if self.pair else next(iter(self.files), "")
+        n_ctx = self.settings.n_ctx if self.pair is None else self.settings.context(self.pair.language.n_ctx_train)
+        shown = (name, self.engine.name, "" if n_ctx is None else f"n_ctx {n_ctx}")
+        return f"Model({', '.join(filter(None, shown))})"

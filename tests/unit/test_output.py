@@ -10,7 +10,7 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.decode.rle import decode_runs
-from youtu_gguf.output import WRITERS, to_json, write_bytes
+from youtu_gguf.output import WRITERS, Source, to_json, write_bytes, write_png
 from youtu_gguf.types import Size
 
 RING = np.array([[0, 0], [4, 0], [4, 3]], np.float32)
@@ -34,7 +34,7 @@ RESULTS: dict[str, yg.Result] = {
 @pytest.mark.parametrize("name", RESULTS)
 def test_every_result_has_a_strict_json_form(name: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"
-    WRITERS["json"](path, RESULTS[name], task="test")
+    WRITERS["json"](path, RESULTS[name], Source(context={"task": "test"}))
     form = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert form["schema"] == 1
     assert form["task"] == "test"
@@ -152,12 +152,12 @@ def test_text_has_no_arrays(tmp_path: Path) -> None:
         WRITERS["npz"](tmp_path / "text.npz", RESULTS["text"])
 
 
-def test_a_picture_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_an_image_comes_back_as_it_was(tmp_path: Path) -> None:
     from PIL import Image
 
     rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    WRITERS["png"](tmp_path / "picture.png", rgb)
-    with Image.open(tmp_path / "picture.png") as stored:
+    write_png(tmp_path / "image.png", rgb)
+    with Image.open(tmp_path / "image.png") as stored:
         assert np.array_equal(np.asarray(stored), rgb)
 
 

@@ -10,7 +10,7 @@ from youtu_gguf.render import draw
 from youtu_gguf.render.canvas import Canvas, caption, printable
 from youtu_gguf.render.depth import INVALID, depth_colours
 from youtu_gguf.render.overlay import OPACITY
-from youtu_gguf.render.palette import colour
+from youtu_gguf.types.colours import colour
 
 GREY = np.full((40, 60, 3), 128, np.uint8)
 
@@ -109,8 +109,8 @@ def test_invalid_depth_has_its_grey_in_the_legend_and_only_where_there_is_any() 
     assert min(some, alone) > stray + 20  # the edges of letters have all greys
 
 
-def test_text_has_no_picture() -> None:
-    with pytest.raises(yg.InputError, match="no picture"):
+def test_text_has_no_drawing() -> None:
+    with pytest.raises(yg.InputError, match="no drawing"):
         draw(GREY, yg.Text("a cup"))
 
 

@@ -13,9 +13,9 @@ import youtu_gguf as yg
 from youtu_gguf.output import WRITERS, to_json
 from youtu_gguf.prompts import ENGLISH
 from youtu_gguf.render import draw
-from youtu_gguf.render.palette import colour
 from youtu_gguf.testing import FakeEngine, mean_colours
 from youtu_gguf.types import run_lengths
+from youtu_gguf.types.colours import colour
 
 # 160x128 px, prepared as it is: black, with a large red square and a small one.
 IMAGE = np.zeros((128, 160, 3), np.uint8)

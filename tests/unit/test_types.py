@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import youtu_gguf as yg
 from youtu_gguf.facts import MPII_JOINTS, MPII_SKELETON, N_JOINTS
-from youtu_gguf.types import Size, Transform, run_lengths
+from youtu_gguf.types import Frozen, PreparedImage, Size, Transform, run_lengths
+from youtu_gguf.types.colours import BACKGROUND, INVALID, colour
 
 
 @pytest.mark.parametrize(
@@ -69,3 +78,128 @@ def test_the_skeleton_joins_every_joint_once_as_a_tree() -> None:
 def test_run_lengths_of_booleans_and_numbers() -> None:
     assert run_lengths(np.array([[True, True], [False, True]])).tolist() == [[1, 2], [0, 1], [1, 1]]
     assert run_lengths(np.zeros((0, 3), np.int32)).shape == (0, 2)
+
+
+RING = np.array([[0, 0], [4, 0], [4, 3]], np.float32)
+BITS = np.zeros((48, 64), bool)
+BITS[10:20, 5:50] = True
+ONE_ISSUE = (yg.Issue("cut off"),)
+
+VALUES: list[Any] = [
+    yg.Text("a cup", 0.5, raw=" a cup", issues=ONE_ISSUE),
+    yg.Count(1, 0.5, yg.Boxes([[1, 2, 3, 4]], ("cup",))),
+    yg.Boxes([[1, 2, 3, 4]], ("cup",), np.array([0.5]), finish="stop"),
+    yg.Polygons(((RING,),), ("cup",), np.array([0.5])),
+    yg.Poses(np.zeros((1, 16, 3)), np.zeros((1, 4)), scores=np.array([0.5])),
+    yg.Mask(BITS, 0.5),
+    yg.Instances(BITS[None], np.zeros((1, 4)), ("cup",), np.array([0.5])),
+    yg.LabelMap(BITS, ("table", "cup"), BITS, scores=np.array([0.5, 0.25])),
+    yg.DepthMap(BITS, "m", 500.0),
+    yg.Action("click", [1, 2], {"button": 1}),
+    yg.Boxes([[1, 2, 3, 4]], ("cup",))[0],
+    yg.Instances(BITS[None], np.zeros((1, 4)), ("cup",))[0],
+    PreparedImage(np.zeros((32, 64, 3), np.uint8)),
+]
+
+
+def arrays_of(value: object) -> list[np.ndarray]:
+    """Return every array of a value, also those in tuples and in values that it holds."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    inner = vars(value).values() if isinstance(value, Frozen) else value if isinstance(value, tuple) else ()
+    return [array for part in inner for array in arrays_of(part)]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value)), replace]
+)
+def test_a_copy_is_the_same_and_read_only_too(value: Any, duplicate: Callable[[Any], Any]) -> None:
+    made = duplicate(value)
+    assert type(made) is type(value)
+    assert not any(array.flags.writeable for array in arrays_of(made))
+    assert all(map(np.array_equal, arrays_of(made), arrays_of(value)))
+    plain = {name: field for name, field in vars(value).items() if not arrays_of(field)}
+    assert {name: getattr(made, name) for name in plain} == plain
+
+
+def test_a_changed_copy_is_checked_as_a_new_value_is() -> None:
+    with pytest.raises(yg.InputError, match="labels must name each"):
+        replace(yg.Boxes([[1, 2, 3, 4]], ("cup",)), labels=())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (yg.Text("A red circle"), "Text('A red circle')"),
+        (yg.Text("A red circle " * 9, issues=ONE_ISSUE), f"Text('{'A red circle ' * 4}A red ci ...'; 1 issue)"),
+        (yg.Count(2), "Count(2)"),
+        (yg.Count(None, issues=ONE_ISSUE * 2), "Count(no number; 2 issues)"),
+        (yg.Boxes(np.zeros((3, 4)), ("car",) * 3, issues=ONE_ISSUE), "Boxes(3: car, car, car; 1 issue)"),
+        (yg.Boxes(np.zeros((9, 4)), ("car",) * 9), "Boxes(9: car, car, car, car, car, car, ...)"),
+        (yg.Boxes([], ()), "Boxes(0)"),
+        (yg.Polygons(((RING,),), ("cup",)), "Polygons(1: cup)"),
+        (yg.Poses(np.ones((1, 16, 3)), np.zeros((1, 4))), "Poses(1: 16 joints)"),
+        (yg.Mask(BITS), "Mask(64x48, 14.6 %)"),
+        (yg.Mask(np.zeros((48, 64), bool)), "Mask(64x48, 0 %)"),
+        (yg.Instances(BITS[None], np.zeros((1, 4)), ("cup",)), "Instances(64x48, 1: cup)"),
+        (yg.LabelMap(BITS, ("road", "sky")), "LabelMap(64x48: road 85.4 %, sky 14.6 %)"),
+        (yg.LabelMap(BITS, tuple("abcde")), "LabelMap(64x48: a 85.4 %, b 14.6 %, c 0 %, d 0 %, ...)"),
+        (yg.LabelMap(BITS, ()), "LabelMap(64x48: no class)"),
+        (yg.DepthMap([[1.2, 0, 8.4]], "m"), "DepthMap(3x1, 1.2-8.4 m)"),
+        (yg.DepthMap([[0.0]], "relative"), "DepthMap(1x1, nothing valid)"),
+        (yg.Action("click", [10, 20.5]), "Action(click at 10, 20.5)"),
+        (yg.Action(""), "Action(no action)"),
+        (
+            yg.Boxes([[1, 2, 3, 4.25]], ("car",), np.array([0.5]))[0],
+            "Box(xyxy=(1, 2, 3, 4.25), label='car', score=0.50)",
+        ),
+        (yg.Polygons(((RING,),), ("cup",))[0], "Polygon(parts=1 outline, label='cup')"),
+        (yg.LabelMap(BITS, ("road", "sky"))["sky"], "Region(label='sky', mask=64x48)"),
+        (PreparedImage(np.zeros((32, 64, 3), np.uint8)), "PreparedImage(64x32)"),
+    ],
+)
+def test_a_repr_tells_in_one_line_what_was_found(value: object, expected: str) -> None:
+    assert repr(value) == expected
+
+
+def test_a_region_knows_its_extent_and_its_area() -> None:
+    masks = (yg.Mask(BITS), yg.LabelMap(BITS, ("road", "sky"))["sky"])
+    assert [mask.area for mask in masks] == [450, 450]
+    assert [mask.xyxy.tolist() for mask in masks] == [[5, 10, 50, 20]] * 2  # type: ignore[union-attr]
+    assert masks[0].xyxy is not None
+    assert masks[0].xyxy.dtype == np.float32
+
+
+def test_an_empty_region_has_no_extent() -> None:
+    empty = yg.Mask(np.zeros((48, 64), bool))
+    assert empty.xyxy is None
+    assert empty.area == 0
+
+
+def shown(value: Any) -> np.ndarray:
+    with Image.open(BytesIO(value._repr_png_())) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_notebooks_show_regions_and_classes_in_their_colours() -> None:
+    mask, labels = shown(yg.Mask(BITS)), shown(yg.LabelMap(BITS * 2 - 1, ("road", "sky")))
+    assert mask[15, 10].tolist() == list(colour(0))
+    assert labels[15, 10].tolist() == list(colour(1))
+    assert mask[0, 0].tolist() == labels[0, 0].tolist() == list(BACKGROUND)
+    assert mask.shape == labels.shape == (48, 64, 3)
+
+
+def test_notebooks_show_near_as_warm_and_invalid_as_grey() -> None:
+    near, far, invalid = shown(yg.DepthMap([[1, 9, 0]], "m"))[0].astype(int)
+    assert near[0] > near[2]
+    assert far[2] > far[0]
+    assert tuple(invalid) == INVALID
+
+
+def test_notebooks_show_large_maps_smaller() -> None:
+    assert shown(yg.Mask(np.zeros((500, 3000), bool))).shape == (167, 1000, 3)
+
+
+def test_a_value_without_pixels_has_its_repr_only() -> None:
+    assert yg.Mask(np.zeros((0, 5), bool))._repr_png_() is None

@@ -16,9 +16,8 @@ from typing import Any
 import youtu_gguf as yg
 from youtu_gguf.batch.journal import FILES, Journal, Line
 from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
-from youtu_gguf.output import WRITERS, to_json
+from youtu_gguf.output import WRITERS, Source, to_json
 from youtu_gguf.output.json import SCHEMA
-from youtu_gguf.render import draw
 from youtu_gguf.types import in_words
 
 MOST_ENGINE_ERRORS = 3
@@ -202,7 +201,7 @@ class Batch:
             WRITERS["npz"](self._journal.folder / names[-1], result)
         if self._pictures:
             names.append((folder / f"{stem}.png").as_posix())
-            WRITERS["png"](self._journal.folder / names[-1], draw(scene.rgb, result))
+            WRITERS["png"](self._journal.folder / names[-1], result, Source(scene.rgb))
         return names
 
 

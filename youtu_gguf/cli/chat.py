@@ -22,8 +22,7 @@ from youtu_gguf.cli.progress import Displays
 from youtu_gguf.cli.report import lines, warnings
 from youtu_gguf.cli.tasks import ask, check_image, name_in_json
 from youtu_gguf.errors import InputError, YoutuError
-from youtu_gguf.output import WRITERS, write_bytes
-from youtu_gguf.render import draw
+from youtu_gguf.output import WRITERS, Source, write_bytes
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import U8, in_words
 
@@ -191,7 +190,7 @@ class Conversation:
         match path.suffix.lower():
             case ".png":
                 kept = _required(self._last_picture, "a drawing", "/depth")
-                WRITERS["png"](path, draw(kept.rgb, kept.result))
+                WRITERS["png"](path, kept.result, Source(kept.rgb))
             case ".npz":
                 kept = _required(self._last_picture, "arrays", "/depth")
                 WRITERS["npz"](path, kept.result)
@@ -200,7 +199,7 @@ class Conversation:
                 write_bytes(path, f"{kept.result}\n".encode())
             case ".json":
                 kept = _required(self._last, "an answer", "/describe")
-                WRITERS["json"](path, kept.result, **kept.context)
+                WRITERS["json"](path, kept.result, Source(context=kept.context))
             case _:
                 raise InputError(f"expected a name that ends in .png, .npz, .txt or .json; got {path}.")
         self._remark(f"wrote {path}: {kept.context['task']} of {kept.context['image']}")

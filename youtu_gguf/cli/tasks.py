@@ -17,8 +17,7 @@ from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.report import lines, score_line, warnings
 from youtu_gguf.errors import InputError
-from youtu_gguf.output import WRITERS, to_json, write_bytes
-from youtu_gguf.render import draw
+from youtu_gguf.output import WRITERS, Source, to_json, write_bytes
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.declaration import Argument, Names, Phrase, Switch, Task
 from youtu_gguf.types import in_words
@@ -154,4 +153,4 @@ def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
     if in_words(result):
         write_bytes(path, f"{result}\n".encode())
     else:
-        WRITERS["png"](path, draw(scene.rgb, result))
+        WRITERS["png"](path, result, Source(scene.rgb))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
+from youtu_gguf.output.source import UNKNOWN, Source
 from youtu_gguf.types import (
     F32,
     Action,
@@ -54,13 +55,13 @@ def to_json(result: Result, **context: Any) -> dict[str, Any]:
     }
 
 
-def write_json(path: str | Path, result: Result, **context: Any) -> None:
-    """Write the JSON form of `result`.
+def write_json(path: str | Path, result: Result, source: Source = UNKNOWN) -> None:
+    """Write the JSON form of `result`, with the context of its source first.
 
     Raises:
         InputError: The file cannot be written.
     """
-    text = json.dumps(to_json(result, **context), ensure_ascii=False, indent=2)
+    text = json.dumps(to_json(result, **source.context), ensure_ascii=False, indent=2)
     write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
 
 

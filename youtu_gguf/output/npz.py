@@ -9,10 +9,11 @@ import numpy as np
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
+from youtu_gguf.output.source import UNKNOWN, Source
 from youtu_gguf.types import Action, Boxes, Count, Polygons, Result
 
 
-def write_npz(path: str | Path, result: Result) -> None:
+def write_npz(path: str | Path, result: Result, _source: Source = UNKNOWN) -> None:
     """Write every array of `result`, with labels and classes as arrays of strings, and the score of a mask.
 
     Scores and margins that were not asked for are not there. Polygons become `points` (n, 2) with `objects` (n,) and

@@ -1,20 +1,27 @@
-"""Pictures as PNG files."""
+"""Images as PNG files, drawings of results among them."""
 
-from io import BytesIO
 from pathlib import Path
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.types import U8
+from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.render import draw
+from youtu_gguf.types import U8, Result
+from youtu_gguf.types.png import png_bytes
+
+
+def write_drawing(path: str | Path, result: Result, source: Source = UNKNOWN) -> None:
+    """Write `result` drawn over the source image, as `render.draw` does.
+
+    Raises:
+        InputError: Such a result has no drawing, the source has no pixels, or the file cannot be written.
+    """
+    write_png(path, draw(source.pixels("a drawing"), result))
 
 
 def write_png(path: str | Path, rgb: U8) -> None:
-    """Write an (H, W, 3) uint8 picture.
+    """Write an (H, W, 3) uint8 image.
 
     Raises:
         InputError: The file cannot be written.
     """
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG")
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, png_bytes(rgb))

@@ -1,4 +1,4 @@
-"""Pictures of results."""
+"""Drawings of results."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from youtu_gguf.types import U8, Action, Boxes, Count, DepthMap, Instances, Labe
 
 
 def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
-    """Draw `result` over the (H, W, 3) uint8 picture it speaks of, or on its own for depth.
+    """Draw `result` over the (H, W, 3) uint8 image it speaks of, or on its own for depth.
 
-    Label maps and depth carry a legend below the picture, so the drawing is taller than the source.
+    Label maps and depth carry a legend below the image, so the drawing is taller than the source.
 
     Raises:
-        InputError: Results of this kind have no picture.
+        InputError: Results of this kind have no drawing, or it is one of an image of another size.
     """
     from youtu_gguf.render import depth, overlay
 
+    _check_size(rgb, result)
     match result:
         case Boxes():
             return overlay.draw_boxes(rgb, result)
@@ -35,4 +36,26 @@ def draw(rgb: U8, result: Result) -> U8:  # noqa: PLR0911 - one per kind
             return overlay.draw_action(rgb, result)
         case DepthMap():
             return depth.draw_depth(result)
-    raise InputError(f"a {type(result).__name__} has no picture. Print it, or write it as JSON.")
+    if isinstance(result, Result):
+        raise InputError(f"a {type(result).__name__} has no drawing. Print it, or write it as JSON.")
+    raise InputError(
+        f"expected a value that a task returned; got {result!r}. To draw one row of a value, take value[i:i + 1]."
+    )
+
+
+def _check_size(rgb: U8, result: Result) -> None:
+    """Refuse maps of another image; depth is drawn on its own."""
+    match result:
+        case Mask():
+            size = result.bits.shape
+        case Instances():
+            size = result.masks.shape[1:]
+        case LabelMap():
+            size = result.ids.shape
+        case _:
+            return
+    if size != rgb.shape[:2]:
+        raise InputError(
+            f"expected a result of this image, {rgb.shape[1]}x{rgb.shape[0]}; got one of an image of "
+            f"{size[1]}x{size[0]}. Draw it over its own."
+        )

@@ -1,4 +1,4 @@
-"""A copy of a picture to draw on: lines and labels whose size follows the picture's."""
+"""A copy of an image to draw on: lines and labels whose size follows the image's."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from youtu_gguf.types import F32, U8
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-    from youtu_gguf.render.palette import Colour
+    from youtu_gguf.types.colours import Colour
 
 _LINE_SHARE = 1 / 300
 _TEXT_SHARE = 1 / 32
 _MIN_TEXT_PX = 11
 _MAX_LABEL = 32
-"""Characters of a label that are drawn; a whole sentence would cover the picture."""
+"""Characters of a label that are drawn; a whole sentence would cover the image."""
 
 _LEAST_CHARACTERS = 14
-"""Text shrinks, down to the smallest size, until about so many characters fit across a narrow picture."""
+"""Text shrinks, down to the smallest size, until about so many characters fit across a narrow image."""
 
 _NOT_A_CHARACTER = "\uffff"
 
 
 class Canvas:
-    """A picture being drawn on; the source is never changed. `text_px` is chosen from its size when None."""
+    """An image being drawn on; the source is never changed. `text_px` is chosen from its size when None."""
 
     def __init__(self, rgb: U8, text_px: int | None = None) -> None:
         from PIL import Image, ImageDraw, ImageFont
@@ -73,7 +73,7 @@ class Canvas:
     def marker(self, x: float, y: float, colour: Colour) -> float:
         """Mark a point with a ring and a cross-hair that leaves the point itself free; return how far it reaches.
 
-        Its edge is black or white, so that it shows on any picture.
+        Its edge is black or white, so that it shows on any image.
         """
         radius, inner, outer = (n * self.line_px for n in (6, 2, 9))
         for shade, wider in ((readable_on(colour), 2), (colour, 0)):
@@ -89,7 +89,7 @@ class Canvas:
         self._draw.rectangle((left, top, right, bottom), fill=colour)
 
     def label(self, x: float, y: float, text: str, colour: Colour) -> None:
-        """Write `text` on a plate of `colour` whose lower left corner is at x, y, moved to stay inside the picture."""
+        """Write `text` on a plate of `colour` whose lower left corner is at x, y, moved to stay inside the image."""
         shown = printable(text)
         width, height = self.plate_size(text)
         pad = self.text_px // 4

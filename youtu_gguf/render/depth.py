@@ -6,55 +6,32 @@ import numpy as np
 
 from youtu_gguf.render.canvas import Canvas
 from youtu_gguf.render.legend import INK, PAPER, class_legend, paper
-from youtu_gguf.types import F32, U8, DepthMap
+from youtu_gguf.types import U8, DepthMap
+from youtu_gguf.types.colours import INVALID, depth_colours, depth_range
 
-INVALID = (48, 48, 48)
 N_TICKS = 5
-
-_LEAST = 1e-3  # metres; keeps the logarithm finite
 
 
 def draw_depth(depth: DepthMap) -> U8:
-    """Return the depth as a picture of its own size with a legend strip below.
+    """Return the depth as an image of its own size with a legend strip below.
 
     Colours span the map's own 1st to 99th percentile, so that a few stray pixels do not flatten the rest. Where there
     are invalid pixels, the legend shows their grey and their share; where there are no others, nothing else.
     """
-    near, far = depth_range(depth)
-    picture = depth_colours(depth.values, near, far)
+    near, far = depth_range(depth.values)
+    image = depth_colours(depth.values, near, far)
     invalid = float(np.mean(depth.values <= 0))
-    strips = [picture]
+    strips = [image]
     if invalid < 1:
-        strips.append(_legend(picture, near, far, depth.unit))
+        strips.append(_legend(image, near, far, depth.unit))
     if invalid > 0:
-        strips.append(class_legend(picture, [("invalid", INVALID, invalid)]))
+        strips.append(class_legend(image, [("invalid", INVALID, invalid)]))
     return np.vstack(strips)
 
 
-def depth_range(depth: DepthMap) -> tuple[float, float]:
-    """Return the 1st and 99th percentile of the valid values; (1, 1) where there are none."""
-    valid = depth.values[depth.values > 0]
-    if not valid.size:
-        return 1.0, 1.0
-    near, far = np.percentile(valid, (1, 99))
-    return float(max(near, _LEAST)), float(max(far, _LEAST))
-
-
-def depth_colours(values: F32, near: float, far: float) -> U8:
-    """Return (H, W, 3) colours for (H, W) distances; invalid ones (0) are dark grey."""
-    import cv2
-
-    spread = np.log(far / near) or 1.0
-    t = np.clip(np.log(np.maximum(values, _LEAST) / near) / spread, 0, 1)
-    bgr = cv2.applyColorMap(np.round(255 * (1 - t)).astype(np.uint8), cv2.COLORMAP_TURBO)
-    colours = np.asarray(bgr[..., ::-1], np.uint8).copy()
-    colours[values <= 0] = INVALID
-    return colours
-
-
-def _legend(picture: U8, near: float, far: float, unit: str) -> U8:
-    ruler = Canvas(picture)
-    height, width = round(ruler.text_px * 1.2), picture.shape[1]
+def _legend(image: U8, near: float, far: float, unit: str) -> U8:
+    ruler = Canvas(image)
+    height, width = round(ruler.text_px * 1.2), image.shape[1]
     margin = min(2 * ruler.text_px, width // 8)
     scale = np.geomspace(near, far, max(1, width - 2 * margin), dtype=np.float32)
     bar = paper(width, height)

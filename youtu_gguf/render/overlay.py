@@ -1,4 +1,4 @@
-"""Results drawn over the picture they speak of. Every function returns a new (H, W, 3) uint8 picture."""
+"""Results drawn over the image they speak of. Every function returns a new (H, W, 3) uint8 image."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from youtu_gguf.render.canvas import Canvas, caption
 from youtu_gguf.render.legend import class_legend
-from youtu_gguf.render.palette import BACKGROUND, Colour, colour
 from youtu_gguf.types import F32, I32, U8, Action, Boxes, Instances, LabelMap, Mask, Polygons, Poses, each_score
+from youtu_gguf.types.colours import BACKGROUND, Colour, colour
 
 OPACITY = 0.55
-"""Share of the class colour in a blended pixel: the picture stays recognisable under it."""
+"""Share of the class colour in a blended pixel: the image stays recognisable under it."""
 
 
 MARKER = colour(5)
@@ -71,16 +71,16 @@ def draw_poses(rgb: U8, poses: Poses) -> U8:
 def draw_label_map(rgb: U8, labels: LabelMap) -> U8:
     """Tint every pixel with its class's colour and put a legend of those seen below; background stays as it is.
 
-    The legend gives each class's score, where it has one, and its share of the picture.
+    The legend gives each class's score, where it has one, and its share of the image.
     """
-    picture = _blend(rgb, labels.ids, len(labels.classes))
+    image = _blend(rgb, labels.ids, len(labels.classes))
     names = map(caption, labels.classes, each_score(labels.scores, len(labels.classes)))
     shares = zip(names, labels.shares, strict=True)
     entries = [(name, colour(i), share) for i, (name, share) in enumerate(shares) if share > 0]
     unlabelled = float(np.mean(labels.ids < 0))
     if unlabelled > 0:
         entries.append(("(no class)", BACKGROUND, unlabelled))
-    return np.vstack([picture, class_legend(picture, entries)])
+    return np.vstack([image, class_legend(image, entries)])
 
 
 def draw_instances(rgb: U8, found: Instances) -> U8:

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """News of the question at `index`: a piece of its answer, or at last its result or the error that ended it."""
+    """News of one of the questions that `Scene.many` streams: a piece of its answer, or its end.
+
+    Attributes:
+        index: Which question, from 0 on.
+        text: The next piece of an answer to it, whole characters; "" in the update that ends it. A task that asks
+            several questions gives the pieces of all of them.
+        result: The value, in the last update of a question that was answered; else None.
+        error: What ended the question instead; else None.
+    """
 
     index: int
     text: str = ""

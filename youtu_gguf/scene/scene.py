@@ -1,21 +1,16 @@
-"""A scene: one image, asked many things, answering with values."""
+"""What can be asked of an image: a method per task."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
-from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.config import Settings
-from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
-from youtu_gguf.facts import DEFAULT_SYSTEM
-from youtu_gguf.images import load as images
 from youtu_gguf.images.crop import CROP_SIZE, PADDING
-from youtu_gguf.images.zoom import Zoom, checked_factor
+from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.scene.many import Update, answer_together, gather
+from youtu_gguf.scene.opened import OpenImage
 from youtu_gguf.scene.options import Asked, Options, Question, RunOptions, run_options, split_options
 from youtu_gguf.scene.run import AnswerFn, TaskRun
 from youtu_gguf.scene.stream import TextStream
@@ -24,115 +19,44 @@ from youtu_gguf.tasks.base import phrase as checked_phrase
 from youtu_gguf.tasks.depth import DepthZoom, Focal
 from youtu_gguf.tasks.instances import MOST_INSTANCES
 from youtu_gguf.types import (
-    U8,
     Action,
     Boxes,
     Count,
     CountBy,
     DepthMap,
     Find,
-    Grid,
     Instances,
     LabelMap,
     Mask,
     Polygons,
     Poses,
     Present,
-    ProgressFn,
     ReferBy,
     Refine,
     Result,
     Scale,
-    Size,
     Text,
 )
 
 R = TypeVar("R", bound=Result)
 
 
-class Host(Protocol):
-    """What a scene needs of the model that opened it."""
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the network."""
-        ...
-
-    @property
-    def settings(self) -> Settings:
-        """How it was loaded."""
-        ...
-
-    @property
-    def calibration(self) -> Calibration:
-        """What is assumed about the weights that nobody has published."""
-        ...
-
-    @property
-    def progress(self) -> ProgressFn:
-        """Called with the steps of tasks that take many."""
-        ...
-
-
-class Scene:
+class Scene(OpenImage):
     """One image, encoded once and asked many things.
 
     Every task takes the keywords of `youtu_gguf.scene.options.Options`: limits for this run, `scores`, `cancel`, and
     `strict` to raise `DecodeError` at the first flaw in the model's answer; otherwise good items are kept and flaws are
     listed in the value's `issues`. Tasks raise `InputError` for arguments that cannot be used, `ModelFileError` where
     the vocabulary lacks tokens the task needs, and `CapabilityError` where the engine gives no hidden states. A scene
-    may be asked from several threads.
+    may be asked from several threads. Use it as a context manager, or close it yourself.
 
     Attributes:
         rgb: (H, W, 3) uint8, the upright source image.
         transform: Source and prepared frame.
         grid: Rows and columns of image tokens.
         focal_px: Focal length in source pixels, where the image's file tells of it; else None.
+        path: The image's file; None where it was opened from bytes or pixels.
     """
-
-    def __init__(self, model: Host, rgb: U8, focal_px: float | None = None, *, zoom: float = 1.0) -> None:
-        self._model = model
-        self.rgb = rgb
-        self.focal_px = focal_px
-        self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
-        self.grid: Grid = self._prepared.grid
-        self._sessions: dict[tuple[str, str], Session] = {}
-        self._opening = threading.Lock()
-        self.session()
-
-    @property
-    def size(self) -> Size:
-        """Width and height of the source image."""
-        return self.transform.source
-
-    @property
-    def model(self) -> Host:
-        """The model that looks at this scene."""
-        return self._model
-
-    def zoomed(self, zoom: float) -> Scene:
-        """Return a scene of the same picture, prepared `zoom` times as large where that fits. Close it yourself."""
-        return Scene(self._model, self.rgb, self.focal_px, zoom=checked_factor(zoom))
-
-    def beside(self, rgb: U8) -> Scene:
-        """Return a scene of another image on the same model, such as a crop of this one. Close it yourself."""
-        return Scene(self._model, rgb)
-
-    def session(self, before: str = "", system: str = DEFAULT_SYSTEM) -> Session:
-        """Return the engine's session for this image with the text `before` in front of it, after the text `system`."""
-        with self._opening:
-            key = before, system
-            if key not in self._sessions:
-                self._sessions[key] = self._model.engine.open(Prefix(self._prepared, before, system))
-            return self._sessions[key]
-
-    def sessions(self) -> tuple[Session, ...]:
-        """Return the sessions opened so far."""
-        return tuple(self._sessions.values())
-
-    def patches(self) -> PatchStates:
-        """Return the final hidden states of the image tokens, and with them the logits of any token."""
-        return self.session().patches()
 
     def run(self, task: str, *arguments: object, **options: object) -> Result:
         """Run a task by its name: `run("detect", ["car"], zoom=2)` is `detect(["car"], zoom=2)`.
@@ -141,7 +65,7 @@ class Scene:
             InputError: There is no such task, or the arguments do not fit it.
         """
         own, run = split_options(Question(task, arguments, options))
-        return self.perform(Question(task, arguments, own), run_options(run, self._model.settings))
+        return self.perform(Question(task, arguments, own), run_options(run, self.model.settings))
 
     if not TYPE_CHECKING:
 
@@ -165,7 +89,7 @@ class Scene:
     def describe(self, *, stream: bool = False, **options: Unpack[Options]) -> Text | TextStream:
         """Describe the image; `stream` as for `ask`."""
         if stream:
-            wording = run_options(options, self._model.settings).wording
+            wording = run_options(options, self.model.settings).wording
             return self._stream(wording.describe, options)
         return self._run("describe", options=options, expect=Text)
 
@@ -179,13 +103,13 @@ class Scene:
         `stream` as for `ask`.
         """
         if stream:
-            wording = run_options(options, self._model.settings).wording
+            wording = run_options(options, self.model.settings).wording
             return self._stream(wording.think.format(checked_phrase(question, "the question")), options)
         return self._run("reason", question, options=options, expect=Text)
 
     def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:
         words = checked_phrase(question, "the question")
-        chosen = run_options(options, self._model.settings)
+        chosen = run_options(options, self.model.settings)
         return TextStream(self.session().generate(words, chosen.sampling, chosen.cancel))
 
     def ocr(self, **options: Unpack[Options]) -> Text:
@@ -213,7 +137,7 @@ class Scene:
     ) -> Boxes:
         """Find every object of `classes`, or of any class when None.
 
-        With `zoom` the picture is shown larger, from 1 to 4 times or as large as fits ("auto"): small things are seen
+        With `zoom` the image is shown larger, from 1 to 4 times or as large as fits ("auto"): small things are seen
         better, and it takes as many times more image tokens as its square. Of several zooms, such as `(1, 2)`, the
         answers are merged: of boxes with one label that overlap by more than 0.7 the largest remains, and the largest
         come first. Boxes are in source pixels whatever the zoom.
@@ -247,11 +171,11 @@ class Scene:
         Args:
             phrase: What to mask; exactly one of this and `box` is given.
             box: Left, top, right, bottom in source pixels.
-            crop_size: Short side of the enlarged picture; smaller is faster.
+            crop_size: Short side of the enlarged image; smaller is faster.
             padding: Sides of the surroundings relative to those of the box, at least 1.
             by: "states" of the image tokens, or "polygon" for the inside of the outline that the model draws of the
                 phrase in its answer: coarser, but any engine can.
-            refine: Pulls the mask's border to the edges of the picture, as for `segment`; an outline is not refined.
+            refine: Pulls the mask's border to the edges of the image, as for `segment`; an outline is not refined.
             options: As for every task.
 
         Returns:
@@ -280,7 +204,7 @@ class Scene:
         Args:
             classes: Names to find.
             limit: Objects at most; what is left out is an issue.
-            crop_size: Short side of the enlarged picture of each object; smaller is faster.
+            crop_size: Short side of the enlarged image of each object; smaller is faster.
             padding: Sides of its surroundings relative to those of its box, at least 1.
             find: How objects are found without `classes`: "names" has the model name the classes that are there and
                 detects these, as the reference does; "everything" detects all objects at once.
@@ -310,13 +234,13 @@ class Scene:
         `present="model"` lets the model name which of them are there, as the reference does; `present="all"` scores
         exactly the classes given and generates nothing. With `background`, pixels may belong to none (-1).
 
-        `refine` pulls the borders between classes to the edges of the picture: "crf" as the reference does (needs the
+        `refine` pulls the borders between classes to the edges of the image: "crf" as the reference does (needs the
         extra `crf`, else CapabilityError), "guided" by a filter of our own, or "none". "auto" takes the CRF where it is
         installed, else the filter; with `background`, which the reference does not refine, it takes none, and naming
         one is an InputError. `LabelMap.refined_by` says what ran.
 
-        `zoom`, from 1 to 4 or "auto" for as much as fits, scores the picture prepared so much larger; `tiles`, columns
-        and rows, looks at it part by part, which lets it be larger still. Each part costs as much as a picture.
+        `zoom`, from 1 to 4 or "auto" for as much as fits, scores the image prepared so much larger; `tiles`, columns
+        and rows, looks at it part by part, which lets it be larger still. Each part costs as much as an image.
         """
         arguments = (classes, present, background, refine, zoom, tiles)
         return self._run("segment", *arguments, options=options, expect=LabelMap)
@@ -332,11 +256,11 @@ class Scene:
     ) -> DepthMap:
         """Estimate the distance of every pixel.
 
-        `scale` is "open" for any picture, or "nyuv2", "cityscapes", "ddad" for those data sets' ranges. Open-world
+        `scale` is "open" for any image, or "nyuv2", "cityscapes", "ddad" for those data sets' ranges. Open-world
         depth is in metres where the focal length is known, in source pixels: `focal_px`, or what the image's file tells
         of it; `focal_px="unknown"` disregards that. Otherwise it is relative. `DepthMap.focal_px` says what was used.
 
-        `zoom` and `tiles` are as for `segment`; `zoom="focal"` prepares the picture at the size, from 0.25 to 4 times
+        `zoom` and `tiles` are as for `segment`; `zoom="focal"` prepares the image at the size, from 0.25 to 4 times
         its own, where its focal length comes nearest to the one that the model was trained at.
         """
         return self._run("depth", scale, focal_px, zoom, tiles, options=options, expect=DepthMap)
@@ -379,13 +303,8 @@ class Scene:
         updates = answer_together(self, questions, options)
         return updates if stream else gather(updates)
 
-    def close(self) -> None:
-        """Release what the engine keeps for this image."""
-        for session in self._sessions.values():
-            session.close()
-
     def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:
-        value = self.perform(Question(name, arguments), run_options(options, self._model.settings))
+        value = self.perform(Question(name, arguments), run_options(options, self.model.settings))
         assert isinstance(value, expect)
         return value
 

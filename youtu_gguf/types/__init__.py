@@ -1,6 +1,17 @@
-"""The values that tasks return, and what they are expressed in. No I/O."""
+"""The values that tasks return, and what they are expressed in. No I/O.
 
-from youtu_gguf.types.arrays import F32, I32, U8, Bits, checked, run_lengths
+Unless a docstring says otherwise, coordinates are pixels of the **source** image (upright, after its EXIF
+orientation), origin at the top-left corner, x to the right, y down, float32. A pixel's area spans
+``[x, x + 1)``, so a box over a whole image is ``(0, 0, width, height)``.
+
+Scores lie in 0..1. They are None where none were asked for, and NaN for an item whose tokens the engine does not know;
+docs/scores.md tells what they mean.
+
+Arrays are checked once, when a value is made, and are read-only from then on.
+"""
+
+from youtu_gguf.types.answers import Action, Count, Text, in_words
+from youtu_gguf.types.arrays import F32, I32, U8, Bits, Frozen, checked, extent, run_lengths
 from youtu_gguf.types.choices import (
     CountBy,
     DepthUnit,
@@ -20,23 +31,10 @@ from youtu_gguf.types.choices import (
     no_progress,
 )
 from youtu_gguf.types.geometry import Grid, PreparedImage, Size, Transform
-from youtu_gguf.types.values import (
-    Action,
-    Boxes,
-    Count,
-    DepthMap,
-    Instances,
-    Issue,
-    LabelMap,
-    Mask,
-    Polygons,
-    Poses,
-    Result,
-    Text,
-    Timings,
-    each_score,
-    in_words,
-)
+from youtu_gguf.types.maps import DepthMap, LabelMap, Mask, Region
+from youtu_gguf.types.objects import Box, Boxes, Instance, Instances, Polygon, Polygons, Pose, Poses
+from youtu_gguf.types.result import Issue, Result, Timings
+from youtu_gguf.types.rows import each_score
 
 __all__ = [
     "F32",
@@ -44,6 +42,7 @@ __all__ = [
     "U8",
     "Action",
     "Bits",
+    "Box",
     "Boxes",
     "Count",
     "CountBy",
@@ -52,15 +51,19 @@ __all__ = [
     "EngineName",
     "Find",
     "Finish",
+    "Frozen",
     "Grid",
     "HiddenWay",
+    "Instance",
     "Instances",
     "Issue",
     "LabelMap",
     "Lang",
     "Mask",
     "Method",
+    "Polygon",
     "Polygons",
+    "Pose",
     "Poses",
     "PreparedImage",
     "Present",
@@ -68,6 +71,7 @@ __all__ = [
     "ReferBy",
     "Refine",
     "Refinement",
+    "Region",
     "Result",
     "Scale",
     "Size",
@@ -77,6 +81,7 @@ __all__ = [
     "Transform",
     "checked",
     "each_score",
+    "extent",
     "in_words",
     "no_progress",
     "run_lengths",

@@ -1,5 +1,7 @@
-"""Array types, and the one check that every array of a value passes."""
+"""Array types, and the checks that every array of a value passes."""
 
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,32 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
         result = result.view()
     result.setflags(write=False)
     return result
+
+
+class Frozen:
+    """A frozen dataclass whose copies, pickled ones too, pass its checks again: their arrays are read-only as well."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _rebuild, (type(self), {field.name: getattr(self, field.name) for field in fields(self)})  # type: ignore[arg-type]  # a dataclass
+
+
+def freeze(record: Frozen, name: str, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> None:
+    """Replace the field `name` of `record`, while that is made, by its `checked` array; None stays."""
+    value = getattr(record, name)
+    if value is not None:
+        object.__setattr__(record, name, checked(name, value, shape, dtype))
+
+
+def _rebuild(kind: type, named: dict[str, Any]) -> Any:
+    return kind(**named)
+
+
+def extent(bits: Bits) -> F32 | None:
+    """Return left, top, right, bottom (4,) of the True pixels of an (H, W) mask; None where there are none."""
+    rows, columns = (np.flatnonzero(bits.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def run_lengths(pixels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

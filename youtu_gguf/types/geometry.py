@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TOKEN_PX
-from youtu_gguf.types.arrays import F32, U8, checked
+from youtu_gguf.types.arrays import F32, U8, Frozen, freeze
 
 
 class Size(NamedTuple):
@@ -60,20 +60,23 @@ class Transform:
         return (points.reshape(*points.shape[:-1], points.shape[-1] // 2, 2) * factor).reshape(points.shape)
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class PreparedImage(Frozen):
     """An image as the model sees it: `rgb` (H, W, 3) uint8 with both sides multiples of 32."""
 
     rgb: U8
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rgb", checked("prepared image", self.rgb, (None, None, 3), np.uint8))
+        freeze(self, "rgb", (None, None, 3), np.uint8)
         height, width, _ = self.rgb.shape
         if not height or not width or height % TOKEN_PX or width % TOKEN_PX:
             raise InputError(
                 f"a prepared image must have sides that are multiples of {TOKEN_PX}; got {width}x{height}. "
                 "Prepare it with youtu_gguf.images.load.prepare."
             )
+
+    def __repr__(self) -> str:
+        return f"PreparedImage({self.size.width}x{self.size.height})"
 
     @property
     def size(self) -> Size:

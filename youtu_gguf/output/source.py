@@ -1,0 +1,49 @@
+"""What a writer is given: the path, the result, and what is known of where the result comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import U8, Result
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where a result comes from, as far as the caller tells: some formats need it, others say it besides.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, the upright source image.
+        context: Keys for the result's JSON form, such as "task", "image" (its path) and "model".
+    """
+
+    rgb: U8 | None = field(default=None, repr=False)
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def pixels(self, form: str) -> U8:
+        """Return the image's pixels, for the format `form`, which cannot do without.
+
+        Raises:
+            InputError: They are not known.
+        """
+        if self.rgb is None:
+            raise InputError(f"{form} needs the image that the result speaks of; got none. Give Source(rgb=...).")
+        return self.rgb
+
+
+UNKNOWN = Source()
+"""Nothing but the result is known."""
+
+
+class Writer(Protocol):
+    """A function that writes a result as a file."""
+
+    def __call__(self, path: str | Path, result: Result, source: Source = ..., /) -> None:
+        """Write `result`; `path` need not end in the format's name.
+
+        Raises:
+            InputError: The format has no form for such a result, needs more of its source than is known, or the file
+                cannot be written.
+        """
+        ...

@@ -1,0 +1,176 @@
+"""An image opened on a model: its frames, its sessions, and its results as drawings and files. It knows no task."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.config import Settings
+from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
+from youtu_gguf.errors import EngineError, InputError
+from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.images import load as images
+from youtu_gguf.images.zoom import checked_factor
+from youtu_gguf.output import Source, find_writer
+from youtu_gguf.render import draw
+from youtu_gguf.types import U8, Grid, ProgressFn, Result, Size
+from youtu_gguf.types.png import thumbnail
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from types import TracebackType
+
+    from PIL import Image
+
+
+class Host(Protocol):
+    """What a scene needs of the model that opened it."""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the network."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """How it was loaded."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is assumed about the weights that nobody has published."""
+        ...
+
+    @property
+    def progress(self) -> ProgressFn:
+        """Called with the steps of tasks that take many."""
+        ...
+
+
+class OpenImage:
+    """An image opened on a model. Use it as a context manager, or close it yourself; a model closes all of its own.
+
+    A notebook shows the image.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, the upright source image.
+        transform: Source and prepared frame.
+        grid: Rows and columns of image tokens.
+        focal_px: Focal length in source pixels, where the image's file tells of it; else None.
+        path: The image's file; None where it was opened from bytes or pixels.
+    """
+
+    def __init__(
+        self, model: Host, rgb: U8, focal_px: float | None = None, *, zoom: float = 1.0, path: Path | None = None
+    ) -> None:
+        self._model = model
+        self.rgb = rgb
+        self.focal_px = focal_px
+        self.path = path
+        self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
+        self.grid: Grid = self._prepared.grid
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._opening = threading.Lock()
+        self._closed = False
+        self.session()
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the source image."""
+        return self.transform.source
+
+    @property
+    def model(self) -> Host:
+        """The model that looks at this image."""
+        return self._model
+
+    def zoomed(self, zoom: float) -> Self:
+        """Return the same image prepared `zoom` times as large where that fits. Close it yourself."""
+        return type(self)(self._model, self.rgb, self.focal_px, zoom=checked_factor(zoom), path=self.path)
+
+    def beside(self, rgb: U8) -> Self:
+        """Return another image opened on the same model, such as a crop of this one. Close it yourself."""
+        return type(self)(self._model, rgb)
+
+    def session(self, before: str = "", system: str = DEFAULT_SYSTEM) -> Session:
+        """Return the engine's session for this image with the text `before` in front of it, after the text `system`.
+
+        Raises:
+            EngineError: The scene is closed.
+        """
+        with self._opening:
+            if self._closed:
+                raise EngineError("this scene is closed. Open the image again.")
+            key = before, system
+            if key not in self._sessions:
+                self._sessions[key] = self._model.engine.open(Prefix(self._prepared, before, system))
+            return self._sessions[key]
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Return the sessions opened so far."""
+        return tuple(self._sessions.values())
+
+    def patches(self) -> PatchStates:
+        """Return the final hidden states of the image tokens, and with them the logits of any token."""
+        return self.session().patches()
+
+    def draw(self, value: Result) -> Image.Image:
+        """Return `value` drawn over the image, or on its own for depth; a notebook shows it.
+
+        A label map and depth have a legend below, so their drawing is higher than the image. It works after closing
+        too.
+
+        Raises:
+            InputError: A text, a count without boxes, a row of a value, or a map of an image of another size.
+        """
+        from PIL import Image
+
+        return Image.fromarray(draw(self.rgb, value))
+
+    def save(self, value: Result, path: str | PathLike[str], format: str | None = None) -> None:  # noqa: A002
+        """Write `value` to a file: its drawing as .png, its arrays as .npz, or all of it as .json.
+
+        Args:
+            value: What a task returned.
+            path: Where to; its suffix tells the format. A file that is there is replaced, but never the image itself.
+            format: Name of the format, one of `youtu_gguf.output.WRITERS`, whatever the suffix.
+
+        Raises:
+            InputError: An unknown suffix or format, a value that the format has no form for, the image's own file, or a
+                file that cannot be written.
+        """
+        target = checked_path("path", path)
+        write = find_writer(target, format)
+        if not isinstance(value, Result):
+            raise InputError(f"expected a value that a task returned; got {value!r}. Save one row as value[i:i + 1].")
+        if self.path is not None and target.exists() and self.path.exists() and target.samefile(self.path):
+            raise InputError(f"expected a file to write; got {target}, the image itself. Name another file.")
+        write(target, value, Source(self.rgb, {} if self.path is None else {"image": str(self.path)}))
+
+    def close(self) -> None:
+        """Release what the engine keeps for this image. Safe to call twice."""
+        with self._opening:
+            self._closed = True
+            sessions = self.sessions()
+        for session in sessions:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = "" if self.path is None else f"{self.path.name}, "
+        closed = ", closed" if self._closed else ""
+        size = f"{self.size.width}x{self.size.height}"
+        return f"{type(self).__name__}({name}{size}, {self.grid.n_tokens} image tokens{closed})"
+
+    def _repr_png_(self) -> bytes | None:
+        return thumbnail(self.rgb)

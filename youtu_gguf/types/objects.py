@@ -1,0 +1,184 @@
+"""Objects that a task found, each with its place in the image, and the rows that they are made of."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from youtu_gguf.facts import MPII_SKELETON, N_JOINTS
+from youtu_gguf.types.arrays import F32, Bits, checked, freeze
+from youtu_gguf.types.detections import to_detections
+from youtu_gguf.types.rows import Row, Rows, listing
+
+if TYPE_CHECKING:
+    from supervision import Detections
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Box(Row):
+    """One of `Boxes`: `xyxy` (4,) left, top, right, bottom; its `label`; its `score`, None where none was asked for."""
+
+    xyxy: F32
+    label: str
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "xyxy", (4,), np.float32)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Boxes(Rows[Box]):
+    """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None.
+
+    Rows are `Box`es.
+    """
+
+    _row_type = Box
+    _row_fields = ("xyxy", "labels", "scores")
+
+    xyxy: F32
+    labels: tuple[str, ...]
+    scores: F32 | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "xyxy", (None, 4), np.float32)
+        super().__post_init__()
+
+    def to_supervision(self) -> "Detections":
+        """Return the boxes as `supervision.Detections`, with a class id per name and the names as "class_name".
+
+        Raises:
+            CapabilityError: The package supervision is not installed.
+        """
+        return to_detections(self.xyxy, self.labels, self.scores)
+
+    def _summary(self) -> str:
+        return listing(len(self), self.labels)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Polygon(Row):
+    """One of `Polygons`: `parts`, its closed outlines, each (k, 2) x, y; its `label`; its `score`, or None."""
+
+    parts: tuple[F32, ...]
+    label: str
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", _outlines(self.parts))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Polygons(Rows[Polygon]):
+    """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3.
+
+    `labels` are n names; `scores` (n,) or None. Rows are `Polygon`s.
+    """
+
+    _row_type = Polygon
+    _row_fields = ("parts", "labels", "scores")
+
+    parts: tuple[tuple[F32, ...], ...]
+    labels: tuple[str, ...]
+    scores: F32 | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(_outlines(part) for part in self.parts))
+        super().__post_init__()
+
+    def _summary(self) -> str:
+        return listing(len(self), self.labels)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pose(Row):
+    """One of `Poses`: `xyv` (16, 3) x, y, visibility per joint; `box` (4,) xyxy; `score`, or None."""
+
+    xyv: F32
+    box: F32
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "xyv", (N_JOINTS, 3), np.float32)
+        freeze(self, "box", (4,), np.float32)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Poses(Rows[Pose]):
+    """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy.
+
+    `scores` (n,) or None. Joints are in the order of `facts.MPII_JOINTS`; `skeleton` has the pairs of them that limbs
+    join. Rows are `Pose`s.
+    """
+
+    _row_type = Pose
+    _row_fields = ("xyv", "boxes", "scores")
+
+    xyv: F32
+    boxes: F32
+    skeleton: tuple[tuple[int, int], ...] = MPII_SKELETON
+    scores: F32 | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "xyv", (None, N_JOINTS, 3), np.float32)
+        freeze(self, "boxes", (len(self.xyv), 4), np.float32)
+        super().__post_init__()
+
+    def _summary(self) -> str:
+        seen = np.count_nonzero(self.xyv[..., 2], axis=1).tolist()
+        return listing(len(self), [f"{n} joints" for n in seen])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Instance(Row):
+    """One of `Instances`: `mask` (H, W) bool; `xyxy` (4,); its `label`; its `score`, or None."""
+
+    mask: Bits
+    xyxy: F32
+    label: str
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self, "mask", (None, None), np.bool_)
+        freeze(self, "xyxy", (4,), np.float32)
+
+    @property
+    def area(self) -> int:
+        """Pixels of the mask."""
+        return int(np.count_nonzero(self.mask))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Instances(Rows[Instance]):
+    """Objects one by one: `masks` (n, H, W) bool over the source image, with their boxes `xyxy` (n, 4) and `labels`.
+
+    The largest box comes first; masks may overlap. `scores` (n,) tell how clearly each stands out of its surroundings,
+    as `Mask.score`: 0 where a mask is empty. `xyxy` is where the object was detected, also where its mask is empty.
+    Rows are `Instance`s.
+    """
+
+    _row_type = Instance
+    _row_fields = ("masks", "xyxy", "labels", "scores")
+
+    masks: Bits
+    xyxy: F32
+    labels: tuple[str, ...]
+    scores: F32 | None = None
+    refined_by: str = "none"
+
+    def __post_init__(self) -> None:
+        freeze(self, "masks", (None, None, None), np.bool_)
+        freeze(self, "xyxy", (len(self.masks), 4), np.float32)
+        super().__post_init__()
+
+    def to_supervision(self) -> "Detections":
+        """Return the objects as `supervision.Detections` with their masks; otherwise as `Boxes.to_supervision`."""
+        return to_detections(self.xyxy, self.labels, self.scores, self.masks)
+
+    def _summary(self) -> str:
+        height, width = self.masks.shape[1:]
+        return f"{width}x{height}, {listing(len(self), self.labels)}"
+
+
+def _outlines(parts: tuple[F32, ...]) -> tuple[F32, ...]:
+    return tuple(checked("outline", ring, (None, 2), np.float32) for ring in parts)
