@@ -48,15 +48,25 @@ def without_llama() -> Iterator[None]:
 
 
 def _taken_out() -> dict[str, ModuleType]:
-    return {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith(NEEDING_LLAMA)}
+    taken = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith(NEEDING_LLAMA)}
+    for name, module in taken.items():
+        for holder, child in _holders(name, taken):
+            if getattr(holder, child, None) is module:
+                delattr(holder, child)
+    return taken
 
 
 def _put_in(modules: dict[str, ModuleType]) -> None:
     sys.modules.update(modules)
     for name, module in modules.items():
-        parent, _, child = name.rpartition(".")
-        if parent:
-            setattr(sys.modules[parent], child, module)
+        for holder, child in _holders(name, modules):
+            setattr(holder, child, module)
+
+
+def _holders(name: str, hidden: dict[str, ModuleType]) -> list[tuple[ModuleType, str]]:
+    """Return the package that stays and holds a hidden module as an attribute, for `from package import module`."""
+    package, _, child = name.rpartition(".")
+    return [(sys.modules[package], child)] if package and package not in hidden else []
 
 
 @pytest.hookimpl(wrapper=True)
