@@ -12,7 +12,7 @@ from youtu_gguf.cli.common import Image, TaskOptions
 from youtu_gguf.cli.dense import Refine
 from youtu_gguf.cli.task import run_task
 from youtu_gguf.cli.zooming import OneZoom, Zooms, one_zoom, zooms
-from youtu_gguf.images.crop import CROP_SIZE, PADDING
+from youtu_gguf.facts import CROP_SIZE, PADDING
 
 By = Literal["states", "polygon"]
 Find = Literal["names", "everything"]

@@ -13,10 +13,8 @@ from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import Strip, Taps, axis_taps, check_maps, check_size, stretch_columns, strips, upsample
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import CLASS_TEMPERATURE
 from youtu_gguf.types import F32, I32, Size
-
-TEMPERATURE = 0.2
-"""Softmax temperature over classes, used without background (facts: dense maps, 3)."""
 
 _STRIP_PIXELS = 1 << 15
 """Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
@@ -65,7 +63,7 @@ def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAU
 
 def class_probabilities(scores: F32) -> F32:
     """Return the softmax of `scores` (K, ...) over the classes at temperature 0.2, same shape."""
-    raised = np.exp((scores - scores.max(axis=0)) / np.float32(TEMPERATURE))
+    raised = np.exp((scores - scores.max(axis=0)) / np.float32(CLASS_TEMPERATURE))
     probabilities: F32 = raised / raised.sum(axis=0)
     return probabilities
 
@@ -149,8 +147,8 @@ def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
     best, second = _best_two(low, high, weight)
     total = np.zeros_like(best)
     for bottom, top in zip(low, high, strict=True):
-        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(TEMPERATURE))
-    lead: F32 = (1 - np.exp((second - best) / np.float32(TEMPERATURE))) / total
+        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(CLASS_TEMPERATURE))
+    lead: F32 = (1 - np.exp((second - best) / np.float32(CLASS_TEMPERATURE))) / total
     return lead
 
 

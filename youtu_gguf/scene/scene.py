@@ -10,9 +10,8 @@ from typing import Literal, Protocol, TypeVar, Unpack, overload
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.config import Settings
 from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
-from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.facts import CROP_SIZE, DEFAULT_SYSTEM, MOST_INSTANCES, PADDING
 from youtu_gguf.images import load as images
-from youtu_gguf.images.crop import CROP_SIZE, PADDING
 from youtu_gguf.images.zoom import Zoom, checked_factor
 from youtu_gguf.scene.many import Asked, Question, Update, answer_together, gather
 from youtu_gguf.scene.options import Options, RunOptions, run_options
@@ -21,7 +20,6 @@ from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
 from youtu_gguf.tasks.depth import DepthZoom, Focal
-from youtu_gguf.tasks.instances import MOST_INSTANCES
 from youtu_gguf.types import (
     U8,
     Action,
