@@ -14,7 +14,7 @@ from youtu_gguf.types import F32, Size
 
 
 class ProbabilityMaps:
-    """The softmax at temperature 0.2 of bilinearly upsampled scores, as `dense.class_probabilities` gives it.
+    """The softmax at temperature 0.2 of bilinearly upsampled scores.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.

@@ -42,8 +42,6 @@ class VisionFacts:
     n_embd: int
     n_layer: int
     n_out: int
-    patch_size: int
-    merge_size: int
     window_px: int
     full_layers: tuple[int, ...]
 
@@ -69,7 +67,7 @@ def check_vision(header: Header) -> VisionFacts:
     n_out = _check_outer_tensors(expect, n_embd)
     for layer in range(n_layer):
         _check_layer(expect, f"v.blk.{layer}.", n_embd, n_ff)
-    return VisionFacts(n_embd, n_layer, n_out, PATCH_PX, MERGE, window_px, full_layers)
+    return VisionFacts(n_embd, n_layer, n_out, window_px, full_layers)
 
 
 def _check_kind(expect: Expect) -> None:
