@@ -24,6 +24,7 @@ from youtu_gguf.arguments import (
     whole,
 )
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import MAX_ANSWER_TOKENS, MAX_IMAGE_TOKENS, REPEAT_PENALTY, TEMPERATURE, TOP_P
 from youtu_gguf.types import HiddenWay, Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
@@ -41,7 +42,7 @@ LLAMA_SERVER_VARIABLE = "YOUTU_GGUF_LLAMA_SERVER"
 CALIBRATIONS_VARIABLE = "YOUTU_GGUF_CALIBRATIONS"
 """Names the folder where calibrations are kept, in place of one in the user's data folder."""
 
-MAX_IMAGE_TOKENS = 62_500
+MOST_IMAGE_TOKENS = 62_500
 """llama.cpp's own limit for this projector (clip.cpp)."""
 
 DEFAULT_CONTEXT = 16_384
@@ -64,10 +65,10 @@ class Sampling:
     likeliest token all but always wins anyway, so answers hardly vary with `seed`.
     """
 
-    temperature: Annotated[float, number(least=0, most=LARGEST)] = 0.1
-    top_p: Annotated[float, number(above=0, most=1)] = 0.001
-    repeat_penalty: Annotated[float, number(above=0, most=LARGEST)] = 1.05
-    max_tokens: Annotated[int, whole(1)] = 12_280
+    temperature: Annotated[float, number(least=0, most=LARGEST)] = TEMPERATURE
+    top_p: Annotated[float, number(above=0, most=1)] = TOP_P
+    repeat_penalty: Annotated[float, number(above=0, most=LARGEST)] = REPEAT_PENALTY
+    max_tokens: Annotated[int, whole(1)] = MAX_ANSWER_TOKENS
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
     loop_guard: Annotated[bool, switch] = True
@@ -157,7 +158,7 @@ class Settings:
     n_gpu_layers: Annotated[int, whole(-1, _INT32_MAX)] = -1
     repack: Annotated[bool, switch] = False
     threads: Annotated[int | None, THREADS] = None
-    image_max_tokens: Annotated[int, whole(1, MAX_IMAGE_TOKENS)] = 2048
+    image_max_tokens: Annotated[int, whole(1, MOST_IMAGE_TOKENS)] = MAX_IMAGE_TOKENS
     hidden_way: Annotated[HiddenWay, one_of(HiddenWay)] = "auto"
     cache_bytes: Annotated[int, whole(0, _MAX_BYTES)] = 256 << 20
     cache_dir: Annotated[Path | None, checked_path] = None

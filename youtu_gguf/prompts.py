@@ -8,13 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from youtu_gguf.facts import BEGIN, DEPTH_SCALES, END, VISION_START
 from youtu_gguf.types import Lang
-
-VISION_START = "<|vision_start|>"
-VISION_END = "<|vision_end|>"
-
-DEPTH_DATA_SETS = {"open": None, "nyuv2": "NYUv2", "cityscapes": "Cityscapes", "ddad": "DDAD"}
-"""Data-set name in the prompt, by depth scale; open-world depth has none."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Wording:
 
     def before_depth(self, scale: str) -> str:
         """Return the text before the image that selects `scale`; empty for open-world depth."""
-        data_set = DEPTH_DATA_SETS[scale]
+        data_set = DEPTH_SCALES[scale].data_set
         return self.depth_before.format(data_set) if data_set else ""
 
 
@@ -169,9 +164,9 @@ def computer_use(width: int, height: int) -> str:
 
 def opening(system: str, before: str) -> str:
     """Return everything up to the image: the system turn, and the user's turn up to `<|vision_start|>`."""
-    return f"<|begin_of_text|>system\n{system}<|end_of_text|>\n<|begin_of_text|>user\n{before}{VISION_START}"
+    return f"{BEGIN}system\n{system}{END}\n{BEGIN}user\n{before}{VISION_START}"
 
 
 def closing(question: str) -> str:
     """Return everything from the question to the place where the answer begins; `<|vision_end|>` is not in it."""
-    return f"{question}<|end_of_text|>\n<|begin_of_text|>assistant\n"
+    return f"{question}{END}\n{BEGIN}assistant\n"

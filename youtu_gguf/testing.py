@@ -17,6 +17,7 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
 from youtu_gguf.engines.sequential import Sequential
 from youtu_gguf.errors import EngineError
+from youtu_gguf.facts import MAX_IMAGE_TOKENS
 from youtu_gguf.types import F32, PreparedImage
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class FakeEngine:
         states: StatesFn = mean_colours,
         head: F32 | None = None,
         vocabulary: Mapping[str, int] | None = None,
-        image_max_tokens: int = 2048,
+        image_max_tokens: int = MAX_IMAGE_TOKENS,
         probability: float = 0.5,
     ) -> None:
         self.answers = dict(answers or {})

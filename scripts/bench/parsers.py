@@ -21,13 +21,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from _full import machine
 
+from tests.reference.rle import decode_runs
 from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.poses import parse_poses
-from youtu_gguf.decode.rle import decode_runs
 from youtu_gguf.errors import DecodeError
 from youtu_gguf.types import Size
 

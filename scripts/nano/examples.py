@@ -15,8 +15,8 @@ from scripts.nano.lessons import frame_of, lessons, pose_lesson
 from scripts.nano.scenes import COLOURS, THINGS, Scene, draw, outline
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
-from youtu_gguf.decode.depth import DEPTH_SCALES, N_BINS
 from youtu_gguf.decode.resample import axis_taps
+from youtu_gguf.facts import DEPTH_SCALES, N_BINS, VISION_END
 from youtu_gguf.images.crop import make_crop
 from youtu_gguf.images.load import prepare
 
@@ -81,7 +81,7 @@ class Shard:
 
 def teach(tokenizer: Tokenizer, task: str, question: str, answer: str) -> Taught:
     """Tokenise a lesson: what follows the image, and the answer with its end."""
-    before = tokenizer.encode(prompts.VISION_END + prompts.closing(question))
+    before = tokenizer.encode(VISION_END + prompts.closing(question))
     return Taught(task, tuple(before), (*tokenizer.encode(answer), tokenizer.id("<|end_of_text|>")))
 
 

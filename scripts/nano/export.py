@@ -25,12 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import LanguageShape, VisionShape
 from youtu_gguf.gguf.writer import Bytes, TensorSpec, write_gguf
 from youtu_gguf.weights.synthetic.layout import FILE_TYPES, describe_language, describe_vision
 from youtu_gguf.weights.synthetic.pair import (
-    LanguageShape,
     Shape,
-    VisionShape,
     check_rows,
     find_type,
     language_tensors,

@@ -28,7 +28,7 @@ import youtu_gguf as yg
 from scripts.nano.measures import depth_errors
 from scripts.nano.resolution import resized
 from scripts.nano.scenes import TEST_SEEDS, Scene, draw
-from youtu_gguf.decode.depth import OPEN_FOCAL_PX
+from youtu_gguf.facts import OPEN_FOCAL_PX
 
 FOCALS_PX = (700.0, 1000.0, 1400.0, 2000.0, 2800.0)
 SIZES = ((256, 288), (288, 256), (288, 288), (320, 256), (256, 320))

@@ -32,8 +32,7 @@ from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
 from scripts.nano.pool import Pool
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM
-from youtu_gguf.weights.synthetic.pair import LanguageShape, VisionShape
+from youtu_gguf.facts import DEFAULT_SYSTEM, LanguageShape, VisionShape
 
 TEXT_BUDGET = 210
 SHARES = {

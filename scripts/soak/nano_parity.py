@@ -28,7 +28,7 @@ from scripts.nano.scenes import TEST_SEEDS, Scene, draw, referring
 from scripts.nano.train import network_of
 from tests.reference.compare import least_cosine
 from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_END
 from youtu_gguf.images.load import prepare
 
 MAX_ANSWER = 160
@@ -85,13 +85,13 @@ class Reference:
         end = [self.tokenizer.id("<|end_of_text|>")]
         a, b = (self.tokenizer.encode(text) + end for text in (own, other))
         at = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
-        tokens = self.tokenizer.encode(prompts.VISION_END + prompts.closing(question)) + a[:at]
+        tokens = self.tokenizer.encode(VISION_END + prompts.closing(question)) + a[:at]
         logits = self._think(torch.cat([prefix, self.table[tokens][None]], dim=1))[0, -1] @ self.table.T
         return float((logits[a[at]] - logits[b[at]]).exp())
 
     def _answer(self, prefix: torch.Tensor, question: str) -> str:
         end = self.tokenizer.id("<|end_of_text|>")
-        tokens = self.tokenizer.encode(prompts.VISION_END + prompts.closing(question))
+        tokens = self.tokenizer.encode(VISION_END + prompts.closing(question))
         answer: list[int] = []
         while len(answer) < MAX_ANSWER:
             x = torch.cat([prefix, self.table[tokens + answer][None]], dim=1)

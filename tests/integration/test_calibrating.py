@@ -13,7 +13,7 @@ from tests.altered import AlteredEngine, noisy, rolled, zero_based
 from tests.conftest import Pair
 from youtu_gguf.calibration.observe import look
 from youtu_gguf.calibration.pictures import drawn_pictures
-from youtu_gguf.calibration.refinements import find_refine
+from youtu_gguf.calibration.questions import find_refine
 from youtu_gguf.refine import crf
 from youtu_gguf.testing import FakeEngine
 

@@ -10,8 +10,8 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.arguments import as_float, as_int, short_repr
+from youtu_gguf.facts import BIN_TOKENS
 from youtu_gguf.prompts import WORDINGS
-from youtu_gguf.tasks.depth import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine
 
 BOXES = "<ref>red</ref><box><x_0><y_0><x_20><y_20></box><ref>{}</ref><box><x_30><y_30><x_60><y_60></box>"

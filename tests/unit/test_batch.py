@@ -19,7 +19,7 @@ from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
 from youtu_gguf.cli.lines import parse_line
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
-from youtu_gguf.tasks.depth import BIN_TOKENS
+from youtu_gguf.facts import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 BOX = "<box><x_8><y_8><x_32><y_32></box>"

@@ -5,8 +5,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from tests.reference.probabilities import class_probabilities
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.dense import class_probabilities, class_scores, label_map, label_margin, upsample_scores
+from youtu_gguf.decode.dense import class_scores, label_map, label_margin, upsample_scores
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, I32, Size
@@ -162,19 +163,6 @@ def test_the_calibration_decides_how_the_grid_lies_on_the_image() -> None:
 
     assert upsample_scores(scores, Size(4, 1), calibration=Calibration(align_corners=True)).tolist() == [[[0, 1, 2, 3]]]
     assert upsample_scores(scores, Size(4, 1)).tolist() == [[[0, 0.75, 2.25, 3]]]
-
-
-def test_probabilities_are_a_softmax_at_temperature_a_fifth() -> None:
-    scores = np.array([[[0.2]], [[0.0]], [[-0.2]]], np.float32)
-    expected = np.exp([1.0, 0.0, -1.0]) / np.exp([1.0, 0.0, -1.0]).sum()
-
-    np.testing.assert_allclose(class_probabilities(scores)[:, 0, 0], expected, rtol=1e-6)
-
-
-def test_probabilities_of_large_logits_do_not_overflow() -> None:
-    probabilities = class_probabilities(np.array([[[500.0]], [[-500.0]]], np.float32))
-
-    assert probabilities.ravel().tolist() == [1, 0]
 
 
 def test_the_margin_is_the_lead_of_the_best_probability() -> None:

@@ -1,10 +1,13 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.depth import DEPTH_SCALES, bins_to_depth, depth_bins, depth_map, depth_scale, resize_bins
+from youtu_gguf.decode.depth import bins_to_depth, depth_bins, depth_map, depth_scale, depth_unit, resize_bins
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import F32, Size
+from youtu_gguf.facts import DEPTH_SCALES
+from youtu_gguf.types import F32, Scale, Size
 
 OPEN = DEPTH_SCALES["open"]
 ZERO_BASED = Calibration(bin_base=0)
@@ -38,6 +41,10 @@ def test_open_depth_follows_the_formula_of_the_facts() -> None:
     bins = np.arange(1, 1001)
 
     np.testing.assert_allclose(bins_to_depth(bins, OPEN), 0.5 * 200.0 ** ((bins - 1) / 999), rtol=2e-6)
+
+
+def test_every_scale_has_its_range() -> None:
+    assert get_args(Scale) == tuple(DEPTH_SCALES)
 
 
 @pytest.mark.parametrize("scale", sorted(DEPTH_SCALES))
@@ -118,7 +125,7 @@ def test_a_focal_length_scales_open_depth() -> None:
     [("open", None, "relative"), ("open", 900.0, "m"), ("nyuv2", None, "m"), ("ddad", None, "m")],
 )
 def test_open_depth_is_relative_until_the_focal_length_is_known(scale: str, focal_px: float | None, unit: str) -> None:
-    assert depth_scale(scale).unit(focal_px) == unit
+    assert depth_unit(depth_scale(scale), focal_px) == unit
 
 
 @pytest.mark.parametrize("focal_px", [0, -1.0, float("nan"), float("inf")])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.merge import MERGE_IOU, distinct_boxes
+from youtu_gguf.decode.merge import distinct_boxes
+from youtu_gguf.facts import MERGE_IOU
 
 SQUARE = (0, 0, 10, 10)  # area 100
 

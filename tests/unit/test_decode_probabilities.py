@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from tests.reference.probabilities import class_probabilities
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.dense import class_probabilities, upsample_scores
+from youtu_gguf.decode.dense import upsample_scores
 from youtu_gguf.decode.probabilities import ProbabilityMaps
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Size
+from youtu_gguf.types import F32, Size
 
 SCORES = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
 
@@ -29,3 +30,19 @@ def test_probabilities_add_up_to_one_whatever_the_scores() -> None:
 def test_broken_scores_are_refused() -> None:
     with pytest.raises(InputError, match="finite"):
         ProbabilityMaps(np.full((2, 2, 2), np.nan, np.float32), Size(4, 4))
+
+
+def pixel(scores: F32) -> F32:
+    """The probabilities of the only pixel of a grid of one value."""
+    return np.stack(list(ProbabilityMaps(scores, Size(1, 1)).rows(0, 1)))[:, 0, 0]
+
+
+def test_probabilities_are_a_softmax_at_temperature_a_fifth() -> None:
+    scores = np.array([[[0.2]], [[0.0]], [[-0.2]]], np.float32)
+    expected = np.exp([1.0, 0.0, -1.0]) / np.exp([1.0, 0.0, -1.0]).sum()
+
+    np.testing.assert_allclose(pixel(scores), expected, rtol=1e-6)
+
+
+def test_probabilities_of_large_logits_do_not_overflow() -> None:
+    assert pixel(np.array([[[500.0]], [[-500.0]]], np.float32)).tolist() == [1, 0]

@@ -13,7 +13,7 @@ from gguf.quants import dequantize, quantize
 
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import read_header
-from youtu_gguf.gguf.lm_head import Head
+from youtu_gguf.gguf.lm_head import Head, find_head
 
 N, DIM = 40, 256
 WRITTEN = ("F32", "F16", "BF16", "Q8_0", "Q4_K", "Q6_K")
@@ -70,9 +70,9 @@ def test_rows_are_the_dequantised_rows_of_the_table(kind: GGMLQuantizationType, 
 def test_output_weight_comes_before_the_embedding(tmp_path: Path) -> None:
     f32 = GGMLQuantizationType.F32
     tables = {"token_embd.weight": encoded_table(f32, seed=1), "output.weight": encoded_table(f32, seed=2)}
-    head = Head(read_header(write(tmp_path / "m.gguf", tables, f32)))
-    assert head.tensor_name == "output.weight"
-    assert np.array_equal(head.rows([3]), tables["output.weight"][[3]])
+    header = read_header(write(tmp_path / "m.gguf", tables, f32))
+    assert find_head(header).name == "output.weight"
+    assert np.array_equal(Head(header).rows([3]), tables["output.weight"][[3]])
 
 
 def test_file_without_a_head_is_refused(tmp_path: Path) -> None:

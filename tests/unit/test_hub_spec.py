@@ -10,8 +10,9 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.config import hub_cache
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.hub.local import SHIPPED, find_in_cache, find_nano, find_pulled, locate
-from youtu_gguf.hub.spec import NANO_MODEL, REPOSITORY, Spec
+from youtu_gguf.hub.spec import NANO_MODEL, Spec
 
 MODEL, F16 = "Youtu-VL-4B-Instruct-Q8_0.gguf", "Youtu-VL-4B-Instruct-F16.gguf"
 MMPROJ = "mmproj-Youtu-VL-4b-Instruct-BF16.gguf"

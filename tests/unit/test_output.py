@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.decode.rle import decode_runs
+from tests.reference.rle import decode_runs
 from youtu_gguf.output import WRITERS, Source, to_json, write_bytes, write_png
 from youtu_gguf.types import Size
 

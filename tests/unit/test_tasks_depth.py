@@ -10,7 +10,8 @@ from PIL import Image
 
 import youtu_gguf as yg
 from youtu_gguf.cli.report import lines
-from youtu_gguf.decode.depth import DEPTH_SCALES, N_BINS, bins_to_depth
+from youtu_gguf.decode.depth import bins_to_depth
+from youtu_gguf.facts import DEPTH_SCALES, N_BINS
 from youtu_gguf.output import to_json
 from youtu_gguf.testing import FakeEngine
 

@@ -12,6 +12,7 @@ from gguf.constants import TokenType
 
 from tests.reference.weights import Weights
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import N_TOKENS
 from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.weights.synthetic import pair as synthetic
@@ -79,7 +80,7 @@ def test_norms_and_biases_vary_so_that_a_wrong_one_shows(tmp_path: Path) -> None
 def test_ids_of_the_full_vocabulary_are_the_published_ones(full_tokens: TokenTable) -> None:
     at = {text: i for i, text in enumerate(full_tokens.texts)}
     assert len(full_tokens.texts) == len(at) == 283_386
-    assert FULL.vocabulary.n_tokens == 283_386
+    assert FULL.vocabulary.n_tokens == N_TOKENS == 283_386
     published = {
         "<|begin_of_text|>": 128_000, "<|end_of_text|>": 128_001, "<|vision_start|>": 128_262,
         "<|vision_end|>": 128_263, "<|image_pad|>": 128_264, "<|video_pad|>": 128_265,

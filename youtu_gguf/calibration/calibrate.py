@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from youtu_gguf.calibration.observe import look
 from youtu_gguf.calibration.photographs import photograph_pictures
 from youtu_gguf.calibration.pictures import GRID, drawn_pictures
-from youtu_gguf.calibration.questions import find_bin_base, find_leading_space, find_position_shift
-from youtu_gguf.calibration.refinements import find_refine
+from youtu_gguf.calibration.questions import find_bin_base, find_leading_space, find_position_shift, find_refine
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.engines.base import no_states
 from youtu_gguf.errors import CapabilityError, InputError

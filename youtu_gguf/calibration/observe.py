@@ -13,7 +13,7 @@ from youtu_gguf.calibration.pictures import Picture
 from youtu_gguf.decode.dense import class_scores
 from youtu_gguf.engines.base import PatchStates, Vocabulary
 from youtu_gguf.errors import CapabilityError
-from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.facts import BIN_TOKENS, TOKEN_PX
 from youtu_gguf.tasks.base import find_tokens
 from youtu_gguf.tasks.segment import class_tokens
 from youtu_gguf.types import F32, I32, Bits, checked
@@ -34,10 +34,10 @@ PURE = 0.75
 UNDERSTOOD = 0.5
 """How far from guessing (0) to faultless (1) a picture must be labelled under some reading before it has a say."""
 
-NEAR_BINS = tuple(f"<custom_{b}>" for b in range(1, 22))
+NEAR_BINS = BIN_TOKENS[:21]
 """The first depth tokens: the one in question, and a run of neighbours to hold it against."""
 
-FAR_BINS = tuple(f"<custom_{b}>" for b in range(501, 521))
+FAR_BINS = BIN_TOKENS[500:520]
 """Depth tokens half the range away: how alike depth tokens are that are no neighbours."""
 
 

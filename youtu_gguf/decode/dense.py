@@ -13,10 +13,8 @@ from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import Strip, Taps, axis_taps, check_maps, check_size, stretch_columns, strips, upsample
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import CLASS_TEMPERATURE
 from youtu_gguf.types import F32, I32, Size
-
-TEMPERATURE = 0.2
-"""Softmax temperature over classes, used without background (facts: dense maps, 3)."""
 
 _STRIP_PIXELS = 1 << 15
 """Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
@@ -63,13 +61,6 @@ def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAU
     return upsample(scores, size, align_corners=calibration.align_corners)
 
 
-def class_probabilities(scores: F32) -> F32:
-    """Return the softmax of `scores` (K, ...) over the classes at temperature 0.2, same shape."""
-    raised = np.exp((scores - scores.max(axis=0)) / np.float32(TEMPERATURE))
-    probabilities: F32 = raised / raised.sum(axis=0)
-    return probabilities
-
-
 def label_map(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> I32:
     """Return the (H, W) int32 index of the best class per pixel; equal scores go to the earlier class.
 
@@ -108,9 +99,10 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
 def label_margin(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> F32:
     """Return how clear each pixel's class is: (H, W) float32, what `label_map` compares there, best minus second best.
 
-    Without background that is the lead in `class_probabilities` of the upsampled scores, 0..1; a single class has
-    margin 1. With background it is the lead among sigmoid(logit / 4) of the classes and the constant 0.5, 0..0.5: how
-    far the best class is above the background channel or the next class, or, where the background wins, below it.
+    Without background that is the lead in the softmax, at temperature 0.2, of the upsampled scores, 0..1; a single
+    class has margin 1. With background it is the lead among sigmoid(logit / 4) of the classes and the constant 0.5,
+    0..0.5: how far the best class is above the background channel or the next class, or, where the background wins,
+    below it.
     Takes K x rows x W values besides the result, as `label_map` does.
 
     Args:
@@ -149,8 +141,8 @@ def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
     best, second = _best_two(low, high, weight)
     total = np.zeros_like(best)
     for bottom, top in zip(low, high, strict=True):
-        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(TEMPERATURE))
-    lead: F32 = (1 - np.exp((second - best) / np.float32(TEMPERATURE))) / total
+        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(CLASS_TEMPERATURE))
+    lead: F32 = (1 - np.exp((second - best) / np.float32(CLASS_TEMPERATURE))) / total
     return lead
 
 

@@ -4,8 +4,6 @@ Argmax over `<custom_1>`..`<custom_1000>` after upsampling the logits x2, then t
 invalid. Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 5).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,14 +11,8 @@ from youtu_gguf.arguments import short_repr
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.facts import DEPTH_SCALES, N_BINS, TOKEN_PX, DepthScale
 from youtu_gguf.types import F32, I32, DepthUnit, Size
-
-N_BINS = 1000
-"""Depth tokens (facts: tokens)."""
-
-OPEN_FOCAL_PX = 2000.0
-"""Focal length, in pixels of the prepared image, at which open-world distances are metres (facts: dense maps, 5)."""
 
 MAX_FOCAL_PX = 1e6
 """Beyond any lens; far beyond, distances would overflow."""
@@ -29,30 +21,9 @@ _MAJORITY = 0.5
 """Share of a pixel's bilinear weight that valid bins must hold; at one half, edges stay where they were."""
 
 
-@dataclass(frozen=True)
-class DepthScale:
-    """Distances of the bins 1..1000, from `near_m` to `far_m` metres, in equal steps or (`log`) equal ratios.
-
-    `focal_px` is the focal length at which the metres hold; None where the range belongs to one data set's camera.
-    """
-
-    near_m: float
-    far_m: float
-    log: bool = False
-    focal_px: float | None = None
-
-    def unit(self, focal_px: float | None) -> DepthUnit:
-        """Return the unit of distances on this scale when the image's focal length is `focal_px` (None: unknown)."""
-        return "m" if self.focal_px is None or focal_px is not None else "relative"
-
-
-DEPTH_SCALES: dict[str, DepthScale] = {
-    "open": DepthScale(0.5, 100.0, log=True, focal_px=OPEN_FOCAL_PX),
-    "nyuv2": DepthScale(0.0, 10.0),
-    "cityscapes": DepthScale(0.0, 80.0),
-    "ddad": DepthScale(0.05, 120.0),
-}
-"""Ranges the model was trained on (facts: dense maps, 5), by the name a caller gives."""
+def depth_unit(scale: DepthScale, focal_px: float | None) -> DepthUnit:
+    """Return the unit of distances on `scale` when the image's focal length is `focal_px` (None: unknown)."""
+    return "m" if scale.focal_px is None or focal_px is not None else "relative"
 
 
 def depth_scale(name: str) -> DepthScale:
@@ -135,7 +106,7 @@ def depth_map(
     *,
     calibration: Calibration = DEFAULT,
 ) -> F32:
-    """Return the distance of every pixel: (H, W) float32, 0 = invalid; the unit is `DepthScale.unit(focal_px)`.
+    """Return the distance of every pixel: (H, W) float32, 0 = invalid; the unit is that of `depth_unit`.
 
     Args:
         logits: (rows, cols, 1000) raw logits of `<custom_1>`..`<custom_1000>`, in this order.

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from youtu_gguf.facts import MERGE_IOU
 from youtu_gguf.types import F32, Bits
-
-MERGE_IOU = 0.7
-"""Boxes of one label that overlap by more are the same object (facts: dense maps, 8)."""
 
 _ROUNDING = 1e-9
 

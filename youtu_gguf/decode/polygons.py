@@ -7,11 +7,10 @@ import numpy as np
 from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import Point, outside, read_points
 from youtu_gguf.decode.tags import Spans
+from youtu_gguf.facts import MAX_OUTLINE_POINTS
 from youtu_gguf.types import F32, Issue, Size, checked
 
 MIN_POINTS = 3
-MAX_POINTS = 20
-"""Most points the model was trained to write per outline (facts: answers by task, polygon)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +111,8 @@ class _Reader:
         return whole
 
     def _check(self, points: list[Point], block: Block) -> None:
-        if len(points) > MAX_POINTS:
-            self._report(f"outline has {len(points)} points, more than {MAX_POINTS}", block)
+        if len(points) > MAX_OUTLINE_POINTS:
+            self._report(f"outline has {len(points)} points, more than {MAX_OUTLINE_POINTS}", block)
         if len({point.x for point in points}) == 1 or len({point.y for point in points}) == 1:
             self._report("outline has no area", block)
         n_visibilities = sum(point.v is not None for point in points)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.decode.dense import TEMPERATURE
 from youtu_gguf.decode.resample import Taps, axis_taps, blend, check_maps, check_size, stretch_columns
+from youtu_gguf.facts import CLASS_TEMPERATURE
 from youtu_gguf.types import F32, Size
 
 
 class ProbabilityMaps:
-    """The softmax at temperature 0.2 of bilinearly upsampled scores, as `dense.class_probabilities` gives it.
+    """The softmax at temperature 0.2 of bilinearly upsampled scores.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.
@@ -32,7 +32,7 @@ class ProbabilityMaps:
         check_size(size)
         self.size = size
         self.n_classes, n_rows, _ = scores.shape
-        raised, corners = scores / np.float32(TEMPERATURE), calibration.align_corners
+        raised, corners = scores / np.float32(CLASS_TEMPERATURE), calibration.align_corners
         self._wide = stretch_columns(raised, size.width, align_corners=corners, step=step)
         self._taps = axis_taps(n_rows, size.height, align_corners=corners, step=step)
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from youtu_gguf.facts import BARE_TAGS, BLOCK_TAGS
+
 TagKind = Literal["open", "close", "bare", "number", "broken"]
 
 Span = tuple[int, int]
@@ -16,9 +18,8 @@ Span = tuple[int, int]
 Spans = tuple[Span, ...]
 """Where in an answer an item is said: its words and numbers, without the tags around them."""
 
-_BLOCK = "ref|box|ins|poly|person|kpt|mask"
-_BARE = "depth|BG|FG|OTHERS"
-_AS_SPELLED = {name.lower(): name for name in (*_BLOCK.split("|"), *_BARE.split("|"))}
+_BLOCK, _BARE = "|".join(BLOCK_TAGS), "|".join(BARE_TAGS)
+_AS_SPELLED = {name.lower(): name for name in (*BLOCK_TAGS, *BARE_TAGS)}
 
 # Every alternative starts at "<" and ends after a bounded number of characters, so the scan is linear whatever
 # the text. Six digits are exact in float32; the vocabulary's coordinates end at 2047. The last two are what a model
@@ -78,5 +79,5 @@ def _misspelt(match: re.Match[str]) -> Tag:
     """Return the tag that was meant."""
     written = match["misspelt"].lower()
     name = _AS_SPELLED[written.lstrip("/／ \t\n\r\f\v")]
-    kind: TagKind = "close" if written[0] in "/／" else "bare" if name in _BARE.split("|") else "open"
+    kind: TagKind = "close" if written[0] in "/／" else "bare" if name in BARE_TAGS else "open"
     return Tag(kind, name, None, *match.span(), misspelt=True)

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 
 from gguf.constants import GGUFValueType
 
+from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PRE_TOKENIZER, PROMPT_TOKENS
 from youtu_gguf.gguf.checks import Expect
 from youtu_gguf.gguf.header import Header
 
-ARCHITECTURE = "deepseek2"
-PRE_TOKENIZER = "youtu"
-PROMPT_TOKENS = ("<|begin_of_text|>", "<|end_of_text|>", "<|vision_start|>", "<|vision_end|>")
-"""Tokens that every prompt is built from (facts: prompt)."""
 MAX_LAYERS = 512
 """llama.cpp's LLAMA_MAX_LAYERS."""
 MAX_WIDTH = 1 << 20
@@ -64,12 +61,12 @@ def check_language(header: Header) -> LanguageFacts:
         ModelFileError: Something is missing, contradicts the rest, or would end the process.
     """
     expect = Expect(header, "language model", REMEDY)
-    n_layer = expect.integer(f"{ARCHITECTURE}.block_count", high=MAX_LAYERS)
-    n_embd = expect.integer(f"{ARCHITECTURE}.embedding_length", high=MAX_WIDTH)
-    n_ff = expect.integer(f"{ARCHITECTURE}.feed_forward_length", high=MAX_WIDTH)
-    n_ctx_train = expect.integer(f"{ARCHITECTURE}.context_length")
-    expect.real(f"{ARCHITECTURE}.attention.layer_norm_rms_epsilon")
-    expect.equal(f"{ARCHITECTURE}.embedding_length_out", n_embd, "embedding_length", default=n_embd)
+    n_layer = expect.integer(f"{LANGUAGE_ARCHITECTURE}.block_count", high=MAX_LAYERS)
+    n_embd = expect.integer(f"{LANGUAGE_ARCHITECTURE}.embedding_length", high=MAX_WIDTH)
+    n_ff = expect.integer(f"{LANGUAGE_ARCHITECTURE}.feed_forward_length", high=MAX_WIDTH)
+    n_ctx_train = expect.integer(f"{LANGUAGE_ARCHITECTURE}.context_length")
+    expect.real(f"{LANGUAGE_ARCHITECTURE}.attention.layer_norm_rms_epsilon")
+    expect.equal(f"{LANGUAGE_ARCHITECTURE}.embedding_length_out", n_embd, "embedding_length", default=n_embd)
     _check_dense(expect, n_layer)
     _check_rope(expect)
     heads = _check_heads(expect)
@@ -83,36 +80,37 @@ def check_language(header: Header) -> LanguageFacts:
 def _check_dense(expect: Expect, n_layer: int) -> None:
     """Check that all layers are dense and none predict further tokens."""
     for name in ("expert_count", "expert_used_count", "expert_group_count"):
-        expect.equal(f"{ARCHITECTURE}.{name}", 0, "Youtu-VL has no experts", default=0)
-    expect.integer(f"{ARCHITECTURE}.expert_shared_count", low=0)  # must be there, but without experts it is not used
-    expect.integer(f"{ARCHITECTURE}.expert_feed_forward_length")
-    expect.integer(f"{ARCHITECTURE}.leading_dense_block_count", low=n_layer)
-    expect.equal(f"{ARCHITECTURE}.nextn_predict_layers", 0, "Youtu-VL predicts one token at a time", default=0)
+        expect.equal(f"{LANGUAGE_ARCHITECTURE}.{name}", 0, "Youtu-VL has no experts", default=0)
+    # The next must be there; without experts it has no effect.
+    expect.integer(f"{LANGUAGE_ARCHITECTURE}.expert_shared_count", low=0)
+    expect.integer(f"{LANGUAGE_ARCHITECTURE}.expert_feed_forward_length")
+    expect.integer(f"{LANGUAGE_ARCHITECTURE}.leading_dense_block_count", low=n_layer)
+    expect.equal(f"{LANGUAGE_ARCHITECTURE}.nextn_predict_layers", 0, "Youtu-VL predicts one token at a time", default=0)
 
 
 def _check_rope(expect: Expect) -> None:
-    key = f"{ARCHITECTURE}.rope.scaling.type"
+    key = f"{LANGUAGE_ARCHITECTURE}.rope.scaling.type"
     if expect.type(key, GGUFValueType.STRING):
         expect.text(key, *ROPE_SCALINGS)
-    key = f"{ARCHITECTURE}.rope.freq_base"
+    key = f"{LANGUAGE_ARCHITECTURE}.rope.freq_base"
     if expect.type(key, GGUFValueType.FLOAT32):
         expect.real(key)
 
 
 def _check_heads(expect: Expect) -> _Heads:
     """Check the keys of multi-head latent attention against each other."""
-    attention = f"{ARCHITECTURE}.attention."
+    attention = f"{LANGUAGE_ARCHITECTURE}.attention."
     heads = _Heads(
         n_head=expect.integer(attention + "head_count", high=MAX_WIDTH),
         q_lora=expect.integer(attention + "q_lora_rank", high=MAX_WIDTH),
         kv_lora=expect.integer(attention + "kv_lora_rank", high=MAX_WIDTH),
-        rope=expect.integer(f"{ARCHITECTURE}.rope.dimension_count", low=2, high=MAX_WIDTH),
+        rope=expect.integer(f"{LANGUAGE_ARCHITECTURE}.rope.dimension_count", low=2, high=MAX_WIDTH),
         key=expect.integer(attention + "key_length_mla", high=MAX_WIDTH),
         value=expect.integer(attention + "value_length_mla", high=MAX_WIDTH),
     )
     if heads.rope % 2 or heads.key <= heads.rope:
         raise expect.failure(
-            f"expected an even {ARCHITECTURE}.rope.dimension_count below key_length_mla; "
+            f"expected an even {LANGUAGE_ARCHITECTURE}.rope.dimension_count below key_length_mla; "
             f"got {heads.rope} and {heads.key}"
         )
     expect.equal(attention + "head_count_kv", 1, "latent attention shares one key among the heads")
@@ -131,7 +129,7 @@ def _check_vocabulary(expect: Expect) -> int:
     n_vocab = len(tokens)
     expect.array("tokenizer.ggml.token_type", GGUFValueType.INT32, at_least=n_vocab)
     expect.array("tokenizer.ggml.merges", GGUFValueType.STRING, at_least=0)
-    expect.equal(f"{ARCHITECTURE}.vocab_size", n_vocab, "tokens in the token list", default=n_vocab)
+    expect.equal(f"{LANGUAGE_ARCHITECTURE}.vocab_size", n_vocab, "tokens in the token list", default=n_vocab)
     for name in ("bos", "eos"):
         expect.integer(f"tokenizer.ggml.{name}_token_id", low=0, high=n_vocab - 1, default=0)
     for key in expect.header.types:

@@ -41,11 +41,6 @@ class Head:
         self._rows: OrderedDict[int, F32] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def tensor_name(self) -> str:
-        """Name of the tensor that rows come from."""
-        return self._tensor.name
-
     def rows(self, ids: Sequence[int]) -> F32:
         """Return (len(ids), dim) float32 rows in the order of `ids`; `hidden @ rows.T` are those tokens' logits.
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.gguf import language, vision
+from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
 from youtu_gguf.gguf.header import Header, read_header
 from youtu_gguf.gguf.language import LanguageFacts, check_language
 from youtu_gguf.gguf.vision import VisionFacts, check_vision
 
 _QUANT_TAG = re.compile(r"[-_.](?P<quant>i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
 
-_NAMES = {language.ARCHITECTURE: "a language model", vision.ARCHITECTURE: "a projector (mmproj)"}
+_NAMES = {LANGUAGE_ARCHITECTURE: "a language model", PROJECTOR_ARCHITECTURE: "a projector (mmproj)"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def check_model(model: Header) -> LanguageFacts:
     Raises:
         ModelFileError: It is another kind of file, broken, or one of several parts.
     """
-    _check_role(model, language.ARCHITECTURE, "model")
+    _check_role(model, LANGUAGE_ARCHITECTURE, "model")
     _check_whole(model)
     return check_language(model)
 
@@ -77,7 +77,7 @@ def check_projector(projector: Header) -> VisionFacts:
     Raises:
         ModelFileError: It is another kind of file, broken, or one of several parts.
     """
-    _check_role(projector, vision.ARCHITECTURE, "mmproj")
+    _check_role(projector, PROJECTOR_ARCHITECTURE, "mmproj")
     _check_whole(projector)
     return check_vision(projector)
 
@@ -110,7 +110,7 @@ def find_projector(model_path: str | Path) -> Path:
 
 def _check_roles(model: Header, projector: Header) -> None:
     got = (model.architecture, projector.architecture)
-    wanted = (language.ARCHITECTURE, vision.ARCHITECTURE)
+    wanted = (LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE)
     if got == wanted[::-1]:
         raise ModelFileError(
             f"model and projector are swapped: {model.path} is the projector and {projector.path} the language model. "

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 
 from gguf.constants import GGUFValueType
 
+from youtu_gguf.facts import MERGE, PATCH_PX, PROJECTOR_TYPE, TOKEN_PX
 from youtu_gguf.gguf.checks import Expect
 from youtu_gguf.gguf.header import Header
 
-ARCHITECTURE = "clip"
-PROJECTOR = "youtuvl"
-PATCH_SIZE, MERGE_SIZE = 16, 2
-"""Pixels per patch and patches per image token, per axis (facts: image preparation)."""
 MAX_LAYERS = 512
 MAX_WIDTH = 1 << 20
 MAX_WINDOW_PX = 4096
@@ -45,8 +42,6 @@ class VisionFacts:
     n_embd: int
     n_layer: int
     n_out: int
-    patch_size: int
-    merge_size: int
     window_px: int
     full_layers: tuple[int, ...]
 
@@ -72,7 +67,7 @@ def check_vision(header: Header) -> VisionFacts:
     n_out = _check_outer_tensors(expect, n_embd)
     for layer in range(n_layer):
         _check_layer(expect, f"v.blk.{layer}.", n_embd, n_ff)
-    return VisionFacts(n_embd, n_layer, n_out, PATCH_SIZE, MERGE_SIZE, window_px, full_layers)
+    return VisionFacts(n_embd, n_layer, n_out, window_px, full_layers)
 
 
 def _check_kind(expect: Expect) -> None:
@@ -86,7 +81,7 @@ def _check_kind(expect: Expect) -> None:
             raise expect.failure(f"expected a vision encoder alone; got {key} as well")
     expect.type("clip.projector_type", GGUFValueType.STRING)
     key = "clip.projector_type" if metadata.get("clip.projector_type") else "clip.vision.projector_type"
-    expect.text(key, PROJECTOR)
+    expect.text(key, PROJECTOR_TYPE)
 
 
 def _check_attention(expect: Expect, n_embd: int) -> None:
@@ -100,8 +95,8 @@ def _check_attention(expect: Expect, n_embd: int) -> None:
 
 
 def _check_geometry(expect: Expect) -> None:
-    expect.equal("clip.vision.patch_size", PATCH_SIZE, "an image token covers 32x32 px")
-    expect.equal("clip.vision.spatial_merge_size", MERGE_SIZE, "an image token covers 32x32 px", default=MERGE_SIZE)
+    expect.equal("clip.vision.patch_size", PATCH_PX, "an image token covers 32x32 px")
+    expect.equal("clip.vision.spatial_merge_size", MERGE, "an image token covers 32x32 px", default=MERGE)
     expect.integer("clip.vision.image_size", low=0, high=MAX_IMAGE_PX)
     for name in ("mean", "std"):
         expect.numbers(f"clip.vision.image_{name}", GGUFValueType.FLOAT32, at_least=3)
@@ -115,7 +110,7 @@ def _check_geometry(expect: Expect) -> None:
 def _check_windows(expect: Expect, n_layer: int) -> tuple[int, tuple[int, ...]]:
     """Return the side of an attention window in pixels, and the layers without windows."""
     window_px = expect.integer("clip.vision.window_size", high=MAX_WINDOW_PX)
-    if window_px % (PATCH_SIZE * MERGE_SIZE):  # below one token llama.cpp would never end
+    if window_px % TOKEN_PX:  # below one token llama.cpp would never end
         raise expect.failure(f"expected clip.vision.window_size as a multiple of 32; got {window_px}")
     layers = expect.numbers("clip.vision.wa_layer_indexes", GGUFValueType.INT32, at_least=1)
     if not ((layers >= 0) & (layers < n_layer)).all():
@@ -127,12 +122,12 @@ def _check_outer_tensors(expect: Expect, n_embd: int) -> int:
     """Check patch embedding, last norm and projector; return the projector's output width."""
     if "v.class_embd" in expect.header.tensors:
         raise expect.failure("expected no tensor v.class_embd; got one")
-    expect.matrix("v.patch_embd.weight", 3 * PATCH_SIZE * PATCH_SIZE, n_embd)
+    expect.matrix("v.patch_embd.weight", 3 * PATCH_PX * PATCH_PX, n_embd)
     expect.vector("v.patch_embd.bias", n_embd, required=False)
     for name in ("v.pre_ln", "v.post_ln"):
         for part in ("weight", "bias"):
             expect.vector(f"{name}.{part}", n_embd, required=False)
-    merged = n_embd * MERGE_SIZE * MERGE_SIZE
+    merged = n_embd * MERGE * MERGE
     n_hidden = _rows(expect, "mm.0.weight")
     n_out = _rows(expect, "mm.2.weight")
     expect.vector("mm.input_norm.weight", n_embd)

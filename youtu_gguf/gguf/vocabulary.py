@@ -11,23 +11,13 @@ from dataclasses import dataclass
 
 from gguf.constants import GGUFValueType, TokenType
 
+from youtu_gguf.facts import BIN_TOKENS, N_BINS, N_CODEBOOK, N_COORDINATES, TAGS
 from youtu_gguf.gguf.checks import Expect
 from youtu_gguf.gguf.header import GGUFArray, Header
 
 TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
-MAX_CODEBOOK = 150_000
-"""Entries of the published model's codebook (facts: tokens): training targets only, never read and never said."""
 MIN_CODEBOOK = 64
 """Fewer entries of one pattern before the coordinates are no codebook."""
-N_COORDINATES = 2048
-"""Values per axis: `<x_0>`..`<x_2047>` and the same for y."""
-N_BINS = 1000
-"""Depth bins `<custom_1>`..`<custom_1000>`."""
-TAGS = (
-    "<ref>", "</ref>", "<box>", "</box>", "<ins>", "</ins>", "<poly>", "</poly>", "<person>", "</person>", "<kpt>",
-    "</kpt>", "<mask>", "</mask>", "<depth>", "<BG>", "<FG>", "<OTHERS>",
-)  # fmt: skip
-"""Tags seen in answers (facts: tokens)."""
 
 _NUMBERED = re.compile(rb"(.*\D)?(\d{1,18})(\D*)", re.DOTALL)
 """Text with a number in it; the last counts. In time that grows with its length only."""
@@ -87,7 +77,7 @@ def take_inventory(header: Header) -> Inventory:
     ids = {text: i for i, text in enumerate(texts)}
     coordinates = _coordinates(ids)
     codebook = None if coordinates is None else _codebook(texts, _types(header, len(texts)), coordinates.first)
-    n_bins = sum(f"<custom_{i}>".encode() in ids for i in range(1, N_BINS + 1))
+    n_bins = sum(token.encode() in ids for token in BIN_TOKENS)
     return Inventory(len(texts), codebook, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
 
 
@@ -118,7 +108,7 @@ def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | N
         return None
     before, number, after = last[1] or b"", int(last[2]), last[3]
     first = stop
-    least = max(0, stop - MAX_CODEBOOK)
+    least = max(0, stop - N_CODEBOOK)
     while first > least and types[first - 1] not in _SAID:
         if texts[first - 1] != b"%b%d%b" % (before, number - (stop - first), after):
             break

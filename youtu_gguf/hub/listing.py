@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf.errors import ModelFileError
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.pair import check_pair, find_projector, model_files, quant_of
 from youtu_gguf.hub.local import (
     HASH,
@@ -18,7 +19,7 @@ from youtu_gguf.hub.local import (
     models_with_projector,
     snapshots,
 )
-from youtu_gguf.hub.spec import NANO, REPOSITORY, Spec
+from youtu_gguf.hub.spec import NANO, Spec
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from os import PathLike
 from pathlib import Path
 
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.pair import find_model, gguf_files, is_projector, model_files
 from youtu_gguf.hub.spec import (
     NANO,
     NANO_MODEL,
     REMEDY,
-    REPOSITORY,
     Spec,
     is_published,
     parse_spec,

@@ -9,10 +9,8 @@ from pathlib import PurePath
 
 from youtu_gguf.config import MODEL_VARIABLE
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.pair import base_name, is_projector, quant_of
-
-REPOSITORY = "tencent/Youtu-VL-4B-Instruct-GGUF"
-"""The published files (facts: files)."""
 
 PREFERRED_QUANT = "Q8_0"
 """Taken where several encodings of one model are there and none is named."""

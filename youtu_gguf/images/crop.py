@@ -17,19 +17,11 @@ import numpy as np
 
 from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import CROP_SIZE, LINE_PX, PADDING
 from youtu_gguf.types import U8, Size
-
-CROP_SIZE = 1280
-"""Short side of the picture in pixels; smaller is faster (facts: dense maps, 6)."""
-
-PADDING = 1.2
-"""Sides of the region relative to those of the box (facts: dense maps, 6)."""
 
 BOX_COLOUR = (255, 0, 0)
 """Ours: red. The demo draws every box in another random colour; one colour gives the same mask every time."""
-
-LINE_PX = 1
-"""Thickness of the line, in source pixels (facts: dense maps, 6)."""
 
 MAX_STRETCH = 4
 """Long side at most, in crop sizes; a longer region is enlarged less. The token budget would shrink it anyway."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
@@ -25,9 +25,6 @@ ImageLike: TypeAlias = "str | Path | bytes | Image.Image | U8"
 MAX_PIXELS = 200_000_000
 """Larger images are refused before decoding. Pillow refuses some smaller ones already: above twice its
 `PIL.Image.MAX_IMAGE_PIXELS`, 179 megapixels unless the caller changed it."""
-
-SCALE_STEP = 0.02
-"""Scale decrement while searching the prepared size (facts: image preparation)."""
 
 _16_BIT_MAX = 65_535
 

@@ -10,16 +10,10 @@ import numpy as np
 
 from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import TOKEN_PX
+from youtu_gguf.facts import MAX_ZOOM, SCALE_STEP, TOKEN_PX
 from youtu_gguf.types import Grid, Size
 
 Zoom = float | Literal["auto"]
-
-MAX_ZOOM = 4.0
-"""The largest that the reference evaluates with (facts: dense maps, 8)."""
-
-_STEP = 0.02
-"""As in the search of the prepared size (facts: image preparation)."""
 
 
 class Tiles(NamedTuple):
@@ -46,8 +40,8 @@ def fitting_zoom(most: float, size: Size, max_tokens: int, tiles: Tiles = Tiles(
     Raises:
         InputError: None fits, so long and narrow is the picture.
     """
-    for n in range(math.ceil(most / _STEP)):
-        zoom = round(most - _STEP * n, 4)
+    for n in range(math.ceil(most / SCALE_STEP)):
+        zoom = round(most - SCALE_STEP * n, 4)
         if largest_tile(grid_at(size, zoom), tiles) <= max_tokens:
             return zoom
     raise InputError(

@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.strictness import require
 from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
-from youtu_gguf.errors import CapabilityError
+from youtu_gguf.errors import CapabilityError, DecodeError
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import Wording
 from youtu_gguf.scene.options import RunOptions
@@ -207,9 +206,17 @@ class TaskRun:
         """Return `value` with the raw answers, finish, issues and timings of this run of `seconds`.
 
         A task that ended itself between two steps says so in the `finish` of its value.
+
+        Raises:
+            DecodeError: The run is strict and there are issues; names the first, its place, and how many there are.
         """
         issues = (*value.issues, *self._cut_short())
-        require(issues, strict=self._options.strict)
+        if issues and self._options.strict:
+            first = issues[0]
+            raise DecodeError(
+                f"expected a flawless answer; found {len(issues)} issue(s), the first at characters "
+                f"{first.start}-{first.end}: {first.message}. Decode with strict=False to keep the good items."
+            )
         finish = self._log.finish if value.finish == "none" else value.finish
         timings = self._log.timings(seconds)
         return replace(value, raw=self._log.raw, finish=finish, issues=issues, timings=timings)

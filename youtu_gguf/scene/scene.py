@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
-from youtu_gguf.images.crop import CROP_SIZE, PADDING
+from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.scene.many import Update, answer_together, gather
 from youtu_gguf.scene.opened import OpenImage
@@ -17,7 +17,6 @@ from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.base import phrase as checked_phrase
 from youtu_gguf.tasks.depth import DepthZoom, Focal
-from youtu_gguf.tasks.instances import MOST_INSTANCES
 from youtu_gguf.types import (
     Action,
     Boxes,

@@ -1,6 +1,6 @@
 """Every task the package does, by name. A new one is a file here and a line in `TASKS`."""
 
-from youtu_gguf.tasks.base import COORDINATE_TOKENS
+from youtu_gguf.facts import COORDINATE_TOKENS
 from youtu_gguf.tasks.boxes import detect, ground
 from youtu_gguf.tasks.click import click
 from youtu_gguf.tasks.counting import count

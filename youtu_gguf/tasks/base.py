@@ -20,9 +20,6 @@ from youtu_gguf.types import U8, Issue, Stopped, Transform
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-COORDINATE_TOKENS = ("<x_0>", "<y_0>", "<x_2047>", "<y_2047>")
-"""First and last coordinate tokens: with these in the vocabulary the run between them is (facts: tokens)."""
-
 
 class TaskContext(Protocol):
     """One scene as one run of a task sees it. What the task asks through it is recorded and timed.

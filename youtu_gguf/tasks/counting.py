@@ -6,7 +6,8 @@ import numpy as np
 
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, phrase, placed
+from youtu_gguf.facts import COORDINATE_TOKENS
+from youtu_gguf.tasks.base import TaskContext, check_choice, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.declaration import Choice, Phrase
 from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue

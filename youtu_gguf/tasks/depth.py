@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from youtu_gguf.arguments import as_float, short_repr
-from youtu_gguf.decode.depth import N_BINS, OPEN_FOCAL_PX, DepthScale, check_focal, depth_map, depth_scale
+from youtu_gguf.decode.depth import check_focal, depth_map, depth_scale, depth_unit
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import TOKEN_PX
-from youtu_gguf.images.zoom import MAX_ZOOM, Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
+from youtu_gguf.facts import BIN_TOKENS, MAX_ZOOM, OPEN_FOCAL_PX, TOKEN_PX, DepthScale
+from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
 from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
 from youtu_gguf.tasks.typed import read_depth_zoom, read_focal
 from youtu_gguf.types import DepthMap, Scale
-
-BIN_TOKENS = tuple(f"<custom_{b}>" for b in range(1, N_BINS + 1))
-"""Tokens of the depth bins, nearest first (facts: tokens)."""
 
 MIN_FOCAL_ZOOM = 0.25
 """The smallest that zoom="focal" goes. Ours: as far below 1 as the reference's largest zoom is above."""
@@ -76,7 +73,7 @@ def depth(
     # The frame that was looked at, which need not be the scene's own.
     focal_prepared = None if focal is None else focal * states.grid.cols * TOKEN_PX / size.width
     values = depth_map(states.logits(ids), size, scale, focal_prepared, calibration=context.calibration)
-    return DepthMap(values, chosen.unit(focal), focal)
+    return DepthMap(values, depth_unit(chosen, focal), focal)
 
 
 def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px: Focal) -> float | None:

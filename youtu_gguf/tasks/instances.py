@@ -16,7 +16,8 @@ from youtu_gguf.arguments import as_int, short_repr
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
+from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
 from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
 from youtu_gguf.tasks.boxes import CLASSES, detect
@@ -25,9 +26,6 @@ from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.refer import CROP_SIZE_OPTION, PADDING_OPTION, REFINE_MASK
 from youtu_gguf.tasks.typed import read_limit
 from youtu_gguf.types import F32, Boxes, Find, Finish, Instances, Issue, Refine
-
-MOST_INSTANCES = 30
-"""Boxes that are masked, the largest first (facts: dense maps, 7)."""
 
 _NOT_ENDED: Finish = "none"
 

