@@ -3,10 +3,12 @@
 ```python
 import youtu_gguf as yg
 
-with yg.load("Youtu-VL-4B-Instruct-Q8_0.gguf") as model:
-    scene = model.open("street.jpg")
+with yg.load("Youtu-VL-4B-Instruct-Q8_0.gguf") as model, model.open("street.jpg") as scene:
     print(scene.describe())
-    boxes = scene.detect(["car", "person"])
+    cars = scene.detect(["car"], scores=True)  # Boxes(3: car, car, car)
+    likely = cars[cars.scores > 0.5]
+    scene.draw(likely).save("cars.png")
+    scene.save(cars, "cars.json")
     labels = scene.segment(["road", "sky", "building"], present="all")
     depth = scene.depth()
 ```

@@ -25,6 +25,7 @@ from youtu_gguf.types.colours import BACKGROUND, INVALID, colour
         lambda: yg.Boxes([[1, 2, 3]], ("a",)),
         lambda: yg.Boxes([[1, 2, 3, 4]], ()),
         lambda: yg.Boxes([[1, 2, 3, 4]], ("a",), np.array([1, 2])),
+        lambda: yg.Boxes(None, ()),  # type: ignore[arg-type]
         lambda: yg.Polygons((), ("a",)),
         lambda: yg.Polygons((), (), np.ones(1)),
         lambda: yg.Polygons(((np.zeros((3, 3)),),), ("a",)),

@@ -62,8 +62,8 @@ class Count(Result):
     def __int__(self) -> int:
         if self.value is None:
             raise DecodeError(
-                f"expected a number; the answer gives none: {reprlib.repr(self.raw)}. Look whether count.value is None "
-                "before you take the count for an int."
+                f"expected a number; the answer gives none: {reprlib.repr(self.raw)}. Check count.value, which is "
+                "None then, before using the count as an int."
             )
         return self.value
 
@@ -137,7 +137,7 @@ class Action(Result):
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        freeze(self, "xy", (2,), np.float32)
+        freeze(self, "xy", (2,), np.float32, optional=True)
 
     def _summary(self) -> str:
         name = self.name or "no action"

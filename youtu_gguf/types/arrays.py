@@ -39,10 +39,12 @@ class Frozen:
         return _rebuild, (type(self), {field.name: getattr(self, field.name) for field in fields(self)})  # type: ignore[arg-type]  # a dataclass
 
 
-def freeze(record: Frozen, name: str, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> None:
-    """Replace the field `name` of `record`, while that is made, by its `checked` array; None stays."""
+def freeze(
+    record: Frozen, name: str, shape: tuple[int | None, ...], dtype: npt.DTypeLike, *, optional: bool = False
+) -> None:
+    """Replace the field `name` of `record`, while that is made, by its `checked` array; None stays if `optional`."""
     value = getattr(record, name)
-    if value is not None:
+    if value is not None or not optional:
         object.__setattr__(record, name, checked(name, value, shape, dtype))
 
 

@@ -95,8 +95,9 @@ class LabelMap(Rows[Region]):
     `decode.dense.label_margin` defines it. `refined_by` names the refinement that ran, "none" when none did. `scores`
     (K,) are those of the class names in the answer; None also where the classes were given and nothing was generated.
 
-    Rows are classes, as `Region`s, by name too: `labels["road"]`, `labels[["road", "sky"]]`. Of a map of some classes
-    only, the pixels of the others become background. A notebook shows the map in the colours of its drawing.
+    Rows are classes, each a `Region`, indexed and selected as those of `Boxes` and by name: `labels["road"]`,
+    `labels[["road", "sky"]]`. In a map of some classes only, the pixels of the others are background. A notebook shows
+    the map in the colours of its drawing.
     """
 
     _row_fields = ("classes", "scores")
@@ -109,7 +110,7 @@ class LabelMap(Rows[Region]):
 
     def __post_init__(self) -> None:
         freeze(self, "ids", (None, None), np.int32)
-        freeze(self, "margin", self.ids.shape, np.float32)
+        freeze(self, "margin", self.ids.shape, np.float32, optional=True)
         super().__post_init__()
 
     @overload
@@ -126,7 +127,8 @@ class LabelMap(Rows[Region]):
     @property
     def shares(self) -> tuple[float, ...]:
         """Share of the pixels that each class has, in the order of `classes`."""
-        return tuple(float(np.mean(self.ids == i)) for i in range(len(self.classes)))
+        n = max(1, self.ids.size)
+        return tuple(np.count_nonzero(self.ids == i) / n for i in range(len(self.classes)))
 
     def mask(self, name: str) -> Bits:
         """Return the (H, W) bool region of class `name`.

@@ -30,7 +30,9 @@ class Box(Row):
 class Boxes(Rows[Box]):
     """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None.
 
-    Rows are `Box`es.
+    `boxes[0]` is a `Box`, and so is each of `for box in boxes`. `boxes[1:]`, `boxes[boxes.scores > 0.5]` and
+    `boxes[[2, 0]]` are `Boxes` with those rows and everything else kept. Without a row they are falsy. An index beyond
+    the rows is an `IndexError`, a mask of another length an `InputError`.
     """
 
     _row_type = Box
@@ -72,7 +74,7 @@ class Polygon(Row):
 class Polygons(Rows[Polygon]):
     """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3.
 
-    `labels` are n names; `scores` (n,) or None. Rows are `Polygon`s.
+    `labels` are n names; `scores` (n,) or None. Rows are `Polygon`s, indexed and selected as those of `Boxes`.
     """
 
     _row_type = Polygon
@@ -108,7 +110,7 @@ class Poses(Rows[Pose]):
     """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy.
 
     `scores` (n,) or None. Joints are in the order of `facts.MPII_JOINTS`; `skeleton` has the pairs of them that limbs
-    join. Rows are `Pose`s.
+    join. Rows are `Pose`s, indexed and selected as those of `Boxes`.
     """
 
     _row_type = Pose
@@ -154,7 +156,7 @@ class Instances(Rows[Instance]):
 
     The largest box comes first; masks may overlap. `scores` (n,) tell how clearly each stands out of its surroundings,
     as `Mask.score`: 0 where a mask is empty. `xyxy` is where the object was detected, also where its mask is empty.
-    Rows are `Instance`s.
+    Rows are `Instance`s, indexed and selected as those of `Boxes`.
     """
 
     _row_type = Instance

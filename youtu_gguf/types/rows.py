@@ -58,7 +58,7 @@ class Rows(Result, Generic[RowT_co]):
         for name in self._row_fields:
             column = getattr(self, name)
             if name == "scores":
-                freeze(self, name, (n,), np.float32)
+                freeze(self, name, (n,), np.float32, optional=True)
             elif column is not None and not isinstance(column, np.ndarray):
                 if len(column) != n:
                     raise InputError(f"{name} must name each of the {n} items; got {len(column)}.")
