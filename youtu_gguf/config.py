@@ -28,7 +28,7 @@ from youtu_gguf.facts import MAX_ANSWER_TOKENS, MAX_IMAGE_TOKENS, REPEAT_PENALTY
 from youtu_gguf.types import HiddenWay, Lang
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
-"""Names the model to load where the caller names none."""
+"""Names the model to load where the caller does not."""
 
 ENGINE_VARIABLE = "YOUTU_GGUF_ENGINE"
 """Names the engine that the command line uses where --engine is not given."""
@@ -62,7 +62,7 @@ class Sampling:
     """How the next token is drawn.
 
     The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
-    likeliest token all but always wins anyway, so answers hardly vary with `seed`.
+    most likely token nearly always wins, so answers hardly vary with `seed`.
     """
 
     temperature: Annotated[float, number(least=0, most=LARGEST)] = TEMPERATURE
@@ -91,24 +91,24 @@ _Wait = Annotated[float, number(above=0, most=MAX_SECONDS)]
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """How a server is started and spoken to. Those from `llama_server` on are for engine="server" only.
+    """How a server is started and used. Fields from `llama_server` on are for engine="server" only.
 
     Attributes:
         n_slots: Answers generated at the same time: the slots of a llama-server, the requests sent at once to another.
-        stall_s: Longest silence of a server while it owes an answer. At full size, eight images waiting for two
-            cores take four minutes to begin.
+        stall_s: Longest silence of a server during an answer. At full size, eight images on two cores take four
+            minutes to begin.
         connect_s: Longest wait for a connection.
-        retries: How often a request is sent again to a server named by its address, where that may help.
+        retries: How often a request is sent again to a server named by its address, where that can help.
         api_key: Key of a server named by its address; None takes the environment variable `YOUTU_GGUF_API_KEY`.
         llama_server: The program; None looks in `YOUTU_GGUF_LLAMA_SERVER`, where scripts/build-llama-server installs
             it, and on the PATH.
-        server_flags: Further flags of its command line, after ours: they win.
-        server_log: File for what it writes; None means one in the user's state folder. Kept below 8 MB, twice.
+        server_flags: Further flags of its command line, after our own, which they override.
+        server_log: File of its output; None means one in the user's state folder. At most two files of 8 MB are kept.
         start_s: Longest wait for it to be ready.
-        hang_s: How long it may leave the question for its health unanswered before it is killed and restarted.
-        restarts: How often in a row it is started again without having answered anything in between.
-        max_server_bytes: Memory of its own, the mapped model file not counted, above which it is restarted when it has
-            nothing to do; None means half of the machine's.
+        hang_s: How long its health check may stay unanswered before it is killed and restarted.
+        restarts: How often in a row it is restarted without an answer in between.
+        max_server_bytes: Its own memory, without the mapped model file, above which it is restarted when idle; None
+            means half of the memory that this process may use.
     """
 
     n_slots: Annotated[int, whole(1, MAX_SLOTS)] = 4
@@ -135,7 +135,7 @@ class Settings:
     Attributes:
         n_ctx: Positions shared by the image, the questions and the answers. None means `DEFAULT_CONTEXT`, or the
             model's own context where that is shorter. The cache takes 46 KB a position at full size.
-        n_batch: Positions decoded in one go.
+        n_batch: Positions decoded at a time.
         n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
         repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
             file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
@@ -143,14 +143,14 @@ class Settings:
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
-        cache_bytes: Most memory for what has been seen of images: keys and values, 46 KB a token at full size, states
+        cache_bytes: Most memory for images that were seen: keys and values, 46 KB a token at full size, states
             and embeddings, 20 KB.
-        cache_dir: Folder to keep what has been seen on disk too, so that opening a known image again, even in another
-            process, decodes nothing. None keeps nothing.
+        cache_dir: Folder that keeps these on disk too, so that opening a known image again, even in another process,
+            decodes nothing. None keeps nothing.
         cache_dir_bytes: Most disk space for that; the longest unused goes first.
-        lang: Language that questions are put in where a run does not say.
+        lang: Language of questions where a run does not name one.
         sampling: How tokens are drawn.
-        server: What only the engines "server" and "http://..." look at.
+        server: Settings of the engines "server" and "http://..." alone.
     """
 
     n_ctx: Annotated[int | None, whole(1, _INT32_MAX)] = None
@@ -268,7 +268,7 @@ def default_llama_server() -> Path | None:
 
 
 def server_environment(api_key: str) -> dict[str, str]:
-    """Return the environment for a llama-server of ours.
+    """Return the environment for a llama-server that this package starts.
 
     It is this process's, without the variables that change what a llama-server does (`LLAMA_...`) and those of Hugging
     Face tools (`HF_...`), among them a token; its key is in `LLAMA_API_KEY`, where other users cannot read it.
@@ -285,7 +285,7 @@ def data_folder() -> Path:
 
 
 def calibrations_folder() -> Path:
-    """Return the folder for what was found out about models: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set."""
+    """Return the folder of stored calibrations: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set."""
     return _folder(CALIBRATIONS_VARIABLE) or data_folder() / "calibrations"
 
 

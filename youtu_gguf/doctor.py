@@ -1,4 +1,4 @@
-"""Whether everything that a user needs works here, checked one thing after the other; nothing ends the checking."""
+"""Checks whether everything that a user needs works on this machine. A failed check does not stop the others."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 PACKAGES = ("llama-cpp-python", "gguf", "huggingface-hub", "numpy", "opencv-python-headless", "pillow", "psutil")
 MIN_FREE_DISK = 7_000_000_000
-"""Room for the published pair, and a little."""
+"""Space for the published pair, with a margin."""
 MAX_STATE_DIFFERENCE = 0.05
-"""How far the two ways of reading hidden states may be apart; values of nano's go to about 10."""
+"""Largest difference between the two ways of reading hidden states; values of nano's go to about 10."""
 
 LIBRARY = "llama.cpp"
 NEEDS_LIBRARY = {"nano", "memory"}
 REMEDIES = {
     LIBRARY: "pip install --force-reinstall --no-cache-dir llama-cpp-python (needs a C++ compiler)",
-    "nano": "Reinstall youtu_gguf and llama-cpp-python; if it stays so, report what is above.",
+    "nano": "Reinstall youtu_gguf and llama-cpp-python; if that does not help, report the lines above.",
 }
 
 State = Literal["ok", "note", "broken"]
@@ -44,7 +44,7 @@ Found = Iterator["Check"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do where it is broken or could be better."""
+    """The result of one check: what was found, and what to do where something is broken or could be better."""
 
     name: str
     state: State
@@ -60,7 +60,7 @@ def diagnose(
     Args:
         model: Also check this model's files; as for `load`. None takes what `load` would take.
         mmproj: Its projector; found beside the model when None.
-        hashes: Read pulled files through and hold them against their hashes: seconds per GB.
+        hashes: Read pulled files in full and compare them with their hashes: seconds per GB.
     """
     checks: tuple[tuple[str, Callable[[], Found]], ...] = (
         ("versions", _versions),
@@ -79,7 +79,7 @@ def diagnose(
             yield from check()
         except YoutuError as exc:
             broken.add(name)
-            yield Check(name, "broken", str(exc), REMEDIES.get(name, "Do what the message says; run doctor again."))
+            yield Check(name, "broken", str(exc), REMEDIES.get(name, "Follow the message, then run doctor again."))
 
 
 def _versions() -> Found:
@@ -113,7 +113,7 @@ def _library() -> Found:
 
 
 def _nano() -> Found:
-    """Load the small model, ask it, and hold the two ways of reading hidden states against each other."""
+    """Load the small model, ask it, and compare the two ways of reading hidden states."""
     started = time.perf_counter()
     rgb = np.linspace(0, 255, 64 * 96 * 3).astype(np.uint8).reshape(64, 96, 3)
     states = []
@@ -135,7 +135,9 @@ def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
     from youtu_gguf.gguf.pair import check_pair
 
     for path in list_unfinished():
-        yield Check("model files", "note", f"{path} is not whole", "Pull the same again to go on, or `youtu-gguf rm`.")
+        yield Check(
+            "model files", "note", f"{path} is incomplete", "Pull the same again to resume, or `youtu-gguf rm`."
+        )
     try:
         paths = find(model, mmproj)
     except ModelFileError:
@@ -176,14 +178,14 @@ def _tokens(model: Header) -> Found:
 
 
 def _calibration(pair: ModelPair) -> Check:
-    """Tell what was found out about the weights; a damaged file is a ModelFileError."""
+    """Return whether a calibration is in use; a damaged file is a ModelFileError."""
     from youtu_gguf.calibration.storage import read_for
 
     stored = read_for(pair)
     if stored is None:
-        return Check("calibration", "note", "none; what is not published is assumed", "youtu-gguf calibrate")
+        return Check("calibration", "note", "none; defaults stand for what is not published", "youtu-gguf calibrate")
     values = ", ".join(f"{name} {getattr(stored.calibration, name)}" for name in stored.decided)
-    return Check("calibration", "ok", f"in use, of {stored.date[:10]}: {values or 'nothing could be concluded'}")
+    return Check("calibration", "ok", f"in use, of {stored.date[:10]}: {values or 'no conclusion'}")
 
 
 def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> Found:

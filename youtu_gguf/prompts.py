@@ -1,7 +1,7 @@
 """The model's chat template, and the wording of every task. Nothing here knows an engine or an answer's grammar.
 
 English wordings are the strings the model was trained to answer (Youtu-VL report, arXiv 2601.19798, appendix A.1, and
-the public demo of its repository); changing a word costs accuracy. Those of ours are marked.
+the public demo of its repository); changing a word costs accuracy. Our own are marked.
 """
 
 import json
@@ -14,7 +14,7 @@ from youtu_gguf.types import Lang
 
 @dataclass(frozen=True)
 class Wording:
-    """What is asked for every task, in one language. `{}` in a wording is where the caller's words go."""
+    """The wording of every task, in one language. `{}` in a wording is where the caller's words go."""
 
     describe: str
     ocr: str
@@ -35,7 +35,7 @@ class Wording:
     depth_before: str
     """Text before the image that selects a data set's depth range."""
     between_names: str
-    """What stands between the names of a list."""
+    """Separator of the names in a list."""
     think: str
     """Asks a question so that its answer reasons first."""
     click: str
@@ -131,8 +131,8 @@ CHINESE = Wording(
         '<tool_call>{{"name": "computer_use", "arguments": {{...}}}}</tool_call>'
     ),
 )
-"""Our own translations. The report says that questions in Chinese work too, but does not print them all: these are no
-strings that we have seen the model trained on. Tags and names of joints stay as answers write them."""
+"""Our own translations. The report says that questions in Chinese work too, but does not print them all: we do not
+know these strings to be among the model's training data. Tags and names of joints stay as answers write them."""
 
 WORDINGS: dict[Lang, Wording] = {"en": ENGLISH, "zh": CHINESE}
 """Wordings by language."""

@@ -11,8 +11,8 @@ import pytest
 import youtu_gguf as yg
 from tests.altered import AlteredEngine, noisy, rolled, zero_based
 from tests.conftest import Pair
+from youtu_gguf.calibration.drawn import draw_images
 from youtu_gguf.calibration.observe import look
-from youtu_gguf.calibration.pictures import drawn_pictures
 from youtu_gguf.calibration.questions import find_refine
 from youtu_gguf.refine import crf
 from youtu_gguf.testing import FakeEngine
@@ -46,11 +46,11 @@ def test_the_truth_about_nano_is_found(report: yg.calibration.CalibrationReport)
     }  # fmt: skip
 
 
-def test_every_drawn_picture_is_seen_and_photographs_that_are_not_do_not_vote(
+def test_every_drawn_image_is_seen_and_photographs_that_are_not_do_not_vote(
     report: yg.calibration.CalibrationReport,
 ) -> None:
     evidence = finding(report, "position_shift").evidence
-    assert [b.picture for b in evidence if b.understood] == [p.name for p in drawn_pictures()]
+    assert [b.image for b in evidence if b.understood] == [p.name for p in draw_images()]
     assert len(evidence) == 12
 
 
@@ -123,7 +123,7 @@ def test_a_shift_already_in_use_makes_no_difference(nano: yg.Model) -> None:
     assert yg.calibration.run(model).calibration.position_shift == 0
 
 
-def test_progress_is_told_for_every_picture(nano: yg.Model) -> None:
+def test_progress_is_told_for_every_image(nano: yg.Model) -> None:
     told: list[tuple[str, int, int]] = []
     yg.calibration.run(nano, lambda *step: told.append(step))
     assert told == [("calibrate", n, 12) for n in range(13)]
@@ -133,15 +133,15 @@ def test_without_photographs_the_report_says_so(nano: yg.Model, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "skimage", None)
     report = yg.calibration.run(nano)
     assert [note for note in report.notes if "scikit-image (extra calibrate) is not installed" in note]
-    assert len(report.findings[0].evidence) == len(drawn_pictures())
+    assert len(report.findings[0].evidence) == len(draw_images())
     assert report.calibration.position_shift == 0
 
 
-def test_refinements_are_measured_on_drawn_pictures_only(nano: yg.Model) -> None:
-    seen = [look(nano, picture) for picture in drawn_pictures()[:2]]
+def test_refinements_are_measured_on_drawn_images_only(nano: yg.Model) -> None:
+    seen = [look(nano, image) for image in draw_images()[:2]]
     found = find_refine(seen, yg.Calibration())
-    assert [b.picture for b in found.evidence] == ["drawn 1", "drawn 2"]
-    assert found.answer is None  # two pictures prove nothing
+    assert [b.image for b in found.evidence] == ["drawn 1", "drawn 2"]
+    assert found.answer is None  # two images prove nothing
     none, guided = found.test.means[:2]
     assert guided > none
 
@@ -156,6 +156,6 @@ def test_an_engine_without_states_is_refused() -> None:
 def test_too_few_image_tokens_are_refused(tiny_pair: Pair) -> None:
     with (
         yg.load(*tiny_pair, threads=1, n_ctx=1024, image_max_tokens=64) as model,
-        pytest.raises(yg.InputError, match="pictures of 80 image tokens; got image_max_tokens=64"),
+        pytest.raises(yg.InputError, match="images of 80 image tokens; got image_max_tokens=64"),
     ):
         yg.calibration.run(model)

@@ -60,8 +60,8 @@ def test_what_is_stored_comes_back_with_its_evidence(report: yg.calibration.Cali
     assert stored.decided == ("position_shift", "leading_space", "bin_base", "refine")
     assert stored.version == yg.__version__
     assert stored.evidence["files"][0]["name"] == "Youtu-VL-nano-Q8_0.gguf"
-    assert stored.evidence["findings"][0]["pictures"][0] == {
-        "picture": "drawn 1", "figures": stored.evidence["findings"][0]["pictures"][0]["figures"], "understood": True,
+    assert stored.evidence["findings"][0]["images"][0] == {
+        "image": "drawn 1", "figures": stored.evidence["findings"][0]["images"][0]["figures"], "understood": True,
     }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_nothing_concluded_is_no_failure(tiny_pair: Pair, folder: Path) -> None:
     assert stored is not None
     assert (stored.decided, stored.calibration) == ((), yg.Calibration())
     doctor = CliRunner().invoke(app, ["doctor", "--model", str(tiny_pair[0])])
-    assert "nothing could be concluded" in doctor.stdout
+    assert "no conclusion" in doctor.stdout
 
 
 def test_options_that_exclude_each_other_are_refused() -> None:

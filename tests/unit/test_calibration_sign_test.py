@@ -1,4 +1,4 @@
-"""Votes of pictures, the drawn pictures themselves, and questions put to states made by hand."""
+"""Votes of images, the drawn images themselves, and questions put to states made by hand."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from youtu_gguf.calibration.drawn import GRID, NAMES, LabelledImage, draw_images
 from youtu_gguf.calibration.observe import PURE, Seen
-from youtu_gguf.calibration.photographs import photograph_pictures
-from youtu_gguf.calibration.pictures import GRID, NAMES, Picture, drawn_pictures
+from youtu_gguf.calibration.photographs import arrange_photographs
 from youtu_gguf.calibration.questions import BORDER_HITS, find_bin_base, find_position_shift
 from youtu_gguf.calibration.sign_test import MAX_P_VALUE, Evidence, sign_test
 from youtu_gguf.types import F32
 
 
 def evidence(*figures: tuple[float, ...], understood: bool = True) -> list[Evidence]:
-    return [Evidence(f"picture {n}", one, understood) for n, one in enumerate(figures)]
+    return [Evidence(f"image {n}", one, understood) for n, one in enumerate(figures)]
 
 
 @pytest.mark.parametrize(
     ("n_for", "n_against", "decided"),
     [(7, 0, True), (6, 0, False), (10, 1, True), (9, 1, False), (11, 1, True), (10, 2, False), (0, 0, False)],
 )
-def test_luck_must_be_ruled_out(n_for: int, n_against: int, decided: bool) -> None:
+def test_chance_must_be_ruled_out(n_for: int, n_against: int, decided: bool) -> None:
     test = sign_test(evidence(*[(0.9, 0.5)] * n_for, *[(0.5, 0.6)] * n_against), margin=0.1)
     assert test.is_decided == decided
     assert test.n_ahead == n_for
 
 
-def test_luck_is_that_of_a_coin_per_picture() -> None:
+def test_chance_is_that_of_a_coin_per_image() -> None:
     assert sign_test(evidence(*[(1.0, 0.0)] * 7), 0.1).p_value == 1 / 128
     assert sign_test(evidence(*[(1.0, 0.0)] * 9, (0.0, 1.0)), 0.1).p_value == 11 / 1024
     assert 1 / 128 <= MAX_P_VALUE < 11 / 1024
@@ -44,45 +44,45 @@ def test_a_vote_needs_a_lead_over_every_other() -> None:
     assert sign_test(evidence(*[(0.9, 0.2, 0.85)] * 9), margin=0.1).n_ahead == 0
 
 
-def test_pictures_that_are_not_understood_do_not_count() -> None:
+def test_images_that_are_not_understood_do_not_count() -> None:
     test = sign_test([*evidence(*[(0.9, 0.1)] * 7), *evidence(*[(0.0, 1.0)] * 50, understood=False)], margin=0.1)
     assert (test.best, test.n_images, test.is_decided) == (0, 7, True)
 
 
-def test_pictures_are_the_same_every_time() -> None:
-    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(drawn_pictures(), drawn_pictures(), strict=True))
+def test_images_are_the_same_every_time() -> None:
+    assert all(np.array_equal(a.rgb, b.rgb) for a, b in zip(draw_images(), draw_images(), strict=True))
 
 
-def test_pictures_are_shown_as_they_are_and_hold_several_classes() -> None:
-    pictures = (*drawn_pictures(), *photograph_pictures())
-    assert len(pictures) == 12
-    for picture in pictures:
-        assert picture.size == (GRID.cols * 32, GRID.rows * 32)
-        assert len(np.unique(picture.labels)) == 4
+def test_images_are_shown_as_they_are_and_hold_several_classes() -> None:
+    images = (*draw_images(), *arrange_photographs())
+    assert len(images) == 12
+    for image in images:
+        assert image.size == (GRID.cols * 32, GRID.rows * 32)
+        assert len(np.unique(image.labels)) == 4
 
 
 def test_layouts_come_mirrored_too() -> None:
-    for plain, mirrored in zip(drawn_pictures()[::2], drawn_pictures()[1::2], strict=True):
+    for plain, mirrored in zip(draw_images()[::2], draw_images()[1::2], strict=True):
         square = NAMES.index("square")
         assert np.array_equal((plain.labels == square)[:, ::-1], mirrored.labels == square)
 
 
 def test_squares_cover_whole_image_tokens() -> None:
-    for picture in drawn_pictures():
-        cells = (picture.labels == NAMES.index("square")).reshape(GRID.rows, 32, GRID.cols, 32).mean(axis=(1, 3))
+    for image in draw_images():
+        cells = (image.labels == NAMES.index("square")).reshape(GRID.rows, 32, GRID.cols, 32).mean(axis=(1, 3))
         assert set(np.round(cells, 1).ravel().tolist()) <= {0.0, 1.0}  # to a pixel
 
 
 def striped(read_at: int, width: int = 4) -> Seen:
     """Upright stripes, whose truth about token i stands in the state at position i + `read_at`."""
     columns = np.arange(12) // width % 2
-    picture = Picture(
+    image = LabelledImage(
         "stripes", np.zeros((96, 384, 3), np.uint8), ("a", "b", "c"), np.tile(columns.repeat(32), (96, 1))
     )
     truth = np.tile(columns, (3, 1)).astype(np.int32)
     states = np.zeros((37, 3), np.float32)
     states[np.arange(37), np.roll([truth.flat[0], *truth.ravel()], read_at)] = 1
-    return Seen(picture, truth, {False: states, True: states}, bins(1), bins(2))
+    return Seen(image, truth, {False: states, True: states}, bins(1), bins(2))
 
 
 def bins(seed: int, smooth: float = 0.0) -> F32:
@@ -113,7 +113,7 @@ def test_a_leading_position_that_is_wrong_at_many_borders_is_not_taken() -> None
 
 @pytest.mark.parametrize("smooth", [0.8, 0.9, 0.99])
 def test_a_first_bin_in_step_with_the_next_is_a_distance(smooth: float) -> None:
-    seen = [Seen(one.picture, one.truth, one.scores, bins(n, smooth), bins(n + 99)) for n, one in enumerate(twelve())]
+    seen = [Seen(one.image, one.truth, one.scores, bins(n, smooth), bins(n + 99)) for n, one in enumerate(twelve())]
     assert find_bin_base(seen).answer == 1
 
 
@@ -123,12 +123,12 @@ def test_a_first_bin_out_of_step_is_none(smooth: float) -> None:
     for n, one in enumerate(twelve()):
         near = bins(n, smooth)
         near[:, 0] = bins(n + 500)[:, 0]
-        seen.append(Seen(one.picture, one.truth, one.scores, near, bins(n + 99)))
+        seen.append(Seen(one.image, one.truth, one.scores, near, bins(n + 99)))
     assert find_bin_base(seen).answer == 0
 
 
 def test_bins_that_do_not_follow_each_other_decide_nothing() -> None:
-    seen = [Seen(one.picture, one.truth, one.scores, bins(n), bins(n + 99)) for n, one in enumerate(twelve())]
+    seen = [Seen(one.image, one.truth, one.scores, bins(n), bins(n + 99)) for n, one in enumerate(twelve())]
     found = find_bin_base(seen)
     assert (found.answer, found.test.n_images) == (None, 0)
 
@@ -137,7 +137,7 @@ def test_a_bin_that_never_changes_breaks_nothing() -> None:
     near = bins(0, 0.9)
     near[:, 0] = 3
     one = striped(0)
-    found = find_bin_base([Seen(one.picture, one.truth, one.scores, near, bins(1))] * 8)
+    found = find_bin_base([Seen(one.image, one.truth, one.scores, near, bins(1))] * 8)
     assert found.answer == 0
 
 

@@ -1,4 +1,4 @@
-"""What nobody has published about the weights: what is assumed, and how it is found out from the files at hand."""
+"""What is not published about the weights: what is assumed, and how to measure it on your own files."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

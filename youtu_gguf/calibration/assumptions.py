@@ -1,4 +1,4 @@
-"""What nobody outside the authors has published about the dense maps, in one place.
+"""What is not published about the dense maps, in one place.
 
 Facts: "Not published".
 """
@@ -11,7 +11,7 @@ from youtu_gguf.types import Refinement
 
 @dataclass(frozen=True)
 class Calibration:
-    """Guesses about the published weights; a measurement on the real model may replace them."""
+    """Guesses about the published weights; a measurement on the real model can replace them."""
 
     position_shift: Literal[0, -1] = 0
     """Which position's state scores an image token: its own (0), or the one before (-1), as if the states predicted the

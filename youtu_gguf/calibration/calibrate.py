@@ -1,13 +1,13 @@
-"""A calibration from beginning to end: show the pictures, ask the questions, report."""
+"""A calibration from beginning to end: show the images, ask the questions, report."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+from youtu_gguf.calibration.drawn import GRID, draw_images
 from youtu_gguf.calibration.observe import look
-from youtu_gguf.calibration.photographs import photograph_pictures
-from youtu_gguf.calibration.pictures import GRID, drawn_pictures
+from youtu_gguf.calibration.photographs import arrange_photographs
 from youtu_gguf.calibration.questions import find_bin_base, find_leading_space, find_position_shift, find_refine
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.engines.base import no_states
@@ -18,22 +18,19 @@ from youtu_gguf.types import ProgressFn, no_progress
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
 
-NO_PHOTOGRAPHS = (
-    "scikit-image (extra calibrate) is not installed, so drawn pictures alone were shown, no pieces of photographs"
-)
+NO_PHOTOGRAPHS = "scikit-image (extra calibrate) is not installed, so only drawn images were shown, no photographs"
 
 
 def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
-    """Find out from pictures of known layout what nobody has published about the model's dense maps.
+    """Measure, on images of known layout, what is not published about the model's dense maps.
 
-    Shows the model eight drawn pictures and, where scikit-image is installed, four put together from photographs, of 80
-    image tokens each; generates nothing, downloads nothing and stores nothing (`store_calibration` does). What the
-    model is assumed to be at present, `model.calibration`, makes no difference. docs/calibration.md tells what is
-    measured and when it counts.
+    Shows the model eight drawn images and, where scikit-image is installed, four put together from photographs, of 80
+    image tokens each; generates nothing, downloads nothing and stores nothing (`store` does). The model's
+    present calibration makes no difference. docs/calibration.md says what is measured and when it counts.
 
     Args:
         model: Loaded by an engine that gives hidden states.
-        progress: Called with ("calibrate", pictures seen, pictures in all).
+        progress: Called with ("calibrate", images seen, images in all).
 
     Raises:
         CapabilityError: The engine gives no hidden states, or not that of the position before the image.
@@ -45,17 +42,17 @@ def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
         raise CapabilityError(no_states("calibrating", engine.name))
     if engine.image_max_tokens < GRID.n_tokens:
         raise InputError(
-            f"calibrating shows pictures of {GRID.n_tokens} image tokens; got image_max_tokens="
+            f"calibrating shows images of {GRID.n_tokens} image tokens; got image_max_tokens="
             f"{engine.image_max_tokens}. Raise it."
         )
     started = time.perf_counter()
-    photographs = photograph_pictures()
-    pictures = (*drawn_pictures(), *photographs)
+    photographs = arrange_photographs()
+    images = (*draw_images(), *photographs)
     seen = []
-    for done, picture in enumerate(pictures):
-        report("calibrate", done, len(pictures))
-        seen.append(look(model, picture))
-    report("calibrate", len(pictures), len(pictures))
+    for done, image in enumerate(images):
+        report("calibrate", done, len(images))
+        seen.append(look(model, image))
+    report("calibrate", len(images), len(images))
     readings = (find_position_shift(seen), find_leading_space(seen, engine.vocabulary))
     so_far = CalibrationReport(readings).calibration
     findings = (*readings, find_bin_base(seen), find_refine(seen, so_far))

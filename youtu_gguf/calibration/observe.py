@@ -1,4 +1,4 @@
-"""What a model sees in a picture of known layout: the few logits that every question of the calibration is about."""
+"""What a model sees in an image of known layout: the few logits that the calibration's questions need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from youtu_gguf.calibration.pictures import Picture
+from youtu_gguf.calibration.drawn import LabelledImage
 from youtu_gguf.decode.dense import class_scores
 from youtu_gguf.engines.base import PatchStates, Vocabulary
 from youtu_gguf.errors import CapabilityError
@@ -22,38 +22,38 @@ if TYPE_CHECKING:
     from youtu_gguf.model import Model
 
 SHIFTS = (0, -1, 1)
-"""Position whose state may tell what an image token shows, counted from its own. The last is no reading of the model
-that anybody has proposed: it is there to lose."""
+"""Position whose state may describe an image token, counted from its own. The last is a control that no known
+interpretation of the model proposes."""
 
 SPACINGS = (False, True)
 """Whether class names are tokenised with a space before them."""
 
 PURE = 0.75
-"""Share of an image token's pixels that one class must hold for the token to count: a mixed one has no right answer."""
+"""Share of an image token's pixels of one class from which the token counts: a mixed one has no right answer."""
 
 UNDERSTOOD = 0.5
-"""How far from guessing (0) to faultless (1) a picture must be labelled under some reading before it has a say."""
+"""How far from guessing (0) to faultless (1) an image must be labelled under some reading for its vote to count."""
 
 NEAR_BINS = BIN_TOKENS[:21]
-"""The first depth tokens: the one in question, and a run of neighbours to hold it against."""
+"""The first depth tokens: the one in question, and a run of neighbours to compare it with."""
 
 FAR_BINS = BIN_TOKENS[500:520]
-"""Depth tokens half the range away: how alike depth tokens are that are no neighbours."""
+"""Depth tokens half the range away: how alike distant depth tokens are."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A picture, and what the model made of it.
+    """An image, and what the model made of it.
 
     Args:
-        picture: What was shown.
-        truth: (rows, cols) int32 index into the picture's names, -1 where an image token is mixed.
+        image: What was shown.
+        truth: (rows, cols) int32 index into the image's names, -1 where an image token is mixed.
         scores: By spacing, (1 + n, K) class scores: at the position before the image, and at the n image tokens.
         near: (n, 21) logits of `NEAR_BINS`.
         far: (n, 20) logits of `FAR_BINS`.
     """
 
-    picture: Picture
+    image: LabelledImage
     truth: I32
     scores: Mapping[bool, F32]
     near: F32
@@ -74,7 +74,7 @@ class Seen:
         return np.ascontiguousarray(rows.T.reshape(-1, *self.truth.shape))
 
     def recall(self, shift: int, spacing: bool) -> float:
-        """Return the share of image tokens that are labelled right, every class of the picture counting the same."""
+        """Return the share of image tokens that are labelled right, every class of the image counting the same."""
         truth, found = self.truth.ravel()[:-1], self.labels(shift, spacing)
         return float(np.mean([(found[truth == k] == k).mean() for k in np.unique(truth[truth >= 0])]))
 
@@ -91,13 +91,13 @@ class Seen:
 
     @property
     def is_understood(self) -> bool:
-        """Whether the model sees what is in the picture, read one way or another."""
+        """Whether the model sees what is in the image, read one way or another."""
         guessing = 1 / len(np.unique(self.truth[self.truth >= 0]))
         return self.best_recall >= guessing + UNDERSTOOD * (1 - guessing)
 
 
-def look(model: Model, picture: Picture) -> Seen:
-    """Show a picture to the model; nothing is generated.
+def look(model: Model, image: LabelledImage) -> Seen:
+    """Show an image to the model; nothing is generated.
 
     Raises:
         CapabilityError: The engine does not give the state before the image.
@@ -105,12 +105,12 @@ def look(model: Model, picture: Picture) -> Seen:
     """
     vocabulary = model.engine.vocabulary
     near, far = (find_tokens(vocabulary, bins, "calibrating") for bins in (NEAR_BINS, FAR_BINS))
-    with closing(model.open(picture.rgb)) as scene:
+    with closing(model.open(image.rgb)) as scene:
         patches = scene.session().patches(aside=True)
     return Seen(
-        picture,
-        _token_labels(picture),
-        {spacing: _scores(patches, vocabulary, picture.names, spacing) for spacing in SPACINGS},
+        image,
+        _token_labels(image),
+        {spacing: _scores(patches, vocabulary, image.names, spacing) for spacing in SPACINGS},
         patches.logits(near).reshape(-1, len(near)),
         patches.logits(far).reshape(-1, len(far)),
     )
@@ -127,10 +127,10 @@ def _scores(patches: PatchStates, vocabulary: Vocabulary, names: tuple[str, ...]
     return np.ascontiguousarray(scores[:, 0].T)
 
 
-def _token_labels(picture: Picture) -> I32:
-    rows, cols = (side // TOKEN_PX for side in picture.labels.shape)
-    cells = picture.labels.reshape(rows, TOKEN_PX, cols, TOKEN_PX)
-    shares = np.stack([(cells == k).mean(axis=(1, 3)) for k in range(len(picture.names))])
+def _token_labels(image: LabelledImage) -> I32:
+    rows, cols = (side // TOKEN_PX for side in image.labels.shape)
+    cells = image.labels.reshape(rows, TOKEN_PX, cols, TOKEN_PX)
+    shares = np.stack([(cells == k).mean(axis=(1, 3)) for k in range(len(image.names))])
     return np.where(shares.max(axis=0) >= PURE, shares.argmax(axis=0), -1).astype(np.int32)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from youtu_gguf.calibration.pictures import GRID, Picture
+from youtu_gguf.calibration.drawn import GRID, LabelledImage
 from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.images.load import load
 from youtu_gguf.types import U8
@@ -34,7 +34,7 @@ _ARRANGEMENTS = (
 
 
 def data_folder() -> Path | None:
-    """Return the folder of scikit-image's own pictures; None where it, or one of those used here, is not installed."""
+    """Return the folder of scikit-image's own images; None where it, or one of those used here, is not installed."""
     found = find_spec("skimage")
     if found is None or found.origin is None:
         return None
@@ -42,8 +42,8 @@ def data_folder() -> Path | None:
     return folder if all((folder / name).is_file() for name, _ in _PIECES.values()) else None
 
 
-def photograph_pictures() -> tuple[Picture, ...]:
-    """Return four pictures of four pieces each; none where scikit-image is not installed. Nothing is downloaded."""
+def arrange_photographs() -> tuple[LabelledImage, ...]:
+    """Return four images of four pieces each; none where scikit-image is not installed. Nothing is downloaded."""
     folder = data_folder()
     if folder is None:
         return ()
@@ -56,7 +56,7 @@ def photograph_pictures() -> tuple[Picture, ...]:
 
 def _arrange(
     name: str, photographs: dict[str, U8], upper: tuple[str, str], lower: tuple[str, str], column: int
-) -> Picture:
+) -> LabelledImage:
     height, width = GRID.rows * TOKEN_PX, GRID.cols * TOKEN_PX
     rgb = np.empty((height, width, 3), np.uint8)
     labels = np.empty((height, width), np.int32)
@@ -66,7 +66,7 @@ def _arrange(
             size = (columns.stop - columns.start, rows.stop - rows.start)
             rgb[rows, columns] = _piece(photographs[kind], _PIECES[kind][1], size)
             labels[rows, columns] = NAMES.index(kind)
-    return Picture(name, rgb, NAMES, labels, outlines=False)
+    return LabelledImage(name, rgb, NAMES, labels, outlines=False)
 
 
 def _piece(photograph: U8, part: tuple[float, float, float, float], size: tuple[int, int]) -> U8:

@@ -1,4 +1,4 @@
-"""The questions of a calibration: which hypothesis do the images bear out?"""
+"""The questions of a calibration: which hypothesis does the evidence support?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from youtu_gguf.engines.base import Vocabulary
 
 BORDER_MARGIN = 0.1
-"""Lead of a shift at left and right borders that makes a vote: reading a token amiss costs half of them."""
+"""Lead of a shift at left and right borders that makes a vote: an error of one token costs half of them."""
 
 BORDER_HITS = 0.75
 """Share right at borders that the best shift must reach: halfway from being one position off (one half) to faultless.
@@ -35,8 +35,8 @@ CONTINUES_MARGIN = 0.2
 or at most 0.4. On nano the first one comes to 0.95 or more, and two dozen other tokens in its place stay below 0.15."""
 
 NEIGHBOURS, NEIGHBOURS_LEAD = 0.5, 0.3
-"""Correlation of neighbouring depth tokens over a picture, and its lead over that of tokens half the range away, below
-which the model tells nothing about depth there; random weights give both near 0."""
+"""Correlation of neighbouring depth tokens over an image, and its lead over that of tokens half the range away, below
+which depth tokens carry no information there; random weights give both near 0."""
 
 IOU_MARGIN = 0.01
 """Lead in mean IoU that makes a vote: what refinement gains on photographs is of the order of a hundredth or two, and
@@ -50,7 +50,7 @@ _BASE_WORDS = ("bin 1", "bin 0")
 
 
 def best_reading(seen: Sequence[Seen]) -> tuple[int, bool]:
-    """Return the shift and the spacing under which most is labelled right, over the pictures that are understood.
+    """Return the shift and the spacing under which most is labelled right, over the images that are understood.
 
     Each of the two questions is asked with the other's best answer.
     """
@@ -62,10 +62,10 @@ def best_reading(seen: Sequence[Seen]) -> tuple[int, bool]:
 
 
 def find_position_shift(seen: Sequence[Seen]) -> Finding:
-    """Find which position's state tells what an image token shows."""
+    """Find which position's state describes an image token."""
     _, spacing = best_reading(seen)
     evidence = tuple(
-        Evidence(one.picture.name, tuple(one.border_hits(shift, spacing) for shift in SHIFTS), one.is_understood)
+        Evidence(one.image.name, tuple(one.border_hits(shift, spacing) for shift in SHIFTS), one.is_understood)
         for one in seen
     )
     test = sign_test(evidence, BORDER_MARGIN)
@@ -88,14 +88,14 @@ def find_leading_space(seen: Sequence[Seen], vocabulary: Vocabulary) -> Finding:
     """Find whether class names want a space before them."""
     shift, _ = best_reading(seen)
     evidence = tuple(
-        Evidence(one.picture.name, tuple(one.recall(shift, spacing) for spacing in SPACINGS), one.is_understood)
+        Evidence(one.image.name, tuple(one.recall(shift, spacing) for spacing in SPACINGS), one.is_understood)
         for one in seen
     )
     test = sign_test(evidence, RECALL_MARGIN)
     best = None if test.best is None else SPACINGS[test.best]
     answer = best if test.is_decided else None
     reason = _reason(test, len(seen), _SPACING_WORDS)
-    names = {name for one in seen for name in one.picture.names}
+    names = {name for one in seen for name in one.image.names}
     if all(vocabulary.tokenize(name) == vocabulary.tokenize(f" {name}") for name in names):
         answer, reason = None, "this vocabulary has the same tokens either way, so it makes no difference"
     elif answer is None and test.best is not None and min(test.means) >= max(test.means) - RECALL_MARGIN:
@@ -126,7 +126,7 @@ def _bin_evidence(one: Seen) -> Evidence:
     understood = neighbours >= NEIGHBOURS and neighbours - apart >= NEIGHBOURS_LEAD
     low, first, high = np.arctanh(np.clip((apart, pairs[0], neighbours), -_MOST_ALIKE, _MOST_ALIKE))
     continues = float(np.clip((first - low) / (high - low), 0, 1)) if understood else 0.5
-    return Evidence(one.picture.name, (continues, 1 - continues), understood)
+    return Evidence(one.image.name, (continues, 1 - continues), understood)
 
 
 def _correlations(left: F32, right: F32) -> F32:
@@ -140,18 +140,18 @@ def _correlations(left: F32, right: F32) -> F32:
     return result
 
 
-def _reason(test: SignTest, n_pictures: int, words: Sequence[str], condition: str = "the layout is seen") -> str:
-    """Say how the vote went, in a sentence without its full stop; `words` name the hypotheses."""
+def _reason(test: SignTest, n_images: int, words: Sequence[str], condition: str = "the layout is seen") -> str:
+    """Return the result of the vote, in a sentence without its full stop; `words` name the hypotheses."""
     if test.best is None:
-        return f"on none of {n_pictures} pictures {condition}: nothing can be told"
+        return f"on none of {n_images} images {condition}: no conclusion"
     votes = f"on {test.n_ahead} of those '{words[test.best]}' is clearly ahead"
     if test.is_decided:
-        p_value = f"luck alone would do so once in {round(1 / test.p_value):,} times"
+        chance = f"chance alone would do so once in {round(1 / test.p_value):,} times"
     else:
-        p_value = (
-            f"luck alone would do so in {test.p_value:.0%} of all cases; at most {MAX_P_VALUE:.0%} counts as proof"
+        chance = (
+            f"chance alone would do so in {test.p_value:.0%} of all cases; at most {MAX_P_VALUE:.0%} counts as proof"
         )
-    return f"on {test.n_images} of {n_pictures} pictures {condition}, and {votes} ({p_value})"
+    return f"on {test.n_images} of {n_images} images {condition}, and {votes} ({chance})"
 
 
 def find_refine(seen: Sequence[Seen], calibration: Calibration) -> Finding:
@@ -160,14 +160,14 @@ def find_refine(seen: Sequence[Seen], calibration: Calibration) -> Finding:
     Decided only where the CRF could be tried: it is what the reference uses, and nothing beats it unseen.
 
     Args:
-        seen: Pictures; those without outlines to the pixel are passed over.
-        calibration: What was found out about the scores.
+        seen: Images; those without exact outlines are skipped.
+        calibration: What was measured about the scores.
     """
     missing = _missing_crf()
     ways: tuple[Refinement, ...] = ("none", "guided") if missing else ("none", "guided", "crf")
-    drawn = [one for one in seen if one.picture.outlines]
+    drawn = [one for one in seen if one.image.outlines]
     evidence = tuple(
-        Evidence(one.picture.name, tuple(_mean_iou(one, way, calibration) for way in ways), one.is_understood)
+        Evidence(one.image.name, tuple(_mean_iou(one, way, calibration) for way in ways), one.is_understood)
         for one in drawn
     )
     test = sign_test(evidence, IOU_MARGIN)
@@ -193,9 +193,9 @@ def _mean_iou(one: Seen, way: Refinement, calibration: Calibration) -> float:
     scores = one.grid_scores(calibration.position_shift, calibration.leading_space)
     found: I32
     if way == "none":
-        found = label_map(scores, one.picture.size, calibration=calibration)
+        found = label_map(scores, one.image.size, calibration=calibration)
     else:
-        found = refined_labels(scores, one.picture.rgb, way, calibration=calibration)
-    truth = one.picture.labels
+        found = refined_labels(scores, one.image.rgb, way, calibration=calibration)
+    truth = one.image.labels
     both = [(found == k, truth == k) for k in np.unique(truth)]
     return float(np.mean([(a & b).sum() / (a | b).sum() for a, b in both]))

@@ -1,4 +1,4 @@
-"""What a calibration found out: a finding per question, with what every picture said."""
+"""The results of a calibration: a finding per question, with the evidence of every image."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ QuestionName = Literal["position_shift", "leading_space", "bin_base", "refine"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about one field of `Calibration`.
+    """The answer to one question: the value of a field of `Calibration`.
 
     Attributes:
         question: The field's name.
-        figure: What the pictures' figures are, in words.
-        hypotheses: The values that were held against each other.
-        words: What to call them.
-        ballots: What each picture says: a figure for every hypothesis, higher is better.
-        election: How the pictures that were understood voted.
+        figure: What the images' figures are, in words.
+        hypotheses: The values that were compared.
+        words: Their names in reports.
+        evidence: Per image a figure for every hypothesis; higher is better.
+        test: The vote of the images that were understood.
         answer: The field's value; None where the evidence does not suffice.
         reason: Why, in a sentence or two.
     """
@@ -36,7 +36,7 @@ class Finding:
     reason: str
 
     def form(self) -> dict[str, Any]:
-        """Return it as JSON knows it, with the figures of every picture."""
+        """Return it in JSON's types, with the figures of every image."""
         return {
             "question": self.question,
             "answer": self.answer,
@@ -45,11 +45,11 @@ class Finding:
             "figure": self.figure,
             "hypotheses": list(self.hypotheses),
             "means": [round(mean, 4) for mean in self.test.means],
-            "votes": self.test.n_ahead,
-            "ballots": self.test.n_images,
-            "luck": self.test.p_value,
-            "pictures": [
-                {"picture": b.picture, "figures": [round(f, 4) for f in b.figures], "understood": b.understood}
+            "n_ahead": self.test.n_ahead,
+            "n_images": self.test.n_images,
+            "p_value": self.test.p_value,
+            "images": [
+                {"image": b.image, "figures": [round(f, 4) for f in b.figures], "understood": b.understood}
                 for b in self.evidence
             ],
         }
@@ -61,9 +61,9 @@ class CalibrationReport:
 
     Attributes:
         findings: One per question.
-        notes: What stood in the way of looking better, such as a package that is not installed.
+        notes: What limited the measurement, such as a package that is not installed.
         seconds: How long it took.
-        key: Tells the model's files from any others; None where the model has none.
+        key: Identifies the model's files; None where the model has none.
         files: Their names and bytes.
     """
 
@@ -75,7 +75,7 @@ class CalibrationReport:
 
     @property
     def calibration(self) -> Calibration:
-        """The defaults, with what was found out in their place."""
+        """The defaults, with measured values in their place."""
         return replace(DEFAULT, **{f.question: f.answer for f in self.findings if f.answer is not None})  # type: ignore[arg-type]
 
     @property
@@ -84,7 +84,7 @@ class CalibrationReport:
         return sum(finding.answer is not None for finding in self.findings)
 
     def form(self) -> dict[str, Any]:
-        """Return all of it as JSON knows it."""
+        """Return all of it in JSON's types."""
         return {
             "files": [{"name": name, "bytes": n_bytes} for name, n_bytes in self.files],
             "seconds": round(self.seconds, 1),

@@ -1,4 +1,4 @@
-"""How pictures decide between hypotheses: each has one vote, and luck must be ruled out."""
+"""A sign test between hypotheses: each image has one vote, and chance must be ruled out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from math import comb
 from statistics import fmean
 
 MAX_P_VALUE = 0.01
-"""Highest probability of a result by luck, if every picture threw a coin: the usual strict level of a sign test. Seven
-of seven pictures pass it, ten of eleven, and eleven of twelve."""
+"""Highest probability of a result by chance, if every image tossed a coin: the usual strict level of a sign test. Seven
+of seven images pass it, ten of eleven, and eleven of twelve."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one picture says: a figure for every hypothesis, higher is better. It counts if it was understood."""
+    """The evidence of one image: a figure for every hypothesis, higher is better. It counts if it was understood."""
 
-    picture: str
+    image: str
     figures: tuple[float, ...]
     understood: bool
 
@@ -26,10 +26,10 @@ class SignTest:
     """The outcome.
 
     Attributes:
-        best: Index of the hypothesis with the highest mean; None where no picture counts.
-        means: Of the figures over the pictures that count.
-        n_ahead: Pictures where the best is ahead of every other by the margin.
-        n_images: Pictures that count.
+        best: Index of the hypothesis with the highest mean; None where no image counts.
+        means: Of the figures over the images that count.
+        n_ahead: Images where the best is ahead of every other by the margin.
+        n_images: Images that count.
     """
 
     best: int | None
@@ -39,18 +39,18 @@ class SignTest:
 
     @property
     def p_value(self) -> float:
-        """Probability of as many votes or more if every picture threw a coin; draws count against the best."""
+        """Probability of as many votes or more if every image tossed a coin; draws count against the best."""
         n = self.n_images
         return sum(comb(n, k) for k in range(self.n_ahead, n + 1)) / float(2**n)
 
     @property
     def is_decided(self) -> bool:
-        """Whether luck is ruled out."""
+        """Whether chance is ruled out."""
         return self.best is not None and self.p_value <= MAX_P_VALUE
 
 
 def sign_test(evidence: Sequence[Evidence], margin: float) -> SignTest:
-    """Count the votes of the pictures that were understood; a vote needs a lead of `margin` over every other figure."""
+    """Count the votes of the images that were understood; a vote needs a lead of `margin` over every other figure."""
     counted = [evidence.figures for evidence in evidence if evidence.understood]
     if not counted:
         return SignTest(None, (), 0, 0)

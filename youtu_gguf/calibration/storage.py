@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Of the files; a file of another number was written by another version of this package."""
 
-REMEDY = "Delete it with `youtu-gguf calibrate --forget`, or measure anew with `youtu-gguf calibrate`."
+REMEDY = "Delete it with `youtu-gguf calibrate --forget`, or measure again with `youtu-gguf calibrate`."
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "position_shift": (0, -1),
@@ -37,15 +37,15 @@ _CHOICES: dict[str, tuple[object, ...]] = {
 
 @dataclass(frozen=True)
 class StoredCalibration:
-    """What is kept about a pair of model files.
+    """A calibration stored for a pair of model files.
 
     Attributes:
         path: The file it is kept in.
         calibration: What to assume about the weights.
-        decided: Fields of it that were found out; the others are defaults.
+        decided: Fields of it that were measured; the others are defaults.
         date: When it was stored, in ISO 8601, UTC.
         version: Of this package, which measured it.
-        evidence: The findings, as they stand in the file.
+        evidence: The findings, as in the file.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class StoredCalibration:
 
 
 def store(report: CalibrationReport) -> Path:
-    """Keep what `calibrate` found out, for `load` to use with the same model files; return the file written.
+    """Store what a calibration measured, for `load` to use with the same model files; return the file written.
 
     Raises:
         InputError: The model had no files, or the folder cannot be written to.
@@ -90,16 +90,16 @@ def store(report: CalibrationReport) -> Path:
 def stored(
     model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None
 ) -> StoredCalibration | None:
-    """Return what is kept about the files that `load` would take for the same; None where nothing is.
+    """Return the calibration stored for the files that `load` would take; None without one.
 
     Raises:
-        ModelFileError: The files are not here, or what is kept about them is damaged.
+        ModelFileError: The files are not here, or their stored calibration is damaged.
     """
     return _read(_path(_key(model, mmproj)))
 
 
 def forget(model: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None) -> Path | None:
-    """Delete what is kept about a model's files, damaged or not; return the file that is gone, None if there was none.
+    """Delete the calibration of a model's files, damaged or not; return the deleted file, None if there was none.
 
     Raises:
         ModelFileError: The model's files are not here.
@@ -116,7 +116,7 @@ def forget(model: str | PathLike[str] | None = None, mmproj: str | PathLike[str]
 
 
 def read_for(pair: ModelPair) -> StoredCalibration | None:
-    """Return what is kept about a pair; whoever never calibrated anything pays nothing for the question.
+    """Return the stored calibration of a pair. Without any stored calibration this costs almost nothing.
 
     Raises:
         ModelFileError: It is damaged.

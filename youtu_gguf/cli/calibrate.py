@@ -112,7 +112,7 @@ def _table(finding: yg.calibration.Finding) -> Iterator[str]:
     yield f"    {'':16}{''.join(f'{word:>16}' for word in finding.words)}"
     for evidence in finding.evidence:
         remark = "" if evidence.understood else "   does not count"
-        yield f"    {evidence.picture:16}{''.join(f'{figure:16.2f}' for figure in evidence.figures)}{remark}"
+        yield f"    {evidence.image:16}{''.join(f'{figure:16.2f}' for figure in evidence.figures)}{remark}"
     if finding.test.means:
         yield f"    {'mean of those':16}{''.join(f'{mean:16.2f}' for mean in finding.test.means)}   that count"
 

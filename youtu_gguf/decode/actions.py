@@ -1,7 +1,7 @@
 """The action of an answer that operates a screen, as written: pixels of the prepared image.
 
 The answer holds a call of the tool that the question declared, as JSON between tags (facts: answers, click). JSON comes
-from the model, so its length, depth and numbers are bounded before they are believed.
+from the model, so its length, depth and numbers are checked against bounds before use.
 """
 
 import json
@@ -23,16 +23,16 @@ MAX_CALL = 20_000
 """Characters of a call that is read; the longest answers type a page of text."""
 
 MAX_NESTING = 16
-"""Depth of a call's JSON; what is published is two deep, and Python's reader gives up at some thousand."""
+"""Deepest nesting of a call's JSON. Published calls are two deep; Python's reader fails at about a thousand."""
 
 MAX_OBJECTS = 1000
-"""Objects of one stretch that are looked at; an answer holds one."""
+"""Most objects read in one stretch; a normal answer holds one."""
 
 MAX_PX = 999_999
-"""Largest coordinate that is believed: six digits are exact in float32, as for `tags`."""
+"""Largest coordinate that is accepted: six digits are exact in float32, as for `tags`."""
 
 _MOST_SPANNING = 8
-"""Cut-off calls that are read on beyond the next tag: it may stand in one of their strings, as in what is typed."""
+"""Most cut-off calls that are read beyond the next tag: the tag may be part of a string, such as typed text."""
 
 _CUT_OFF, _NO_CALL = "the tool call is cut off", "the JSON is no tool call"
 _MAX_DIGITS = 18
@@ -80,8 +80,8 @@ def parse_action(text: str, *, size: Size | None = None) -> FoundAction:
     """Find the first whole tool call of an answer.
 
     Every coordinate returned is written in the text. Kept, with an issue: a call without its tags, of another tool,
-    without a point where it clicks, a point outside `size`. A call that is no JSON, is cut off or holds what JSON
-    should not, gives the action and the point that stand in it whole, with an issue; its other arguments are dropped.
+    without a point where it clicks, a point outside `size`. A call that is invalid JSON or is cut off
+    gives the action and the point that stand in it whole, with an issue; its other arguments are dropped.
     Of several calls the first whole one is taken, with an issue. Where there is no JSON at all, the first single point
     written in tags is a left click, with an issue. Linear in the length of `text`; never raises.
 
@@ -137,7 +137,7 @@ def _spanning(text: str, cut: _Call) -> _Call:
 
 
 def _objects(text: str, start: int, end: int) -> Iterator[_Call]:
-    """Yield the objects of a stretch, one after the other; the rest of one that does not end is not looked into."""
+    """Yield the objects of a stretch, one after the other; the rest of one that does not end is skipped."""
     for _ in range(MAX_OBJECTS):
         start = text.find("{", start, end)
         if start < 0:
@@ -149,7 +149,7 @@ def _objects(text: str, start: int, end: int) -> Iterator[_Call]:
         yield _object(text, start, stop)
         start = stop
     if text.find("{", start, end) >= 0:
-        yield _Call(start, end, flaw=f"more than {MAX_OBJECTS:,} objects; the rest is not looked at")
+        yield _Call(start, end, flaw=f"more than {MAX_OBJECTS:,} objects; the rest is ignored")
 
 
 def _object(text: str, start: int, stop: int) -> _Call:
@@ -192,7 +192,7 @@ def _decoded(written: str) -> dict[str, Any]:
     """Read an object.
 
     Raises:
-        ValueError: It is no JSON, or holds a number that is none or too long, a key twice, or half a character.
+        ValueError: It is invalid JSON, or holds NaN or a number that is too long, a key twice, or half a character.
         RecursionError: It is nested too deep.
     """
     value: dict[str, Any] = _READER.decode(written)
@@ -284,7 +284,7 @@ def _read(call: _Call, issues: list[Issue]) -> FoundAction:
 
 
 def _name(value: object) -> str:
-    """Return the name of an action, or "" where `value` is none."""
+    """Return the name of an action, or "" where `value` is not one."""
     usable = isinstance(value, str) and value.isprintable() and len(value) <= _MAX_NAME
     return str(value).strip() if usable else ""
 
@@ -305,7 +305,7 @@ def _coordinate(value: object) -> float | None:
 
 
 def _pointed(text: str, issues: list[Issue]) -> FoundAction:
-    """Return a left click at the first point that is written in tags, or nothing where there is none."""
+    """Return a left click at the first point that is written in tags, or nothing where no point is."""
     match = _SINGLE_POINT.search(text)
     if match is None:
         return FoundAction("")

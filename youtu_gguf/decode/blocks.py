@@ -1,15 +1,15 @@
 """The blocks of an answer: tags grouped into names, number lists, and the objects that hold them.
 
-The grammar that all parsers share. It is two levels deep, so nested rubbish cannot grow a tree:
+The grammar that all parsers share. It is two levels deep, so hostile nesting cannot build a deep tree:
 
     answer    = (container | leaf | bare | stray)*
     container = <ins> leaf* </ins>  |  <person> leaf* </person>  |  <mask> ... </mask>
     leaf      = <ref> name </ref>  |  <box> number* </box>  |  <poly> number* </poly>  |  <kpt> number* </kpt>
 
-A block without its closing tag ends where the next block tag begins, or with the text. Numbers outside any leaf
-are gathered into a leaf named `stray`. A misspelt tag, such as `<BOX>`, is read as the tag it resembles, but for
-opening and bare ones inside a name, where it is part of the name. Each such flaw becomes an issue; what the numbers of
-a block should be is the parsers' business.
+A block without its closing tag ends where the next block tag begins, or with the text. Numbers outside any leaf are
+gathered into a leaf named `stray`. A misspelt tag, such as `<BOX>`, is read as the tag it resembles, but for opening
+and bare ones inside a name, where it is part of the name. Each such flaw becomes an issue; the parsers decide what the
+numbers of a block should be.
 """
 
 import re
@@ -23,7 +23,7 @@ _CONTAINERS = frozenset({"ins", "person", "mask"})
 STRAY = "stray"
 
 MAX_NAME = 1000
-"""Characters of the longest name. What is longer is no name, and every item under it would carry it."""
+"""Characters of the longest name. Longer text is not a name, and every item under it would carry it."""
 
 _CUT_CLOSING = re.compile(r"</(?:r|re|ref)?\Z")
 

@@ -31,7 +31,7 @@ def parse_classes(text: str) -> FoundClasses:
     """Find the classes an answer names, in order, up to the mask the reference appends to it.
 
     Dropped, with an issue: an empty name, a name that was named before, a name that the end of the text cut off.
-    `<OTHERS>`, alone or inside a `<ref>`, is the background and no name.
+    `<OTHERS>`, alone or inside a `<ref>`, is the background, not a name.
     """
     issues: list[Issue] = []
     names: dict[str, Spans] = {}

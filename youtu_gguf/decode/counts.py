@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import Issue
 
-# A number stands alone: digits inside a tag, a word, a range, a fraction, a power or a percentage are none, nor are
-# those of an ordinal or of a count of dozens or ten thousands. Groups may be set off by commas. The digits are bounded,
+# A number stands alone: digits inside a tag, a word, a range, a fraction, a power, a percentage, an ordinal, or a
+# count of dozens or ten thousands do not count. Groups may be set off by commas. The digits are bounded,
 # so that no answer is a number too long to read.
 _NUMBER = re.compile(
     r"(?<![A-Za-z_\d./+–—−．／＋－第-])(?<!\d[,，])"
@@ -19,7 +19,7 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class FoundCount:
-    """The number, or None where there is none or several; flaws as `issues`; `spans` tell where it is written first."""
+    """The number, or None where the answer has none or several; flaws as `issues`; `spans` are its first place."""
 
     value: int | None
     issues: tuple[Issue, ...] = ()

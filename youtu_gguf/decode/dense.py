@@ -64,8 +64,8 @@ def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAU
 def label_map(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> I32:
     """Return the (H, W) int32 index of the best class per pixel; equal scores go to the earlier class.
 
-    Scores are upsampled bilinearly first and compared then. The full (K, H, W) never exists: besides the result it
-    takes K x rows x W values.
+    Scores are upsampled bilinearly first and compared then. The full (K, H, W) never exists: in addition to the result
+    it takes K x rows x W values.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.
@@ -77,8 +77,8 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
 
-    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 2 and 4). That the
-    scores are upsampled before, not after the sigmoid is our reading.
+    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 2 and 4). Our
+    interpretation: scores are upsampled before the sigmoid, not after it.
     """
     check_maps("scores", scores)
     check_size(size)
@@ -103,7 +103,7 @@ def label_margin(scores: F32, size: Size, *, background: bool = False, calibrati
     class has margin 1. With background it is the lead among sigmoid(logit / 4) of the classes and the constant 0.5,
     0..0.5: how far the best class is above the background channel or the next class, or, where the background wins,
     below it.
-    Takes K x rows x W values besides the result, as `label_map` does.
+    Takes K x rows x W values in addition to the result, as `label_map` does.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.

@@ -38,7 +38,7 @@ def depth_scale(name: str) -> DepthScale:
 
 
 def depth_bins(logits: F32, *, calibration: Calibration = DEFAULT) -> I32:
-    """Return the likeliest bin on a grid twice as fine: (2 x rows, 2 x cols) int32.
+    """Return the most likely bin on a grid twice as fine: (2 x rows, 2 x cols) int32.
 
     Args:
         logits: (rows, cols, 1000) raw logits of `<custom_1>`..`<custom_1000>`, in this order.

@@ -10,7 +10,7 @@ import numpy as np
 from youtu_gguf.types import F32, Bits, Size
 
 _FRACTION_BITS = 4
-_MOST = 1 << 20  # OpenCV counts sixteenths of a pixel in 32 bits; answers may say what they like
+_MOST = 1 << 20  # OpenCV counts sixteenths of a pixel in 32 bits; answers may hold any number
 
 
 def fill_outlines(parts: Sequence[Sequence[F32]], size: Size) -> Bits:
@@ -18,7 +18,7 @@ def fill_outlines(parts: Sequence[Sequence[F32]], size: Size) -> Bits:
 
     Args:
         parts: Per object its closed rings (k, 2) in pixels; pixel j covers j to j + 1.
-        size: Of the picture.
+        size: Of the image.
 
     Returns:
         (H, W) bool, whether a pixel is inside any ring: several of one object are its visible pieces, not holes.

@@ -21,7 +21,7 @@ def foreground(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -
 
     Returns:
         (H, W) bool, and the mean of sigmoid(foreground - background) over its pixels: above 0.5, or 0 where there are
-        none. The report gives no score; this one is ours.
+        none. The score is our own: the report has none.
 
     Raises:
         InputError: `scores` is not a finite (2, rows, cols), or `size` is empty.
@@ -34,7 +34,7 @@ def foreground(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -
 
 
 def foreground_score(scores: F32, bits: Bits, *, calibration: Calibration = DEFAULT) -> float:
-    """Return how clearly pixels that were told apart in another way stand out: the score as `foreground` gives it.
+    """Return how clearly pixels that were chosen in another way stand out: the score as `foreground` gives it.
 
     Args:
         scores: As there.

@@ -1,4 +1,4 @@
-"""Boxes of several answers about one picture, or of one that repeats itself, as one set."""
+"""Boxes of several answers about one image, or of one that repeats itself, as one set."""
 
 from collections.abc import Sequence
 

@@ -59,5 +59,5 @@ def _groups(numbers: tuple[Tag, ...]) -> list[list[Tag]]:
 
 
 def outside(x: float, y: float, size: Size | None) -> bool:
-    """Tell whether a point lies beyond `size`; points on the right and bottom border lie inside."""
+    """Return whether a point lies beyond `size`; points on the right and bottom border lie inside."""
     return size is not None and (x > size.width or y > size.height)

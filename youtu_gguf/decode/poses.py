@@ -39,11 +39,11 @@ class FoundPoses:
 def parse_poses(text: str, *, size: Size | None = None) -> FoundPoses:
     """Find the persons of a pose answer, in order, with 16 joints each.
 
-    Joints are told by their order, so a joint without a readable x or y keeps its place as missing. Besides the
-    marks for missing parts (see `FoundPoses`), every number returned is written in the text. Each of these is an
+    Joints are identified by their order, so a joint without a readable x or y keeps its place as missing. Apart from
+    the marks for missing parts (see `FoundPoses`), every number returned is written in the text. Each of these is an
     issue: fewer than 16 joints (the last ones are missing), more (the rest is ignored), no usable box, a second box,
     points outside `size`, a joint or a box outside any person (ignored), a person with neither joint nor box (dropped),
-    an exact repeat of a person (dropped). A joint without visibility is no flaw.
+    an exact repeat of a person (dropped). A joint without visibility is not a flaw.
 
     Args:
         text: The answer.
@@ -105,7 +105,7 @@ def _read_boxes(person: Block, size: Size | None) -> tuple[XYXY | None, Spans, l
 def _read_joints(person: Block) -> tuple[list[Point], list[Issue]]:
     """Return the joints in order; several may share one `<kpt>`, and an empty one holds its place as missing.
 
-    One of several `<kpt>` with rests of numbers beside its point, or with rests alone, is a single joint.
+    One of several `<kpt>` with leftover numbers beside its point, or with leftovers alone, is a single joint.
     """
     joints: list[Point] = []
     issues: list[Issue] = []

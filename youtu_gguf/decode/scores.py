@@ -1,9 +1,8 @@
 """From the probabilities of an answer's tokens to a score per item.
 
 The score of an item is the geometric mean of the probabilities of the tokens that wrote what it says: exp of their mean
-log, so that it does not fall with the number of tokens. The parsers tell which characters an item's words and numbers
-stand in (`spans`); the tags around them are left out. Why, what the scores mean, and what they do not, is told in
-docs/scores.md.
+log, so that it does not fall with the number of tokens. The parsers give the characters of an item's words and numbers
+(`spans`), without the tags around them. docs/scores.md explains why, and what the scores mean.
 """
 
 from bisect import bisect_left, bisect_right

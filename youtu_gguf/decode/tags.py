@@ -16,7 +16,7 @@ Span = tuple[int, int]
 """Characters start to stop (exclusive) of an answer."""
 
 Spans = tuple[Span, ...]
-"""Where in an answer an item is said: its words and numbers, without the tags around them."""
+"""Where in an answer an item is written: its words and numbers, without the tags around them."""
 
 _BLOCK, _BARE = "|".join(BLOCK_TAGS), "|".join(BARE_TAGS)
 _AS_SPELLED = {name.lower(): name for name in (*BLOCK_TAGS, *BARE_TAGS)}
@@ -41,7 +41,7 @@ class Tag(NamedTuple):
     `FG`, `OTHERS`), or the axis of a number: `x` and `y` in pixels of the prepared image, `v` for visibility.
     `value` is the number itself; None for every other tag and for a number that cannot be read (kind "broken": cut
     off, negative, a fraction of a pixel, too long, other letters). `text[start:end]` is the tag as written; `misspelt`
-    tells that it differs from `name` in upper and lower case, spaces, or full-width brackets.
+    means that it differs from `name` in upper and lower case, spaces, or full-width brackets.
     """
 
     kind: TagKind
@@ -58,7 +58,7 @@ class Tag(NamedTuple):
 
 
 def scan(text: str) -> Iterator[Tag]:
-    """Yield the tags of `text` in order; everything between them is passed over.
+    """Yield the tags of `text` in order; everything between them is skipped.
 
     Linear in the length of `text` and free of exceptions, whatever it holds.
     """

@@ -29,7 +29,7 @@ class Expect:
         return ModelFileError(f"{self.role} {self.header.path}: {finding}. {self.remedy}")
 
     def type(self, key: str, kind: GGUFValueType, *, required: bool = False) -> bool:
-        """Check that `key` has this GGUF type where it exists; tell whether it exists."""
+        """Check that `key` has this GGUF type where it exists; return whether it exists."""
         got = self.header.types.get(key)
         if got is None and not required:
             return False

@@ -10,8 +10,8 @@ from youtu_gguf.gguf.header import Header
 
 N_BLOCKS, BLOCK_BYTES = 256, 64 << 10
 """Blocks of tensor data that are read, evenly spaced from the first byte to the last, and their size: 16 MB of 5 GB.
-Whoever converts, quantises or trains a model anew changes nearly every block; a file edited by hand in a few places
-between them would go unnoticed, which is why pulled files have a hash of all of it besides."""
+Converting, quantising or training a model again changes nearly every block. An edit by hand between the blocks goes
+unnoticed, which is why pulled files also have a hash of all their bytes."""
 
 _VERSION = b"youtu-gguf fingerprint 1"
 
@@ -22,7 +22,7 @@ def fingerprint(*files: Header) -> str:
     Names and places make no difference. Takes 0.1 s for the full-size pair.
 
     Raises:
-        ModelFileError: One cannot be read any more.
+        ModelFileError: A file can no longer be read.
     """
     state = hashlib.blake2b(_VERSION, digest_size=16)
     for header in files:

@@ -147,7 +147,7 @@ def _check_vocabulary(expect: Expect) -> int:
 
 
 def _check_outer_tensors(expect: Expect, n_embd: int, n_vocab: int) -> bool:
-    """Check embedding, head and last norm; tell whether the head is tied to the embedding."""
+    """Check embedding, head and last norm; return whether the head is tied to the embedding."""
     expect.matrix("token_embd.weight", n_embd, n_vocab)
     expect.vector("output_norm.weight", n_embd)
     tied = "output.weight" not in expect.header.tensors

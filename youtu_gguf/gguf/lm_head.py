@@ -1,4 +1,4 @@
-"""Rows of the language model's head, read from the file as they are asked for.
+"""Rows of the language model's head, read from the file on demand.
 
 The table of 283,386 rows is never loaded: a depth map needs 1,000 of them, a class name two or three.
 """
@@ -46,7 +46,7 @@ class Head:
 
         Raises:
             InputError: An id is outside the vocabulary.
-            ModelFileError: The file cannot be read any more.
+            ModelFileError: The file can no longer be read.
         """
         wanted = [int(token) for token in ids]
         outside = [token for token in wanted if not 0 <= token < self.n_tokens]
@@ -97,7 +97,7 @@ def find_head(model: Header) -> TensorInfo:
     """Return the tensor that serves as the head: (dim, vocabulary).
 
     Raises:
-        ModelFileError: There is none.
+        ModelFileError: The file has none.
     """
     for name in HEAD_TENSORS:
         tensor = model.tensors.get(name)

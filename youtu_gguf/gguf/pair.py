@@ -86,7 +86,7 @@ def find_model(folder: str | Path) -> Path:
     """Return the language model in `folder`: its only .gguf file without "mmproj" in the name.
 
     Raises:
-        ModelFileError: There is none, or several.
+        ModelFileError: The folder has none, or several.
     """
     folder = Path(folder)
     return _only(model_files(folder), folder, "language model", "model")
@@ -99,7 +99,7 @@ def find_projector(model_path: str | Path) -> Path:
     model apart from "mmproj" and the quantisation tags.
 
     Raises:
-        ModelFileError: There is none, or several fit.
+        ModelFileError: The folder has none, or several fit.
     """
     model_path = Path(model_path)
     found = [path for path in gguf_files(model_path.parent) if is_projector(path)]
@@ -148,18 +148,18 @@ def gguf_files(folder: Path) -> list[Path]:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """List the visible GGUF files of a folder that are no projectors, by name."""
+    """List the visible GGUF files of a folder, without projectors, by name."""
     return [path for path in gguf_files(folder) if not is_projector(path)]
 
 
 def quant_of(path: PurePath) -> str | None:
-    """Return the encoding that a model file's name tells, in capitals, or None."""
+    """Return the encoding in a model file's name, in capitals, or None."""
     found = _QUANT_TAG.search(path.stem)
     return found["quant"].upper() if found else None
 
 
 def is_projector(path: PurePath) -> bool:
-    """Tell from its name whether a file is a projector."""
+    """Return whether a file's name is that of a projector."""
     return "mmproj" in path.name.lower()
 
 

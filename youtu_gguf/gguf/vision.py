@@ -71,7 +71,7 @@ def check_vision(header: Header) -> VisionFacts:
 
 
 def _check_kind(expect: Expect) -> None:
-    """Check that this is a vision projector of Youtu-VL and nothing besides."""
+    """Check that this is a vision projector of Youtu-VL and nothing else."""
     metadata = expect.header.metadata
     expect.type("clip.has_vision_encoder", GGUFValueType.BOOL, required=True)
     if not metadata["clip.has_vision_encoder"]:

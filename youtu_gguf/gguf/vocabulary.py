@@ -1,6 +1,6 @@
-"""What a model's token list holds besides words: the codebook, coordinates, depth bins and tags.
+"""What a model's token list holds in addition to words: the codebook, coordinates, depth bins and tags.
 
-Everything is found by its text (facts: tokens); no id is taken for granted.
+Everything is found by its text (facts: tokens); no id is assumed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from youtu_gguf.gguf.header import GGUFArray, Header
 
 TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 MIN_CODEBOOK = 64
-"""Fewer entries of one pattern before the coordinates are no codebook."""
+"""Least entries of one pattern before the coordinates that count as a codebook."""
 
 _NUMBERED = re.compile(rb"(.*\D)?(\d{1,18})(\D*)", re.DOTALL)
 """Text with a number in it; the last counts. In time that grows with its length only."""
-_SAID = {TokenType.NORMAL, TokenType.BYTE, TokenType.UNKNOWN}
+_TEXT_TYPES = {TokenType.NORMAL, TokenType.BYTE, TokenType.UNKNOWN}
 """Kinds of tokens that text is made of."""
 
 
@@ -44,7 +44,7 @@ class Inventory:
 
     Attributes:
         n_tokens: Entries in all.
-        codebook: The entries that are never read nor said, None where there are none to be sure of.
+        codebook: The entries that never occur in text; None where they cannot be identified.
         coordinates: `<x_0>`, `<y_0>`, `<x_1>` and so on; None where one is missing or out of order.
         n_bins: How many of `<custom_1>`..`<custom_1000>` are there.
         tags: Id of every known tag, None where it is not a token of its own.
@@ -58,7 +58,7 @@ class Inventory:
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What answers need as tokens of their own and do not find here."""
+        """Tokens that answers need and that are missing here."""
         lacks_bins = f"{N_BINS - self.n_bins:,} of the {N_BINS:,} depth bins, <custom_1> and so on"
         return (
             *(("the coordinates <x_0>, <y_0> and so on",) if self.coordinates is None else ()),
@@ -100,7 +100,7 @@ def _coordinates(ids: Mapping[bytes, int]) -> Run | None:
 
 
 def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | None:
-    """Return the entries right before the coordinates that are one pattern counted up and no part of any text."""
+    """Return the entries right before the coordinates that follow one counted pattern and are not part of any text."""
     if types is None or not stop:
         return None
     last = _NUMBERED.fullmatch(texts[stop - 1])
@@ -109,7 +109,7 @@ def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | N
     before, number, after = last[1] or b"", int(last[2]), last[3]
     first = stop
     least = max(0, stop - N_CODEBOOK)
-    while first > least and types[first - 1] not in _SAID:
+    while first > least and types[first - 1] not in _TEXT_TYPES:
         if texts[first - 1] != b"%b%d%b" % (before, number - (stop - first), after):
             break
         first -= 1

@@ -23,7 +23,7 @@ HEADER_ALLOWANCE = 32 << 20
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor to write, `shape` in ggml's order; `role`, and `std` of a matrix, are for those who make values up."""
+    """A tensor to write, `shape` in ggml's order; `role`, and `std` of a matrix, are for makers of random weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -80,7 +80,7 @@ def _pad(file: BinaryIO) -> None:
 
 
 def check_destination(source: Path, destination: Path) -> None:
-    """Raise InputError when `destination` is no place for a changed copy of `source`."""
+    """Raise InputError when `destination` cannot take a changed copy of `source`."""
     if destination.exists() and (destination.is_dir() or destination.samefile(source)):
         what = "a folder" if destination.is_dir() else "the source itself"
         raise InputError(f"expected another file to write to; {destination} is {what}. Name a new .gguf file.")
@@ -89,7 +89,7 @@ def check_destination(source: Path, destination: Path) -> None:
 
 
 def bytes_needed(specs: Sequence[TensorSpec]) -> int:
-    """Return the size of a file of these tensors, rather more than less."""
+    """Return the size of a file of these tensors, rounded up."""
     return sum(spec.n_bytes for spec in specs) + HEADER_ALLOWANCE
 
 

@@ -1,10 +1,10 @@
-"""The picture that a core target is asked on: the surroundings of a box, enlarged, with the box drawn on it.
+"""The image that a core target is asked on: the surroundings of a box, enlarged, with the box drawn on it.
 
 From the public demo of the model's repository (facts: dense maps, 6): the surroundings are cut out, their edges cut off
 to whole pixels; a line one pixel thick is drawn on the cut, through the pixels that the box's corners lie in; then the
-cut is resized by Lanczos. Ours are one colour where the demo takes a random one (`BOX_COLOUR`), the cap on long sides
-(`MAX_STRETCH`), averaging areas where the cut shrinks, and that a region shows at least the box itself. Whoever trains
-a model for core targets draws them with `make_crop`, so that it sees what it was trained on.
+cut is resized by Lanczos. Our own additions: one colour where the demo takes a random one (`BOX_COLOUR`), the cap on
+long sides (`MAX_STRETCH`), averaging areas where the cut shrinks, and that a region shows at least the box itself. To
+train a model for core targets, draw them with `make_crop`, so that it later sees what it was trained on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from youtu_gguf.facts import CROP_SIZE, LINE_PX, PADDING
 from youtu_gguf.types import U8, Size
 
 BOX_COLOUR = (255, 0, 0)
-"""Ours: red. The demo draws every box in another random colour; one colour gives the same mask every time."""
+"""Our choice: red. The demo draws every box in another random colour; one colour gives the same mask every time."""
 
 MAX_STRETCH = 4
 """Long side at most, in crop sizes; a longer region is enlarged less. The token budget would shrink it anyway."""
@@ -55,11 +55,11 @@ def make_crop(
     Args:
         rgb: (H, W, 3) uint8.
         box: Left, top, right, bottom in pixels of `rgb`.
-        crop_size: Short side of the picture, unless that would make the long side more than four times as long.
+        crop_size: Short side of the image, unless that would make the long side more than four times as long.
         padding: Sides of the region relative to those of the box, at least 1.
 
     Returns:
-        The picture, (h, w, 3) uint8, and the region of `rgb` that it shows.
+        The image, (h, w, 3) uint8, and the region of `rgb` that it shows.
 
     Raises:
         InputError: The box is not four finite numbers in order with pixels of the image inside, or a size is out of

@@ -1,4 +1,4 @@
-"""The focal length that a camera wrote into its picture, in pixels."""
+"""The focal length that a camera wrote into its image, in pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _EXIF_IFD = 0x8769
 _FOCAL_LENGTH_MM, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
-"""Tags of Exif 3.0, 4.6.6: where the Exif directory is, and in it the fields that tell of the lens and the sensor."""
+"""Tags of Exif 3.0, 4.6.6: where the Exif directory is, and in it the fields that describe the lens and the sensor."""
 
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}
 """Millimetres of a `FocalPlaneResolutionUnit`: 2 inch and 3 centimetre by Exif 3.0, 4 and 5 as cameras use them."""
@@ -22,18 +22,18 @@ _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 """Millimetres across a frame of 35 mm film; equivalents keep the angle of view of the diagonal (CIPA DCG-001)."""
 
 _SHORTEST, _LONGEST = 0.1, 100.0
-"""Focal lengths that lenses have, in diagonals of the picture: a fisheye's is a quarter, a long telescope's forty."""
+"""Focal lengths that lenses have, in diagonals of the image: a fisheye's is a quarter, a long telescope's forty."""
 
 _FLAWS = (AttributeError, ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
-"""What Pillow and numbers that are none raise. EXIF data are often broken; a picture without them is as good."""
+"""What Pillow and invalid numbers raise. EXIF data are often broken; the image is usable without them."""
 
 
 def focal_from_exif(image: Image.Image) -> float | None:
-    """Return the focal length in pixels of `image`, or None where its EXIF data do not tell, or tell of no real lens.
+    """Return the focal length in pixels of `image`, or None where its EXIF data do not give one that a lens can have.
 
     From the focal length and the sensor's resolution where both are there, corrected for later resizing by the recorded
     size; else from the equivalent for 35 mm film. Cropping after the shot cannot be seen in either. Sides are compared
-    long with long, so that it makes no difference whether the picture was turned since.
+    long with long, so that it makes no difference whether the image was turned since.
     """
     try:
         with warnings.catch_warnings():

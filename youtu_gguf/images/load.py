@@ -1,4 +1,4 @@
-"""From a picture of any kind to the pixels the model sees: load it upright, then resize it to its prepared size."""
+"""From an image of any kind to the pixels the model sees: load it upright, then resize it to its prepared size."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def load(image: ImageLike) -> U8:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        InputError: There is no such file, it is no image, it is broken, or it has over 200 megapixels.
+        InputError: There is no such file, it is not an image, it is broken, or it has over 200 megapixels.
     """
     return load_with_focal(image)[0]
 
 
 def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
-    """Return what `load` does, and the focal length in pixels of that picture where its EXIF data tell of it."""
+    """Return what `load` does, and the focal length in pixels of that image where its EXIF data give it."""
     from PIL import Image
 
     if isinstance(image, np.ndarray):
@@ -113,7 +113,7 @@ def _decode(source: Path | BytesIO, name: str) -> tuple[U8, float | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
-            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of EXIF data that it passes over
+            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of EXIF data that it skips
             opened = Image.open(source)
         with opened:
             return _upright_rgb(opened, name)
@@ -143,7 +143,7 @@ def _upright_rgb(image: Image.Image, name: str) -> tuple[U8, float | None]:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """Return a picture turned as its EXIF data say, or as it is where they are broken: its pixels may be whole."""
+    """Return an image turned as its EXIF data say, or unchanged where they are broken: its pixels may be good."""
     from PIL import ImageOps
 
     image.load()  # so that what fails afterwards is not the pixels

@@ -1,4 +1,4 @@
-"""How much larger than it is a picture is shown to the model, within its budget of image tokens."""
+"""How much enlarged an image is shown to the model, within its budget of image tokens."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Zoom = float | Literal["auto"]
 
 
 class Tiles(NamedTuple):
-    """Pieces that a picture is cut into, without overlap, to be looked at one by one."""
+    """Parts that an image is cut into, without overlap, and shown in one at a time."""
 
     across: int = 1
     down: int = 1
 
 
 def grid_at(size: Size, zoom: float) -> Grid:
-    """Return the rows and columns of image tokens of a `size` picture, prepared `zoom` times as large."""
+    """Return the rows and columns of image tokens of a `size` image, prepared `zoom` times as large."""
     cols, rows = (max(1, math.ceil(side * zoom / TOKEN_PX)) for side in size)
     return Grid(rows, cols)
 
@@ -38,7 +38,7 @@ def fitting_zoom(most: float, size: Size, max_tokens: int, tiles: Tiles = Tiles(
     """Return the largest zoom up to `most`, in steps of 0.02, at which every tile takes at most `max_tokens`.
 
     Raises:
-        InputError: None fits, so long and narrow is the picture.
+        InputError: No zoom fits: the image is too long and narrow.
     """
     for n in range(math.ceil(most / SCALE_STEP)):
         zoom = round(most - SCALE_STEP * n, 4)
@@ -54,7 +54,7 @@ def checked_tiles(tiles: Sequence[int]) -> Tiles:
     """Return `tiles` as columns and rows.
 
     Raises:
-        InputError: They are no pair of positive whole numbers.
+        InputError: They are not a pair of positive whole numbers.
     """
     numbers = [as_int(n) or 0 for n in listed(tiles)]
     if len(numbers) != len(Tiles._fields) or min(numbers) < 1:
@@ -65,17 +65,17 @@ def checked_tiles(tiles: Sequence[int]) -> Tiles:
 
 
 def listed(values: object) -> list[object]:
-    """Return the items of a sequence or of an array in one dimension; none of a string, or of anything else."""
+    """Return the items of a sequence or of an array in one dimension; no items for a string or anything else."""
     if isinstance(values, np.ndarray):
         return list(values) if values.ndim == 1 else []
     return list(values) if isinstance(values, Sequence) and not isinstance(values, str | bytes) else []
 
 
 def checked_factor(zoom: float) -> float:
-    """Return `zoom`, which may also make a picture smaller, as a float.
+    """Return `zoom`, which may also make an image smaller, as a float.
 
     Raises:
-        InputError: It is no number above 0, up to 4.
+        InputError: It is not a number above 0, up to 4.
     """
     number = as_float(zoom)
     if number is None or not 0 < number <= MAX_ZOOM:
@@ -84,17 +84,17 @@ def checked_factor(zoom: float) -> float:
 
 
 def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles()) -> float:  # noqa: B008 - immutable
-    """Return the zoom to use for a `size` picture.
+    """Return the zoom to use for a `size` image.
 
     Args:
         zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits; tiles that fit at none of them
-            are shrunk as far as it takes, as the model's own preparation does with a whole picture.
+            are shrunk as far as it takes, as the model's own preparation does with a whole image.
         size: Source pixels.
         max_tokens: Most image tokens that the model may be shown at a time.
-        tiles: How the picture is cut.
+        tiles: How the image is cut.
 
     Raises:
-        InputError: `zoom` is none, or a tile takes more than `max_tokens` at it. At 1, a picture without tiles always
+        InputError: `zoom` is invalid, or a tile takes more than `max_tokens` at it. At 1, an image without tiles always
             fits: it is shrunk as the model's own preparation does.
     """
     if isinstance(zoom, str) and zoom == "auto":

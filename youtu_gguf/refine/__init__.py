@@ -1,1 +1,1 @@
-"""Dense scores made to follow the edges of the picture: a guided filter, and a CRF where its package is installed."""
+"""Dense scores made to follow the edges of the image: a guided filter, and a CRF where its package is installed."""

@@ -18,10 +18,10 @@ from youtu_gguf.errors import CapabilityError, EngineError
 from youtu_gguf.types import F32, U8
 
 GAUSSIAN = {"sxy": 3, "compat": 3}
-"""Guess: nearness alone; reach in pixels, and weight."""
+"""Guess: by distance alone; reach in pixels, and weight."""
 
 BILATERAL = {"sxy": 80, "srgb": 13, "compat": 10}
-"""Guess: nearness and likeness; reach in pixels and in colour values, and weight."""
+"""Guess: by distance and colour; reach in pixels and in colour values, and weight."""
 
 ITERATIONS = 5
 """Guess: mean-field iterations."""
@@ -67,7 +67,7 @@ def refine_by_crf(probabilities: F32, rgb: U8) -> F32:
     field = densecrf.DenseCRF2D(width, height, n_classes)
     field.setUnaryEnergy(-np.log(np.maximum(probabilities, np.float32(_LEAST))).reshape(n_classes, -1))
     field.addPairwiseGaussian(**GAUSSIAN)
-    # The library asks for pixels it could write to; those of a decoded picture are read-only.
+    # The library asks for pixels it could write to; those of a decoded image are read-only.
     field.addPairwiseBilateral(**BILATERAL, rgbim=np.require(rgb, requirements=["C", "W"]))
     return np.array(field.inference(ITERATIONS), np.float32).reshape(probabilities.shape)
 
@@ -76,7 +76,7 @@ def check_memory(n_classes: int, n_pixels: int) -> None:
     """Refuse a label map whose CRF does not fit into the free memory.
 
     Raises:
-        EngineError: It does not.
+        EngineError: It does not fit.
     """
     needed, free = n_pixels * (_PIXEL_BYTES + n_classes * _CLASS_BYTES), machine.usable_memory().free
     if needed > free:

@@ -1,7 +1,7 @@
-"""A guided filter: smooths maps over a picture, but not across its edges. One map at a time, as many as there are.
+"""A guided filter: smooths maps over an image, but not across its edges. One map at a time, as many as there are.
 
 Written from He, Sun and Tang, "Guided Image Filtering" (IEEE TPAMI 35(6), 2013), equations 14 and 19: within every
-window the filtered map is an affine function of the picture's colour, fitted to the map by ridge regression.
+window the filtered map is an affine function of the image's colour, fitted to the map by ridge regression.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, U8
 
 EPSILON = 1e-3
-"""Ridge of the regression, as a variance of colours from 0 to 1: differences well below its root, 0.03, are no edges.
-Ours: scripts/bench/refine.py --settings finds no difference down to 1e-4, and a loss at 1e-2."""
+"""Ridge of the regression, as a variance of colours from 0 to 1: differences well below its root, 0.03, are not edges.
+Our choice: scripts/bench/refine.py --settings finds no difference down to 1e-4, and a loss at 1e-2."""
 
 
 class Fit(NamedTuple):
-    """An affine function of the colour at every pixel of the reduced picture: a slope per colour, and an offset."""
+    """An affine function of the colour at every pixel of the reduced image: a slope per colour, and an offset."""
 
     slopes: list[F32]
     offset: F32
 
 
 class GuidedFilter:
-    """A filter for any number of maps over one picture; what depends on the picture alone is computed once.
+    """A filter for any number of maps over one image; what depends on the image alone is computed once.
 
-    With a `step`, the functions are fitted to a picture and maps reduced by so much, and applied to the whole picture:
-    the functions are smooth, and the edges come with the colours. A pixel of the result depends on the picture and the
+    With a `step`, the functions are fitted to an image and maps reduced by so much, and applied to the whole image:
+    the functions are smooth, and the edges come with the colours. A pixel of the result depends on the image and the
     map up to `reach` pixels away. Beyond the border, both are mirrored.
 
     Attributes:
-        step: As it was given.
+        step: As given.
 
     Args:
         rgb: (H, W, 3) uint8, the guide.
         radius: Windows are squares of 2 x radius + 1 pixels.
         epsilon: The larger, the smoother.
-        step: Pixels per side of the squares whose mean is a pixel of the reduced picture.
+        step: Pixels per side of the squares whose mean is a pixel of the reduced image.
 
     Raises:
         InputError: The radius is below 1, or epsilon is not positive.
@@ -66,12 +66,12 @@ class GuidedFilter:
         return (2 * _reduced(radius, step) + (step > 1)) * step
 
     def __call__(self, values: F32) -> F32:
-        """Return the filtered map, (H, W) float32, of a map on the reduced picture."""
+        """Return the filtered map, (H, W) float32, of a map on the reduced image."""
         height, width = self._full[0].shape
         return self.at(self.fit(values), slice(0, height), slice(0, width))
 
     def fit(self, values: F32) -> Fit:
-        """Return the functions, averaged over windows, that fit a map on the reduced picture."""
+        """Return the functions, averaged over windows, that fit a map on the reduced image."""
         mean = self._mean(values)
         both = list(zip(self._colours, self._means, strict=True))
         covariance = [self._mean(colour * values) - colour_mean * mean for colour, colour_mean in both]
@@ -80,7 +80,7 @@ class GuidedFilter:
         return Fit([self._mean(slope) for slope in slopes], self._mean(offset))
 
     def at(self, fit: Fit, rows: slice, columns: slice) -> F32:
-        """Return the filtered map in a window of the whole picture that begins at multiples of the step."""
+        """Return the filtered map in a window of the whole image that begins at multiples of the step."""
         colours = [colour[rows, columns] for colour in self._full]
         result = self._enlarged(fit.offset, rows, columns)
         result = result.copy() if self.step == 1 else result
@@ -89,7 +89,7 @@ class GuidedFilter:
         return result
 
     def _enlarged(self, values: F32, rows: slice, columns: slice) -> F32:
-        """Return a map on the reduced picture at the pixels of a window of the whole one, bilinearly."""
+        """Return a map on the reduced image at the pixels of a window of the whole one, bilinearly."""
         import cv2
 
         step = self.step

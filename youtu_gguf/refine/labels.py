@@ -1,4 +1,4 @@
-"""From class scores to a label map whose borders follow the picture's edges."""
+"""From class scores to a label map whose borders follow the image's edges."""
 
 from itertools import compress
 
@@ -12,27 +12,27 @@ from youtu_gguf.refine.guided import EPSILON, Fit, GuidedFilter
 from youtu_gguf.types import F32, I32, U8, Bits, Method, Refine, Refinement, Size
 
 GUIDED_RADIUS = 0.75
-"""Radius of the guided filter, in sides of an image token. Ours: on the pictures of scripts/bench/refine.py --settings,
-larger windows gain hardly more."""
+"""Radius of the guided filter, in sides of an image token. Our choice: on the images of scripts/bench/refine.py
+--settings, larger windows gain hardly more."""
 
 FIT_RADIUS = 6
-"""Least radius of the filter's windows on the reduced picture. Ours: on drawn scenes, labels are as good as at full
+"""Least radius of the filter's windows on the reduced image. Our choice: on drawn scenes, labels are as good as at full
 size, and the filter takes a fraction of the time."""
 
 CONTENDER = 0.01
 """Share of the best class's probability that a class must reach to be considered: somewhere by the CRF, within reach by
-the guided filter. Ours: both take time for every class, and one that is nowhere near has nothing to gain."""
+the guided filter. Our choice: both take time for every class, and one far below cannot win."""
 
 _STRIP_PIXELS = 1 << 20
 _BLOCK = 32
-"""Pixels of the reduced picture a side of a block: at a step of 4, its maps stay in a cache of 1 MB."""
+"""Pixels of the reduced image a side of a block: at a step of 4, its maps stay in a cache of 1 MB."""
 
 
 def choose_method(refine: Refine, *, background: bool, measured: Refinement | None = None) -> Refinement:
-    """Return the refinement that `refine` asks for; "auto" is what was `measured` to be best, where anything was.
+    """Return the refinement that `refine` asks for; "auto" takes what was `measured` to be best, if anything was.
 
-    The reference refines label maps without background only (facts: dense maps, 3 and 4): what is refined are
-    probabilities over the classes, and with background there are none.
+    The reference refines label maps without background only (facts: dense maps, 3 and 4): it refines
+    probabilities over the classes, which do not exist with background.
 
     Raises:
         InputError: A refinement was named for a label map with background.
@@ -84,9 +84,9 @@ def labels_by_guided_filter(
 ) -> I32:
     """Return the (H, W) int32 index of the class whose filtered probability is the highest; ties go to the earlier.
 
-    Functions of the colour are fitted on a picture reduced by `step`, by default until windows have `FIT_RADIUS`. They
-    are applied to the picture in blocks, those of a class only where it is in the running within their reach. Works in
-    strips of rows: memory does not grow with the picture's height.
+    Functions of the colour are fitted on an image reduced by `step`, by default until windows have `FIT_RADIUS`. They
+    are applied to the image in blocks, those of a class only where it is in the running within their reach. Works in
+    strips of rows: memory does not grow with the image's height.
     """
     height, width = rgb.shape[:2]
     step = step or max(1, radius // FIT_RADIUS)

@@ -52,10 +52,10 @@ class Inspection:
         encoding: That of most bytes.
         facts: Sizes; None where the file cannot be used.
         tokens: What the token list holds; of a language model only.
-        chat_template: As it is in the file; None where there is none.
+        chat_template: As in the file; None without one.
         n_dropped: Codebook entries that `slim` has dropped.
         problem: Why this package cannot use the file, alone or with the other; None where it can.
-        partner: The file it was held against.
+        partner: The file it was checked with.
     """
 
     path: Path
@@ -74,14 +74,14 @@ class Inspection:
 
 
 def inspect(path: str | Path, partner: str | Path | None = None) -> Inspection:
-    """Say what a file is; nothing beyond its header is read.
+    """Describe a file from its header alone.
 
     Args:
         path: A GGUF file of any kind.
         partner: The other file of the pair, in either order; whether the two belong together is then checked as well.
 
     Raises:
-        ModelFileError: It is missing, no GGUF file, damaged or cut short.
+        ModelFileError: It is missing, not a GGUF file, damaged or cut short.
     """
     header = read_header(checked_path("path", path))
     partner = None if partner is None else checked_path("partner", partner)

@@ -32,13 +32,13 @@ BITS_PER_WEIGHT = {
 """What `quantize` makes of the published shapes (docs/quantisation.md)."""
 
 SMALLER = ("Q6_K", "Q5_K_M", "Q4_K_M")
-"""Encodings to fall back to, in the order of what answers lose."""
+"""Encodings to fall back to, those that cost answers least first."""
 
 SLIM_SHARE = 0.921
 """What `slim` leaves of the published file (docs/benchmarks.md)."""
 
 COMFORT = 0.9
-"""Share of the free memory to plan with: other programs want some too."""
+"""Share of the free memory to plan with: other programs need some."""
 
 LOWER_LIMITS = ((8192, 1024), (4096, 512), (2048, 256))
 """Contexts and image tokens to fall back to."""
@@ -64,7 +64,7 @@ class Plan:
     Attributes:
         name: What was asked about.
         sizes_from: Where the sizes of the files are from; "documentation" where the hub could not be asked.
-        wanted: As it was asked for.
+        wanted: As requested.
         recommended: The first that fits, from `wanted` on down; None where nothing does.
         free: Bytes of memory that are free; a container's limit counts.
         total: Bytes of memory in all.
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether it fits as it was asked for."""
+        """Whether it fits as requested."""
         return self.wanted is self.recommended
 
 
@@ -107,7 +107,7 @@ def plan(
     encoding: str | None = None,
     **settings: Unpack[LoadSettings],
 ) -> Plan:
-    """Estimate the memory a model needs and hold it against this machine's.
+    """Estimate the memory a model needs and compare it with this machine's.
 
     Args:
         wanted: As for `load`; a spec need not be downloaded: the hub is asked for the sizes of its files.
@@ -169,9 +169,9 @@ def _published(spec: Spec) -> _Files:
 
 
 def _encoding(path: Path, most: str) -> str:
-    """Return the encoding that a file's name tells, where it is one that we know, else `most`."""
-    told = quant_of(path)
-    return told if told in BITS_PER_WEIGHT else most
+    """Return the encoding in a file's name, where it is a known one, else `most`."""
+    named = quant_of(path)
+    return named if named in BITS_PER_WEIGHT else most
 
 
 def _setup(
@@ -197,7 +197,7 @@ def _setup(
 
 
 def _alternatives(files: _Files, settings: Settings, first: Setup) -> list[Setup]:
-    """Return what to fall back to: without the codebook, in fewer bits, at last with lower limits."""
+    """Return what to fall back to: without the codebook, in fewer bits, and finally with lower limits."""
     bits = BITS_PER_WEIGHT.get(first.encoding, BITS_PER_WEIGHT["Q8_0"])
     encodings = [first.encoding, *(name for name in SMALLER if BITS_PER_WEIGHT[name] < bits)]
     found = [_setup(files, settings, name, True) for name in encodings]

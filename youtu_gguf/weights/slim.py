@@ -34,7 +34,7 @@ from youtu_gguf.gguf.writer import (
 from youtu_gguf.types import ProgressFn, no_progress
 
 FIRST_KEY, COUNT_KEY = "youtu_gguf.slim.first_id", "youtu_gguf.slim.n_dropped"
-"""What a slim file says of itself: the first id that was dropped, and how many were. Later ids moved down by that."""
+"""Metadata keys of a slim file: the first id that was dropped, and how many were. Later ids moved down by that."""
 
 PIECE_BYTES = 16 << 20
 _WRITTEN_BY_THE_WRITER = {Keys.General.ARCHITECTURE, Keys.General.ALIGNMENT, "GGUF.version"}
@@ -64,7 +64,7 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
         What was dropped. No more than a few pieces of the file are held in memory.
 
     Raises:
-        ModelFileError: The source is not a usable model, or there is no codebook in it that one can be sure of.
+        ModelFileError: The source is not a usable model, or its codebook cannot be identified.
         InputError: The destination cannot be written, or has no room.
     """
     source, destination = checked_path("source", source), checked_path("destination", destination)

@@ -108,7 +108,7 @@ def find_type(quant: str) -> GGMLQuantizationType:
     """Return the encoding named `quant`.
 
     Raises:
-        InputError: It is none that this module writes.
+        InputError: This module does not write it.
     """
     if quant not in FILE_TYPES:
         raise InputError(f"quant must be one of {', '.join(FILE_TYPES)}; got {quant!r}.")

@@ -1,7 +1,8 @@
-"""Pictures whose layout is known to the pixel, drawn here: a sky over grass or sand, and large simple things on it.
+"""Images whose layout is known to the pixel, drawn here: a sky over grass or sand, and large simple things on it.
 
 Things cover whole image tokens as far as their outline allows, so that their left and right borders fall between two
-tokens. Every picture has a thin dark frame, which the small model that ships needs and others do not mind.
+tokens. Every image has a thin dark frame, which the small model in this package needs and which does not disturb
+others.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.types import F32, I32, U8, Grid, Size, checked
 
 GRID = Grid(8, 10)
-"""Of every picture: at full size two processor cores read one in about five seconds."""
+"""Of every image: at full size two processor cores read one in about five seconds."""
 
 NAMES = ("sky", "grass", "sand", "square", "circle", "star")
-"""What is in the drawn pictures; all are asked for in each, so that there is something to mistake a thing for."""
+"""What is in the drawn images; all are asked for in each, so that a thing can be mistaken for another."""
 
 _COLOURS = {"red": (205, 40, 38), "blue": (40, 80, 210), "yellow": (242, 210, 40), "white": (238, 238, 236)}
 _GROUNDS = {"grass": (88, 126, 50), "sand": (208, 180, 132)}
@@ -30,15 +31,15 @@ _SHIFT = 4  # cv2 reads coordinates in sixteenths of a pixel
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture and what is where in it.
+class LabelledImage:
+    """An image and what is where in it.
 
     Args:
         name: Short, for reports.
         rgb: (H, W, 3) uint8; sides are multiples of an image token's, so that it is shown as it is.
         names: Class names to ask for.
-        labels: (H, W) int32 index into `names`, -1 where nothing is claimed.
-        outlines: Whether `labels` are right to the pixel everywhere, so that refinements can be held against them.
+        labels: (H, W) int32 index into `names`, -1 where unknown.
+        outlines: Whether `labels` are right to the pixel everywhere, so that refinements can be compared with them.
     """
 
     name: str
@@ -85,8 +86,8 @@ _LAYOUTS = (
 )
 
 
-def drawn_pictures() -> tuple[Picture, ...]:
-    """Return eight pictures: four layouts, each also mirrored from left to right."""
+def draw_images() -> tuple[LabelledImage, ...]:
+    """Return eight images: four layouts, each also mirrored from left to right."""
     return tuple(
         _draw(f"drawn {2 * n + 1 + mirrored}", 2 * n + mirrored, layout, mirrored=bool(mirrored))
         for n, layout in enumerate(_LAYOUTS)
@@ -94,7 +95,7 @@ def drawn_pictures() -> tuple[Picture, ...]:
     )
 
 
-def _draw(name: str, seed: int, layout: _Layout, *, mirrored: bool) -> Picture:
+def _draw(name: str, seed: int, layout: _Layout, *, mirrored: bool) -> LabelledImage:
     rng = np.random.default_rng(seed)
     height, width = GRID.rows * TOKEN_PX, GRID.cols * TOKEN_PX
     edge = layout.horizon * TOKEN_PX
@@ -105,9 +106,9 @@ def _draw(name: str, seed: int, layout: _Layout, *, mirrored: bool) -> Picture:
         column = GRID.cols - thing.column - thing.side if mirrored else thing.column
         _place(rng, rgb, labels, thing, column)
     soft = cv2.GaussianBlur(rgb, (0, 0), _BLUR_PX) + rng.normal(0, _NOISE, rgb.shape)
-    picture = np.clip(soft, 0, 255).astype(np.uint8)
-    cv2.rectangle(picture, (0, 0), (width - 1, height - 1), _FRAME, 2 * _FRAME_PX - 1)
-    return Picture(name, picture, NAMES, labels)
+    image = np.clip(soft, 0, 255).astype(np.uint8)
+    cv2.rectangle(image, (0, 0), (width - 1, height - 1), _FRAME, 2 * _FRAME_PX - 1)
+    return LabelledImage(name, image, NAMES, labels)
 
 
 def _sky(rng: np.random.Generator, height: int, width: int) -> F32:
