@@ -42,7 +42,9 @@ def files_of_detect() -> list[str]:
 def main() -> None:
     sources = sorted(PACKAGE.rglob("*.py"))
     lines = [len(path.read_text(encoding="utf-8").splitlines()) for path in sources]
-    print(f"{len(sources)} files, {sum(lines)} lines, longest {max(lines)}, under 60 lines {sum(n < 60 for n in lines)}")
+    print(
+        f"{len(sources)} files, {sum(lines)} lines, longest {max(lines)}, under 60 lines {sum(n < 60 for n in lines)}"
+    )
     print(f"{len(list(PACKAGE.glob('*.py')))} files at the root")
     files = files_of_detect()
     print(f"scene.detect runs through {len(files)} files: {' '.join(files)}")
