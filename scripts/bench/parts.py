@@ -28,7 +28,7 @@ from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Answer, TokenScore
-from youtu_gguf.engines.native.engine import NativeEngine, _probability
+from youtu_gguf.engines.native.engine import NativeEngine, token_probability
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.bindings import VERSION, lib
 from youtu_gguf.engines.native.session import NativeSession
@@ -55,7 +55,7 @@ def report(what: str, value: float, unit: str) -> None:
 
 def without_a_model() -> None:
     logits = np.random.default_rng(0).normal(size=N_VOCAB).astype(np.float32)
-    report(f"probability of a token among {N_VOCAB}", 1e3 * seconds(lambda: _probability(logits, 7), 50), "ms")
+    report(f"probability of a token among {N_VOCAB}", 1e3 * seconds(lambda: token_probability(logits, 7), 50), "ms")
     answer, n_tokens = boxes_answer(1000)
     found = parse_boxes(answer.text)
     what = f"scores of {len(found.labels)} boxes from {n_tokens} tokens"

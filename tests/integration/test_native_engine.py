@@ -241,7 +241,7 @@ def test_a_ninth_stream_is_refused_and_a_finished_one_makes_room(engine: NativeE
     streams = [session.generate(f"Why {i}?", GREEDY) for i in range(8)]
     for stream in streams:
         next(stream)
-    with pytest.raises(EngineError, match="of at most 8 at a time"):
+    with pytest.raises(EngineError, match="8 answers of at most 8 are being streamed"):
         next(session.generate("Why?", GREEDY))
     streams[0].close()
     assert next(session.generate("Why?", GREEDY)).n_tokens == 1

@@ -150,7 +150,7 @@ def test_padding_changes_no_number(engine: NativeEngine, session: NativeSession,
         collect(session.generate(OTHER, GREEDY))
         entry = engine.prefixes.find(session.key)
         assert entry is not None
-        with engine.turns:
+        with engine.lock:
             sequence = engine.prefixes.branch(entry, tokens)
             assert sequence is not None
             assert engine.context.decode_runs([Run(tokens, entry.length, sequence)])

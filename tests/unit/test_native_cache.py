@@ -86,9 +86,9 @@ def test_files_stay_within_their_bound_and_the_longest_unused_goes(tmp_path: Pat
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cache_dir must be a folder; .*file/below cannot be made"):
+    with pytest.raises(InputError, match=r"cache_dir must be a folder; .*file/below cannot be created"):
         StateFiles(tmp_path / "file" / "below", 1, "model")
-    with pytest.raises(InputError, match=r"cache_dir must be a folder; .*cannot be made: (mkdir: )?embedded null"):
+    with pytest.raises(InputError, match=r"cache_dir must be a folder; .*cannot be created: (mkdir: )?embedded null"):
         StateFiles(tmp_path / "\0", 1, "model")
 
 

@@ -1,7 +1,7 @@
-"""What an engine is, and the values that cross its boundary.
+"""The protocol of an engine, and the values that cross its boundary.
 
-An engine turns one prepared image and text into text and, where it can, into the hidden states of the image
-tokens. It knows nothing of tasks or answer grammars. Every engine passes `tests/engine_contract.py`.
+An engine turns one prepared image and text into text and, if it can, into the hidden states of the image tokens. It
+must not know tasks or answer grammars. Every engine passes `tests/engine_contract.py`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,14 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the answer, always whole UTF-8 characters. Only the last piece has a `finish`.
+    """A part of an answer, always whole UTF-8 characters. Only the last piece has a `finish`.
 
-    `probability` is that of its token among all, before temperature and penalties; None when not asked for or unknown.
+    Attributes:
+        text: The characters; may be empty.
+        n_tokens: Tokens that the piece consists of.
+        finish: Why the answer ended, in the last piece; otherwise None.
+        probability: That of its token among all tokens, before temperature and penalties; None if not requested or
+            unknown.
     """
 
     text: str
@@ -45,8 +50,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class TokenScore:
-    """A token of an answer: the characters `start` to `stop` that it wrote, none for a part of a character, and its
-    probability, 0 to 1."""
+    """The probability of one token of an answer, 0 to 1.
+
+    The token stands for the characters `start` to `stop` of the text; for none if it is a part of a character.
+    """
 
     start: int
     stop: int
@@ -55,9 +62,15 @@ class TokenScore:
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished generation. `tokens` is empty unless scores were asked for and the engine knows them.
+    """A finished generation.
 
-    `offset` is where its text begins in `Result.raw`, behind the earlier answers of the same run.
+    Attributes:
+        text: The whole answer.
+        finish: Why it ended.
+        n_tokens: Generated tokens.
+        seconds: Time it took, without encoding and prefilling the image.
+        tokens: A score for every token; empty unless scores were requested and the engine knows them.
+        offset: Where the text begins in `Result.raw`, after the earlier answers of the same run.
     """
 
     text: str
@@ -69,7 +82,7 @@ class Answer:
 
 
 class Collector:
-    """Joins pieces into an answer; one that never sees a finish counts as cancelled."""
+    """Joins pieces into an answer; an answer without a finish counts as cancelled."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -78,7 +91,7 @@ class Collector:
         self._finish: Finish = "cancelled"
 
     def add(self, piece: Piece) -> bool:
-        """Append a piece; return whether it was the last."""
+        """Append a piece; return whether it is the last."""
         stop = self._length + len(piece.text)
         if piece.probability is not None:
             self._tokens.append(TokenScore(self._length, stop, piece.probability))
@@ -89,7 +102,7 @@ class Collector:
         return piece.finish is not None
 
     def answer(self) -> Answer:
-        """Return what came so far."""
+        """Return the answer so far."""
         return Answer("".join(self._text), self._finish, self._n_tokens, tokens=tuple(self._tokens))
 
 
@@ -111,10 +124,13 @@ class HeadRows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PatchStates:
-    """Final hidden states of the image tokens: `hidden` (rows, cols, dim) float32, after the last norm.
+    """Final hidden states of the image tokens.
 
-    `before` (dim,) is the state of the position before the first of them, which holds `<|vision_start|>`; None where
-    the engine does not tell, or where there is no one such position, as in states put together from tiles.
+    Attributes:
+        hidden: (rows, cols, dim) float32, after the last norm.
+        head: Rows of the language model's head.
+        before: (dim,) float32 state of the position before the first image token, which holds `<|vision_start|>`; None
+            if the engine does not give it, or if there is no single such position, as in states joined from tiles.
     """
 
     hidden: F32
@@ -143,7 +159,7 @@ class PatchStates:
         return self.hidden @ self.head.rows(ids).T
 
     def moved(self, shift: int) -> PatchStates:
-        """Return the states with that of position i + `shift` where that of position i was; `shift` is 0 or -1.
+        """Return states in which position i has the state of position i + `shift`; `shift` is 0 or -1.
 
         Raises:
             CapabilityError: `shift` is -1 and the state before the first image token is not known.
@@ -161,13 +177,13 @@ class PatchStates:
 
 
 def no_states(what: str, engine: str) -> str:
-    """Say that `what` cannot be had from an engine without states, and which engine gives it."""
+    """Return the message that `what` needs states, which `engine` does not give, and which engine to use."""
     return f'{what} needs the states of image tokens, which the engine "{engine}" does not give. Use engine="native".'
 
 
 @dataclass(frozen=True)
 class PrefixCost:
-    """Seconds an engine spent on a prefix so far; zero where it did nothing or cannot tell."""
+    """Seconds that an engine has spent on a prefix; zero if it did nothing or does not know."""
 
     encode_s: float = 0.0
     prefill_s: float = 0.0
@@ -175,7 +191,7 @@ class PrefixCost:
 
 @dataclass(frozen=True)
 class Request:
-    """A question put after the image, and how to answer it. Setting `cancel` ends the answer where it is."""
+    """A question that follows the image, and how to answer it. Setting `cancel` ends the answer at that point."""
 
     question: str
     sampling: Sampling
@@ -183,26 +199,26 @@ class Request:
 
 
 class ParallelGeneration(Protocol):
-    """Answers to several questions on one prefix, all moved on by each step. Close it when done."""
+    """Answers to several questions on one prefix; each step advances all of them. Close it when done."""
 
     def add(self, request: Request) -> int:
-        """Take a question, also between steps; return its number, counted from 0. Errors come when it is stepped."""
+        """Add a question, also between steps; return its number, counted from 0. `step` reports its errors."""
         ...
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Move answers on by about a token each; return the pieces by number. An error ends its answer, not the others.
+        """Advance each answer by about one token; return the new pieces and errors with the numbers of their questions.
 
-        Returns nothing when no answer is under way.
+        An error ends its own answer only. The result is empty when no answer is in progress.
         """
         ...
 
     def close(self) -> None:
-        """End what is unfinished. Safe to call twice."""
+        """End all unfinished answers. Safe to call twice."""
         ...
 
 
 class Session(Protocol):
-    """One prefix, encoded at most once, asked any number of questions. Close it when done."""
+    """One prefix, encoded at most once, that answers any number of questions. Close it when done."""
 
     @property
     def prefix(self) -> Prefix:
@@ -211,25 +227,29 @@ class Session(Protocol):
 
     @property
     def cost(self) -> PrefixCost:
-        """What encoding and prefilling took; grows from zero when the first question pays for it."""
+        """Seconds spent on encoding and prefilling; zero until the first question causes them."""
         ...
 
     def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens; runs no generation.
+        """Return the states of the image tokens; generates no text.
 
-        `aside` says that no question will follow: an engine that holds another session's prefix may leave it in place.
+        Args:
+            aside: No question will follow, so an engine that holds the prefix of another session may keep that.
 
         Raises:
-            CapabilityError: This engine cannot give them.
+            CapabilityError: This engine does not give states.
         """
         ...
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
-        """Answer `question`, put after the image; yields text as it comes and ends with a piece that has a finish."""
+        """Answer `question`, which follows the image.
+
+        Yields the text while it is generated; the last piece has a finish.
+        """
         ...
 
     def parallel(self) -> ParallelGeneration:
-        """Return a way to answer several questions at once."""
+        """Return an object that answers several questions at once."""
         ...
 
     def close(self) -> None:
@@ -241,16 +261,16 @@ class Vocabulary(Protocol):
     """The model's tokens."""
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """Return the ids of `text`; control tokens such as `<|end_of_text|>` in it are taken as plain text."""
+        """Return the ids of `text`; control tokens such as `<|end_of_text|>` in it are read as plain text."""
         ...
 
     def token_id(self, token: str) -> int | None:
-        """Return the id of the single token whose text is exactly `token`, or None where there is none."""
+        """Return the id of the token whose text is exactly `token`, or None if there is none."""
         ...
 
 
 class Engine(Protocol):
-    """A loaded model that can look at images. Close it when done."""
+    """A loaded model that answers questions about images. Close it when done."""
 
     @property
     def name(self) -> str:
@@ -264,12 +284,12 @@ class Engine(Protocol):
 
     @property
     def n_parallel(self) -> int:
-        """Images worth asking about at the same time; 1 where that would gain nothing."""
+        """Number of images to ask about at the same time for the best speed; 1 if more would gain nothing."""
         ...
 
     @property
     def has_states(self) -> bool:
-        """Whether it gives the states of image tokens, which maps are computed from."""
+        """Whether the engine gives the states of image tokens, from which maps are computed."""
         ...
 
     @property
@@ -277,14 +297,14 @@ class Engine(Protocol):
         """The model's tokens.
 
         Raises:
-            CapabilityError: This engine cannot see them.
+            CapabilityError: This engine does not know them.
         """
         ...
 
     def open(self, prefix: Prefix) -> Session:
-        """Start a session; the expensive work may be put off until the first question."""
+        """Start a session; the engine may defer the expensive work until the first question."""
         ...
 
     def close(self) -> None:
-        """Release the model. Safe to call twice; sessions are closed first."""
+        """Close all sessions and release the model. Safe to call twice."""
         ...

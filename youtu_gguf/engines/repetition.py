@@ -1,6 +1,6 @@
-"""When an answer goes round in circles: a block of tokens repeated until the limit would end it.
+"""Detects an endless answer: a block of tokens that repeats until the token limit would end it.
 
-An engine feeds every generated token to a `RepetitionDetector` of that answer and stops where it says so.
+An engine passes every generated token to the `RepetitionDetector` of that answer and ends the answer when it says so.
 """
 
 from __future__ import annotations
@@ -8,38 +8,39 @@ from __future__ import annotations
 import numpy as np
 
 MAX_PERIOD = 256
-"""Longest block looked for, in tokens. A box is 6, an outline of 20 points 44, a person with 16 joints about 90, or
-some 200 if the vocabulary has no token for a visibility tag and spells it; sentences and paragraphs lie between."""
+"""Longest block that is detected, in tokens. A box takes 6, an outline of 20 points 44, a person with 16 joints about
+90, or about 200 if the vocabulary has no token for a visibility tag and spells it. Sentences and paragraphs are in
+between."""
 
 MIN_STRETCH = 256
-"""Fewest tokens that repetition must cover. Honest answers repeat as well: the blanks of a form, rows of dots or zeros,
-empty rows of a table, a few equal boxes. To end one of those costs its rest, while to end a circle late costs 2 % of
-the longest answer (12,280 tokens). So this is beyond what is likely to be meant: 42 equal boxes, or table rows of 6
-tokens, still pass."""
+"""Fewest tokens that a repetition must cover. Correct answers repeat as well: the blanks of a form, rows of dots or
+zeros, empty rows of a table, a few equal boxes. Ending one of those loses its rest, while ending an endless answer late
+costs 2 % of the longest answer (12,280 tokens). So the limit lies beyond what is likely to be correct: 42 equal boxes,
+or table rows of 6 tokens, still pass."""
 
 MIN_ROUNDS = 6
-"""Fewest times a block must stand in a row; it decides for blocks of more than 42 tokens. A refrain, or the same label
-several times on a sheet, may well be read from a picture."""
+"""Fewest times that a block must occur in a row; this limit decides for blocks of more than 42 tokens. An image may
+well show a refrain, or the same label several times."""
 
 
 class RepetitionDetector:
-    """Watches the tokens of one answer. Takes some 3 microseconds a token and 20 KB, however long the answer.
+    """Checks the tokens of one answer. Takes about 3 microseconds per token and 20 KB, whatever the length.
 
-    An answer goes round in circles when its end is one block of n <= `MAX_PERIOD` tokens over and over, for at least
-    `MIN_STRETCH` tokens and `MIN_ROUNDS` rounds. Coordinates that march on, lists that count and other repetition with
-    a change in it are no circles.
+    An answer is endless if its end is one block of n <= `MAX_PERIOD` tokens, repeated for at least `MIN_STRETCH` tokens
+    and `MIN_ROUNDS` rounds. Repetition with a change in it, such as advancing coordinates or a numbered list, does not
+    count.
     """
 
     def __init__(self) -> None:
         periods = np.arange(1, MAX_PERIOD + 1)
         self._needed = np.maximum(MIN_STRETCH, MIN_ROUNDS * periods) - periods  # the first round repeats nothing
         self._runs = np.zeros(MAX_PERIOD, np.int64)  # at n-1: how many of the last tokens equal the token n before them
-        # Filled from its end, so that `_buffer[_newest + n - 1]` is the token n back; -1 stands before the answer.
+        # Filled from its end, so that `_buffer[_newest + n - 1]` is the token n back; -1 stands before the first token.
         self._buffer = np.full(8 * MAX_PERIOD, -1, np.int64)
         self._newest = len(self._buffer) - MAX_PERIOD
 
     def add(self, token: int) -> bool:
-        """Take the next token of the answer; return whether it goes round in circles.
+        """Add the next token of the answer; return whether the answer is endless.
 
         Args:
             token: Its id, not negative.

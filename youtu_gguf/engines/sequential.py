@@ -1,4 +1,4 @@
-"""Several answers on one prefix, in turn: what an engine uses that has no better way."""
+"""Several answers on one prefix, one after the other, for engines that cannot generate them together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Sequential:
-    """`ParallelGeneration` for engines that cannot do better: answers in turn."""
+    """A `ParallelGeneration` that answers one question after the other."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -28,7 +28,7 @@ class Sequential:
         return self._count - 1
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Return the next piece of the answer in hand."""
+        """Return the next piece of the current answer."""
         if self._current is None:
             if not self._waiting:
                 return ()
@@ -45,6 +45,6 @@ class Sequential:
         return ((number, piece),)
 
     def close(self) -> None:
-        """Drop the answer in hand and all that wait."""
+        """Drop the current answer and all waiting questions."""
         self._waiting.clear()
         self._current = None

@@ -1,4 +1,4 @@
-"""What is decoded together in one go, and which questions begin alike."""
+"""Which tokens are decoded in one batch, and which questions begin with the same tokens."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ if TYPE_CHECKING:
     from youtu_gguf.engines.native.generation import Generation
 
 MIN_SHARED = 4
-"""Fewest tokens worth sharing with another question."""
+"""Fewest tokens that are worth sharing with another question."""
 
 Group = list[tuple["Generation", int]]
-"""What is decoded in one go: the first n pending tokens of each answer."""
+"""One batch: the first n pending tokens of each answer."""
 
 
 def n_common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Return how many tokens two questions begin with alike."""
+    """Return how many tokens at the beginning of two questions are equal."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def followers(newcomers: Sequence[Generation]) -> list[Generation]:
-    """Return the new questions that go on as another of them does, and had better wait until that one is decoded."""
+    """Return the new questions that can share tokens with another new question, once that one is decoded."""
     leaders: list[Generation] = []
     found: list[Generation] = []
-    for one in newcomers:
-        done = len(one.asked) - len(one.pending)
-        alike = max((n_common(one.asked, other.asked) for other in leaders), default=0)
-        (found if alike - done >= MIN_SHARED else leaders).append(one)
+    for newcomer in newcomers:
+        n_done = len(newcomer.asked) - len(newcomer.pending)
+        n_shared = max((n_common(newcomer.asked, leader.asked) for leader in leaders), default=0)
+        (found if n_shared - n_done >= MIN_SHARED else leaders).append(newcomer)
     return found
 
 
 def pack(answers: Sequence[Generation], most: int) -> list[Group]:
-    """Lay all pending tokens out, at most `most` and at most `SHORT` at a time.
+    """Divide all pending tokens into batches of at most `most` and at most `SHORT` tokens.
 
-    Up to that length llama.cpp gives every token the same numbers whatever is decoded beside it, so questions may be
-    cut and mixed at will.
+    Up to `SHORT` tokens, llama.cpp computes the same numbers for a token whatever else is in the batch, so a batch may
+    mix questions and hold parts of them.
     """
     most = min(most, SHORT)
     groups: list[Group] = []
     room = 0
-    for answering in answers:
-        left = len(answering.pending)
+    for generation in answers:
+        left = len(generation.pending)
         while left:
             if not room:
                 groups.append([])
                 room = most
             n = min(left, room)
-            groups[-1].append((answering, n))
+            groups[-1].append((generation, n))
             left, room = left - n, room - n
     return groups

@@ -1,7 +1,7 @@
-"""What an engine remembers of images it has seen: in memory, and on disk where the user wants it.
+"""What an engine keeps of the images it has processed: in memory, and on disk if the user asks for it.
 
-Keys are made of content, so that a file that was overwritten is another image. Both forget what was not used for the
-longest time first, and neither grows beyond its bound.
+Keys are made from the content of images, so that an overwritten file counts as another image. Both caches drop the
+least recently used values first and never exceed their bound.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Sized(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes it takes."""
+        """Size in bytes."""
         ...
 
 
@@ -43,11 +43,11 @@ V = TypeVar("V", bound=Sized)
 
 @dataclass(frozen=True, eq=False)
 class PrefixStates:
-    """A prefix as it came out of the network.
+    """What the network computed for a prefix.
 
     Attributes:
         hidden: (1 + n_tokens, n_embd) final states of the position before the image and of the image tokens.
-        cache: llama.cpp's own copy of the prefix's keys and values; empty where only the states were kept.
+        cache: Keys and values of the prefix as llama.cpp writes them; empty if only the states are kept.
     """
 
     hidden: F32
@@ -55,12 +55,12 @@ class PrefixStates:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of both."""
+        """Size of both in bytes."""
         return self.hidden.nbytes + len(self.cache)
 
 
 class ByteCache(Generic[V]):
-    """The latest values by key, at most `bound` bytes of them. Safe to use from several threads."""
+    """The most recently used values by key, at most `bound` bytes in total. Safe to use from several threads."""
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
@@ -70,18 +70,18 @@ class ByteCache(Generic[V]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held now."""
+        """Size of all values in bytes."""
         return self._nbytes
 
     def get(self, key: Hashable) -> V | None:
-        """Return the value and count it as used."""
+        """Return the value, or None, and mark it as used."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Hashable, value: V) -> None:
-        """Keep `value`, unless it is larger than the bound by itself."""
+        """Keep `value` unless it alone exceeds the bound."""
         with self._lock:
             self._drop(key)
             if value.nbytes > self.bound:
@@ -92,7 +92,7 @@ class ByteCache(Generic[V]):
                 self._drop(next(iter(self._values)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         with self._lock:
             self._values.clear()
             self._nbytes = 0
@@ -104,17 +104,17 @@ class ByteCache(Generic[V]):
 
 
 class StateFiles:
-    """Prefix states in a folder, a file each, at most `bound` bytes together.
+    """Prefix states in a folder, one file each, at most `bound` bytes in total.
 
-    A file that is damaged counts as absent and is replaced: llama.cpp must never be handed one.
+    A damaged file counts as missing and is replaced: llama.cpp must never read one.
 
     Args:
-        folder: Made when it does not exist.
-        bound: Bytes.
-        identity: Of everything that the states depend on besides the prefix: the model and how it is run.
+        folder: Created if it does not exist.
+        bound: Largest total size in bytes.
+        identity: Names everything that the states depend on besides the prefix: the model and how it is run.
 
     Raises:
-        InputError: The folder cannot be made or written to.
+        InputError: The folder cannot be created or written to.
     """
 
     def __init__(self, folder: Path, bound: int, identity: str) -> None:
@@ -123,12 +123,12 @@ class StateFiles:
             folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(folder, os.W_OK)
         except (OSError, ValueError) as exc:
-            raise InputError(f"cache_dir must be a folder; {folder} cannot be made: {exc}. Name another.") from exc
+            raise InputError(f"cache_dir must be a folder; {folder} cannot be created: {exc}. Name another.") from exc
         if not writable:
             raise InputError(f"cache_dir must be writable; {folder} is not. Name another folder.")
 
     def path(self, key: str) -> Path:
-        """Return where the states of `key` are kept."""
+        """Return the file for the states of `key`."""
         name = hashlib.blake2b(f"{self._identity}\n{key}".encode(), digest_size=20).hexdigest()
         return self._folder / f"{name}{SUFFIX}"
 
@@ -142,13 +142,13 @@ class StateFiles:
         states = _unpacked(data)
         if states is not None:
             with contextlib.suppress(OSError):
-                os.utime(path)  # used now: the oldest go first
+                os.utime(path)  # the least recently used files are removed first
         return states
 
     def put(self, key: str, states: PrefixStates) -> None:
-        """Keep the states of `key`. A disk that is full or gone costs only the saving.
+        """Write the states of `key`, unless they alone exceed the bound.
 
-        Larger than the bound by themselves, they are not kept.
+        Does nothing if the disk is full or missing: the file only saves time.
         """
         data = _packed(states)
         if len(data) > self._bound:
@@ -161,7 +161,7 @@ class StateFiles:
     def _shrink(self, keep: Path) -> None:
         found = []
         for path in self._folder.glob(f"*{SUFFIX}"):
-            with contextlib.suppress(OSError):  # another process has removed it
+            with contextlib.suppress(OSError):  # another process may remove it
                 status = path.stat()
                 found.append((status.st_mtime_ns, status.st_size, path))
         total = sum(size for _, size, _ in found)

@@ -1,4 +1,4 @@
-"""llama.cpp in this process: encode an image once, keep it as a shared prefix, fork it for every question."""
+"""llama.cpp in this process: encode an image once, keep it as a shared prefix, branch from it for every question."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE_S = 600.0
-"""Longest wait for other threads' answers to make room; a thread that answers itself does not wait at all."""
+LONGEST_WAIT_S = 600.0
+"""Longest wait for answers of other threads to make room. A thread with unfinished answers of its own does not wait."""
 
 
 class NativeEngine:
     """A model pair loaded into this process.
 
     Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
-    several images go on side by side. The context holds the prefixes that answers are being generated from; another
-    image's prefix takes the place of those that nobody is using. What leaves is kept in memory up to `cache_bytes`, and
-    on disk where `cache_dir` is set, by content: asking about it again decodes nothing.
+    several images are generated side by side. The context holds the prefixes that answers are being generated from; the
+    prefix of another image replaces those that no answer is using. Replaced prefixes are kept by content, in memory up
+    to `cache_bytes` and, if `cache_dir` is set, on disk: asking about that image again does not decode it.
 
     Args:
         pair: A checked model and projector.
         settings: Context, threads, GPU layers, caches and how hidden states are read.
-        progress: Told of loading, encoding, prefilling and generating, in the thread that caused it.
+        progress: Called during loading, encoding, prefilling and generating, in the thread that caused the work.
 
     Raises:
-        InputError: The context is longer than the model was made for.
+        InputError: The context is longer than the model supports.
         EngineError: llama.cpp refuses the files or runs out of memory.
-        CapabilityError: The wanted way of reading hidden states is missing.
+        CapabilityError: The requested way of reading hidden states is missing.
     """
 
     name = "native"
     n_parallel = 1
     has_states = True
     new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
-    """Makes the sampler of one answer; a subclass may draw tokens in its own way."""
+    """Creates the sampler of one answer; a subclass may replace it."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
         n_ctx = settings.context(pair.language.n_ctx_train)
@@ -71,7 +71,7 @@ class NativeEngine:
         self.progress = progress
         self.hidden_way = bindings.choose_way(settings.hidden_way)
         self.head = Head(pair.model)
-        self.turns = FairLock()
+        self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.files = _state_files(pair, settings, self.hidden_way)
         self._owned = ExitStack()
@@ -79,7 +79,7 @@ class NativeEngine:
         self._room = threading.Condition()
         self._n_freed = 0
         progress("load", 0, 100)
-        with ExitStack() as stack:  # frees what was made so far if a later step fails
+        with ExitStack() as stack:  # frees the earlier handles if a later step fails
             self.model = LlamaModel(pair.model.path, settings, progress)
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
@@ -101,7 +101,7 @@ class NativeEngine:
         return self
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """Return the ids of `text`; control tokens in it are taken as plain text."""
+        """Return the ids of `text`; control tokens in it are read as plain text."""
         return tuple(self.model.tokenize(text, special=False))
 
     def token_id(self, token: str) -> int | None:
@@ -110,7 +110,7 @@ class NativeEngine:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        # llama.cpp has no look-up by text, and tokenising searches the text for every special token there is.
+        # llama.cpp has no look-up by text, and tokenising searches the text for every special token.
         tokens = self.pair.model.metadata["tokenizer.ggml.tokens"]
         assert isinstance(tokens, GGUFArray)
         return {token: i for i, token in enumerate(tokens.strings())}
@@ -127,23 +127,23 @@ class NativeEngine:
         return session
 
     def start(self, session: NativeSession, request: Request) -> Generation:
-        """Begin an answer: bring the prefix into the context, fork it, and get ready to decode the question.
+        """Start an answer: bring the prefix into the context, branch from it, and prepare the question for decoding.
 
-        Waits for other threads where they have taken all the room.
+        Waits for other threads if their answers take all the room.
 
         Raises:
             InputError: The question does not fit into the context.
-            EngineError: llama.cpp failed, or this thread's own unfinished answers leave no room.
+            EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
         return self._in_turn(lambda: self.try_start(session, request))
 
     def try_start(self, session: NativeSession, request: Request) -> Generation | None:
-        """Begin an answer if there is room for it now, else return None. Call it in turn.
+        """Start an answer if there is room for it now, else return None. Call it with the lock held.
 
         Raises:
             InputError: The question does not fit into the context.
         """
-        if self.prefixes.full:  # before the question is tokenised, which takes as long as a small model's step
+        if self.prefixes.full:  # checked first, because tokenising takes as long as a step of a small model
             return None
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
@@ -154,45 +154,48 @@ class NativeEngine:
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
         return Generation(request, self.model, sampler, asked, sequence, session.length)
 
-    def finish(self, answering: Generation) -> None:
-        """Free what an answer holds, and let those who wait for room try again."""
-        with self.turns:
-            answering.sampler.close()
-            self.prefixes.finish(answering.sequence)
+    def finish(self, generation: Generation) -> None:
+        """Free what an answer holds and wake the threads that wait for room."""
+        with self.lock:
+            generation.sampler.close()
+            self.prefixes.finish(generation.sequence)
         with self._room:
             self._n_freed += 1
             self._room.notify_all()
 
     def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
-        """Move answers on by one token each, in one decode where they fit; return what they wrote. Call it in turn."""
-        self._check_answering()
-        wrote: list[tuple[Generation, Piece]] = []
-        going = []
-        for answering in answers:
-            finish = answering.interrupted()
+        """Advance each answer by one token, in one decode if they fit; return the new pieces.
+
+        Call it with the lock held.
+        """
+        self._check_still_open()
+        written: list[tuple[Generation, Piece]] = []
+        active = []
+        for generation in answers:
+            finish = generation.interrupted()
             if finish is None:
-                going.append(answering)
+                active.append(generation)
             else:
-                wrote.append((answering, answering.end(finish)))
-        newcomers = [answering for answering in going if len(answering.pending) == len(answering.asked) > 1]
+                written.append((generation, generation.end(finish)))
+        newcomers = [generation for generation in active if len(generation.pending) == len(generation.asked) > 1]
         self._share(newcomers)
         waiting = followers(newcomers)
-        self._decode_all([answering for answering in going if answering not in waiting], wrote)
+        self._decode_all([generation for generation in active if generation not in waiting], written)
         self._share(waiting)
-        self._decode_all(waiting, wrote)
-        return wrote
+        self._decode_all(waiting, written)
+        return written
 
     def _share(self, newcomers: Sequence[Generation]) -> None:
-        for answering in newcomers:
-            answering.decoded(self.prefixes.share(answering.sequence))
+        for generation in newcomers:
+            generation.decoded(self.prefixes.share(generation.sequence))
 
-    def _decode_all(self, answers: Sequence[Generation], wrote: list[tuple[Generation, Piece]]) -> None:
+    def _decode_all(self, answers: Sequence[Generation], written: list[tuple[Generation, Piece]]) -> None:
         for group in pack(answers, self.context.slice):
-            self._decode(group, wrote)
+            self._decode(group, written)
 
-    def _decode(self, group: Group, wrote: list[tuple[Generation, Piece]]) -> None:
-        """Decode the first n pending tokens of every (answer, n), and draw where those were all."""
-        group = [(answering, n) for answering, n in group if answering.finish is None]
+    def _decode(self, group: Group, written: list[tuple[Generation, Piece]]) -> None:
+        """Decode the first n pending tokens of every (answer, n); draw a token where no pending ones are left."""
+        group = [(generation, n) for generation, n in group if generation.finish is None]
         if not group:
             return
         runs = [Run(a.pending[:n], a.position, a.sequence, LAST if n == len(a.pending) else NONE) for a, n in group]
@@ -200,34 +203,34 @@ class NativeEngine:
             self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
         ):
             if len(group) > 1:  # the others may fit
-                for one in group:
-                    self._decode([one], wrote)
+                for item in group:
+                    self._decode([item], written)
             else:
-                wrote.append((group[0][0], group[0][0].end("length")))
+                written.append((group[0][0], group[0][0].end("length")))
             return
         index = -1
-        for answering, n in group:
+        for generation, n in group:
             index += n
-            answering.decoded(n)
-            self.prefixes.grow(answering.sequence, n)
-            if not answering.pending:
-                token = answering.sampler.next(self.context, index)
-                wanted = answering.request.sampling.scores
-                probability = _probability(self.context.logits(index), token) if wanted else None
-                wrote += [(answering, piece) for piece in answering.take(token, probability)]
+            generation.decoded(n)
+            self.prefixes.grow(generation.sequence, n)
+            if not generation.pending:
+                token = generation.sampler.next(self.context, index)
+                wanted = generation.request.sampling.scores
+                probability = token_probability(self.context.logits(index), token) if wanted else None
+                written += [(generation, piece) for piece in generation.take(token, probability)]
 
-    def look(self, session: NativeSession, *, aside: bool) -> F32:
-        """Return the states that `prefill` of `session` gives, decoding its prefix if nothing remembers them.
+    def read_states(self, session: NativeSession, *, aside: bool) -> F32:
+        """Return the states that `prefill` of `session` returns; decodes the prefix if they are not cached.
 
-        With `aside` it is decoded beside the prefixes that are there, if there is room.
+        With `aside`, the prefix is decoded beside those in the context if there is room, and not kept there.
         """
-        return self._in_turn(lambda: self._try_look(session, aside=aside))
+        return self._in_turn(lambda: self._try_read_states(session, aside=aside))
 
-    def _try_look(self, session: NativeSession, *, aside: bool) -> F32 | None:
+    def _try_read_states(self, session: NativeSession, *, aside: bool) -> F32 | None:
         entry = self.prefixes.find(session.key)
-        remembered = entry or self._remembered(session)
-        if remembered is not None:
-            return remembered.hidden
+        cached = entry or self._cached_states(session)
+        if cached is not None:
+            return cached.hidden
         if aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers:
             sequence = self.prefixes.acquire()
             try:
@@ -240,7 +243,7 @@ class NativeEngine:
         return None if entry is None else entry.hidden
 
     def _entry(self, session: NativeSession) -> PrefixEntry | None:
-        """Return the session's prefix in the context, brought there if need be; None where others leave no room."""
+        """Return the session's prefix in the context, bringing it there if needed; None if others leave no room."""
         entry = self.prefixes.find(session.key)
         if entry is not None:
             return entry
@@ -260,26 +263,26 @@ class NativeEngine:
         return self.prefixes.place(session.key, sequence, session.length, hidden)
 
     def _make_room(self, wanted: int) -> bool:
-        """Free cells until `wanted` positions fit: of what has ended, then of prefixes that nobody is using.
+        """Free cells until `wanted` positions fit: first those of ended answers, then those of unused prefixes.
 
-        The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
-        there is. Returns whether anything was freed.
+        The prefixes move to the cache. When no answer is in progress all of them do, because attention passes over
+        every used cell. Returns whether anything was freed.
         """
         freed = (not self.prefixes.n_answers or not self.prefixes.has_room(wanted)) and self.prefixes.collect()
         if self.prefixes.n_answers and self.prefixes.has_room(wanted):
             return freed
         idle = self.prefixes.idle()
         for entry in idle:
-            known = self.cache.get(entry.key)
-            if not (isinstance(known, PrefixStates) and known.cache):
+            cached = self.cache.get(entry.key)
+            if not (isinstance(cached, PrefixStates) and cached.cache):
                 self.cache.put(entry.key, PrefixStates(entry.hidden, self.context.save(entry.sequence)))
             self.prefixes.remove(entry)
         return freed or bool(idle)
 
-    def _remembered(self, session: NativeSession) -> PrefixStates | None:
-        known = self.cache.get(session.key)
-        if isinstance(known, PrefixStates):
-            return known
+    def _cached_states(self, session: NativeSession) -> PrefixStates | None:
+        cached = self.cache.get(session.key)
+        if isinstance(cached, PrefixStates):
+            return cached
         found = self.files.get(session.key) if self.files is not None else None
         if found is not None:
             self.cache.put(session.key, found)
@@ -287,29 +290,29 @@ class NativeEngine:
 
     def _restore(self, session: NativeSession, sequence: int) -> F32 | None:
         started = time.perf_counter()
-        known = self._remembered(session)
-        if known is None or not known.cache or not self.context.restore(sequence, known.cache):
+        cached = self._cached_states(session)
+        if cached is None or not cached.cache or not self.context.restore(sequence, cached.cache):
             return None
         session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
-        return known.hidden
+        return cached.hidden
 
     def embeddings(self, image: PreparedImage) -> F32:
-        """Return (n_tokens, n_embd) embeddings of an image's tokens, from the cache or the vision tower."""
+        """Return the (n_tokens, n_embd) embeddings of the image tokens, from the cache or the vision tower."""
         key = ("embeddings", image.digest)
-        known = self.cache.get(key)
-        if isinstance(known, np.ndarray):
-            return known
+        cached = self.cache.get(key)
+        if isinstance(cached, np.ndarray):
+            return cached
         embeddings = self.vision.encode(image)
         self.cache.put(key, embeddings)
         return embeddings
 
     def _in_turn(self, attempt: Callable[[], T | None]) -> T:
-        """Return what `attempt` gives; while it gives None, wait for other threads to finish answers and try again."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Return the result of `attempt`; while it is None, wait until other threads finish answers and try again."""
+        deadline = time.monotonic() + LONGEST_WAIT_S
         while True:
             with self._room:
                 n_freed = self._n_freed
-            with self.turns:
+            with self.lock:
                 self._check_open()
                 result = attempt()
                 stuck = result is None and self.prefixes.owned_by(threading.get_ident())
@@ -317,18 +320,18 @@ class NativeEngine:
                 return result
             if stuck or not self._wait(n_freed, deadline - time.monotonic()):
                 raise EngineError(
-                    f"{self.prefixes.n_answers} answers are being streamed, of at most {N_ANSWERS} at a time, and "
-                    f"leave no room for this one in n_ctx={self.context.n_ctx}. Finish or close one first."
+                    f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
+                    f"for another one in n_ctx={self.context.n_ctx}. Finish or close one first."
                 )
 
     def _wait(self, n_freed: int, seconds: float) -> bool:
-        """Wait until answers have ended since `n_freed` was read; return False if none did in time."""
+        """Wait until an answer ends after `n_freed` was read; return False if none does in time."""
         with self._room:
             return self._room.wait_for(lambda: self._n_freed != n_freed, seconds)
 
     def clear(self) -> None:
-        """Forget every image that no answer is being generated about, in context, cache and sessions; not on disk."""
-        with self.turns:
+        """Drop every image that no answer is using from context, cache and sessions; files on disk stay."""
+        with self.lock:
             for entry in self.prefixes.idle():
                 self.prefixes.remove(entry)
             self.cache.clear()
@@ -336,28 +339,28 @@ class NativeEngine:
                 session.drop_states()
 
     def forget(self, session: NativeSession) -> None:
-        """Note that `session` was closed."""
+        """Record that `session` was closed."""
         self._sessions.discard(session)
 
     def _check_open(self) -> None:
         if self.model.handle is None:
             raise EngineError("this model is closed. Load it again.")
 
-    def _check_answering(self) -> None:
+    def _check_still_open(self) -> None:
         if self.model.handle is None:
             raise EngineError("this model was closed while it was answering. Load it again.")
 
     def close(self) -> None:
-        """Close the sessions, then free projector, context and model, as soon as it is our turn."""
+        """Close the sessions, then free projector, context and model when the lock is free."""
         for session in list(self._sessions):
             session.close()
-        with self.turns:
+        with self.lock:
             self._owned.close()
         self.cache.clear()
 
 
-def _probability(logits: F32, token: int) -> float:
-    """Return the probability of `token` among all, at temperature 1."""
+def token_probability(logits: F32, token: int) -> float:
+    """Return the probability of `token` among all tokens, at temperature 1."""
     highest = logits.max()
     return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: a lock that serves threads in the order in which they asked."""
+"""A lock that serves threads in the order in which they asked for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Self
 
 
 class FairLock:
-    """Use as `with turns:`. Not reentrant.
+    """A lock that passes to the thread that has waited longest. Use it as `with lock:`; it is not reentrant.
 
-    Python's own lock lets a thread that gives it up take it again at once, so that one long answer would keep every
-    other thread waiting; this one hands itself to the thread that has waited longest.
+    Python's own lock lets a thread that releases it acquire it again at once, so that one long answer would keep every
+    other thread waiting.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FairLock:
             gate.acquire()
             self._waiting.append(gate)
         try:
-            gate.acquire()  # released by the thread before us
+            gate.acquire()  # the thread that releases the lock releases this gate
         except BaseException:  # Ctrl-C while waiting
             self._leave(gate)
             raise
@@ -42,7 +42,7 @@ class FairLock:
         with self._guard:
             if gate in self._waiting:
                 self._waiting.remove(gate)
-            else:  # the turn came in the same moment
+            else:  # the lock was passed to this thread at the same moment
                 self._pass_on()
 
     def _pass_on(self) -> None:

@@ -1,4 +1,4 @@
-"""One answer while it is being generated: what was drawn, what comes next, and when it ends."""
+"""One answer while it is being generated: the tokens drawn so far, the tokens to decode next, and when it ends."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
 
 class Generation:
-    """Turns tokens into pieces of whole characters, and watches the limits of the request.
+    """Turns tokens into pieces of whole characters and enforces the limits of the request.
 
     Args:
-        request: What was asked.
-        model: For the text of tokens, and which of them end an answer.
-        sampler: Draws this answer's tokens; closed with it.
+        request: The question, its sampling and its cancel event.
+        model: Gives the text of a token and tells which tokens end an answer.
+        sampler: Draws the tokens of this answer.
         asked: Tokens of the question.
-        sequence: Where in the context it lives, from position `start` on.
+        sequence: Sequence of the context that holds the question and the answer.
+        start: Position of the first token of the question.
 
     Attributes:
         asked: Tokens of the question.
-        pending: Tokens to be decoded next; those of the question at first.
-        position: Where they go.
-        finish: Why it ended, None while it has not.
+        pending: Tokens to decode next; at first those of the question.
+        position: Position of the first pending token.
+        finish: Why the answer ended; None until it ends.
     """
 
     def __init__(
@@ -47,7 +48,10 @@ class Generation:
         self._deadline = math.inf
 
     def interrupted(self) -> Finish | None:
-        """Say whether the caller or the clock ends the answer here; the clock starts with the first call."""
+        """Return "cancelled" or "time" if the caller or the time limit ends the answer now, else None.
+
+        The time starts with the first call.
+        """
         if self.request.cancel is not None and self.request.cancel.is_set():
             return "cancelled"
         if self._deadline == math.inf:
@@ -60,7 +64,7 @@ class Generation:
         self.pending = self.pending[n:]
 
     def take(self, token: int, probability: float | None) -> list[Piece]:
-        """Add a drawn token; return what it wrote and, if it was the last, the end."""
+        """Add a drawn token; return the piece it adds and, if it is the last token, the final piece."""
         self.n_generated += 1
         if self._model.ends(token):
             return [self.end("stop")]
@@ -74,6 +78,6 @@ class Generation:
         return pieces
 
     def end(self, finish: Finish) -> Piece:
-        """End the answer; return the last piece, with the rest of a broken character."""
+        """End the answer; return the last piece, which holds what is left of an incomplete character."""
         self.finish = finish
         return Piece(self._decoder.decode(b"", final=True), finish=finish)

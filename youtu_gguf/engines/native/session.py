@@ -1,4 +1,4 @@
-"""One image on the native engine: a prefix, asked one thing after the other or several at once."""
+"""One image on the native engine: a prefix that answers one question at a time or several at once."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class NativeSession:
 
     @property
     def cost(self) -> PrefixCost:
-        """What encoding and prefilling took so far."""
+        """Seconds spent on encoding and prefilling so far."""
         return self._cost
 
     @property
     def length(self) -> int:
-        """Positions of the prefix."""
+        """Number of positions of the prefix."""
         return len(self._opening) + self._prefix.image.grid.n_tokens + len(self._image_end)
 
     @property
@@ -59,13 +59,14 @@ class NativeSession:
         return [*self._opening, *self._image_end]
 
     def pay(self, cost: PrefixCost) -> None:
-        """Add to what the prefix has cost."""
+        """Add to the cost of the prefix."""
         self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
     def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has; return its states.
+        """Decode the prefix into the empty `sequence`, encoding the image first if needed.
 
-        They are (1 + n_tokens, n_embd): that of the position before the image, and those of the image tokens.
+        Returns:
+            (1 + n_tokens, n_embd) final states: of the position before the image, then of the image tokens.
         """
         started = time.perf_counter()
         self._engine.progress("encode", 0, 0)
@@ -81,11 +82,11 @@ class NativeSession:
         return np.concatenate([before, hidden])
 
     def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens, encoding and prefilling if nobody has."""
+        """Return the states of the image tokens, encoding and prefilling the image if needed."""
         self._check_open()
         hidden = self._hidden
         if hidden is None:
-            hidden = self._hidden = self._engine.look(self, aside=aside)
+            hidden = self._hidden = self._engine.read_states(self, aside=aside)
         return PatchStates(hidden[1:].reshape(*self._prefix.image.grid, -1), self._engine.head, hidden[0])
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
@@ -97,41 +98,41 @@ class NativeSession:
         """
         self._check_open()
         engine = self._engine
-        answering = engine.start(self, Request(question, sampling, cancel))
+        generation = engine.start(self, Request(question, sampling, cancel))
         try:
-            while answering.finish is None:
-                with engine.turns:
-                    wrote = engine.step([answering])
-                for _, piece in wrote:
+            while generation.finish is None:
+                with engine.lock:
+                    written = engine.step([generation])
+                for _, piece in written:
                     yield piece
-                engine.progress("generate", answering.n_generated, sampling.max_tokens)
+                engine.progress("generate", generation.n_generated, sampling.max_tokens)
         finally:
-            engine.finish(answering)
+            engine.finish(generation)
 
-    def parallel(self) -> NativeTogether:
-        """Return a way to answer several questions at once."""
+    def parallel(self) -> NativeParallelGeneration:
+        """Return an object that answers several questions at once."""
         self._check_open()
-        return NativeTogether(self._engine, self)
+        return NativeParallelGeneration(self._engine, self)
 
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
-        """Return the (n_vocab,) logits of the token after `question` and the tokens `answered`; for measurements."""
+        """Return the (n_vocab,) logits that follow `question` and the tokens `answered`; for measurements."""
         engine = self._engine
-        answering = engine.start(self, Request(question, Sampling()))
+        generation = engine.start(self, Request(question, Sampling()))
         try:
-            with engine.turns:
-                answering.decoded(engine.prefixes.share(answering.sequence))
-                tokens = [*answering.pending, *answered]
+            with engine.lock:
+                generation.decoded(engine.prefixes.share(generation.sequence))
+                tokens = [*generation.pending, *answered]
                 for first in range(0, len(tokens), SHORT):
-                    run = Run(tokens[first : first + SHORT], answering.position + first, answering.sequence)
+                    run = Run(tokens[first : first + SHORT], generation.position + first, generation.sequence)
                     if not engine.context.decode_runs([run]):
                         raise EngineError("the context is full.")
-                    engine.prefixes.grow(answering.sequence, len(run.content))
+                    engine.prefixes.grow(generation.sequence, len(run.content))
                 return engine.context.logits(len(run.content) - 1).copy()
         finally:
-            engine.finish(answering)
+            engine.finish(generation)
 
     def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
-        """Return the token ids before the image and after it, as `question` would be asked; for tests."""
+        """Return the token ids before and after the image when `question` is asked; for tests and measurements."""
         return list(self._opening), self._image_end + self.tokens_of(question)
 
     def tokenize(self, answer: str) -> list[int]:
@@ -143,10 +144,10 @@ class NativeSession:
         return self._engine.model.tokenize(prompts.closing(question), special=True)
 
     def check_room(self, n_question: int) -> None:
-        """Refuse a question that does not fit into the context.
+        """Check that a question of `n_question` tokens fits into the context.
 
         Raises:
-            InputError: It does not.
+            InputError: It does not fit.
         """
         needed = self.length + n_question + 1
         n_ctx = self._engine.context.n_ctx
@@ -158,7 +159,7 @@ class NativeSession:
             )
 
     def drop_states(self) -> None:
-        """Forget the states of the image tokens; the next question of a map reads them again."""
+        """Drop the states of the image tokens; the next map reads them again."""
         self._hidden = None
 
     def _check_open(self) -> None:
@@ -166,15 +167,15 @@ class NativeSession:
             raise EngineError("this scene is closed. Open the image again.")
 
     def close(self) -> None:
-        """Release the states; the engine's caches keep theirs."""
+        """Release the states; the caches of the engine keep their copies."""
         if not self._closed:
             self._closed = True
             self._engine.forget(self)
             self._hidden = None
 
 
-class NativeTogether:
-    """Several answers on one prefix, a token each per decode. See `engines.base.Together`."""
+class NativeParallelGeneration:
+    """Several answers on one prefix, one token each per decode. See `engines.base.ParallelGeneration`."""
 
     def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
         self._engine, self._session = engine, session
@@ -183,25 +184,25 @@ class NativeTogether:
         self._count = 0
 
     def add(self, request: Request) -> int:
-        """Queue a question; it joins at the next step at which there is room."""
+        """Queue a question; it starts at the next step that has room for it."""
         self._waiting.append((self._count, request))
         self._count += 1
         return self._count - 1
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Move all answers on by a token."""
+        """Advance each answer by one token."""
         found: list[tuple[int, Piece | YoutuError]] = self._admit()
         if not self._active:
             return found
         try:
-            with self._engine.turns:
-                wrote = self._engine.step(list(self._active))
+            with self._engine.lock:
+                written = self._engine.step(list(self._active))
         except YoutuError as exc:
             found += [(number, exc) for number in self._active.values()]
             self._drop(list(self._active))
             return found
-        found += [(self._active[answering], piece) for answering, piece in wrote]
-        self._drop([answering for answering in self._active if answering.finish is not None])
+        found += [(self._active[generation], piece) for generation, piece in written]
+        self._drop([generation for generation in self._active if generation.finish is not None])
         return found
 
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
@@ -209,28 +210,28 @@ class NativeTogether:
         while self._waiting:
             number, request = self._waiting[0]
             try:
-                answering = self._start(request)
+                generation = self._start(request)
             except YoutuError as exc:
                 failed.append((number, exc))
             else:
-                if answering is None:
+                if generation is None:
                     break
-                self._active[answering] = number
+                self._active[generation] = number
             self._waiting.pop(0)
         return failed
 
     def _start(self, request: Request) -> Generation | None:
         if not self._active:
             return self._engine.start(self._session, request)
-        with self._engine.turns:
+        with self._engine.lock:
             return self._engine.try_start(self._session, request)
 
-    def _drop(self, answers: Sequence[Generation]) -> None:
-        for answering in answers:
-            del self._active[answering]
-            self._engine.finish(answering)
+    def _drop(self, generations: Sequence[Generation]) -> None:
+        for generation in generations:
+            del self._active[generation]
+            self._engine.finish(generation)
 
     def close(self) -> None:
-        """End what is unfinished."""
+        """End all unfinished answers."""
         self._waiting.clear()
         self._drop(list(self._active))

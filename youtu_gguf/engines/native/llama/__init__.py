@@ -1,1 +1,1 @@
-"""llama.cpp through llama-cpp-python: the only place that knows ctypes."""
+"""llama.cpp through llama-cpp-python: the only package that uses ctypes for it."""

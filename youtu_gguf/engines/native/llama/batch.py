@@ -1,4 +1,4 @@
-"""Owner of a llama_batch: what is decoded in one call, seen through numpy."""
+"""Owner of a llama_batch: the tokens or embeddings of one decode, as NumPy arrays over llama.cpp's memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NONE, LAST, ALL = slice(0), slice(-1, None), slice(None)
 
 
 class Run(NamedTuple):
-    """What follows each other in one sequence.
+    """Consecutive tokens or embeddings of one sequence.
 
     Attributes:
         content: n token ids, or (n, n_embd) embeddings.
-        start: Position of the first.
+        start: Position of the first one.
         sequence: The sequence they belong to.
-        outputs: Which of the n leave logits: `NONE`, `LAST` or `ALL`.
+        outputs: Which of them leave logits: `NONE`, `LAST` or `ALL`.
     """
 
     content: Sequence[int] | F32
@@ -32,18 +32,18 @@ class Run(NamedTuple):
 
 
 class Batch:
-    """Room for `size` positions: of tokens, or of embeddings of width `n_embd` where that is not 0."""
+    """Room for `size` positions: of tokens, or of embeddings of width `n_embd` if that is not 0."""
 
     def __init__(self, size: int, n_embd: int = 0) -> None:
         self.handle: Any = lib.llama_batch_init(size, n_embd, 1)
 
-        def view(pointer: Any, *shape: int) -> Any:
+        def array(pointer: Any, *shape: int) -> Any:
             return np.ctypeslib.as_array(pointer, shape=shape)
 
-        self._content = view(self.handle.embd, size, n_embd) if n_embd else view(self.handle.token, size)
-        self._pos = view(self.handle.pos, size)
-        self._outputs = view(self.handle.logits, size)
-        view(self.handle.n_seq_id, size)[:] = 1
+        self._content = array(self.handle.embd, size, n_embd) if n_embd else array(self.handle.token, size)
+        self._pos = array(self.handle.pos, size)
+        self._outputs = array(self.handle.logits, size)
+        array(self.handle.n_seq_id, size)[:] = 1
 
     def fill(self, *runs: Run) -> Any:
         """Set the batch to `runs`, one after the other; return the handle to decode."""

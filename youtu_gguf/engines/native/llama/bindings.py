@@ -1,7 +1,7 @@
-"""The symbols of llama.cpp that we use, the guard on its version, and its log.
+"""The symbols of llama.cpp that this package uses, the check of its version, and its log.
 
-Symbols come from llama-cpp-python's own ctypes layer. One of them is experimental upstream (the hidden-state tap), so
-it is bound here alone and used only with versions it was tried on.
+The symbols come from the ctypes layer of llama-cpp-python. The hidden-state tap is experimental upstream, so it is
+bound in this file only and used only with versions on which it has been tested.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from typing import Any, Literal
 
 from youtu_gguf.errors import CapabilityError, EngineError
 
-__all__ = ["VERSION", "Way", "choose_way", "last_words", "lib", "listening", "mtmd", "read_tap", "set_tap", "start"]
+__all__ = [
+    "VERSION",
+    "HiddenWay",
+    "choose_way",
+    "lib",
+    "log_listener",
+    "mtmd",
+    "read_tap",
+    "recent_warnings",
+    "set_tap",
+    "start",
+]
 
 try:
     import llama_cpp as _package
@@ -30,20 +41,20 @@ except (ImportError, OSError, RuntimeError) as exc:
 VERSION: str = _package.__version__
 
 TAP_VERSIONS = frozenset({"0.3.36"})
-"""llama-cpp-python versions on which the hidden-state tap gave the same numbers as the public way."""
+"""Versions of llama-cpp-python on which the hidden-state tap returned the same numbers as the public API."""
 
-Way = Literal["nextn", "embeddings"]
-"""How hidden states of all tokens are read: the tap, or by flagging every token as an output."""
+HiddenWay = Literal["nextn", "embeddings"]
+"""How the hidden states of all tokens are read: by the tap, or by flagging every token as an output."""
 
 _LOG_LINES_KEPT = 40
 _LEVEL_WARN, _LEVEL_ERROR = 3, 4  # enum ggml_log_level in ggml.h
 
 
-def choose_way(wanted: str) -> Way:
-    """Return the way hidden states will be read; `wanted` is "auto" or a way.
+def choose_way(wanted: str) -> HiddenWay:
+    """Return the way to read hidden states; `wanted` is "auto" or the name of a way.
 
     Raises:
-        CapabilityError: The tap was asked for by name and this llama.cpp lacks it.
+        CapabilityError: `wanted` names the tap, and this llama.cpp does not have it.
     """
     tapped = _tap() is not None
     if wanted == "nextn" and not tapped:
@@ -57,34 +68,34 @@ def choose_way(wanted: str) -> Way:
 
 
 def set_tap(context: Any, enabled: bool) -> None:
-    """Make every decode on `context` keep, or no longer keep, the final hidden state of every token of its batch."""
+    """Set whether a decode on `context` keeps the final hidden state of every token of its batch."""
     _tap().llama_set_embeddings_nextn(context, enabled, False)
 
 
 def read_tap(context: Any) -> Any:
-    """Return the float pointer to the (n_tokens, n_embd) states of the last decode."""
+    """Return a pointer to the (n_tokens, n_embd) float states of the last decode."""
     return _tap().llama_get_embeddings_nextn(context)
 
 
 @cache
 def start() -> None:
-    """Start llama.cpp once per process and take over its log."""
+    """Start llama.cpp once per process and redirect its log to this module."""
     lib.llama_backend_init()
     lib.llama_log_set(_log, ctypes.c_void_p(0))
     mtmd.mtmd_log_set(_log, ctypes.c_void_p(0))
     mtmd.mtmd_helper_log_set(_log, ctypes.c_void_p(0))
 
 
-def last_words() -> str:
-    """Return llama.cpp's latest warnings and errors, for an error message; then forget them."""
-    text = "".join(_complaints).strip()
-    _complaints.clear()
-    return f" llama.cpp said: {text}" if text else ""
+def recent_warnings() -> str:
+    """Return and clear llama.cpp's latest warnings and errors, as the end of an error message."""
+    text = "".join(_warnings).strip()
+    _warnings.clear()
+    return f" llama.cpp reported: {text}" if text else ""
 
 
 @contextmanager
-def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Pass everything llama.cpp says, of any level, to `listener` while this lasts."""
+def log_listener(listener: Callable[[str], None]) -> Iterator[None]:
+    """Pass llama.cpp's log of all levels to `listener` within a `with` block."""
     _listeners.append(listener)
     try:
         yield
@@ -96,18 +107,18 @@ def listening(listener: Callable[[str], None]) -> Iterator[None]:
 def _tap() -> Any:
     try:
         from llama_cpp import llama_cpp_ext
-    except (ImportError, AttributeError):  # the symbol is absent, or the whole module is
+    except (ImportError, AttributeError):  # the module or its symbol is missing
         return None
     return llama_cpp_ext
 
 
-_complaints: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+_warnings: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
 _listeners: list[Callable[[str], None]] = []
 
 
 @lib.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _user_data: object) -> None:
     if level in (_LEVEL_WARN, _LEVEL_ERROR):
-        _complaints.append(text.decode("utf-8", "replace"))
+        _warnings.append(text.decode("utf-8", "replace"))
     for listener in _listeners:
         listener(text.decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""What llama.cpp can compute on, and which library that is."""
+"""The devices that llama.cpp can compute on, and the library in use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = ("CPU", "GPU", "integrated GPU", "accelerator")
 
 @dataclass(frozen=True)
 class Device:
-    """Something that computes; bytes of its memory, free and in all."""
+    """A processor or GPU. `free` and `total` are bytes of its memory."""
 
     name: str
     description: str
@@ -28,7 +28,7 @@ class Device:
 
 
 def devices() -> tuple[Device, ...]:
-    """List what this build of llama.cpp can compute on."""
+    """Return the devices that this build of llama.cpp can compute on."""
     bindings.start()
     count, get = _bound("ggml_backend_dev_count", ctypes.c_size_t), _bound("ggml_backend_dev_get", ctypes.c_void_p)
     handles = [get(ctypes.c_size_t(i)) for i in range(count())]
@@ -36,12 +36,12 @@ def devices() -> tuple[Device, ...]:
 
 
 def library() -> Path:
-    """Return the file of the llama.cpp library in use."""
+    """Return the path of the llama.cpp library in use."""
     return Path(lib._lib._name)
 
 
 def features() -> tuple[str, ...]:
-    """Return the processor and build features that llama.cpp says it uses."""
+    """Return the processor and build features that llama.cpp reports."""
     words: str = lib.llama_print_system_info().decode("utf-8", "replace")
     return tuple(word.strip() for word in words.replace("=", " ").replace(" 1 ", " ").split("|") if word.strip())
 

@@ -1,4 +1,4 @@
-"""Owners of llama.cpp's handles, each freed once, children before parents. They know no images and no prompts."""
+"""Owners of llama.cpp's handles; each is freed once, children before parents. They must not know images or prompts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import ALL, LAST, NONE, Batch, Run
-from youtu_gguf.engines.native.llama.bindings import Way, lib
+from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
 from youtu_gguf.engines.native.llama.runs import check_runs
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from youtu_gguf.config import Sampling, Settings
 
 N_ANSWERS = 8
-"""Answers that can be generated side by side."""
+"""Most answers that are generated at the same time."""
 
 N_SEQUENCES = 2 * N_ANSWERS + 3
-"""Sequences of a context: the answers, as many prefixes for them to be forked from, the last question, what has ended,
-and padding."""
+"""Sequences of a context: the answers, one prefix for each of them to branch from, the last question, the ended
+answers, and padding."""
 
 PADDING = N_SEQUENCES - 1
-"""The sequence of tokens that only fill a batch up; empty between decodes."""
+"""The sequence of the tokens that fill up a batch; empty between decodes."""
 
 SHORT = 60
-"""Most tokens decoded in one go where numbers must not depend on what is decoded beside them. From 64 on llama.cpp's
-attention on processors has another kernel, which rounds differently; up to there every token's numbers are its own, to
-the last bit, however a batch is composed, in Q8_0; not in K-quants (docs/quantisation.md)."""
+"""Most tokens of a batch in which the numbers of a token must not depend on the other tokens. From 64 tokens on,
+llama.cpp's attention on processors uses another kernel, which rounds differently. Below that the numbers of a token are
+identical to the last bit whatever else is in the batch, in Q8_0; not in K-quants (docs/quantisation.md)."""
 
 TILE = 4
-"""llama.cpp's matrix kernels for processors take this many tokens at a time, and are slow at what is left over: at full
-size 8 tokens take 0.5 s, 7 tokens 0.7 s (scripts/bench/parts.py --full)."""
+"""Tokens that llama.cpp's matrix kernels for processors take at a time. A remainder is slow: at full size 8 tokens take
+0.5 s, 7 tokens 0.7 s (scripts/bench/parts.py --full)."""
 
 TAPLESS_SLICE = 64
-"""Image tokens decoded at a time without the tap: the 283,386 logits of each take 1.13 MB at full size."""
+"""Image tokens decoded at a time without the tap: at full size the 283,386 logits of each take 1.13 MB."""
 
 LOAD_SHARE = 80
-"""Percent of loading that is done when the language model's weights are in; context and projector follow."""
+"""Percent of loading that is done when the weights of the language model are loaded; context and projector follow."""
 
-_NO_KV_SLOT = 1  # llama_decode's answer when the cache is full
+_NO_KV_SLOT = 1  # the status of llama_decode when the cache is full
 _PIECE_BYTES = 256
 
 
@@ -58,7 +58,7 @@ class LlamaModel:
         params = lib.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
         params.use_extra_bufts = settings.repack
-        if settings.repack:  # what is rearranged out of a mapped file is in memory twice
+        if settings.repack:  # weights rearranged from a mapped file would be in memory twice
             params.load_mode = lib.LLAMA_LOAD_MODE_NONE
 
         @lib.llama_progress_callback  # type: ignore[untyped-decorator]
@@ -69,27 +69,27 @@ class LlamaModel:
         params.progress_callback = report
         self.handle: Any = lib.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
-            raise EngineError(f"llama.cpp could not load {path}.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
         self.n_embd: int = lib.llama_model_n_embd(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """Return token ids; `special` lets `<|...|>` and other special tokens in `text` become single tokens.
+        """Return token ids; with `special`, `<|...|>` and other special tokens in `text` become single tokens.
 
         Raises:
-            InputError: A word of it is so long that llama.cpp would end the process.
+            InputError: A word in `text` is so long that llama.cpp would end the process.
         """
         check_runs(text)
         data = text.encode()
         buffer = (lib.llama_token * (len(data) + 2))()
         n = lib.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
         if n < 0:
-            raise EngineError(f"llama.cpp could not tokenise {text[:80]!r}.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp could not tokenise {text[:80]!r}.{bindings.recent_warnings()}")
         return list(buffer[:n])
 
     def piece(self, token: int) -> bytes:
-        """Return a token's bytes; they need not be whole UTF-8 characters."""
+        """Return the bytes of a token, which may hold parts of UTF-8 characters."""
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
         n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
         if n < 0:
@@ -102,16 +102,16 @@ class LlamaModel:
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
 
     def close(self) -> None:
-        """Free the model; every context of it must be closed by then."""
+        """Free the model. Close all of its contexts first."""
         if self.handle:
             lib.llama_model_free(self.handle)
             self.handle = None
 
 
 class LlamaContext:
-    """The cache of decoded positions, and what the last decode left behind."""
+    """The cache of decoded positions, and the logits and states of the last decode."""
 
-    def __init__(self, model: LlamaModel, settings: Settings, n_ctx: int, way: Way) -> None:
+    def __init__(self, model: LlamaModel, settings: Settings, n_ctx: int, way: HiddenWay) -> None:
         self._model = model
         self.way = way
         self.n_ctx = n_ctx
@@ -120,7 +120,7 @@ class LlamaContext:
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
         if not self.handle:
             raise EngineError(
-                f"llama.cpp could not make a context of {n_ctx} positions.{bindings.last_words()} "
+                f"llama.cpp could not make a context of {n_ctx} positions.{bindings.recent_warnings()} "
                 "Lower n_ctx if memory is short."
             )
         self._memory = lib.llama_get_memory(self.handle)
@@ -134,15 +134,15 @@ class LlamaContext:
         params.n_ctx = self.n_ctx
         params.n_batch = params.n_ubatch = self.slice
         params.n_seq_max = N_SEQUENCES
-        # Bounds the logits buffer that llama.cpp reserves, 1.13 MB per output at full size; it wants one per sequence.
+        # Bounds the logits buffer of llama.cpp, 1.13 MB per output at full size; it requires one output per sequence.
         params.n_outputs_max = N_SEQUENCES if self.way == "nextn" else TAPLESS_SLICE
         params.n_threads = params.n_threads_batch = settings.n_threads
-        params.kv_unified = True  # forks share the prefix's cells
+        params.kv_unified = True  # branches share the cells of their prefix
         params.pooling_type = lib.LLAMA_POOLING_TYPE_NONE
         return params
 
     def decode_runs(self, runs: Sequence[Run]) -> bool:
-        """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
+        """Decode tokens of several sequences in one batch, at most `slice`; return False if the cache is full."""
         n = sum(len(run.content) for run in runs)
         n_padding = -n % TILE
         if not self.pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):
@@ -150,12 +150,12 @@ class LlamaContext:
         padding = Run([0] * n_padding, 0, PADDING, NONE)
         decoded = self.decode(self.tokens.fill(*runs, padding))
         self.drop(PADDING)
-        return decoded or self.decode(self.tokens.fill(*runs))  # without, it may still fit
+        return decoded or self.decode(self.tokens.fill(*runs))  # the batch may fit without padding
 
     def decode_prefix_tokens(self, tokens: Sequence[int], start: int, sequence: int, outputs: slice = NONE) -> int:
-        """Decode `tokens` of a prefix; return how many the last decode held.
+        """Decode `tokens` of a prefix; return the number of tokens in the last batch.
 
-        Nothing follows them at once, so by default the head is not computed.
+        No token is drawn after them, so by default the logits are not computed.
 
         Raises:
             EngineError: The cache is full.
@@ -173,7 +173,7 @@ class LlamaContext:
         Raises:
             EngineError: The cache is full, or llama.cpp left no states.
         """
-        tapped = self.way == "nextn"  # the tap leaves the states of all, outputs only their own
+        tapped = self.way == "nextn"  # the tap keeps the states of all tokens; without it only outputs have states
         with self._keeping_states():
             n_last = self.decode_prefix_tokens(tokens, start, sequence, NONE if tapped else LAST)
             return self._read_states(n_last if tapped else 1)[-1:]
@@ -199,7 +199,7 @@ class LlamaContext:
 
     @contextmanager
     def _keeping_states(self) -> Iterator[None]:
-        """Without the tap, outputs leave their states only while this lasts; with it, every decode leaves them."""
+        """Keep the states of outputs within a `with` block; the tap keeps the states of every decode without this."""
         if self.way == "embeddings":
             lib.llama_set_embeddings(self.handle, True)
         try:
@@ -215,27 +215,27 @@ class LlamaContext:
     def _read_states(self, n: int) -> F32:
         pointer = bindings.read_tap(self.handle) if self.way == "nextn" else lib.llama_get_embeddings(self.handle)
         if not pointer:
-            raise EngineError(f"llama.cpp gave no hidden states by way of {self.way!r}.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp returned no hidden states ({self.way!r}).{bindings.recent_warnings()}")
         return np.ctypeslib.as_array(pointer, shape=(n, self._model.n_embd)).copy()
 
     def decode(self, batch: Any) -> bool:
-        """Decode a filled batch; False when the cache is full."""
+        """Decode a filled batch; return False if the cache is full."""
         status = lib.llama_decode(self.handle, batch)
         if status == _NO_KV_SLOT:
             return False
         if status != 0:
-            raise EngineError(f"llama_decode failed with status {status}.{bindings.last_words()}")
+            raise EngineError(f"llama_decode failed with status {status}.{bindings.recent_warnings()}")
         return True
 
     def logits(self, index: int = -1) -> F32:
-        """Return a view of the (n_vocab,) logits of the last batch's token at `index`; the next decode changes it."""
+        """Return the (n_vocab,) logits of the token at `index` of the last batch; the next decode overwrites them."""
         pointer = lib.llama_get_logits_ith(self.handle, index)
         if not pointer:
-            raise EngineError(f"llama.cpp left no logits for token {index} of the batch.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp left no logits for token {index} of the batch.{bindings.recent_warnings()}")
         return np.ctypeslib.as_array(pointer, shape=(self._model.n_vocab,))
 
     def share(self, source: int, sequence: int, start: int = -1, stop: int = -1) -> None:
-        """Let `sequence` hold what `source` holds at positions `start` to `stop`, all by default; takes no memory."""
+        """Let `sequence` share the cells of `source` at positions `start` to `stop`, by default all; uses no memory."""
         lib.llama_memory_seq_cp(self._memory, source, sequence, start, stop)
 
     def save(self, sequence: int) -> bytes:
@@ -243,16 +243,16 @@ class LlamaContext:
         size = lib.llama_state_seq_get_size(self.handle, sequence)
         buffer = (ctypes.c_uint8 * size)()
         if lib.llama_state_seq_get_data(self.handle, buffer, size, sequence) != size:
-            raise EngineError(f"llama.cpp could not copy a sequence of {size} bytes.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp could not copy a sequence of {size} bytes.{bindings.recent_warnings()}")
         return bytes(buffer)
 
     def restore(self, sequence: int, data: bytes) -> bool:
-        """Fill the empty `sequence` with what `save` returned; False when the cache has no room for it."""
+        """Fill the empty `sequence` with the bytes that `save` returned; return False if the cache has no room."""
         buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
         return bool(lib.llama_state_seq_set_data(self.handle, buffer, len(data), sequence))
 
     def drop(self, sequence: int, start: int = -1) -> None:
-        """Forget what `sequence` holds, from position `start` on if given; cells it shares with others stay."""
+        """Empty `sequence`, from position `start` on if given; cells that it shares with others stay."""
         if self.handle:
             lib.llama_memory_seq_rm(self._memory, sequence, start, -1)
 
@@ -266,7 +266,7 @@ class LlamaContext:
 
 
 class Sampler:
-    """llama.cpp's own sampler chain for one answer: penalties, top-k, top-p, temperature, draw."""
+    """llama.cpp's sampler chain for one answer: penalties, top-k, top-p, temperature, draw."""
 
     def __init__(self, sampling: Sampling, n_vocab: int, seen: Sequence[int]) -> None:
         self.handle: Any = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
@@ -288,12 +288,12 @@ class Sampler:
         )
 
     def next(self, context: LlamaContext, index: int = -1) -> int:
-        """Draw the token that follows the last batch's token at `index`."""
+        """Draw the token that follows the one at `index` of the last batch."""
         token: int = lib.llama_sampler_sample(self.handle, context.handle, index)
         return token
 
     def close(self) -> None:
-        """Free the chain with its links."""
+        """Free the chain and its links."""
         if self.handle:
             lib.llama_sampler_free(self.handle)
             self.handle = None

@@ -1,7 +1,7 @@
-"""How much memory the native engine takes, before it takes it.
+"""An estimate of the memory that the native engine will take.
 
-What llama.cpp allocates follows from its graphs: the formulas here give the buffers its log names, as they were at
-llama-cpp-python 0.3.36 (scripts/bench/plan.py holds them against the memory in use).
+What llama.cpp allocates follows from its graphs. The formulas give the buffers that its log reports, for
+llama-cpp-python 0.3.36; scripts/bench/plan.py compares them with the memory in use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GRAPH_MASK_BYTES = 4 + 2
 """Per pair of patches: the window mask in the graph, as floats and cast to half."""
 PATCH_BYTES = 18.75
 SMALL_PATCH_BYTES = 46.9
-"""Per patch and unit of width: what a layer needs beside the masks, in a large and in a small image (measured)."""
+"""Per patch and unit of width: what a layer needs besides the masks, in a large and in a small image (measured)."""
 
 PYTHON_BYTES = 130_000_000
 """Interpreter, libraries and the token list (measured)."""
@@ -30,16 +30,16 @@ PATCHES_PER_TOKEN = MERGE**2
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes in use at the peak, by what they are for.
+    """Bytes in use at the peak, by purpose.
 
     Attributes:
         weights: The language model's file.
         projector: The projector's file.
         context: Keys and values of `n_ctx` positions.
-        compute: What the language model computes in.
-        vision: What one image is encoded in.
-        images: What has been seen of images, at most.
-        process: Python, its libraries, and what an image passes through.
+        compute: Working memory of the language model.
+        vision: Working memory for encoding one image.
+        images: Most bytes that the cache of images takes.
+        process: Python, its libraries, and the copies of an image on its way to the model.
     """
 
     weights: int
@@ -52,7 +52,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """Bytes of all of it."""
+        """Sum of all parts in bytes."""
         return sum(getattr(self, field.name) for field in fields(self))
 
 
@@ -66,7 +66,7 @@ def estimate(
     image_tokens: int,
     cache_bytes: int,
 ) -> Memory:
-    """Return what a pair takes.
+    """Return the memory that a pair takes.
 
     Args:
         facts: Sizes of the language model.
@@ -74,9 +74,9 @@ def estimate(
         weights: Bytes of the language model's file.
         projector: Bytes of the projector's file.
         n_ctx: Positions of context.
-        n_batch: Positions decoded in one go.
-        image_tokens: Tokens of the largest image.
-        cache_bytes: Most bytes kept of images seen.
+        n_batch: Positions decoded in one batch.
+        image_tokens: Image tokens of the largest image.
+        cache_bytes: Most bytes that the cache of images takes.
     """
     n_patches = PATCHES_PER_TOKEN * image_tokens
     latent = facts.kv_lora_rank + facts.rope_dim

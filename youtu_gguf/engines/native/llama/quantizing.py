@@ -1,4 +1,4 @@
-"""llama.cpp's own quantisation of a GGUF file."""
+"""Quantisation of a GGUF file by llama.cpp."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LINES_KEPT = 5
 
 
 def encodings() -> dict[str, int]:
-    """Return the encodings this llama.cpp writes, by name: Q8_0, Q4_K_M and so on."""
+    """Return the encodings that this llama.cpp writes and their numbers, by name: Q8_0, Q4_K_M and so on."""
     found = {name: value for name, value in vars(lib).items() if name.startswith(_PREFIX) and isinstance(value, int)}
     names = {name.removeprefix(_PREFIX).removeprefix("MOSTLY_").removeprefix("ALL_"): v for name, v in found.items()}
     return {name: value for name, value in names.items() if name != "GUESSED"}
@@ -35,17 +35,17 @@ def encodings() -> dict[str, int]:
 def quantize_file(
     source: Path, destination: Path, encoding: int, threads: int, report: Callable[[int, int], None]
 ) -> None:
-    """Write `source` in another encoding to `destination`; `report` is told of tensors done and in all.
+    """Write `source` in another encoding to `destination`; `report` gets the number of finished and of all tensors.
 
-    llama.cpp cannot be interrupted meanwhile, and ends the process at some errors; so this is done in a process of its
-    own, which is killed when anything is raised here.
+    llama.cpp cannot be interrupted during this work and ends the process on some errors. So the work runs in a child
+    process, which is killed if this function raises.
 
     Raises:
-        EngineError: llama.cpp refused or failed; says why.
+        EngineError: llama.cpp refused or failed; the message gives its reason.
     """
     words = map(str, (source, destination, encoding, threads))
     command = [sys.executable, "-c", _CHILD, json.dumps(sys.path), *words]
-    said: deque[str] = deque(maxlen=_LINES_KEPT)
+    log: deque[str] = deque(maxlen=_LINES_KEPT)
     none, pipe = subprocess.DEVNULL, subprocess.PIPE
     with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
@@ -54,23 +54,23 @@ def quantize_file(
                 if found := _PROGRESS.fullmatch(line):
                     report(int(found[1]), int(found[2]))
                 else:
-                    said.append(line)
+                    log.append(line)
         except BaseException:
             process.kill()
             raise
     if process.returncode != 0:
-        why = "".join(said).strip()
-        raise EngineError(f"llama.cpp could not quantise {source} (status {process.returncode}). {why}".rstrip())
+        reason = "".join(log).strip()
+        raise EngineError(f"llama.cpp could not quantise {source} (status {process.returncode}). {reason}".rstrip())
 
 
 def main(words: list[str]) -> None:
-    """Quantise a file in this process, telling of it on stdout; ends when the parent does."""
+    """Quantise a file in this process and print the progress to stdout; end when the parent process ends."""
     source, destination = map(Path, words[:2])
     encoding, threads = map(int, words[2:])
     params, parent = _params(encoding), os.getppid()
     params.nthread = threads
 
-    def hear(line: str) -> None:
+    def print_progress(line: str) -> None:
         if os.getppid() != parent:
             os._exit(1)
         if found := _TENSOR.match(line):
@@ -78,7 +78,7 @@ def main(words: list[str]) -> None:
             sys.stdout.flush()
 
     try:
-        _run(source, destination, params, hear)
+        _run(source, destination, params, print_progress)
     except EngineError as exc:
         sys.exit(str(exc))
 
@@ -87,15 +87,15 @@ def quantized_bytes(source: Path, encoding: int) -> int:
     """Return how many bytes the tensors of `source` take in another encoding, without writing them.
 
     Raises:
-        EngineError: llama.cpp refused; says why.
+        EngineError: llama.cpp refused; the message gives its reason.
     """
     params = _params(encoding)
     params.dry_run = True
-    said: list[str] = []
-    _run(source, source, params, said.append)
-    found = _SIZE.search("".join(said))
+    log: list[str] = []
+    _run(source, source, params, log.append)
+    found = _SIZE.search("".join(log))
     if found is None:
-        raise EngineError(f"llama.cpp did not say how large {source} would become.{bindings.last_words()}")
+        raise EngineError(f"llama.cpp did not report how large {source} would become.{bindings.recent_warnings()}")
     return round(float(found[1]) * (1 << 20))
 
 
@@ -106,10 +106,10 @@ def _params(encoding: int) -> Any:
     return params
 
 
-def _run(source: Path, destination: Path, params: Any, hear: Callable[[str], None]) -> None:
+def _run(source: Path, destination: Path, params: Any, listener: Callable[[str], None]) -> None:
     bindings.start()
-    bindings.last_words()
-    with bindings.listening(hear):
+    bindings.recent_warnings()
+    with bindings.log_listener(listener):
         status = lib.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
     if status != 0:
-        raise EngineError(f"llama_model_quantize ended with status {status}.{bindings.last_words()}")
+        raise EngineError(f"llama_model_quantize ended with status {status}.{bindings.recent_warnings()}")

@@ -1,4 +1,7 @@
-"""A guard on text: llama.cpp's tokeniser recurses once per character of a word, so a very long one ends the process."""
+"""A check of text: llama.cpp's tokeniser recurses once per character of a word, so a very long word ends the process.
+
+It stands apart from `handles` so that it can be imported without llama.cpp.
+"""
 
 import unicodedata
 from itertools import groupby
@@ -6,13 +9,13 @@ from itertools import groupby
 from youtu_gguf.errors import InputError
 
 MAX_RUN = 1000
-"""Characters of one kind in a row. With llama-cpp-python 0.3.36 the tokeniser needs some 310 bytes of stack for each,
-so that 26,600 overflow the 8 MB of a Linux thread, and 1,600 the 512 KB of a macOS one (scripts/soak/long_words.py).
-Remove when its regular expressions no longer recurse."""
+"""Most characters of one kind in a row. In llama-cpp-python 0.3.36 the tokeniser needs about 310 bytes of stack for
+each of them, so that 26,600 overflow the 8 MB stack of a Linux thread and 1,600 the 512 KB of a macOS thread
+(scripts/soak/long_words.py). Remove this check when the tokeniser's regular expressions no longer recurse."""
 
 
 def check_runs(text: str) -> None:
-    """Refuse text with too many letters, spaces or signs in a row; digits are tokenised one by one and do no harm.
+    """Check that text has no long run of letters, spaces or signs; digits are tokenised one by one and do no harm.
 
     Raises:
         InputError: A run is longer than 1,000 characters.
@@ -31,7 +34,7 @@ def _kinds(text: str) -> list[str]:
         category = unicodedata.category(char)[0]
         if char.isspace():
             kinds.append("spaces")
-        elif category == "M" and kinds and kinds[-1] != "spaces":  # a mark belongs to what it stands on
+        elif category == "M" and kinds and kinds[-1] != "spaces":  # a mark belongs to the character before it
             kinds.append(kinds[-1] if kinds[-1] != "digits" else "signs")
         else:
             kinds.append({"L": "letters", "N": "digits"}.get(category, "signs"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MASK_BYTES = 4 + GRAPH_MASK_BYTES
-"""Per pair of patches: llama.cpp fills the window mask as floats before it copies it into the graph."""
+"""Per pair of patches: llama.cpp builds the window mask as floats before it copies it into the graph."""
 
 
 class VisionTower:
@@ -40,13 +40,13 @@ class VisionTower:
         params.image_max_tokens = settings.image_max_tokens
         self.handle: Any = mtmd.mtmd_init_from_file(str(path).encode(), model.handle, params)
         if not self.handle:
-            raise EngineError(f"llama.cpp could not load the projector {path}.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp could not load the projector {path}.{bindings.recent_warnings()}")
 
     def encode(self, image: PreparedImage) -> F32:
-        """Return (n_tokens, n_embd) embeddings of the image tokens in raster order.
+        """Return the (n_tokens, n_embd) embeddings of the image tokens in raster order.
 
         Raises:
-            EngineError: The image needs more memory than there is, or llama.cpp failed.
+            EngineError: The image needs more memory than is free, or llama.cpp failed.
         """
         check_memory(image.grid.n_tokens, machine.usable_memory().free)
         with self._image_chunk(image) as chunk:
@@ -54,16 +54,16 @@ class VisionTower:
             if n != image.grid.n_tokens:
                 raise EngineError(
                     f"a {image.size.width}x{image.size.height} px image must give {image.grid.n_tokens} image tokens; "
-                    f"llama.cpp made {n}. Its own resizing was not the identity: check image_max_tokens."
+                    f"llama.cpp made {n}, so it has resized the image. Check image_max_tokens."
                 )
             if mtmd.mtmd_encode_chunk(self.handle, chunk) != 0:
-                raise EngineError(f"llama.cpp could not encode the image.{bindings.last_words()}")
+                raise EngineError(f"llama.cpp could not encode the image.{bindings.recent_warnings()}")
             pointer = mtmd.mtmd_get_output_embd(self.handle)
             return np.ctypeslib.as_array(pointer, shape=(n, self._n_embd)).copy()
 
     @contextmanager
     def _image_chunk(self, image: PreparedImage) -> Iterator[Any]:
-        """Yield mtmd's chunk for `image`; it lives as long as the block."""
+        """Yield mtmd's chunk for `image`, which is valid within the `with` block."""
         pixels = image.rgb.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
         bitmap = mtmd.mtmd_bitmap_init(image.size.width, image.size.height, pixels)
         chunks = mtmd.mtmd_input_chunks_init()
@@ -82,7 +82,7 @@ class VisionTower:
         text = mtmd.mtmd_input_text(text=marker, text_len=len(marker), add_special=False, parse_special=True)
         bitmaps = (mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
         if mtmd.mtmd_tokenize(self.handle, chunks, ctypes.byref(text), bitmaps, 1) != 0:
-            raise EngineError(f"llama.cpp could not preprocess the image.{bindings.last_words()}")
+            raise EngineError(f"llama.cpp could not preprocess the image.{bindings.recent_warnings()}")
 
     def close(self) -> None:
         """Free the projector."""
@@ -92,10 +92,10 @@ class VisionTower:
 
 
 def check_memory(n_tokens: int, available: int) -> None:
-    """Refuse an image whose attention mask exceeds `available` bytes: llama.cpp ends the process when it runs out.
+    """Check that the attention mask of an image fits into `available` bytes: llama.cpp ends the process if it does not.
 
     Raises:
-        EngineError: It does.
+        EngineError: It does not fit.
     """
     n_patches = PATCHES_PER_TOKEN * n_tokens
     needed = n_patches**2 * MASK_BYTES
