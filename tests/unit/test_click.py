@@ -14,7 +14,7 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.cli.report import lines
+from youtu_gguf.cli.results import lines
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.facts import DEFAULT_SYSTEM

@@ -19,7 +19,7 @@ from youtu_gguf.cli.chat_commands import ALONE, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
 from youtu_gguf.cli.lines import Line
 from youtu_gguf.cli.progress import Displays
-from youtu_gguf.cli.report import lines, warnings
+from youtu_gguf.cli.results import lines, warnings
 from youtu_gguf.cli.tasks import ask, check_image, name_in_json
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.output import WRITERS, write_bytes

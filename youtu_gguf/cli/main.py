@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, calibrate, chat, planning, pulling, server, synth, weights
+from youtu_gguf.cli import batch, calibrate, chat, machine, models, server, weights
 from youtu_gguf.cli.common import command
 from youtu_gguf.cli.tasks import task_command
 from youtu_gguf.tasks import TASKS
@@ -23,9 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-FILES = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
-LOOKS = (planning.plan, planning.doctor, calibrate.calibrate)
-CHANGES = (weights.inspect, weights.slim, weights.quantize, synth.synth)
+FILES = (models.pull, models.list_, models.path, models.rm)
+LOOKS = (machine.plan, machine.doctor, calibrate.calibrate)
+CHANGES = (weights.inspect, weights.slim, weights.quantize, weights.synth)
 for name in TASKS:
     app.command(name)(task_command(name))
 for function in (batch.batch, chat.chat, *FILES, *LOOKS, *CHANGES):

@@ -15,7 +15,7 @@ import typer
 import youtu_gguf as yg
 from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
-from youtu_gguf.cli.report import lines, score_line, warnings
+from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import WRITERS, to_json, write_bytes
 from youtu_gguf.render import draw
