@@ -47,7 +47,7 @@ def batch(
     output: Output,
     options: ModelOptions,
     *,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Write results drawn on the image, as .png.")] = False,
+    drawings: Annotated[bool, typer.Option("--drawings", help="Write results drawn on the image, as .png.")] = False,
     arrays: Annotated[bool, typer.Option(help="Write boxes, masks, label maps, depth as .npz.")] = True,
     retry: Annotated[bool, typer.Option("--retry", help="Ask images again that were broken.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and begin anew.")] = False,
@@ -65,10 +65,10 @@ def batch(
     with shown(not options.quiet) as display:
         model = options.load(display.report)
     with model:
-        settings = settings_of(model, asked, options.settings(), arrays=arrays, pictures=pictures)
+        settings = settings_of(model, asked, options.settings(), arrays=arrays, drawings=drawings)
         with Journal(output, settings, restart=restart) as journal:
             _run(
-                Batch(model, asked, journal, arrays=arrays, pictures=pictures), paths, retry=retry, quiet=options.quiet
+                Batch(model, asked, journal, arrays=arrays, drawings=drawings), paths, retry=retry, quiet=options.quiet
             )
 
 
