@@ -46,7 +46,7 @@ def make_images(folder: Path, n: int, seed: int) -> None:
 
 def command(images: Path, out: Path, model: str) -> list[str]:
     tasks = [part for task in TASKS for part in ("--task", task)]
-    options = ["--output", str(out), "--model", model, "--threads", "1", "--pictures", "--max-tokens", "200"]
+    options = ["--output", str(out), "--model", model, "--threads", "1", "--drawings", "--max-tokens", "200"]
     return [sys.executable, "-m", "youtu_gguf", "batch", str(images), *tasks, *options]
 
 

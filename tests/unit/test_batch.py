@@ -1,4 +1,4 @@
-"""Batches on the fake engine: what is written, what a later run goes on with, and everything that may go wrong."""
+"""Batches on the fake engine: what is written, how a later run resumes, and everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CountingEngine(FakeEngine):
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[Path]:
-    """Four pictures, the third of them broken."""
+    """Four images, the third of them broken."""
     folder = tmp_path / "images"
     folder.mkdir()
     for i in range(4):
@@ -56,7 +56,7 @@ def images(tmp_path: Path) -> list[Path]:
 
 def run(out: Path, images: list[Path], engine: FakeEngine | None = None, **options: Any) -> Batch:
     with Journal(out, SETTINGS) as journal:
-        batch = Batch(yg.load(engine=engine or CountingEngine()), ASKED, journal, pictures=True)
+        batch = Batch(yg.load(engine=engine or CountingEngine()), ASKED, journal, drawings=True)
         for _ in batch.run(images, **options):
             pass
     return batch
@@ -81,12 +81,12 @@ def test_every_image_gets_a_line_and_files(tmp_path: Path, images: list[Path]) -
     assert boxes["files"] == [f"files/{folder_of(images[0])}/2-detect.{suffix}" for suffix in ("npz", "png")]
     with np.load(tmp_path / "out" / boxes["files"][0]) as arrays:
         assert arrays["xyxy"].shape == (1, 4)
-    with Image.open(tmp_path / "out" / boxes["files"][1]) as picture:
-        assert picture.width >= 48
+    with Image.open(tmp_path / "out" / boxes["files"][1]) as drawing:
+        assert drawing.width >= 48
     assert vars(batch.tally) == {"done": 4, "skipped": 0, "broken": 1}
 
 
-def test_a_broken_image_is_noted_and_the_others_go_on(tmp_path: Path, images: list[Path]) -> None:
+def test_a_broken_image_is_recorded_and_the_others_go_on(tmp_path: Path, images: list[Path]) -> None:
     images.insert(1, tmp_path / "gone.png")
     run(tmp_path / "out", images)
     lines = results(tmp_path / "out")
@@ -106,14 +106,14 @@ def test_a_question_that_fails_does_not_lose_the_others(tmp_path: Path, images: 
     assert batch.tally.broken == 1
 
 
-def test_tasks_of_many_steps_go_on_where_one_picture_or_one_question_fails(tmp_path: Path, images: list[Path]) -> None:
+def test_tasks_of_many_steps_go_on_where_one_image_or_one_question_fails(tmp_path: Path, images: list[Path]) -> None:
     words = ("instances", "click {x}", "count cat --by detection", "depth --zoom=focal", "depth --zoom=2 --tiles=2x1")
     Image.new("RGB", (1, 1)).save(images[0])
     tokens = {token: n for n, token in enumerate(("<FG>", "<BG>", *BIN_TOKENS), 1)}
     read = [(typed, parse_line(typed)) for typed in words]
     with Journal(tmp_path / "out", {"tasks": list(words)}) as journal:
         asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in read]
-        batch = Batch(yg.load(engine=FakeEngine(ANSWERS, vocabulary=tokens)), asked, journal, pictures=True)
+        batch = Batch(yg.load(engine=FakeEngine(ANSWERS, vocabulary=tokens)), asked, journal, drawings=True)
         for _ in batch.run(images):
             pass
     failed = [[r["task"] for r in line.get("results", ()) if "error" in r] for line in results(tmp_path / "out")]
@@ -130,7 +130,7 @@ def test_counts_of_boxes_and_actions_have_files_even_without_a_point(tmp_path: P
     ]
     with Journal(tmp_path / "out", SETTINGS) as journal:
         model = yg.load(engine=FakeEngine({"classes: square": BOX, "How many": "3"}))
-        list(Batch(model, asked, journal, pictures=True).run(images[:1]))
+        list(Batch(model, asked, journal, drawings=True).run(images[:1]))
     counted, action, said = results(tmp_path / "out")[0]["results"]
     assert (counted["count"], len(counted["boxes"]), len(counted["files"])) == (1, 1, 2)
     assert (action["action"], action["xy"], len(action["files"])) == ("", None, 2)
@@ -201,7 +201,7 @@ def test_an_engine_that_keeps_failing_ends_the_batch(tmp_path: Path, images: lis
     assert failing.opened == MOST_ENGINE_ERRORS == len(results(tmp_path / "out"))
 
 
-def test_an_error_of_the_model_ends_the_batch_unnoted(tmp_path: Path, images: list[Path]) -> None:
+def test_an_error_of_the_model_ends_the_batch_without_a_line(tmp_path: Path, images: list[Path]) -> None:
     with pytest.raises(ModelFileError):
         run(tmp_path / "out", images, CountingEngine({1: ModelFileError("no such token")}))
     assert not (tmp_path / "out" / "results.jsonl").exists()
@@ -264,7 +264,7 @@ def test_nothing_to_do_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are Unicode there")
-def test_names_that_are_no_text_are_told_apart_and_a_name_that_is_none_is_noted(
+def test_names_that_are_not_text_stay_distinct_and_an_impossible_name_is_recorded(
     tmp_path: Path, images: list[Path]
 ) -> None:
     strange = [images[0].with_name(os.fsdecode(name)) for name in (b"a\xff.png", b"a\xfe.png")]
@@ -307,7 +307,7 @@ def test_restart_spares_files_that_no_batch_wrote(tmp_path: Path, images: list[P
     assert [path for path in (out / FILES).rglob("*") if path.is_file()] == [mine]
 
 
-def test_pictures_of_results_are_not_taken_for_images(tmp_path: Path, images: list[Path]) -> None:
+def test_drawings_of_results_are_not_taken_as_images(tmp_path: Path, images: list[Path]) -> None:
     out = images[0].parent / "out"
     run(out, images)
     assert list(out.rglob("*.png"))

@@ -1,4 +1,4 @@
-"""Batches on an engine that answers about several images at a time."""
+"""Batches on an engine that works on several images at a time."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ N_PARALLEL = 3
 
 
 class ParallelEngine(FakeEngine):
-    """Answers only when as many questions are being asked as it has slots; each fails as often as it is told to.
+    """Answers only when as many questions are asked at once as it has slots.
 
-    `gate` is None where answers need not wait for each other. `errors` come first, one for each question.
+    With no `gate`, answers do not wait for each other. Each question takes one of the `errors` until none is left.
     """
 
     n_parallel = N_PARALLEL
@@ -73,13 +73,13 @@ def test_results_are_those_of_one_after_the_other(tmp_path: Path, images: list[P
     assert one == many
 
 
-def test_a_broken_image_is_noted_and_the_others_go_on(tmp_path: Path, images: list[Path]) -> None:
+def test_a_broken_image_is_recorded_and_the_others_go_on(tmp_path: Path, images: list[Path]) -> None:
     images[2].write_bytes(b"nothing")
     batch = run(tmp_path / "out", images, ParallelEngine())
     assert (batch.tally.done, batch.tally.broken) == (6, 1)
 
 
-def test_finished_images_are_passed_over(tmp_path: Path, images: list[Path]) -> None:
+def test_finished_images_are_skipped(tmp_path: Path, images: list[Path]) -> None:
     run(tmp_path / "out", images[:4], ParallelEngine())
     batch = run(tmp_path / "out", images, ParallelEngine())
     assert (batch.tally.done, batch.tally.skipped) == (2, 4)

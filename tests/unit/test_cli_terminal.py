@@ -18,7 +18,7 @@ from youtu_gguf.cli.tasks import task_command
 STREAM = """
 import youtu_gguf as yg, numpy as np
 from youtu_gguf.cli.progress import shown
-from youtu_gguf.cli.report import warnings
+from youtu_gguf.cli.results import warnings
 from youtu_gguf.cli.tasks import ask
 from youtu_gguf.testing import FakeEngine
 scene = yg.load(engine=FakeEngine({"Why?": "a [/b] cup of tea"}), max_tokens=3).open(np.zeros((32, 32, 3), np.uint8))

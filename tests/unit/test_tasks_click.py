@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.cli.report import lines
+from youtu_gguf.cli.results import lines
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.facts import DEFAULT_SYSTEM

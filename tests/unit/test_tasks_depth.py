@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.cli.report import lines
+from youtu_gguf.cli.results import lines
 from youtu_gguf.decode.depth import bins_to_depth
 from youtu_gguf.facts import DEPTH_SCALES, N_BINS
 from youtu_gguf.output import to_json

@@ -1,4 +1,4 @@
-"""The same questions of many images, with results in a folder that a later run goes on with. See docs/batch.md."""
+"""The same questions for many images. The results are in a folder, and a later run resumes there. See docs/batch.md."""
 
 from youtu_gguf.batch.journal import FILES, Journal
 from youtu_gguf.batch.paths import find_images

@@ -1,8 +1,8 @@
-"""What a batch has finished so far, kept so that no kill loses it.
+"""What a batch has finished so far, stored so that nothing is lost when the process is killed.
 
 A folder holds `settings.json`, written before anything else; `results.jsonl`, to which a finished image adds one line
-that is on the disk before the next image begins; and `files/` with pictures and arrays, written before the line. So a
-line means finished, and a half-written last line, or files without a line, mean an image that will be done again.
+that is on the disk before the next image begins; and `files/` with drawings and arrays, written before the line. So a
+line means that the image is finished; a half-written last line, or files without a line, mean that it is done again.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from youtu_gguf.output import write_bytes
 SETTINGS, RESULTS, FILES, LOCK = "settings.json", "results.jsonl", "files", ".lock"
 
 _WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z]+\.(npz|png)(\..*)?")
-"""What a batch writes below `FILES`: see `batch.run.folder_of`; with a dot before and something behind, half of it."""
+"""What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
 
 Line = dict[str, Any]
 
 
 class Journal:
-    """The output folder of a batch. Use as a context manager; one process at a time.
+    """The output folder of a batch: a context manager, which locks out other processes.
 
     Args:
-        folder: Made where it does not exist.
-        settings: What results depend on, as JSON; must be the same each time.
-        restart: Delete what earlier runs wrote, and nothing else, and begin anew.
+        folder: Created if it does not exist.
+        settings: The settings that the results depend on, as JSON; they must be the same in every run.
+        restart: Delete what earlier runs wrote, and nothing else, and start over.
 
     Attributes:
-        lines: The line of every finished image, by its name.
+        lines: The line of every finished image, by the name of the image.
 
     Raises:
-        InputError: The folder cannot be used, another process is at work in it, or its settings are others.
+        InputError: The folder cannot be used, another process is using it, or it was written with other settings.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
@@ -52,11 +52,16 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(locked(folder / LOCK, self._refuse))
         except OSError as exc:
-            raise InputError(f"expected a folder to write results in; got {folder}: {exc.strerror}.") from exc
+            raise InputError(
+                f"expected a folder to write results to; got {folder}: {exc.strerror}. Name another folder."
+            ) from exc
         try:
             if restart:
                 self._clear()
-            for stale in (*folder.glob(f".{RESULTS}.*"), *folder.glob(f".{SETTINGS}.*")):  # of a run that was killed
+            for stale in (
+                *folder.glob(f".{RESULTS}.*"),
+                *folder.glob(f".{SETTINGS}.*"),
+            ):  # left by a run that was killed
                 stale.unlink()
             self._check(settings)
             self._read()
@@ -65,10 +70,10 @@ class Journal:
             raise
 
     def add(self, name: str, line: Line) -> None:
-        """Add the line of a finished image; it is on the disk when this returns.
+        """Add the line of a finished image. It is on the disk when this returns.
 
         Raises:
-            InputError: It cannot be written.
+            InputError: The line cannot be written.
         """
         self.lines[name] = line
         path = self.folder / RESULTS
@@ -79,22 +84,23 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as exc:
             raise InputError(
-                f"cannot write {path}: {exc.strerror}. Make room there; what is finished is kept."
+                f"cannot write {path}: {exc.strerror}. Free some disk space and run the same command again; finished "
+                "images are kept."
             ) from exc
 
     def drop(self, unwanted: Callable[[Line], bool]) -> None:
-        """Take out the lines of images that are to be done again."""
+        """Delete the lines of images that must be done again."""
         kept = {name: line for name, line in self.lines.items() if not unwanted(line)}
         if len(kept) < len(self.lines):
             self.lines = kept
             self._rewrite()
 
     def clear_files(self, name: str) -> None:
-        """Delete what an earlier run wrote to the folder `name` of an image that is not finished."""
+        """Delete the folder `name`, which an earlier run wrote for an image that is not finished."""
         shutil.rmtree(self.folder / FILES / name, ignore_errors=True)
 
     def close(self) -> None:
-        """Let other processes at the folder."""
+        """Release the folder for other processes."""
         self._lock.close()
 
     def _refuse(self) -> None:
@@ -118,7 +124,7 @@ class Journal:
             if _WRITTEN.fullmatch(path.relative_to(files).as_posix()):
                 path.unlink()
         for folder in (*files.glob("*"), files):
-            with suppress(OSError):  # it holds something else
+            with suppress(OSError):  # it holds other files
                 folder.rmdir()
 
     def _check(self, settings: Mapping[str, Any]) -> None:
@@ -126,7 +132,9 @@ class Journal:
         wanted = json.loads(json.dumps(settings))
         if not path.exists():
             if (self.folder / RESULTS).exists():
-                raise InputError(f"expected {SETTINGS} beside {self.folder / RESULTS}. Name another folder.")
+                raise InputError(
+                    f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
+                )
             write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
             return
         try:
@@ -137,8 +145,8 @@ class Journal:
             other = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
             was = "; ".join(f"{name}: {before.get(name)} before, {wanted.get(name)} now" for name in other)
             raise InputError(
-                f"{self.folder} holds results of other settings ({was}). Name another folder, ask as before, or start "
-                "over with --restart."
+                f"{self.folder} holds results made with other settings ({was}). Name another folder, use the same "
+                "settings as before, or start over with --restart."
             )
 
     def _read(self) -> None:
@@ -155,8 +163,8 @@ class Journal:
                 line["sha256"]
             except (ValueError, KeyError, TypeError) as exc:
                 raise InputError(
-                    f"expected a result of this command in line {number} of {path}; got {text[:60]!r}. Take that line "
-                    "out, or start over with --restart."
+                    f"expected a result of `youtu-gguf batch` in line {number} of {path}; got {text[:60]!r}. Delete "
+                    "that line, or start over with --restart."
                 ) from exc
         if len(whole) < len(data):
             self._rewrite()

@@ -1,4 +1,4 @@
-"""From what a user names, folders, patterns and lists, to image files."""
+"""Finds image files: by name, in folders, by pattern, and from lists."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pathlib import Path
 from youtu_gguf.errors import InputError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-"""What counts as an image in a folder; a file that is named itself may be called anything."""
+"""Suffixes of images in folders. A file that the user names directly may have any suffix."""
 
 
 def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[Path]:
     """Find the images that a user names.
 
     Args:
-        named: Paths of files; of folders, taken with all below them except what is hidden, sorted; patterns such as
-            `photos/*.jpg`, for shells that leave them alone; `@FILE` for a file with one of these a line (empty
-            lines and `# ...` are passed over), `@-` for standard input.
-        leave_out: A folder whose files are no images to be found in folders and by patterns, such as where pictures
-            of results are written.
+        named: Paths of files; folders, searched at every depth without hidden files, sorted; patterns such as
+            `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line (empty
+            lines and lines that begin with # are skipped), `@-` for a list on standard input.
+        leave_out: A folder that is skipped when folders and patterns are searched: the one that drawings are written
+            to.
 
     Returns:
-        Paths as they were named, each once, in the order of naming. A file that is named but does not exist is among
-        them: it is reported in its turn.
+        Each path once, in the order in which they were named. A path that is named directly is included even if it
+        does not exist; the batch reports it.
 
     Raises:
-        InputError: A list cannot be read, a folder or pattern holds no image, or nothing was named.
+        InputError: A list cannot be read, a folder or pattern has no image, or no image is named.
     """
     names = (name for given in named for name in (_lines(given[1:]) if given.startswith("@") else [given]))
     found = list(dict.fromkeys(path for name in names for path in _expand(name, leave_out)))
     if not found:
-        raise InputError("expected images, folders or patterns; got none. Name some, or fill the list.")
+        raise InputError("expected images, folders or patterns; got none. Name at least one, or add it to the list.")
     return found
 
 
@@ -43,7 +43,7 @@ def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
         found, what = _below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}"
     elif not path.exists() and glob.has_magic(name):
         found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - may be absolute
-        what = f"files that fit {name}"
+        what = f"files that match {name}"
     else:
         yield path
         return
@@ -55,7 +55,9 @@ def _lines(name: str) -> list[str]:
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as exc:
-        raise InputError(f"expected a list of images, a path a line; got {name}: {exc.strerror}.") from exc
+        raise InputError(
+            f"expected a list of images, one path per line; got {name}: {exc.strerror}. Check the path."
+        ) from exc
     lines = (line.strip() for line in data.decode("utf-8-sig", errors="surrogateescape").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -70,5 +72,5 @@ def _below(folder: Path) -> Iterator[Path]:
 def _required(paths: Iterable[Path], what: str) -> list[Path]:
     found = list(paths)
     if not found:
-        raise InputError(f"expected {what}; there are none. Check the path.")
+        raise InputError(f"expected {what}; found none. Check the path.")
     return found

@@ -1,4 +1,4 @@
-"""One image after another: open, ask everything, write, note that it is finished."""
+"""Runs a batch: open each image, ask all questions, write the results, record that it is finished."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from youtu_gguf.output.json import SCHEMA
 from youtu_gguf.types import in_words
 
 MOST_ENGINE_ERRORS = 3
-"""Images in a row that the engine may fail on before the batch ends: then it is not the images."""
+"""The batch ends when the engine fails on this many images in a row: the images are then hardly the cause."""
 OF_THE_ENGINE = (EngineError.__name__, ServerError.__name__)
 OF_THE_IMAGE = (InputError, DecodeError, EngineError)
-"""Errors that are noted, and the batch goes on; others, as of a model that lacks tokens, come with every image."""
+"""Errors that are recorded, and the batch continues. Others, such as a model that lacks tokens, affect every image."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of every image.
+    """A question for every image.
 
     Attributes:
-        words: As the user said it; stands in the results as `task`.
-        question: What that means.
-        context: Further keys of its JSON.
+        words: As the user typed it; `task` in the results.
+        question: The question.
+        context: Further keys of its result in JSON.
     """
 
     words: str
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass
 class Tally:
-    """Images of one run: done now, finished by an earlier one, and those among both that have errors."""
+    """Images of one run: done in this run, skipped because an earlier run finished them; of both, those with errors."""
 
     done: int = 0
     skipped: int = 0
@@ -52,36 +52,35 @@ class Tally:
 
 
 class Batch:
-    """Asks the same of many images, all questions of one image together.
+    """Asks many images the same questions, all questions of an image together.
 
     Args:
-        model: What answers.
+        model: Answers the questions.
         asked: The questions.
         journal: Where the results go.
-        arrays: Write masks, label maps, depth and the like as .npz too.
-        pictures: Write results drawn on the image as .png too.
+        arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
+        drawings: Also write the results drawn on the image as .png.
     """
 
     def __init__(
-        self, model: yg.Model, asked: Sequence[Asked], journal: Journal, *, arrays: bool = True, pictures: bool = False
+        self, model: yg.Model, asked: Sequence[Asked], journal: Journal, *, arrays: bool = True, drawings: bool = False
     ) -> None:
         self._model = model
         self._asked = asked
         self._journal = journal
-        self._arrays, self._pictures = arrays, pictures
+        self._arrays, self._drawings = arrays, drawings
         self._n_parallel = model.engine.n_parallel
         self.tally = Tally()
 
     def run(self, images: Sequence[Path], *, retry: bool = False) -> Iterator[Path]:
-        """Do what is not finished, and yield each image when it is, those of earlier runs included.
+        """Do the images that are not finished. Yield each image once it is finished, also those of earlier runs.
 
-        An image is done again if its file has other bytes than before, and with `retry` if it was broken. What cannot
-        be opened, and questions that cannot be answered, are noted in the image's line; the other questions and images
-        go on.
+        An image is done again if its file has changed, and with `retry` if it has errors. If an image cannot be opened
+        or a question cannot be answered, the image's line says so, and the other questions and images continue.
 
         Raises:
             EngineError: The engine failed on several images in a row.
-            YoutuError: Something that would come with every image.
+            YoutuError: An error that would affect every image.
         """
         if retry:
             named = set(map(name_of, images))
@@ -102,14 +101,14 @@ class Batch:
             in_a_row = in_a_row + 1 if any(error["class"] in OF_THE_ENGINE for error in errors) else 0
             if in_a_row >= max(MOST_ENGINE_ERRORS, self._n_parallel):
                 raise EngineError(
-                    f"the engine failed on {in_a_row} images in a row, last with: {errors[-1]['message']} Once that is "
-                    "mended, --retry asks those images again."
+                    f"the engine failed on {in_a_row} images in a row, the last with: {errors[-1]['message']} Fix "
+                    "the cause, then ask those images again with --retry."
                 )
 
     def _lines(self, images: Sequence[Path]) -> Iterator[tuple[Path, Line | None]]:
-        """Yield each image with its line when it is done, or None where that stands in the journal already.
+        """Yield each image with its line when it is done, or with None if the journal already has the line.
 
-        An engine that answers about several images at a time is given as many; they are then done in any order.
+        An engine that works on several images at a time gets that many, and they may finish in any order.
         """
         if self._n_parallel == 1:
             for path in images:
@@ -130,10 +129,10 @@ class Batch:
             while running:
                 yield from _ended(running)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # closing the model ends what is still being answered
+            pool.shutdown(wait=False, cancel_futures=True)  # closing the model ends the answers in progress
 
     def _due(self, path: Path) -> bytes | InputError | None:
-        """Return an image's file, or why it cannot be read; None if what is in the journal is of this very file."""
+        """Return an image's bytes, or why it cannot be read; None if the journal has a line for exactly these bytes."""
         data, name = _bytes(path), name_of(path)
         known = self._journal.lines.get(name)
         if known is None:
@@ -144,7 +143,7 @@ class Batch:
         return data
 
     def _line(self, path: Path, data: bytes | InputError) -> Line:
-        """Ask everything of one image, write its files, and return its line."""
+        """Ask all questions of one image, write its files, and return its line."""
         started = time.perf_counter()
         self._journal.clear_files(folder_of(path))
         line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": _digest(data)}
@@ -174,10 +173,10 @@ class Batch:
         return results
 
     def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
-        """Ask everything together; where images are asked about in parallel, one after the other.
+        """Ask all questions together; one after the other where several images are in progress.
 
-        A server then finds the image of the second question where the first one left it; asked together, they would go
-        to several slots, and each of those would have to look at the image itself.
+        A server then finds the image in the slot of the first question. If the questions came together, they would go
+        to several slots, and each slot would have to encode the image.
         """
         if self._n_parallel == 1:
             yield from scene.many([asked.question for asked in self._asked], stream=True)
@@ -189,64 +188,64 @@ class Batch:
             yield replace(end, index=index)
 
     def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
-        """Write pictures and arrays of a result; return their names, from the journal's folder on."""
+        """Write the drawing and the arrays of a result; return their paths, relative to the journal's folder."""
         if in_words(result):
             return []
         names = []
         folder = Path(FILES, folder_of(path))
-        if self._arrays or self._pictures:
+        if self._arrays or self._drawings:
             (self._journal.folder / folder).mkdir(parents=True, exist_ok=True)
         if self._arrays:
             names.append((folder / f"{stem}.npz").as_posix())
             WRITERS["npz"](self._journal.folder / names[-1], result)
-        if self._pictures:
+        if self._drawings:
             names.append((folder / f"{stem}.png").as_posix())
             WRITERS["png"](self._journal.folder / names[-1], result, Source(scene.rgb))
         return names
 
 
 def _ended(running: dict[Future[Line], Path]) -> Iterator[tuple[Path, Line]]:
-    """Wait until one of the `running` is done; take out and yield those that are."""
+    """Wait until at least one of `running` is done; remove and yield those that are."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         yield running.pop(future), future.result()
 
 
 def name_of(path: Path) -> str:
-    r"""Return the name an image is known by: its path; bytes that are no UTF-8, which JSON cannot hold, are \xff."""
+    r"""Return an image's name in JSON: its path, with \xff for bytes that are not UTF-8."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def folder_of(path: Path) -> str:
-    """Return the name of the folder for an image's files: readable, and another one for every path."""
+    """Return the name of the folder for an image's files: readable, and different for every path."""
     readable = re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:40].strip(".") or "image"
     return f"{readable}-{hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]}"
 
 
 def settings_of(
-    model: yg.Model, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, pictures: bool
+    model: yg.Model, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, drawings: bool
 ) -> dict[str, Any]:
-    """Return what the results of a batch depend on, for the journal to compare."""
+    """Return the settings that the results of a batch depend on; the journal compares them."""
     return {
         "schema": SCHEMA,
         "version": yg.__version__,
         "model": dict(model.files),
         "tasks": [asked.words for asked in asked],
         "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
-        "files": [kind for kind, wanted in (("npz", arrays), ("png", pictures)) if wanted],
+        "files": [kind for kind, wanted in (("npz", arrays), ("png", drawings)) if wanted],
     }
 
 
 OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "seed", "scores", "lang")
-"""Settings of a model that change its answers, rather than how fast they come."""
+"""Settings of a model that change its answers, not only its speed."""
 
 
 def _bytes(path: Path) -> bytes | InputError:
     try:
         return path.read_bytes()
     except OSError as exc:
-        return InputError(f"expected an image file; got {path}: {exc.strerror}.")
-    except ValueError as exc:  # a name with a zero byte, from a list
-        return InputError(f"expected an image file; got {str(path)!r}: {exc}.")
+        return InputError(f"expected an image file; got {path}: {exc.strerror}. Check the path.")
+    except ValueError as exc:  # a list may hold a name with a zero byte
+        return InputError(f"expected an image file; got {str(path)!r}: {exc}. Correct the list.")
 
 
 def _digest(data: bytes | InputError) -> str | None:

@@ -1,1 +1,1 @@
-"""The command line: the public API with files around it. Results on stdout, everything else on stderr."""
+"""The command line: the public API for files. Results go to stdout, everything else to stderr."""

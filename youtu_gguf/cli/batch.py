@@ -1,4 +1,4 @@
-"""The command for many images: the same tasks of each, resumable."""
+"""The command for many images: the same tasks for each; a later run resumes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOME_BROKEN = 1
-"""Exit code where some images or questions gave no result."""
+"""Exit code if some images or questions gave no result."""
 
 Images = Annotated[
     list[str],
     typer.Argument(
-        metavar="IMAGES...",
-        help="Pictures; folders, with all below them; patterns; @FILE for a list of these, @- for one on stdin.",
+        metavar="IMAGES",
+        help="Image files; folders, searched at every depth; patterns; or @FILE, a list of these (@- for stdin).",
     ),
 ]
 Tasks = Annotated[
     list[str],
-    typer.Option("--task", "-t", metavar="TASK", help="What to ask of every image, as below. May be repeated."),
+    typer.Option("--task", "-t", metavar="TASK", help="Task to run on every image (see above). May be repeated."),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if it is not there.")]
-TASKS_HELP = "\b\nTasks, each with the options of its own command (youtu-gguf TASK --help):\n" + table(
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; created if it does not exist.")
+]
+TASKS_HELP = "\b\nTasks, each with the options of its command (see youtu-gguf TASK --help):\n" + table(
     [(usage(name).removesuffix(" [OPTIONS]"), task.summary) for name, task in TASKS.items()]
 )
 
@@ -47,17 +49,23 @@ def batch(
     output: Output,
     options: ModelOptions,
     *,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Write results drawn on the image, as .png.")] = False,
-    arrays: Annotated[bool, typer.Option(help="Write boxes, masks, label maps, depth as .npz.")] = True,
-    retry: Annotated[bool, typer.Option("--retry", help="Ask images again that were broken.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and begin anew.")] = False,
+    drawings: Annotated[
+        bool, typer.Option("--drawings", help="Write the results drawn on the image, as .png.")
+    ] = False,
+    arrays: Annotated[
+        bool, typer.Option(help="Write boxes, masks, label maps and depth as .npz. [default: yes]", show_default=False)
+    ] = True,
+    retry: Annotated[bool, typer.Option("--retry", help="Ask images with errors again.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and start over.")] = False,
 ) -> None:
-    """Ask the same of many images.
+    """Run the same tasks on many images.
 
-    Writes a line of JSON for each to results.jsonl.
+    Writes one line of JSON per image to results.jsonl in the output folder.
 
-    The same command goes on where an earlier one stopped, however it was stopped; images that are finished are passed
-    over. An image that cannot be used is noted in its line, and the others go on; the exit code is then 1.
+    To resume a batch that stopped for any reason, run the same command again: finished images are skipped. If an image
+    or a task fails, the image's line says why, the others continue, and the exit code is 1.
+
+    Example: youtu-gguf batch photos -t "detect car person" -t depth -o results
     """
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
@@ -65,10 +73,10 @@ def batch(
     with shown(not options.quiet) as display:
         model = options.load(display.report)
     with model:
-        settings = settings_of(model, asked, options.settings(), arrays=arrays, pictures=pictures)
+        settings = settings_of(model, asked, options.settings(), arrays=arrays, drawings=drawings)
         with Journal(output, settings, restart=restart) as journal:
             _run(
-                Batch(model, asked, journal, arrays=arrays, pictures=pictures), paths, retry=retry, quiet=options.quiet
+                Batch(model, asked, journal, arrays=arrays, drawings=drawings), paths, retry=retry, quiet=options.quiet
             )
 
 
@@ -83,25 +91,25 @@ def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> Non
                 advance(path, work.tally)
     except BaseException:
         _summary(work.tally, len(paths), time.monotonic() - started)
-        print("Nothing that is finished is lost: the same command goes on from here.", file=sys.stderr)
+        print("Finished images are kept. Run the same command again to resume.", file=sys.stderr)
         raise
     _summary(work.tally, len(paths), time.monotonic() - started)
     if work.tally.broken:
-        print('Lines with an "error" say what was wrong; --retry asks those images again.', file=sys.stderr)
+        print('See "error" in results.jsonl for the reasons; --retry asks those images again.', file=sys.stderr)
         raise typer.Exit(SOME_BROKEN)
 
 
 def _summary(tally: Tally, n: int, seconds: float) -> None:
-    rate = f", {tally.done / seconds * 60:.1f} a minute" if tally.done else ""
+    rate = f" ({tally.done / seconds * 60:.1f} per minute)" if tally.done else ""
     print(
-        f"{tally.done + tally.skipped} of {n} images: {tally.done} done in {seconds:.1f} s{rate}; "
-        f"{tally.skipped} finished before; {tally.broken} with errors"
+        f"{tally.done + tally.skipped} of {n} images finished: {tally.done} now, in {seconds:.1f} s{rate}, "
+        f"{tally.skipped} earlier; {tally.broken} with errors"
     )
 
 
 @contextmanager
 def _bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
-    """Yield what moves a progress bar on stderr, or does nothing where that is no terminal."""
+    """Yield a function that advances a progress bar on stderr; it does nothing if stderr is not a terminal."""
     if not is_watched(enabled):
         yield lambda _path, _tally: None
         return

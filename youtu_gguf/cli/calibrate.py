@@ -1,4 +1,4 @@
-"""The command that finds out, on the user's own machine, what nobody has published about the weights."""
+"""The command that measures, on the user's machine, facts about the weights that have not been published."""
 
 from __future__ import annotations
 
@@ -10,40 +10,41 @@ from typing import Annotated, Any
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import AsJson, Quiet, size_of
+from youtu_gguf.cli.common import AsJson, GpuLayers, Mmproj, ModelName, Quiet, Threads, size_of
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import ProgressFn
 
 SMALL: dict[str, Any] = {"n_ctx": 1024, "image_max_tokens": 128}
-"""How the model is loaded: the pictures take 80 image tokens each, so that much less memory is needed than usually."""
+"""Settings of the model: a test image takes 80 image tokens, so much less memory is needed than by default."""
 
 QUESTIONS = {
     "position_shift": "Which position's state tells what an image token shows?",
     "leading_space": "Are class names tokenised with a space before them?",
-    "bin_base": "Which bin of depth does <custom_1> stand for?",
-    "refine": "What brings label maps nearest to the outlines?",
+    "bin_base": "Which depth bin does <custom_1> stand for?",
+    "refine": "Which refinement brings label maps closest to the true outlines?",
 }
 
 
 def calibrate(
-    model: Annotated[str | None, typer.Option("--model", "-m", help="As for the tasks. [default: the same]")] = None,
-    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None,
-    n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None,
+    model: ModelName = None,
+    mmproj: Mmproj = None,
+    threads: Threads = None,
+    n_gpu_layers: GpuLayers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and report, but store nothing.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Only show what is stored about these files.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Only delete what is stored about these files.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Only show what is stored for these files.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Only delete what is stored for these files.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find out what is not published about the weights.
+    """Measure facts about the weights that are not published.
 
-    Shows the model small pictures of known layout, and stores what they prove for all later runs with the same files.
-    What they do not prove stays as assumed. Takes a few minutes at full size on a CPU. docs/calibration.md says more.
+    Shows the model small test images of known layout, and stores what they prove for all later runs with the same
+    files. What they do not prove keeps its default. Takes a few minutes for the full-size model on a CPU. See
+    docs/calibration.md.
     """
     if dry_run + show + forget > 1:
-        raise InputError("expected at most one of --dry-run, --show and --forget; got several. Leave the others out.")
+        raise InputError("expected at most one of --dry-run, --show and --forget; got several. Remove the others.")
     if show:
         _show(yg.calibration.stored(model, mmproj), as_json=as_json)
     elif forget:
@@ -72,11 +73,11 @@ def _measure(
         print(line)
     print(f"\nstored in {path}" if path else "\nnothing was stored (--dry-run)")
     if path and report.n_decided:
-        print("From now on this is used whenever these files are loaded; --forget takes it back.")
+        print("All later runs with these files use it. --forget deletes it.")
 
 
 def _only(display: Display, *stages: str) -> ProgressFn:
-    """Return what shows these stages; of the others there are many small ones."""
+    """Return a function that shows these stages only: the others are many and short."""
 
     def report(stage: str, done: int, total: int) -> None:
         if stage in stages:
@@ -102,7 +103,7 @@ def _lines(report: yg.calibration.CalibrationReport) -> Iterator[str]:
         default = getattr(yg.Calibration(), finding.question)
         yield f"{finding.question:16}{_concluded(finding.answer, default)}"
     if not report.n_decided:
-        yield "Nothing could be concluded about this model: everything stays as assumed."
+        yield "Nothing could be concluded about this model: all defaults stay."
     yield f"Took {report.seconds:.0f} s."
     for note in report.notes:
         yield f"note: {note}"

@@ -1,4 +1,4 @@
-"""What all commands share: the options of a task, and how an error becomes a message and an exit code."""
+"""What the commands share: options, and how an error becomes a message and an exit code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,42 @@ from typing import Annotated, Any, Literal, get_type_hints
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import ProgressFn
 
-Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to look at.")]
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+_ANSWER: dict[str, Any] = {"rich_help_panel": ANSWER}
+_MODEL: dict[str, Any] = {"rich_help_panel": MODEL}
+
+Mmproj = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Projector GGUF. [default: the one beside the model]", **_MODEL),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help='GGUF file, folder with the pair, "nano", or ORG/NAME[:QUANT]. [default: as for the tasks]',
+        **_MODEL,
+    ),
+]
+ContextLength = Annotated[
+    int | None,
+    typer.Option(
+        "--n-ctx", metavar="N", help="Context length in tokens. [default: 16384, or the model's own]", **_MODEL
+    ),
+]
+Threads = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [default: all cores]", **_MODEL)]
+GpuLayers = Annotated[
+    int | None, typer.Option("--gpu-layers", metavar="N", help="Layers to run on the GPU. [default: all]", **_MODEL)
+]
 
 Lang = Literal["en", "zh"]
 
@@ -40,38 +68,55 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class FileOptions:
-    """The options of every command that runs a model's files, as one value. A field here is an option there."""
+    """The options of every command that runs a model, as one value. A field here is an option there."""
 
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             "-m",
-            help='GGUF file, a folder with the pair, "nano" for the small model that ships, or ORG/NAME[:QUANT] on '
-            "Hugging Face, pulled if it is not here. [default: $YOUTU_GGUF_MODEL, else the published model if pulled]",
+            metavar="MODEL",
+            help='GGUF file; folder with the pair; "nano", the small model that ships with this package; or '
+            "ORG/NAME[:QUANT] on Hugging Face, downloaded if it is not on this machine. [default: $YOUTU_GGUF_MODEL, "
+            "else the published model if it was pulled]",
+            **_MODEL,
         ),
     ] = None
-    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")] = False
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer. [default: 12280]")] = None
+    mmproj: Mmproj = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no warnings.")] = False
+    max_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="Longest answer, in tokens. [default: 12280]", **_ANSWER)
+    ] = None
     image_max_tokens: Annotated[
-        int | None, typer.Option(help="Most image tokens, 32x32 px each; fewer is faster. [default: 2048]")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Most image tokens, of 32x32 pixels each; fewer are faster. [default: 2048]",
+            **_MODEL,
+        ),
     ] = None
-    n_ctx: Annotated[
-        int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384, or the model's own]")
-    ] = None
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None
-    n_gpu_layers: Annotated[int | None, typer.Option("--gpu-layers", help="Layers on the GPU. [default: all]")] = None
+    n_ctx: ContextLength = None
+    threads: Threads = None
+    n_gpu_layers: GpuLayers = None
     n_slots: Annotated[
-        int | None, typer.Option("--slots", help="Answers that a server gives at a time. [default: 4]")
+        int | None,
+        typer.Option(
+            "--slots", metavar="N", help="Answers that a server gives at the same time. [default: 4]", **_MODEL
+        ),
     ] = None
     repack: Annotated[
-        bool, typer.Option("--repack", help="Rearrange weights for this processor: slower to load; may answer faster.")
+        bool,
+        typer.Option(
+            "--repack", help="Rearrange the weights for this processor: slower to load, may answer faster.", **_MODEL
+        ),
     ] = False
-    temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 = greedy. [default: 0.1]")] = None
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="Sampling temperature; 0 is greedy. [default: 0.1]", **_ANSWER),
+    ] = None
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings that were given, by the names `youtu_gguf.load` knows them by."""
+        """Return the settings that were given, as keywords of `youtu_gguf.load`."""
         given = {name: getattr(self, name, None) for name in SETTINGS}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -83,49 +128,72 @@ class ModelOptions(FileOptions):
     engine: Annotated[
         str | None,
         typer.Option(
-            help="native, in this process; server, a llama-server for this command; or the address of one that runs, "
-            "http://HOST:PORT/v1, whose key is in $YOUTU_GGUF_API_KEY. [default: $YOUTU_GGUF_ENGINE, else native]"
+            metavar="ENGINE",
+            help='Where the model runs. "native": in this process; "server": in a llama-server for this command; '
+            "http://HOST:PORT/v1: in a running server, whose key is in $YOUTU_GGUF_API_KEY. "
+            "[default: $YOUTU_GGUF_ENGINE, else native]",
+            **_MODEL,
         ),
     ] = None
     scores: Annotated[
-        bool, typer.Option("--scores", help="Give every item the confidence of its tokens, 0 to 1 (docs/scores.md).")
+        bool,
+        typer.Option(
+            "--scores", help="Score every item from 0 to 1 by the model's confidence (docs/scores.md).", **_ANSWER
+        ),
     ] = False
     max_s: Annotated[
-        float | None, typer.Option("--max-seconds", help="Longest time for an answer. [default: none]")
+        float | None,
+        typer.Option("--max-seconds", metavar="SECONDS", help="Longest time for an answer. [default: none]", **_ANSWER),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None
-    lang: Annotated[Lang | None, typer.Option(help="Language that questions are put in. [default: en]")] = None
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Sampling seed. [default: 0]", **_ANSWER)] = None
+    lang: Annotated[
+        Lang | None, typer.Option(metavar="en|zh", help="Language of the task's question. [default: en]", **_ANSWER)
+    ] = None
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Keep what was seen of images in this folder: opening one again is then nearly free."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Store encoded images in this folder; opening one of them again then takes hardly any time.",
+            **_MODEL,
+        ),
     ] = None
 
     def load(self, progress: ProgressFn) -> yg.Model:
-        """Load the model as chosen."""
+        """Load the model with these options."""
         return yg.load(self.model, self.mmproj, self.engine, progress, **self.settings())
 
 
 @dataclass(frozen=True)
 class TaskOptions(ModelOptions):
-    """The options that every task has, as one value."""
+    """The options of every task, as one value."""
 
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the result as a picture (.png), or a text as .txt.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the result drawn on the image (.png), or the text of the answer (.txt).",
+        ),
     ] = None
-    npz: Annotated[Path | None, typer.Option("--npz", help="Write the result's arrays to this .npz file.")] = None
+    npz: Annotated[
+        Path | None, typer.Option("--npz", metavar="FILE", help="Write the arrays of the result to an .npz file.")
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False
-    strict: Annotated[bool, typer.Option("--strict", help="Fail (exit 5) at any flaw in the model's answer.")] = False
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail (exit code 5) if the model's answer has a flaw.", **_ANSWER)
+    ] = False
 
     def of_run(self) -> Options:
-        """Return the options of one run that a model does not have as settings."""
+        """Return the options of a run that are not settings of a model."""
         return {"strict": self.strict}
 
 
 def command(function: Callable[..., None]) -> Command:
     """Make a command of `function`.
 
-    A parameter annotated `FileOptions`, or a kind of it, becomes one option per field. Errors of ours are printed as
-    one message on stderr and end the command with their exit code.
+    A parameter annotated with `FileOptions` or a subclass becomes one option per field. A `YoutuError` is printed as
+    one message on stderr and ends the command with its exit code.
     """
     hints = {} if hasattr(function, "__signature__") else get_type_hints(function, include_extras=True)
     given_signature = inspect.signature(function).parameters.values()
@@ -143,12 +211,12 @@ def command(function: Callable[..., None]) -> Command:
         flat += option_parameters(bundle.annotation)
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in flat}
-    del run.__wrapped__  # inspect would look through it
+    del run.__wrapped__  # inspect would follow it
     return run
 
 
 def size_of(n_bytes: int) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes in MB or GB."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
 
 
@@ -156,8 +224,9 @@ def _is_bundle(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, FileOptions)
 
 
-def option_parameters(bundle: type[ModelOptions]) -> list[inspect.Parameter]:
-    """Return the options of `bundle`, those of the model last."""
+@functools.cache
+def option_parameters(bundle: type[FileOptions]) -> list[inspect.Parameter]:
+    """Return the fields of `bundle` as parameters of a command, those of `ModelOptions` last."""
     hints = get_type_hints(bundle, include_extras=True)
     kind = inspect.Parameter.KEYWORD_ONLY
     shared = {f.name for f in fields(ModelOptions)}
@@ -176,6 +245,6 @@ def _run(function: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of our output has left; Python would complain while flushing at exit
+    except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None

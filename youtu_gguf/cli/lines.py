@@ -1,6 +1,6 @@
 """Tasks as a line, `detect car "traffic light" --zoom 2`: the command of that name with its options, minus IMAGE.
 
-Conversations and batches read lines; the parameters are those of the command line, and typer parses both.
+Chats and batches read such lines. They have the parameters of the command line, and typer parses both.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from typer.exceptions import TyperException
 
 import youtu_gguf as yg
 from youtu_gguf.cli.common import TaskOptions, option_parameters
+from youtu_gguf.cli.help import GroupedCommand
 from youtu_gguf.cli.tasks import parameters
 from youtu_gguf.errors import InputError
 from youtu_gguf.tasks import TASKS
 
 RUN_OPTIONS = ("max_tokens", "max_s", "temperature", "seed", "scores", "strict", "lang")
-"""Options of one run that a line may have, whatever its task."""
+"""Options of a run, which a line of any task may have."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line, understood.
+    """A parsed line.
 
     Attributes:
-        task: Its task's name.
-        arguments: What the task was told, by name.
-        options: What was said about this run.
+        task: Name of the task.
+        arguments: Arguments of the task, by name.
+        options: Options of this run, by name.
     """
 
     task: str
@@ -46,10 +47,10 @@ class Line:
 
 
 def parse_line(line: str) -> Line:
-    """Understand a line such as `segment road sky --present all`, with quotes as in a shell.
+    """Parse a line such as `segment road sky --present all`, with quotes as in a shell.
 
     Raises:
-        InputError: There is no such task or option, or a value that cannot be.
+        InputError: The task or an option does not exist, or a value is invalid.
     """
     name, *words = _split(line) or [""]
     name = name.lower()
@@ -69,21 +70,21 @@ def parse_line(line: str) -> Line:
 
 
 def usage(name: str) -> str:
-    """Return how the line of a task is typed, in short."""
+    """Return a short form of how the line of a task is typed."""
     words = TASKS[name].words
     shown = [] if words is None else [words.declared.metavar + "..."]  # type: ignore[union-attr]
     return " ".join([name, *([f"[{shown[0]}]"] if shown and not words.is_required else shown), "[OPTIONS]"])  # type: ignore[union-attr]
 
 
 def help_of(name: str) -> str:
-    """Return the help of a task's line: its words and options."""
+    """Return the help of a task in a chat: its words and options."""
     known = _commands()[name]
-    described: str = known.get_help(known.make_context(name, [], resilient_parsing=True))
+    described: str = known.get_help(known.make_context(f"/{name}", [], resilient_parsing=True))
     return described
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Lay out what is typed beside what it does."""
+    """Return two columns: what is typed, and what it does."""
     width = max(len(typed) for typed, _ in rows) + 2
     return "\n".join(f"  {typed:<{width}}" + says.replace("\n", f"\n  {'':<{width}}") for typed, says in rows)
 
@@ -93,7 +94,7 @@ def _split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as exc:
         raise InputError(
-            f"a quote or backslash in {line.strip()!r} has no partner; quotes are as in a shell. Put double quotes "
+            f"a quote or backslash in {line.strip()!r} has no partner; quotes work as in a shell. Put double quotes "
             'around words with an apostrophe: ask "What\'s this?"'
         ) from exc
 
@@ -110,7 +111,7 @@ def _commands() -> dict[str, Any]:
         typed.__signature__ = inspect.Signature([*parameters(task), *shared])  # type: ignore[attr-defined]
         typed.__annotations__ = {p.name: p.annotation for p in (*parameters(task), *shared)}
         typed.__doc__ = task.help
-        app.command(name, add_help_option=False)(typed)
+        app.command(name, cls=GroupedCommand, add_help_option=False)(typed)
     group: Any = typer.main.get_command(app)
     commands: dict[str, Any] = group.commands
     return commands

@@ -1,4 +1,4 @@
-"""The command `youtu-gguf`, put together from one file per group of commands."""
+"""The command `youtu-gguf`, assembled from one file per group of commands."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, calibrate, chat, planning, pulling, server, synth, weights
-from youtu_gguf.cli.common import command
+from youtu_gguf.cli import batch, calibrate, chat, machine, models, server, weights
+from youtu_gguf.cli.common import Command, command
+from youtu_gguf.cli.help import GroupedCommand, GroupedCommands
 from youtu_gguf.cli.tasks import task_command
 from youtu_gguf.tasks import TASKS
 
 app = typer.Typer(
     name="youtu-gguf",
+    cls=GroupedCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -23,14 +25,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-FILES = (pulling.pull, pulling.list_, pulling.path, pulling.rm)
-LOOKS = (planning.plan, planning.doctor, calibrate.calibrate)
-CHANGES = (weights.inspect, weights.slim, weights.quantize, synth.synth)
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "Many questions, many images": (chat.chat, batch.batch),
+    "Models": (models.pull, models.list_, models.path, models.rm),
+    "Model files": (weights.inspect, weights.slim, weights.quantize, weights.synth),
+    "This machine": (machine.doctor, machine.plan, calibrate.calibrate),
+}
 for name in TASKS:
-    app.command(name)(task_command(name))
-for function in (batch.batch, chat.chat, *FILES, *LOOKS, *CHANGES):
-    app.command(function.__name__.strip("_"))(command(function))
-app.add_typer(server.app, name="server")
+    app.command(name, cls=GroupedCommand, rich_help_panel="Tasks")(task_command(name))
+for group, functions in GROUPS.items():
+    for function in functions:
+        app.command(function.__name__.strip("_"), cls=GroupedCommand, rich_help_panel=group)(command(function))
+app.add_typer(server.app, name="server", rich_help_panel="This machine")
 
 
 def _print_version(wanted: bool) -> None:
@@ -45,17 +51,20 @@ def _root(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Ask a Youtu-VL GGUF about an image: text, boxes, outlines, masks, poses, label maps, depth. Runs offline,
+    """Ask a Youtu-VL GGUF model about an image: text, boxes, outlines, masks, poses, label maps, depth. Runs offline,
     through llama.cpp.
 
-    Exit codes: 0 done, 1 some images of a batch gave errors, 2 your mistake, 3 a model file, 4 the engine, 5 the answer
-    is unusable (with --strict).
+    To begin: "youtu-gguf doctor" checks this machine, "youtu-gguf pull" downloads the model (6.1 GB), "youtu-gguf
+    TASK --help" shows the options of a task.
+
+    Exit codes: 0 success, 1 errors on some images of a batch, 2 wrong input, 3 unusable model file, 4 engine failure,
+    5 flawed answer (with --strict).
     """
 
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a code page that lacks a character must not end the command
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the code page lacks must not end the command
         encoding = None if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     app()

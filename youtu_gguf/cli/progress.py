@@ -1,4 +1,4 @@
-"""Progress on stderr, while it is a terminal: what the engine is doing, and for how long."""
+"""Progress on stderr if it is a terminal: what the engine is doing, and for how long."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ STAGES = {
     "encode": "encoding the image",
     "prefill": "reading the image",
     "generate": "answering",
-    "tiles": "looking at the tiles",
+    "tiles": "encoding the tiles",
     "model": "writing the model",
     "projector": "writing the projector",
     "slim": "copying",
     "quantize": "quantising",
-    "calibrate": "looking at pictures",
+    "calibrate": "looking at test images",
     "instances": "masking objects",
 }
 ROUNDS = {"instances": "object"}
-"""Stages that each run through other stages for one thing after the other, and what such a thing is called."""
+"""Stages that run other stages once for each thing, and the name of such a thing."""
 
 
 class Display:
-    """One line that shows the current stage; draws nothing where `progress` is None."""
+    """One line that shows the current stage; draws nothing if `progress` is None."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
         self._stage = self._round = ""
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Show that `done` of `total` is done; a `ProgressFn`."""
+        """Show that `done` of `total` steps of `stage` are done; a `ProgressFn`."""
         if self._progress is None:
             return
-        # An answer's length is not known beforehand: a bar towards the limit would only mislead.
+        # The length of an answer is not known in advance: a bar up to the limit would mislead.
         known = total if total and stage != "generate" else None
         count = f"{done} tokens" if stage == "generate" else ""
         if stage in ROUNDS:
@@ -54,21 +54,21 @@ class Display:
         self._progress.update(task, completed=done, total=known, count=count)
 
     def clear(self) -> None:
-        """Take the line off the screen for good, to make way for the answer. Safe to call twice."""
+        """Remove the line from the screen for good, before the answer is printed. Safe to call twice."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 class Displays:
-    """A display for each of many questions in turn: one that has made way for an answer does not come back."""
+    """One display per question: a display that was cleared for an answer does not come back."""
 
     def __init__(self, enabled: bool) -> None:
         self._enabled = enabled
         self._current = Display(None)
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Show progress on the display of the moment, if there is one; a `ProgressFn`."""
+        """Show progress on the current display, if there is one; a `ProgressFn`."""
         self._current.report(stage, done, total)
 
     @contextmanager
@@ -80,7 +80,7 @@ class Displays:
 
 @contextmanager
 def shown(enabled: bool) -> Iterator[Display]:
-    """Yield a display that draws on stderr, or nothing where stderr is no terminal or `enabled` is false."""
+    """Yield a display on stderr; it draws nothing if stderr is not a terminal or `enabled` is false."""
     if not is_watched(enabled):
         yield Display(None)
         return
@@ -92,16 +92,16 @@ def shown(enabled: bool) -> Iterator[Display]:
 
 
 def is_watched(enabled: bool) -> bool:
-    """Whether progress is wanted and a person sees stderr."""
+    """Whether progress is wanted and stderr is a terminal."""
     return enabled and sys.stderr.isatty()
 
 
 def on_stderr(*columns: ProgressColumn) -> Progress:
-    """Return a progress display that leaves the screen and stdout as they were."""
+    """Return a progress display that leaves stdout alone and no trace on the screen."""
     from rich.console import Console
     from rich.progress import Progress
 
-    # Left to itself, rich takes over sys.stdout too and breaks a streamed answer into lines.
+    # By default rich also captures sys.stdout, and breaks a streamed answer into lines.
     return Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     )

@@ -1,4 +1,4 @@
-"""The commands that keep a llama-server running in the background, for other commands and programs to ask."""
+"""The commands that run a llama-server in the background, for other commands and programs."""
 
 from __future__ import annotations
 
@@ -16,47 +16,54 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.cli.common import AsJson, FileOptions, command, size_of
+from youtu_gguf.cli.help import GroupedCommand, GroupedCommands
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.errors import InputError
 
 app = typer.Typer(
+    cls=GroupedCommands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Keep a llama-server running in the background, for other commands and programs.",
+    help="Run a llama-server in the background.",
 )
 
-Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Of the server, where several run.")]
+Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Process id of the server; needed if several run.")]
 
 FLAGS = {"n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log"}
-"""Options that are called otherwise than their fields."""
+"""Options whose names differ from those of their fields."""
 
 
 @dataclass(frozen=True)
 class ServerOptions(FileOptions):
     """The options of a server."""
 
-    port: Annotated[int | None, typer.Option(help="Where to listen, on this machine only. [default: a free one]")] = (
-        None
-    )
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port on this machine's loopback address. [default: a free one]")
+    ] = None
     server_flags: Annotated[
-        str | None, typer.Option("--flags", help='Further flags of llama-server, such as "--numa isolate".')
+        str | None,
+        typer.Option("--flags", metavar="FLAGS", help='Further flags for llama-server, such as "--numa isolate".'),
     ] = None
     server_log: Annotated[
-        Path | None, typer.Option("--log", help="File for its output. [default: one in your state folder]")
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Log file of the server. [default: one in your state folder]"),
     ] = None
-    start_s: Annotated[float, typer.Option("--start-seconds", help="Longest wait for it to be ready.")] = 600.0
+    start_s: Annotated[
+        float,
+        typer.Option("--start-seconds", metavar="SECONDS", help="Longest time to wait until the server is ready."),
+    ] = 600.0
 
 
 def start(
     options: ServerOptions,
     *,
-    foreground: Annotated[bool, typer.Option("--foreground", help="Stay; Ctrl-C ends the server.")] = False,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Do not return; Ctrl-C stops the server.")] = False,
 ) -> None:
     r"""Start a server in the background.
 
-    It is started again when it fails, until `youtu-gguf server stop`. Prints what other commands need to ask it, as
-    lines for a shell: eval "$(youtu-gguf server start)"
+    If the server fails, it is restarted, until "youtu-gguf server stop". The command prints the address and the key
+    as lines for a shell, so that later commands use the server: eval "$(youtu-gguf server start)"
     """
     if foreground:
         _stay(options)
@@ -84,11 +91,11 @@ def _split(flags: str) -> list[str]:
     try:
         return shlex.split(flags)
     except ValueError as exc:
-        raise InputError(f"--flags must be flags as in a shell; got {flags!r}: {exc}.") from exc
+        raise InputError(f"--flags must be flags as in a shell; got {flags!r}: {exc}. Correct the quotes.") from exc
 
 
 def _arguments(options: ServerOptions) -> list[str]:
-    """Return the options as they are typed."""
+    """Return the options as words of a command line."""
     typed = []
     for field in fields(options):
         value, flag = getattr(options, field.name), FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
@@ -100,7 +107,7 @@ def _arguments(options: ServerOptions) -> list[str]:
 
 
 def status(as_json: AsJson = False) -> None:
-    """List the servers that run."""
+    """List the running servers."""
     servers = yg.servers.list_running()
     if as_json:
         print(json.dumps([asdict(server) for server in servers]))
@@ -116,22 +123,24 @@ def status(as_json: AsJson = False) -> None:
 
 
 def stop(pid: Pid = None) -> None:
-    """Stop a server in the background.
+    """Stop a background server.
 
-    Servers that a program has started are stopped by that program.
+    It does not stop servers that belong to a program; that program does.
     """
     if pid is None and not any(server.background for server in yg.servers.list_running()):
         print("no server is running in the background", file=sys.stderr)
         return
     server = _find(pid, background=True)
     if not yg.servers.stop(server):
-        raise yg.EngineError(f"server {server.pid} does not end, or may not be ended by this user.")
+        raise yg.EngineError(
+            f"server {server.pid} does not stop, or this user may not stop it. Try as the user who started it."
+        )
     print(f"stopped server {server.pid}", file=sys.stderr)
 
 
 def logs(
     pid: Pid = None,
-    n: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines.")] = 40,
+    n: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=1, help="Number of lines.")] = 40,
 ) -> None:
     """Print the last lines of a server's log."""
     server = _find(pid, background=False)
@@ -140,24 +149,26 @@ def logs(
 
 
 def _find(pid: int | None, *, background: bool) -> yg.servers.RunningServer:
-    """Return the server with this pid, or the only one there is.
+    """Return the server with this pid, or the only one that runs.
 
     Raises:
-        InputError: There is none, or one must be named.
+        InputError: There is none, or there are several and `pid` is None.
     """
     servers = yg.servers.list_running()
     if pid is not None:
         for server in servers:
             if server.pid == pid:
                 return server
-        raise InputError(f"expected the pid of a server; {pid} is none. `youtu-gguf server status` lists them.")
+        raise InputError(f"expected the process id of a server; got {pid}. `youtu-gguf server status` lists them.")
     found = [server for server in servers if server.background or not background]
     if len(found) == 1:
         return found[0]
     if not found:
         raise InputError("no server is running. `youtu-gguf server start` starts one.")
-    raise InputError(f"{len(found)} servers are running: {', '.join(str(s.pid) for s in found)}. Name one.")
+    raise InputError(
+        f"expected a process id, since {len(found)} servers are running: {', '.join(str(s.pid) for s in found)}."
+    )
 
 
 for function in (start, status, stop, logs):
-    app.command(function.__name__)(command(function))
+    app.command(function.__name__, cls=GroupedCommand)(command(function))

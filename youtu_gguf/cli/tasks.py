@@ -1,4 +1,4 @@
-"""The commands of the tasks, made from their declarations: load, open, ask, and deliver the value."""
+"""The commands of the tasks, made from their declarations: load, open, ask, then print or write the value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 import youtu_gguf as yg
 from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
-from youtu_gguf.cli.report import lines, score_line, warnings
+from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import WRITERS, Source, to_json, write_bytes
 from youtu_gguf.tasks import TASKS
@@ -26,7 +26,7 @@ _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
 
 def task_command(name: str) -> Command:
-    """Return the command of a task: its words and options behind IMAGE, and the options of every task."""
+    """Return the command of a task: IMAGE, its words and options, and the options of every task."""
     task = TASKS[name]
 
     def run(image: str, options: TaskOptions, **typed: Any) -> None:
@@ -40,7 +40,7 @@ def task_command(name: str) -> Command:
 
 
 def parameters(task: Task) -> list[inspect.Parameter]:
-    """Return what a task can be told as parameters that typer reads: texts, as they are typed, by name."""
+    """Return the arguments of a task as parameters for typer, which passes them on as texts."""
     words = [] if task.words is None else [task.words]
     return [_parameter(argument) for argument in (*words, *task.options)]
 
@@ -65,7 +65,7 @@ def _parameter(argument: Argument) -> inspect.Parameter:
 
 
 def _typed(value: object) -> str:
-    """Return a default as it would be typed."""
+    """Return a default value as a user would type it."""
     return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
@@ -86,15 +86,15 @@ def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, objec
         for line in lines(result):
             print(line)
     if not options.quiet:
-        for warning in warnings(result, rest="--json lists them all"):
+        for warning in warnings(result, rest="--json lists all of them"):
             print(warning, file=sys.stderr)
 
 
 def ask(scene: yg.Scene, question: yg.Question, display: Display, *, stream: bool, **options: Any) -> yg.Result:
-    """Ask one thing; where it is answered in words and `stream` is set, print them as they come, and their score.
+    """Ask one question. If the answer is text and `stream` is set, print its words as they arrive, then its score.
 
     Raises:
-        YoutuError: What ended it; what came before is printed.
+        YoutuError: The answer failed; the words that arrived before are printed.
     """
     if not stream or TASKS[question.task].value is not yg.Text:
         return scene.run(question.task, *question.arguments, **{**question.options, **options})
@@ -118,15 +118,15 @@ def ask(scene: yg.Scene, question: yg.Question, display: Display, *, stream: boo
 
 
 def name_in_json(image: str) -> str:
-    """Return an image's path as JSON may hold it: a file's name need not be UTF-8, but JSON must be."""
+    """Return an image's path as valid UTF-8 for JSON; a file name need not be."""
     return os.fsencode(image).decode("utf-8", "replace")
 
 
 def check_image(image: str) -> None:
-    """Refuse an image that is not there before minutes are spent on the model.
+    """Refuse a missing image before minutes are spent on loading the model.
 
     Raises:
-        InputError: There is no such file.
+        InputError: The file does not exist.
     """
     if not Path(image).exists():
         raise InputError(f"expected an image file; {image} does not exist. Check the path.")
@@ -139,14 +139,16 @@ def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool)
     if options.output and options.output.suffix.lower() != suffix:
         raise InputError(f"{name} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
     if options.npz and is_in_words:
-        raise InputError(f"{name} gives text; an .npz file holds arrays. Use --output answer.txt, or --json.")
+        raise InputError(
+            f"{name} gives text; an .npz file holds arrays. Use --output answer.txt or --json instead of --npz."
+        )
     if options.npz and options.npz.suffix.lower() != ".npz":
-        raise InputError(f"an .npz file holds arrays; got --npz {options.npz}. Use that suffix.")
+        raise InputError(f"an .npz file holds arrays; got --npz {options.npz}. Use the suffix .npz.")
     if options.output and options.output.exists() and options.output.samefile(image):
         raise InputError(f"the result would be written over the image itself, {image}. Name another file.")
     for path in (options.output, options.npz):
         if path and not path.parent.is_dir():
-            raise InputError(f"expected a folder to write {path} in; {path.parent} does not exist. Make it first.")
+            raise InputError(f"expected a folder to write {path} to; {path.parent} does not exist. Create it first.")
 
 
 def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:

@@ -1,4 +1,4 @@
-"""The commands about model files: what they are, and how to make them smaller."""
+"""The commands about GGUF files: what they hold, smaller versions, and random ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,20 +16,20 @@ from youtu_gguf.cli.progress import shown
 from youtu_gguf.errors import ModelFileError
 
 Source = Annotated[Path, typer.Argument(metavar="SRC", help="GGUF file to read.")]
-Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to write; replaced if it is there.")]
+Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to write; overwritten if it exists.")]
 
 
 def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="GGUF file.")],
     partner: Annotated[
-        Path | None, typer.Argument(metavar="FILE2", help="The other file of the pair, to be held against it.")
+        Path | None, typer.Argument(metavar="FILE2", help="Other file of the pair, to check that the two fit together.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a GGUF file is.
+    """Show what a GGUF file holds.
 
-    Tells sizes, encodings, tokens, and whether it can be used, alone or with another. Reads
-    the header only. Ends with 3 where the file cannot be used.
+    Shows sizes, encodings and tokens, and whether this package can use the file, alone or with the other one. Reads
+    only the header. The exit code is 3 if the file cannot be used.
     """
     found = yg.weights.inspect(file, partner)
     if as_json:
@@ -44,8 +44,8 @@ def inspect(
 def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None:
     """Write a language model without its codebook.
 
-    It takes 0.4 GB less at full size, and gives the same answers.
-    The codebook's entries serve training only. Where it is not sure which they are, nothing is written.
+    At full size this saves 0.4 GB; the answers stay the same. The codebook's entries are only needed for training. If
+    it is unclear which entries these are, nothing is written.
     """
     with shown(not quiet) as display:
         done = yg.weights.slim(source, destination, progress=display.report)
@@ -56,18 +56,41 @@ def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None
 def quantize(
     source: Source,
     destination: Destination,
-    encoding: Annotated[str, typer.Argument(metavar="TYPE", help="Q8_0, Q6_K, Q5_K_M, Q4_K_M and others.")],
-    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all cores]")] = None,
+    encoding: Annotated[str, typer.Argument(metavar="TYPE", help="Encoding: Q8_0, Q6_K, Q5_K_M, Q4_K_M and others.")],
+    threads: Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [default: all cores]")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a language model or projector in a smaller encoding.
 
-    docs/quantisation.md tells what the answers lose by it.
+    See docs/quantisation.md for the effect on the answers.
     """
     with shown(not quiet) as display:
         done = yg.weights.quantize(source, destination, encoding, threads=threads, progress=display.report)
     print(done.path)
     print(_change(done.bytes_before, done.bytes_after))
+
+
+def synth(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; created if it does not exist.")],
+    size: Annotated[
+        Literal["tiny", "full"],
+        typer.Option(metavar="tiny|full", help="tiny: 1 MB; full: the published shapes, 6.1 GB."),
+    ] = "tiny",
+    seed: Annotated[int, typer.Option(metavar="N", help="Equal seeds give equal files.")] = 0,
+    quant: Annotated[
+        str, typer.Option(metavar="TYPE", help="Encoding of the language model: F32, F16, BF16 or Q8_0.")
+    ] = "Q8_0",
+    quiet: Quiet = False,
+) -> None:
+    """Write a model with random weights.
+
+    It has the real architecture, and meaningless answers. Use it to measure a machine before the 6 GB download, and in
+    tests.
+    """
+    with shown(not quiet) as display:
+        paths = yg.weights.write_synthetic_pair(folder, size, seed=seed, quant=quant, progress=display.report)
+    for path in paths:
+        print(path)
 
 
 def _change(before: int, after: int) -> str:
@@ -87,7 +110,7 @@ def _lines(found: yg.weights.Inspection) -> Iterator[str]:
     if found.tokens is not None:
         yield from _tokens(found)
     if found.kind == "language model":
-        yield f"{'template':14}{'there' if found.chat_template else 'none (this package brings its own)'}"
+        yield f"{'template':14}{'present' if found.chat_template else 'none (this package has its own)'}"
     with_partner = f" with {found.partner}" if found.partner else ""
     yield f"{'usable':14}{'no' if found.problem else 'yes'}{with_partner}"
 

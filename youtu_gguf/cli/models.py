@@ -1,4 +1,4 @@
-"""The commands that get model files, and find, list and delete those that are there."""
+"""The commands that download models, and list, find and delete those on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from youtu_gguf.types import ProgressFn, no_progress
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-Spec = Annotated[str, typer.Argument(metavar="SPEC", help="ORG/NAME[:QUANT][@REVISION].")]
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="Model on Hugging Face: ORG/NAME[:QUANT][@REVISION].")]
 
 
 def pull(
@@ -29,22 +29,24 @@ def pull(
         str | None,
         typer.Argument(
             metavar="SPEC",
-            help="ORG/NAME[:QUANT][@REVISION]. [default: tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0, 6.1 GB]",
+            help="Model on Hugging Face: ORG/NAME[:QUANT][@REVISION]. "
+            "[default: tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0, 6.1 GB]",
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Put plain files into this folder, not into Hugging Face's cache.")
+        Path | None,
+        typer.Option("--dir", metavar="FOLDER", help="Download to this folder instead of Hugging Face's cache."),
     ] = None,
     here: Annotated[bool, typer.Option("--here", help="Same as --dir models.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Download a model and its projector.
 
-    Both are verified; a download that broke off is gone on with. Prints where the two files are. HF_HOME,
-    HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to Hugging Face's own tools.
+    Verifies both files, and resumes an interrupted download. Prints the paths of the two files. The variables HF_HOME,
+    HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE work as in Hugging Face's own tools.
     """
     if here and folder is not None:
-        raise InputError("expected --dir FOLDER or --here; got both. Name one.")
+        raise InputError("expected --dir FOLDER or --here; got both. Remove one.")
     with _bars(not quiet) as report:
         pulled = yg.weights.pull(spec, Path("models") if here else folder, progress=report, notify=_say)
     print(pulled.model)
@@ -54,7 +56,7 @@ def pull(
 def list_(as_json: AsJson = False) -> None:
     """List the models on this machine.
 
-    These are the one that ships, those in ./models, and what was pulled.
+    Lists the small model that ships with this package, the models in ./models, and those that were pulled.
     """
     found, unfinished = yg.weights.list_models(), yg.weights.list_unfinished()
     if as_json:
@@ -68,18 +70,18 @@ def list_(as_json: AsJson = False) -> None:
         if pair.problem:
             print(f"{'':{width}}  unusable: {pair.problem}")
     for path in unfinished:
-        print(f"unfinished: {size_of(path.stat().st_size)} of {path}; pull again to go on with it")
+        print(f"unfinished: {size_of(path.stat().st_size)} of {path}; pull again to resume")
 
 
 def path(
     spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help='SPEC, path, folder or "nano". [default: as for --model]')
+        str | None, typer.Argument(metavar="MODEL", help="As for --model of the tasks. [default: the same]")
     ] = None,
 ) -> None:
-    """Print where the files of a model are.
+    """Print the paths of a model's files.
 
-    The language model's comes first, then the projector's. Nothing is downloaded. Ends with 3 where they are
-    not on this machine.
+    Prints the language model first, then the projector. Downloads nothing. The exit code is 3 if the files are not on
+    this machine.
     """
     for file in yg.weights.find(spec):
         print(file)
@@ -87,15 +89,17 @@ def path(
 
 def rm(
     spec: Spec,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete a pulled model.
 
-    It is taken out of Hugging Face's cache; its projector goes with the last model of the repository.
+    Deletes it from Hugging Face's cache. The projector is deleted with the last model of its repository.
     """
     if not yes:
         if not sys.stdin.isatty():
-            raise InputError("expected --yes where nobody can be asked. Add it to delete the files.")
+            raise InputError(
+                "expected --yes, since stdin is not a terminal. Add it to delete the files without confirmation."
+            )
         typer.confirm(f"Delete {spec} from this machine?", abort=True, err=True)
     print(f"{size_of(yg.weights.remove(spec))} freed")
 
@@ -106,7 +110,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _bars(wanted: bool) -> Iterator[ProgressFn]:
-    """Yield what draws one bar per file and one for all, where a person watches."""
+    """Yield a function that draws one bar per file and one for all; it does nothing if stderr is not a terminal."""
     if not is_watched(wanted):
         yield no_progress
         return

@@ -1,4 +1,4 @@
-"""Results as lines a person reads; what a program reads is JSON."""
+"""Results as lines for people to read; programs read JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from youtu_gguf.types import F32, each_score
 SHOWN_ISSUES = 5
 
 _OPTIONS = {"raise max_tokens or n_ctx": "raise --max-tokens or --n-ctx", "raise max_s ": "raise --max-seconds "}
-"""Settings in messages of issues, by the options that a command has for them."""
+"""Settings as issues name them, with the options of a command that set them."""
 
 
 def lines(result: yg.Result) -> Iterator[str]:
-    """Yield `result` in words and plain columns."""
+    """Yield `result` as text and plain columns."""
     match result:
         case yg.Text():
             yield result.value
@@ -45,7 +45,7 @@ def lines(result: yg.Result) -> Iterator[str]:
 
 
 def warnings(result: yg.Result, *, rest: str) -> Iterator[str]:
-    """Yield the first issues of `result`; where there are more, `rest` says what shows them."""
+    """Yield the first issues of `result`; if there are more, `rest` says how to see them."""
     for issue in result.issues[:SHOWN_ISSUES]:
         place = f" (characters {issue.start}-{issue.end} of the answer)" if issue.end else ""
         message = issue.message
@@ -57,7 +57,7 @@ def warnings(result: yg.Result, *, rest: str) -> Iterator[str]:
 
 
 def score_line(result: yg.Result) -> Iterator[str]:
-    """Yield the score of a text or a number, where there is one."""
+    """Yield the score of a text or a number, if it has one."""
     if isinstance(result, yg.Text | yg.Count):
         yield from _score_line(result.score)
 
@@ -85,7 +85,7 @@ def _objects(found: yg.Instances) -> Iterator[str]:
 
 
 def _table(xyxy: F32, scores: F32 | None, notes: Sequence[str], heading: str) -> Iterator[str]:
-    """Yield a line per box, with its score where there are scores, and its note behind it."""
+    """Yield a line per box: corners, score if there are scores, note."""
     if not len(xyxy):
         yield "nothing found"
         return

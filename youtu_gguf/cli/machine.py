@@ -1,4 +1,4 @@
-"""The commands that tell whether a model fits, and whether everything works."""
+"""The commands about this machine: whether a model fits, and whether everything works."""
 
 from __future__ import annotations
 
@@ -10,24 +10,32 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import AsJson, size_of
+from youtu_gguf.cli.common import AsJson, ContextLength, Mmproj, ModelName, size_of
+from youtu_gguf.cli.help import MODEL
 from youtu_gguf.errors import EngineError, ModelFileError
 
 
 def plan(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="FILE|SPEC", help="As for --model; a SPEC need not be downloaded. [default: the same]"),
+        typer.Argument(
+            metavar="MODEL", help="As for --model of the tasks; it need not be downloaded. [default: the same]"
+        ),
     ] = None,
-    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
-    encoding: Annotated[str | None, typer.Option("--type", help="Plan for Q6_K, Q4_K_M and so on instead.")] = None,
-    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Positions of context. [default: 16384]")] = None,
-    image_max_tokens: Annotated[int, typer.Option(help="Most image tokens.")] = 2048,
+    mmproj: Mmproj = None,
+    encoding: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Plan for this encoding instead, such as Q4_K_M.")
+    ] = None,
+    n_ctx: ContextLength = None,
+    image_max_tokens: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=MODEL, help="Most image tokens.")
+    ] = 2048,
     as_json: AsJson = False,
 ) -> None:
     """Estimate the memory a model needs.
 
-    It is held against this machine's, and what fits is recommended. Ends with 4 where it does not fit as asked.
+    Compares it with the free memory of this machine, and recommends settings that fit. The exit code is 4 if the model
+    does not fit with the given settings.
     """
     found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
@@ -39,24 +47,22 @@ def plan(
             print(line)
     if not found.fits:
         raise EngineError(
-            f"{size_of(found.wanted.memory.total)} are needed; {size_of(found.free)} are free.{_remedy(found)}"
+            f"this model needs {size_of(found.wanted.memory.total)}; {size_of(found.free)} are free.{_remedy(found)}"
         )
 
 
 def doctor(
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Check this model's files too. [default: as for the tasks]")
-    ] = None,
-    mmproj: Annotated[str | None, typer.Option(help="Projector GGUF. [default: the one beside the model]")] = None,
+    model: ModelName = None,
+    mmproj: Mmproj = None,
     hashes: Annotated[
-        bool, typer.Option("--hashes", help="Read pulled files through and compare hashes: seconds per GB.")
+        bool, typer.Option("--hashes", help="Compare the hashes of pulled files; takes seconds per GB.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that everything works here.
+    """Check that everything works on this machine.
 
-    Looks at versions, llama.cpp, hidden states, devices, memory and model files, and says how to mend what is
-    broken. Ends with 3 where model files are broken, with 4 where anything else is.
+    Checks versions, llama.cpp, hidden states, devices, memory and model files, and says how to repair what is broken.
+    The exit code is 3 if model files are broken, and 4 if anything else is.
     """
     found = []
     for check in yg.doctor.diagnose(model, mmproj, hashes=hashes):
@@ -83,7 +89,7 @@ def _lines(found: yg.weights.Plan) -> Iterator[str]:
     for name, n_bytes in asdict(wanted.memory).items():
         yield f"  {name:10}{size_of(n_bytes):>10}  {_PARTS[name]}"
     total = size_of(wanted.memory.total)
-    yield f"  {'in all':10}{total:>10}  of {size_of(found.free)} free, {size_of(found.total)} in all"
+    yield f"  {'in all':10}{total:>10}  of {size_of(found.free)} free, {size_of(found.total)} installed"
     yield ""
     for gpu in found.gpus:
         yield f"{gpu.name} ({gpu.description}): {size_of(gpu.free)} free; about {found.gpu_layers} layers fit"
@@ -101,7 +107,7 @@ _PARTS = {
     "context": "keys and values",
     "compute": "buffers of the language model",
     "vision": "buffers of the vision tower, for the largest image",
-    "images": "what has been seen of images (cache_bytes)",
+    "images": "encoded images (cache_bytes)",
     "process": "Python and libraries",
 }
 
@@ -114,7 +120,7 @@ def _described(setup: yg.weights.Setup) -> str:
 def _remedy(found: yg.weights.Plan) -> str:
     best = found.recommended
     if best is None:
-        return " Nothing smaller fits either: free memory, or use another machine."
+        return " No smaller encoding fits either: free some memory, or use another machine."
     steps = []
     if best.slim and not found.wanted.slim:
         steps.append("`youtu-gguf slim`")
@@ -122,4 +128,4 @@ def _remedy(found: yg.weights.Plan) -> str:
         steps.append(f"`youtu-gguf quantize ... {best.encoding}`")
     if best.n_ctx != found.wanted.n_ctx or best.image_max_tokens != found.wanted.image_max_tokens:
         steps.append(f"`--n-ctx {best.n_ctx} --image-max-tokens {best.image_max_tokens}`")
-    return f" What fits takes {size_of(best.memory.total)}: {_described(best)}. Get there by {', then '.join(steps)}."
+    return f" This fits, with {size_of(best.memory.total)}: {_described(best)}. To get there: {', then '.join(steps)}."

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.cli.report import lines
+from youtu_gguf.cli.results import lines
 
 RING = np.zeros((3, 2), np.float32)
 XYV = np.zeros((2, 16, 3), np.float32)
