@@ -98,7 +98,7 @@ class _Job:
         self.thread.start()
 
     def stop(self) -> None:
-        """End it early: nobody waits for its result any more."""
+        """End it early: its result is no longer wanted."""
         self._stopped.set()
         self.replies.put(_StoppedError())
 

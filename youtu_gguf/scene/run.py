@@ -152,7 +152,7 @@ class TaskRun:
         return "time" if limit is not None and time.perf_counter() - self._log.began >= limit else None
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """Tell whoever watches the progress."""
+        """Report progress."""
         self._scene.model.progress(stage, done, total)
 
     def require_states(self, what: str) -> None:
@@ -199,7 +199,7 @@ class TaskRun:
         """Refuse a model whose vocabulary lacks `tokens`, which `task` needs."""
         try:
             vocabulary = self.vocabulary
-        except CapabilityError:  # a remote model: nobody can look, and its answer will show
+        except CapabilityError:  # a remote model: its vocabulary is unknown, and its answer will show
             return
         find_tokens(vocabulary, tokens, task)
 
