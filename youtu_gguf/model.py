@@ -44,13 +44,13 @@ def load(
             `YOUTU_GGUF_MODEL` says, else the published model if it has been pulled, to `models/` or the cache.
         mmproj: Path of the projector's GGUF; found beside the model when None.
         engine: "native" runs llama.cpp in this process. "server" starts a llama-server and keeps it running, for many
-            answers at a time. "http://host:port/v1" asks a server of somebody's, such as a llama-server elsewhere or
+            answers at a time. "http://host:port/v1" asks a server that you have, such as a llama-server elsewhere or
             vLLM; `model` is then the name it has there, the first one listed when None. Neither gives maps
             (docs/servers.md). An `Engine` of your own is used as it is, without `model` and `mmproj`. None takes what
             the environment variable `YOUTU_GGUF_ENGINE` says, else "native".
         progress: Called with (stage, done, total) while pulling, loading, encoding, prefilling and generating.
-        calibration: What is assumed about the weights that nobody has published: "stored", what `calibrate` found out
-            about these very files on this machine and `store_calibration` kept, else the defaults; "default"; or your
+        calibration: What is assumed about the weights and has not been published: "stored", what `calibrate` found out
+            about these very files on this machine and `calibration.store` kept, else the defaults; "default"; or your
             own. An engine that is no "native" one of ours has nothing stored.
         settings: Fields of `youtu_gguf.config.Settings`, `ServerSettings` and `Sampling` by name, such as `n_ctx`,
             `threads`, `n_gpu_layers`, `image_max_tokens`, `max_tokens`, `n_slots`; NumPy's numbers count.
@@ -126,10 +126,10 @@ class Model:
 
     Attributes:
         engine: What runs the network.
-        calibration: What is assumed about the weights that nobody has published.
-        files: Names and bytes of the files it was loaded from; of somebody's server the name it has for the model, and
+        calibration: What is assumed about the weights and has not been published.
+        files: Names and bytes of the files it was loaded from; of a remote server its name for the model, and
             None; nothing with an engine of your own.
-        progress: Told of the steps of tasks that take many.
+        progress: Called with the steps of tasks that take many.
         pair: What was read of those files before loading; None with other engines.
     """
 

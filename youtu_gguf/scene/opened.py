@@ -41,7 +41,7 @@ class Host(Protocol):
 
     @property
     def calibration(self) -> Calibration:
-        """What is assumed about the weights that nobody has published."""
+        """What is assumed about the weights and has not been published."""
         ...
 
     @property

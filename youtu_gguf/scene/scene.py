@@ -267,7 +267,7 @@ class Scene(OpenImage):
     def click(self, instruction: str, **options: Unpack[Options]) -> Action:
         """Find where to click on a screenshot to do what `instruction` says, such as "open the settings".
 
-        The model is told of a mouse and a keyboard in the system text, so it reads the image once more for the first
+        The system text tells the model that it has a mouse and a keyboard, so it reads the image again for the first
         such question. It may name another action, such as "type", and give no point. An answer that cannot be used
         gives an action whose name is "", without a point, and issues that say why. Nothing is clicked.
         """
