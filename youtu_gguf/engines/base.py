@@ -114,7 +114,7 @@ class PatchStates:
     """Final hidden states of the image tokens: `hidden` (rows, cols, dim) float32, after the last norm.
 
     `before` (dim,) is the state of the position before the first of them, which holds `<|vision_start|>`; None where
-    the engine does not give it, or where there is no single such position, as in states put together from tiles.
+    the engine does not tell, or where there is no one such position, as in states put together from tiles.
     """
 
     hidden: F32
@@ -161,13 +161,13 @@ class PatchStates:
 
 
 def no_states(what: str, engine: str) -> str:
-    """Return the message that `what` needs an engine with states, and which engine has them."""
+    """Say that `what` cannot be had from an engine without states, and which engine gives it."""
     return f'{what} needs the states of image tokens, which the engine "{engine}" does not give. Use engine="native".'
 
 
 @dataclass(frozen=True)
 class PrefixCost:
-    """Seconds an engine spent on a prefix so far; zero where it did nothing or cannot measure it."""
+    """Seconds an engine spent on a prefix so far; zero where it did nothing or cannot tell."""
 
     encode_s: float = 0.0
     prefill_s: float = 0.0
@@ -225,7 +225,7 @@ class Session(Protocol):
         ...
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
-        """Answer `question`, put after the image; yields text as it is generated; the last piece has a finish."""
+        """Answer `question`, put after the image; yields text as it comes and ends with a piece that has a finish."""
         ...
 
     def parallel(self) -> ParallelGeneration:
@@ -245,7 +245,7 @@ class Vocabulary(Protocol):
         ...
 
     def token_id(self, token: str) -> int | None:
-        """Return the id of the single token whose text is exactly `token`, or None without one."""
+        """Return the id of the single token whose text is exactly `token`, or None where there is none."""
         ...
 
 

@@ -19,7 +19,7 @@ tokens, still pass."""
 
 MIN_ROUNDS = 6
 """Fewest times a block must stand in a row; it decides for blocks of more than 42 tokens. A refrain, or the same label
-several times on a sheet, may well be read from an image."""
+several times on a sheet, may well be read from a picture."""
 
 
 class RepetitionDetector:
@@ -27,7 +27,7 @@ class RepetitionDetector:
 
     An answer goes round in circles when its end is one block of n <= `MAX_PERIOD` tokens over and over, for at least
     `MIN_STRETCH` tokens and `MIN_ROUNDS` rounds. Coordinates that march on, lists that count and other repetition with
-    a change in it do not count.
+    a change in it are no circles.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is decoded together, and which questions begin alike."""
+"""What is decoded together in one go, and which questions begin alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_SHARED = 4
 """Fewest tokens worth sharing with another question."""
 
 Group = list[tuple["Generation", int]]
-"""What one decode takes: the first n pending tokens of each answer."""
+"""What is decoded in one go: the first n pending tokens of each answer."""
 
 
 def n_common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -24,7 +24,7 @@ def n_common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def followers(newcomers: Sequence[Generation]) -> list[Generation]:
-    """Return the new questions that continue like another of them and should wait until that one is decoded."""
+    """Return the new questions that go on as another of them does, and had better wait until that one is decoded."""
     leaders: list[Generation] = []
     found: list[Generation] = []
     for one in newcomers:

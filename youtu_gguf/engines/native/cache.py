@@ -111,7 +111,7 @@ class StateFiles:
     Args:
         folder: Made when it does not exist.
         bound: Bytes.
-        identity: Of everything that the states depend on apart from the prefix: the model and how it is run.
+        identity: Of everything that the states depend on besides the prefix: the model and how it is run.
 
     Raises:
         InputError: The folder cannot be made or written to.

@@ -44,13 +44,13 @@ class NativeEngine:
 
     Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
     several images go on side by side. The context holds the prefixes that answers are being generated from; another
-    image's prefix takes the place of unused ones. What leaves is kept in memory up to `cache_bytes`, and
+    image's prefix takes the place of those that nobody is using. What leaves is kept in memory up to `cache_bytes`, and
     on disk where `cache_dir` is set, by content: asking about it again decodes nothing.
 
     Args:
         pair: A checked model and projector.
         settings: Context, threads, GPU layers, caches and how hidden states are read.
-        progress: Called while loading, encoding, prefilling and generating, in the thread that caused it.
+        progress: Told of loading, encoding, prefilling and generating, in the thread that caused it.
 
     Raises:
         InputError: The context is longer than the model was made for.
@@ -260,7 +260,7 @@ class NativeEngine:
         return self.prefixes.place(session.key, sequence, session.length, hidden)
 
     def _make_room(self, wanted: int) -> bool:
-        """Free cells until `wanted` positions fit: of what has ended, then of unused prefixes.
+        """Free cells until `wanted` positions fit: of what has ended, then of prefixes that nobody is using.
 
         The latter move to the cache. While no answer is under way they all do, because attention passes over every cell
         there is. Returns whether anything was freed.

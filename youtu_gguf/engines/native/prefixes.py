@@ -3,11 +3,10 @@
 llama.cpp puts tokens into the lowest free cells, and attention adds up in the order of the cells: a sequence whose
 tokens fill holes that others left is rounded differently, and now and then draws another token. So nothing is freed
 while an answer is under way, unless room runs out: cells of what has ended go to a sequence of their own and are freed
-together. Therefore answers generated side by side on one scene equal those generated one at a time. This is not
-guaranteed where several threads bring images in and out meanwhile, or where llama.cpp splits single tokens among
-processors (docs/architecture.md).
+together. That makes answers got side by side on one scene those got one by one. It is no promise where several threads
+bring images in and out meanwhile, or where llama.cpp splits single tokens among processors (docs/architecture.md).
 
-A question that continues like another one on its prefix, as questions of one task do, shares those tokens. When
+A question that goes on as another one on its prefix does, as questions of one task do, shares those tokens. When
 nothing is under way the last question stays for that, if it lies right behind its prefix: whatever is then asked comes
 to lie where it would in an empty context.
 """
@@ -128,7 +127,7 @@ class Prefixes:
         return sequence
 
     def share(self, sequence: int) -> int:
-        """Let a question share the tokens that another on its prefix begins with as well; return how many tokens.
+        """Let a question take over what another on its prefix goes on with alike; return how many tokens.
 
         Call it right before the question is decoded.
         """

@@ -63,7 +63,7 @@ class NativeSession:
         self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
     def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding the image first if needed; return its states.
+        """Decode the prefix into the empty `sequence`, encoding the image first if nobody has; return its states.
 
         They are (1 + n_tokens, n_embd): that of the position before the image, and those of the image tokens.
         """
@@ -81,7 +81,7 @@ class NativeSession:
         return np.concatenate([before, hidden])
 
     def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens, encoding and prefilling if needed."""
+        """Return the states of the image tokens, encoding and prefilling if nobody has."""
         self._check_open()
         hidden = self._hidden
         if hidden is None:
@@ -146,7 +146,7 @@ class NativeSession:
         """Refuse a question that does not fit into the context.
 
         Raises:
-            InputError: It does not fit.
+            InputError: It does not.
         """
         needed = self.length + n_question + 1
         n_ctx = self._engine.context.n_ctx

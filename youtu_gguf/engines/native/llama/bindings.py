@@ -84,7 +84,7 @@ def last_words() -> str:
 
 @contextmanager
 def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Pass llama.cpp's log, of any level, to `listener` while this lasts."""
+    """Pass everything llama.cpp says, of any level, to `listener` while this lasts."""
     _listeners.append(listener)
     try:
         yield

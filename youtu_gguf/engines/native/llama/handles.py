@@ -32,7 +32,7 @@ PADDING = N_SEQUENCES - 1
 """The sequence of tokens that only fill a batch up; empty between decodes."""
 
 SHORT = 60
-"""Most tokens decoded at a time where numbers must not depend on what is decoded beside them. From 64 on llama.cpp's
+"""Most tokens decoded in one go where numbers must not depend on what is decoded beside them. From 64 on llama.cpp's
 attention on processors has another kernel, which rounds differently; up to there every token's numbers are its own, to
 the last bit, however a batch is composed, in Q8_0; not in K-quants (docs/quantisation.md)."""
 
@@ -142,7 +142,7 @@ class LlamaContext:
         return params
 
     def decode_runs(self, runs: Sequence[Run]) -> bool:
-        """Decode tokens of several sequences together, at most `slice` of them; False when the cache is full."""
+        """Decode tokens of several sequences in one go, at most `slice` of them; False when the cache is full."""
         n = sum(len(run.content) for run in runs)
         n_padding = -n % TILE
         if not self.pads or not n_padding or not TILE < n + n_padding <= min(SHORT, self.slice):

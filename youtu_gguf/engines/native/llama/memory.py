@@ -1,7 +1,7 @@
 """How much memory the native engine takes, before it takes it.
 
 What llama.cpp allocates follows from its graphs: the formulas here give the buffers its log names, as they were at
-llama-cpp-python 0.3.36 (scripts/bench/plan.py compares them with the memory in use).
+llama-cpp-python 0.3.36 (scripts/bench/plan.py holds them against the memory in use).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Memory:
         context: Keys and values of `n_ctx` positions.
         compute: What the language model computes in.
         vision: What one image is encoded in.
-        images: What is kept of images seen, at most.
+        images: What has been seen of images, at most.
         process: Python, its libraries, and what an image passes through.
     """
 
@@ -74,7 +74,7 @@ def estimate(
         weights: Bytes of the language model's file.
         projector: Bytes of the projector's file.
         n_ctx: Positions of context.
-        n_batch: Positions decoded at a time.
+        n_batch: Positions decoded in one go.
         image_tokens: Tokens of the largest image.
         cache_bytes: Most bytes kept of images seen.
     """

@@ -35,7 +35,7 @@ def encodings() -> dict[str, int]:
 def quantize_file(
     source: Path, destination: Path, encoding: int, threads: int, report: Callable[[int, int], None]
 ) -> None:
-    """Write `source` in another encoding to `destination`; `report` is called with tensors done and in all.
+    """Write `source` in another encoding to `destination`; `report` is told of tensors done and in all.
 
     llama.cpp cannot be interrupted meanwhile, and ends the process at some errors; so this is done in a process of its
     own, which is killed when anything is raised here.
@@ -64,7 +64,7 @@ def quantize_file(
 
 
 def main(words: list[str]) -> None:
-    """Quantise a file in this process, reporting on stdout; ends when the parent does."""
+    """Quantise a file in this process, telling of it on stdout; ends when the parent does."""
     source, destination = map(Path, words[:2])
     encoding, threads = map(int, words[2:])
     params, parent = _params(encoding), os.getppid()
