@@ -138,15 +138,15 @@ WORDINGS: dict[Lang, Wording] = {"en": ENGLISH, "zh": CHINESE}
 """Wordings by language."""
 
 SCREEN_ACTIONS = ("left_click", "double_click", "right_click", "drag", "move", "scroll", "type", "key", "wait")
-"""Actions that `computer_use` offers; the first is the published one (facts: answers, click)."""
+"""Actions that `computer_use` offers; the first is the published one (facts: answers by task, click)."""
 
 
 def computer_use(width: int, height: int) -> str:
     """Return the tool that clicks are declared with, as a JSON function schema on one line.
 
-    A guess: the report shows a `computer_use` tool in the system text and what a call of it looks like (facts: answers,
-    click), not the declaration. This one is in our words. It holds the size of the prepared image in pixels, which
-    coordinates are in.
+    A guess: the report shows a `computer_use` tool in the system text and what a call of it looks like (facts: answers
+    by task, click), not the declaration. This one is in our words. It holds the size of the prepared image in pixels,
+    which coordinates are in.
     """
     point = f"[x, y] in pixels of the screenshot, which is {width} wide and {height} high; [0, 0] is its top left."
     parameters = {

@@ -1,7 +1,7 @@
 """The action of an answer that operates a screen, as written: pixels of the prepared image.
 
-The answer holds a call of the tool that the question declared, as JSON between tags (facts: answers, click). JSON comes
-from the model, so its length, depth and numbers are checked against bounds before use.
+The answer holds a call of the tool that the question declared, as JSON between tags (facts: answers by task, click).
+JSON comes from the model, so its length, depth and numbers are checked against bounds before use.
 """
 
 import json

@@ -19,7 +19,7 @@ from youtu_gguf.types import F32
 CACHE_BYTES = 64 << 20
 """Room for 6,500 rows of width 2560: the depth bins, the coordinates and the class names of a session."""
 HEAD_TENSORS = ("output.weight", "token_embd.weight")
-"""The head is the first of these the file has (facts: "head tied to `token_embd`")."""
+"""The head is the first of these the file has (facts: shapes)."""
 
 
 class Head:
