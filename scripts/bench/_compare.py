@@ -1,4 +1,4 @@
-"""Files of one model held against each other: bytes, memory, and speed in alternating rounds of one process."""
+"""A comparison of several files of one model: bytes, memory, and speed in alternating rounds of one process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTO_PX = (320, 320)
 N_NUMBERS = 10
 N_GENERATED = 32
 PARTS = ("image", "question", "token")
-"""What is timed: reading an image (without encoding it), reading a question, a token of an answer."""
+"""What is timed: prefilling an image (without encoding it), prefilling a question, generating a token."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ class Candidate:
 
 
 def measure_alone(candidate: Candidate) -> tuple[float, float]:
-    """Return seconds of loading and GB of peak memory of a process of its own that asks about one image."""
+    """Return the seconds of loading and the peak memory in GB of a child process that asks about one image."""
     way = "repack" if candidate.settings.get("repack") else ""
     return measure_way(candidate.model, candidate.mmproj, way)
 
 
 def measure_way(model: Path, mmproj: Path, way: str) -> tuple[float, float]:
-    """Do the same by a way of loading: "" as it is, "repack", or "mapped": rearranged out of the mapped file."""
+    """Do the same with a way of loading: "" is unmodified, "repack" rearranges, "mapped" does so from a mapped file."""
     command = [sys.executable, __file__, str(model), str(mmproj), way]
     seconds, peak = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return float(seconds), float(peak)
 
 
 def use(model: str, mmproj: str, way: str) -> None:
-    """Load a pair in this process, ask about one image, print seconds of loading and the peak of memory."""
-    if way == "mapped":  # as llama.cpp does by itself
+    """Load a pair in this process and ask about one image; print the seconds of loading and the peak memory."""
+    if way == "mapped":  # llama.cpp's default
         from youtu_gguf.engines.native.llama.bindings import lib
 
         lib.LLAMA_LOAD_MODE_NONE = lib.LLAMA_LOAD_MODE_AUTO
@@ -61,7 +61,7 @@ def use(model: str, mmproj: str, way: str) -> None:
 
 
 def compare(candidates: Mapping[str, Candidate], rounds: int) -> None:
-    """Print a table of the candidates; ratios of seconds are to the first, medians over the rounds."""
+    """Print a table of the candidates; seconds are given as ratios to the first one, medians over the rounds."""
     alone = {name: measure_alone(candidate) for name, candidate in candidates.items()}
     seconds: dict[str, dict[str, list[float]]] = {name: {part: [] for part in PARTS} for name in candidates}
     with ExitStack() as stack:
@@ -80,7 +80,7 @@ def compare(candidates: Mapping[str, Candidate], rounds: int) -> None:
     for name, candidate in candidates.items():
         ratios = [
             statistics.median(b / a for a, b in zip(seconds[first][part][1:], seconds[name][part][1:], strict=True))
-            for part in PARTS  # without the first round, which reads the weights from disk
+            for part in PARTS  # the first round reads the weights from disk
         ]
         load_s, peak = alone[name]
         speed = 1 / statistics.median(seconds[name][PARTS[-1]][1:])
@@ -89,9 +89,9 @@ def compare(candidates: Mapping[str, Candidate], rounds: int) -> None:
 
 
 def one_round(model: yg.Model, number: int) -> tuple[float, float, float]:
-    """Return seconds of reading an image, of reading a question, and of each token of an answer."""
+    """Return the seconds of prefilling an image, of prefilling a question, and of each token of an answer."""
     rgb = photograph(*PHOTO_PX).copy()
-    rgb[0, 0] = number  # another image and question each time, so that nothing is known already
+    rgb[0, 0] = number  # another image and question in each round, so that nothing is cached
     with closing(model.open(rgb)) as scene:
         timings = scene.ask("Go on.", max_tokens=N_GENERATED).timings
         started = time.perf_counter()

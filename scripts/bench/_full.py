@@ -1,4 +1,4 @@
-"""What the full-size benchmarks share: the synthetic pair, the machine's description, and a memory probe."""
+"""Shared by the full-size benchmarks: the synthetic pair, a description of the machine, and a memory probe."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "youtu-
 
 
 def add_pair_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--folder", type=Path, default=CACHE, help="where the full-size pair is, or is to be written")
+    parser.add_argument(
+        "--folder", type=Path, default=CACHE, help="folder of the full-size pair; it is written there if missing"
+    )
 
 
 def full_pair(folder: Path) -> tuple[Path, Path]:
-    """Return the model and projector in `folder`, writing the random full-size pair (6.1 GB) if they are not there."""
+    """Return the model and projector in `folder`; write the random full-size pair (6.1 GB) if they are missing."""
     if not list(folder.glob("*.gguf")):
         print(f"writing the full-size synthetic pair to {folder}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +39,7 @@ def full_pair(folder: Path) -> tuple[Path, Path]:
 
 
 def smaller_pair(folder: Path, name: str) -> tuple[Path, Path]:
-    """Return the pair in `folder` with the model as "slim" or an encoding makes it, written if it is not there."""
+    """Return the pair in `folder` with a smaller model, slim or in another encoding; write it if it is missing."""
     model, mmproj = full_pair(folder)
     if name == "Q8_0":
         return model, mmproj
@@ -54,7 +56,7 @@ def smaller_pair(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def photograph(width: int, height: int) -> U8:
-    """Return a photograph that comes with scikit-image."""
+    """Return a photograph that scikit-image ships."""
     from PIL import Image
     from skimage import data
 
@@ -62,7 +64,7 @@ def photograph(width: int, height: int) -> U8:
 
 
 def machine() -> str:
-    """Return processor, cores in use, memory and date, for the report."""
+    """Return processor, number of usable cores, memory and date for the report."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -74,9 +76,9 @@ def machine() -> str:
 
 
 def peak_memory_gb() -> float:
-    """Return the largest resident size this process has had, in GB (10^9 bytes)."""
+    """Return the peak resident memory of this process in GB (10^9 bytes)."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux's getrusage counts what the parent had when it forked, too
+    if status.exists():  # Linux's getrusage includes the parent's memory at the time of the fork
         (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
         return int(kilobytes) * 1024 / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What further questions about a picture cost once it has been seen.
+"""What further questions about an image cost once it has been encoded and prefilled.
 
     python scripts/bench/ask_many.py [--model nano] [--json]
 
-Without --model on the full-size synthetic pair (random weights: speed is right, answers mean nothing). Ratios are taken
-within one run: later questions' first token against the first's; five tasks against one look at the picture; eight
-answers together against one after the other; opening a known picture from disk; generation with scores against without.
+Without --model it uses the full-size synthetic pair (random weights: the speed is right, the answers mean nothing).
+Ratios are taken within one run: the first token of later questions against that of the first question; five tasks
+against encoding and prefilling the image once; eight answers together against one after the other; opening a known
+image from disk; generation with scores against generation without.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def first_token(scene: yg.Scene, question: str) -> float:
 
 
 def second_over_first(model: yg.Model, rgb: U8) -> dict[str, float]:
-    """Return the seconds to the first token of the first question, and of later ones that begin unlike it or alike."""
+    """Return the seconds to the first token: of the first question, and of later ones with another or the same
+    beginning."""
     clear(model)
     with closing(model.open(rgb)) as scene:
         first = first_token(scene, UNLIKE[0])
@@ -81,7 +83,7 @@ def second_over_first(model: yg.Model, rgb: U8) -> dict[str, float]:
 
 
 def five_tasks(model: yg.Model, rgb: U8) -> dict[str, float]:
-    """Return the seconds of five tasks on one scene, of one look at the picture, and of what the tasks generated."""
+    """Return the seconds of five tasks on one scene, of encoding and prefilling the image, and of generating."""
     clear(model)
     with closing(model.open(rgb)) as scene:
         scene.patches()
@@ -124,20 +126,20 @@ def parallel(model: yg.Model, rgb: U8, asked: list[str], rounds: int) -> dict[st
 
 
 def reopened(load: Callable[..., yg.Model], rgb: U8) -> dict[str, float]:
-    """Return the seconds of a first look, and of reading it from disk in a freshly loaded model."""
+    """Return the seconds of encoding and prefilling, and of reading the result from disk in a newly loaded model."""
     with tempfile.TemporaryDirectory() as folder:
         with load(cache_dir=folder) as model, closing(model.open(rgb)) as scene:
             scene.patches()
             look = scene.session().cost
         with load(cache_dir=folder) as model, closing(model.open(rgb)) as scene:
             again = timed(lambda: (scene.patches(), first_token(scene, UNLIKE[0])))
-            again -= first_token(scene, UNLIKE[1])  # the question's own cost
+            again -= first_token(scene, UNLIKE[1])  # the cost of the question alone
     own = look.encode_s + look.prefill_s
     return {"look": own, "again": again, "ratio": again / own}
 
 
 def score_cost(model: yg.Model, rgb: U8, rounds: int) -> float:
-    """Return how much longer generation takes with scores, as a ratio; alternating."""
+    """Return the ratio of generation time with scores to that without; rounds alternate."""
     ratios = []
     with closing(model.open(rgb)) as scene:
         scene.patches()
@@ -155,12 +157,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         return yg.load(*paths, max_tokens=args.tokens, temperature=0.0, threads=args.threads, **settings)
 
     found: dict[str, Any] = {"machine": machine(), "llama_cpp_python": VERSION, "model": args.model or "full-size pair"}
-    pictures = {name: photograph(*size) for name, size in SIZES.items()}
-    rgb = pictures["300 tokens"]
+    images = {name: photograph(*size) for name, size in SIZES.items()}
+    rgb = images["300 tokens"]
     with load() as model:
         second_over_first(model, rgb)  # pages the files in
-        for name, picture in pictures.items():
-            found[f"second/first, {name}"] = second_over_first(model, picture)
+        for name, image in images.items():
+            found[f"second/first, {name}"] = second_over_first(model, image)
         found["five tasks"] = five_tasks(model, rgb)
         found["many"] = parallel(model, rgb, UNLIKE, args.rounds)
         found["many, alike"] = parallel(model, rgb, ALIKE, args.rounds)
@@ -172,10 +174,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
-    parser.add_argument("--model", help="another model than the full-size pair, such as nano")
+    parser.add_argument("--model", help="a model other than the full-size pair, such as nano")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=32, help="most tokens of an answer")
-    parser.add_argument("--threads", type=int, help="all cores by default")
+    parser.add_argument("--threads", type=int, help="default: all cores")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     found = measure(args)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Images a minute of a batch, against asking each image the same by hand.
+"""Images per minute in a batch, compared with asking about each image by hand.
 
     python scripts/bench/batch.py [--model nano] [--images 4] [--json]
 
-Without --model on the full-size synthetic pair (random weights: speed is right, answers mean nothing). Both ways take
-turns in one process. "by hand" opens each image and asks one thing after the other; it writes nothing.
+Without --model it uses the full-size synthetic pair (random weights: the speed is right, the answers mean nothing). The
+two ways alternate in one process. "by hand" opens each image and asks one question after the other; it writes nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ASKED = tuple(
 
 
 def by_hand(model: yg.Model, path: Path) -> float:
-    """Return the seconds one image takes asked one thing after the other."""
+    """Return the seconds that one image takes if its questions are asked one after the other."""
     started = time.perf_counter()
     with closing(model.open(path)) as scene:
         for asked in ASKED:
@@ -50,14 +50,14 @@ def by_hand(model: yg.Model, path: Path) -> float:
 
 
 def in_batch(model: yg.Model, path: Path, journal: Journal) -> float:
-    """Return the seconds of the same in a batch, with its files."""
+    """Return the seconds that the same image takes in a batch, including its output files."""
     started = time.perf_counter()
     (_,) = Batch(model, ASKED, journal).run([path])
     return time.perf_counter() - started
 
 
 def measure(model: yg.Model, n: int) -> dict[str, float]:
-    """Ask `n` images both ways, each image once in either order."""
+    """Ask about `n` images both ways, each image once in either order."""
     seconds = {"batch": 0.0, "by hand": 0.0}
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder, "out"), {}) as journal:
         for i in range(2 * n):
@@ -74,13 +74,13 @@ def measure(model: yg.Model, n: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
-    parser.add_argument("--model", help="another model than the full-size pair, such as nano")
-    parser.add_argument("--images", type=int, default=4, help="images for either way")
+    parser.add_argument("--model", help="a model other than the full-size pair, such as nano")
+    parser.add_argument("--images", type=int, default=4, help="number of images for each way")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     paths = (args.model, None) if args.model else full_pair(args.folder)
     with yg.load(*paths, max_tokens=TOKENS, temperature=0.0) as model:
-        measure(model, 1)  # pages the files in
+        measure(model, 1)  # reads the files into memory
         figures = measure(model, args.images)
     if args.json:
         print(json.dumps({name: round(value, 3) for name, value in figures.items()}))

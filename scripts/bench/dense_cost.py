@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What dense maps and generation cost on top of the bare network, at full size.
+"""What dense maps and generation cost in addition to the bare network, at full size.
 
 Times, alternating within one run: encoding and prefilling with bare llama.cpp calls; a depth map; a segmentation into
-20 classes; the same depth map with the all-logits way of reading hidden states. Then our generation loop against a bare
-decode-and-sample loop. Peak memory is taken in a process of its own.
+20 classes; the same depth map with hidden states read by way of all logits. Then the engine's generation loop against a
+bare decode-and-sample loop. Peak memory is measured in a child process.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def native(model: yg.Model) -> NativeEngine:
 
 
 def bare_seconds(model: yg.Model, rgb: U8) -> float:
-    """Encode and prefill one image with nothing kept: the tap is off, and no token is an output."""
+    """Encode and prefill one image without keeping states: the tap is off, and no token is an output."""
     engine = native(model)
     engine.clear()
     scene = model.open(rgb)
@@ -93,13 +93,13 @@ def segment_seconds(model: yg.Model, rgb: U8) -> float:
 
 
 def loop_rates(model: yg.Model, rgb: U8, n_tokens: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Return tokens/s of our loop and of a bare one in each of some alternating rounds."""
+    """Return tokens/s of the engine's loop and of a bare loop in each of `rounds` alternating rounds."""
     scene = model.open(rgb)
     scene.patches()
     sampling = Sampling(max_tokens=n_tokens)
     ours, bare = [], []
     for number in range(rounds):
-        if number % 2:  # whoever runs second in a round may be favoured
+        if number % 2:  # the loop that runs second in a round may be faster
             ours.append(our_rate(scene, sampling))
             bare.append(bare_rate(model, scene, sampling))
         else:
@@ -111,7 +111,7 @@ def loop_rates(model: yg.Model, rgb: U8, n_tokens: int, rounds: int) -> tuple[li
 
 def our_rate(scene: yg.Scene, sampling: Sampling) -> float:
     pieces = scene.session().generate(BARE_QUESTION, sampling)
-    next(pieces)  # the question's own decoding is not generation
+    next(pieces)  # decoding the question is not generation
     started, n = time.perf_counter(), 0
     for piece in pieces:
         n += piece.n_tokens
@@ -121,10 +121,10 @@ def our_rate(scene: yg.Scene, sampling: Sampling) -> float:
 def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
     engine = native(model)
     session: Any = scene.session()
-    answering = engine.start(session, Request(BARE_QUESTION, sampling))
-    asked, position, sequence = answering.pending, answering.position, answering.sequence
+    generation = engine.start(session, Request(BARE_QUESTION, sampling))
+    asked, position, sequence = generation.pending, generation.position, generation.sequence
     engine.context.decode_runs([Run(asked, position, sequence)])
-    batch, handle, chain = engine.context.tokens.handle, engine.context.handle, answering.sampler.handle
+    batch, handle, chain = engine.context.tokens.handle, engine.context.handle, generation.sampler.handle
     position += len(asked)
     batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
     batch.n_tokens, batch.n_seq_id[0], batch.seq_id[0][0], batch.logits[0] = 1, 1, sequence, 1
@@ -135,7 +135,7 @@ def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
         batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
         n += 1
     rate = n / (time.perf_counter() - started)
-    engine.finish(answering)
+    engine.finish(generation)
     return rate
 
 
@@ -157,7 +157,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     rgb = photograph(args.width, args.height)
     times: dict[str, list[float]] = {"bare": [], "depth": [], "segment20": [], "depth_all_logits": []}
     with load(args) as model:
-        bare_seconds(model, rgb)  # pages the files in
+        bare_seconds(model, rgb)  # reads the files into memory
         for _ in range(args.rounds):
             times["bare"].append(bare_seconds(model, rgb))
             times["depth"].append(depth_seconds(model, rgb))

@@ -1,9 +1,9 @@
-"""Time the step from class scores on the token grid to a label map, and its peak memory.
+"""The time and the peak memory of computing a label map from class scores on the token grid.
 
     python scripts/bench/label_map.py
     python scripts/bench/label_map.py --classes 20 150 --size 1280x960 --grid 30x40 --repeats 9
 
-Scores are seeded noise: every class wins somewhere, which is the dearest case.
+Scores are seeded noise: every class wins somewhere, which is the most expensive case.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def pair(text: str) -> tuple[int, int]:
 
 
 def median_ms(work: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Return the median and the best of `repeats` runs, after one that does not count."""
+    """Return the median and the best of `repeats` runs, after a first run that does not count."""
     work()
     times = []
     for _ in range(repeats):

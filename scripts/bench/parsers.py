@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What reading a megabyte of hostile answer costs each parser, and whether the cost grows with the length alone.
+"""What a megabyte of hostile answer costs each parser, and whether the cost grows linearly with the length.
 
     python scripts/bench/parsers.py              # every shape, every parser
-    python scripts/bench/parsers.py --most 1000  # fail above so many milliseconds per megabyte
+    python scripts/bench/parsers.py --most 1000  # fail above this number of milliseconds per megabyte
 
-Per shape and parser: processor milliseconds for 1 MB (the best of two rounds), and that over that of 250 KB, which is
-about 4 where the cost is linear.
+For each shape and parser it prints the processor milliseconds for 1 MB (the best of two rounds) and their ratio to
+those for 250 KB, which is about 4 if the cost is linear.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ PARSERS: dict[str, Callable[[str], object]] = {
 
 
 def repeated(piece: str, before: str = "", after: str = "") -> Callable[[int], str]:
-    """Return a shape: `piece` again and again up to a length."""
+    """Return a shape: `piece` repeated up to a length."""
     return lambda length: before + piece * ((length - len(before) - len(after)) // len(piece)) + after
 
 
 def numbered(piece: str) -> Callable[[int], str]:
-    """Return a shape: `piece` with another number at every "#", up to a length."""
+    """Return a shape: `piece` repeated up to a length, with another number for "#" each time."""
 
     def make(length: int) -> str:
         pieces: list[str] = []
@@ -140,7 +140,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 
 def seconds(parse: Callable[[str], object], text: str) -> float:
-    """Return the best of some rounds."""
+    """Return the seconds of the fastest round."""
     best = float("inf")
     for _ in range(ROUNDS):
         gc.collect()
@@ -151,7 +151,7 @@ def seconds(parse: Callable[[str], object], text: str) -> float:
 
 
 def costs(length: int = LENGTH) -> Iterator[tuple[str, str, float, float]]:
-    """Yield shape, parser, milliseconds per megabyte, and how much longer the whole takes than a quarter of it."""
+    """Yield shape, parser, milliseconds per megabyte, and the ratio of the time of the whole to that of a quarter."""
     for shape, make in SHAPES.items():
         whole, quarter = make(length), make(length // 4)
         for name, parse in PARSERS.items():

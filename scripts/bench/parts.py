@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The small parts that docs and docstrings give figures for, each timed by itself.
+"""The small parts for which docs and docstrings give figures, each timed separately.
 
-    python scripts/bench/parts.py            # what needs no model, and what nano shows
-    python scripts/bench/parts.py --full     # what only the full-size pair shows
+    python scripts/bench/parts.py            # parts that need no model, and parts measured with nano
+    python scripts/bench/parts.py --full     # parts that need the full-size pair
 
 The margin map is timed by `label_map.py --margin --classes 5 20 150`.
 """
@@ -40,7 +40,7 @@ STEPS = (1, 4, 7, 8)
 
 
 def seconds(work: Callable[[], object], rounds: int, times: int = 1) -> float:
-    """Return the median seconds of `rounds` calls, each of `times` pieces of work."""
+    """Return the median of `rounds` calls in seconds per piece of work, of which each call does `times`."""
     found = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -66,7 +66,7 @@ def without_a_model() -> None:
     report("5000 boxes of one label and size, as one set", seconds(lambda: distinct_boxes(many, "a" * 5000), 3), "s")
     tokens = np.random.default_rng(0).integers(0, 1000, 5000).tolist()
     guard = RepetitionDetector()
-    report("guard against circles, per token", 1e6 * seconds(lambda: [guard.add(t) for t in tokens], 9, 5000), "us")
+    report("repetition detector, per token", 1e6 * seconds(lambda: [guard.add(t) for t in tokens], 9, 5000), "us")
     tracemalloc.start()
     kept = RepetitionDetector()
     report("the same, memory", tracemalloc.get_traced_memory()[0] / 1e3, "KB")
@@ -122,11 +122,11 @@ def on_full_size(folder: Path) -> None:
         report("states and embeddings, per image token", kept / n_image / 1e3, "KB")
         target = engine.prefixes.acquire()
 
-        def fork() -> None:
+        def branch() -> None:
             context.share(entry.sequence, target)
             context.drop(target)
 
-        report("forking a prefix and forgetting the fork", 1e3 * seconds(fork, 50), "ms")
+        report("branching from a prefix and dropping the branch", 1e3 * seconds(branch, 50), "ms")
         report("copying a prefix out", 1e3 * seconds(lambda: context.save(entry.sequence), 5), "ms")
 
         def put_back() -> None:
@@ -138,26 +138,26 @@ def on_full_size(folder: Path) -> None:
         engine.prefixes.release(target)
         context.pads = False
         for n in STEPS * 2:
-            forks = [engine.prefixes.branch(entry, ()) for _ in range(n)]
+            branches = [engine.prefixes.branch(entry, ()) for _ in range(n)]
             position = entry.length
 
-            def step(forks: list[int] = forks) -> None:
+            def step(branches: list[int] = branches) -> None:
                 nonlocal position
-                assert context.decode_runs([Run((7,), position, fork) for fork in forks])
+                assert context.decode_runs([Run((7,), position, sequence) for sequence in branches])
                 lib.llama_synchronize(context.handle)
                 position += 1
 
             step()
             report(f"a step of {n} answers", seconds(step, 5), "s")
-            for fork_ in forks:
-                context.drop(fork_, entry.length)
-                engine.prefixes.finish(fork_)
+            for sequence in branches:
+                context.drop(sequence, entry.length)
+                engine.prefixes.finish(sequence)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
-    parser.add_argument("--full", action="store_true", help="what only the full-size pair shows")
+    parser.add_argument("--full", action="store_true", help="time the parts that need the full-size pair")
     args = parser.parse_args()
     print(f"{machine()}; llama-cpp-python {VERSION}")
     if args.full:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What `youtu-gguf plan` predicts against the largest resident memory of a process that asks about images.
+"""The memory that `youtu-gguf plan` predicts, compared with the peak resident memory of a process that uses images.
 
-Each setting runs in a process of its own: images of the largest allowed size are encoded and asked about.
+Each setting runs in a child process, which asks about images of the largest allowed size.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SETTINGS = (("Q8_0", 4096, 256, 3), ("slim", 16_384, 1024, 1), ("Q4_K_M", 32_768
 
 
 def measure(model: Path, mmproj: Path, n_ctx: int, image_tokens: int, n_images: int) -> None:
-    """Use the model in this process; print the largest resident memory it has had."""
+    """Use the model in this process; print the peak resident memory in GB."""
     side = math.isqrt(image_tokens)
     rgb = photograph(side * 32, image_tokens // side * 32).copy()
     with yg.load(model, mmproj, n_ctx=n_ctx, image_max_tokens=image_tokens, max_tokens=16) as loaded:
         for i in range(n_images):
-            rgb[0, 0] = i  # another image each time
+            rgb[0, 0] = i  # a new image each time
             scene = loaded.open(rgb)
             scene.patches()
             scene.ask("What is it?")

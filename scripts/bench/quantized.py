@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Full size in Q4_K_M, as it is and with rearranged weights, beside Q8_0: bytes, memory, speed in turns.
+"""The full-size model in Q4_K_M, unmodified and with rearranged weights, compared with Q8_0: bytes, memory, speed.
 
---sizes tells the bytes of every encoding by llama.cpp's own reckoning, --memory what rearranging takes, --exact whether
-a token's numbers depend on what is decoded beside it, --write how long writing takes; the whole takes eight minutes.
+--sizes prints the bytes of every encoding as llama.cpp computes them, --memory what rearranging takes, --exact whether
+the numbers of a token depend on the rest of the batch, --write how long writing takes. All together take eight minutes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from youtu_gguf.types import F32
 
 TOGETHER = (2, 3, 5, 8)
 N_WORDS = 128_000
-"""Ids that text is made of (facts: tokens)."""
+"""Number of ids of ordinary text (facts: tokens)."""
 
 SIZES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M")
 
 
 def print_sizes(folder: Path) -> None:
-    """Print what quantisation would make of the whole and of the slim file."""
+    """Print the size that the whole and the slim file have in each encoding."""
     files = [smaller_pair(folder, name)[0] for name in ("Q8_0", "slim")]
     print("encoding  bits a weight  GB     slim, GB")
     for name in SIZES:
@@ -44,7 +44,7 @@ def print_sizes(folder: Path) -> None:
 
 
 def print_exactness(folder: Path) -> None:
-    """Decode prompts alone and together; print how far the logits of their last tokens are apart."""
+    """Decode prompts alone and together; print the largest difference between the logits of their last tokens."""
     print("file              together  largest difference of logits")
     for name, repack in (("Q8_0", False), ("Q4_K_M", False), ("Q4_K_M", True)):
         with yg.load(*smaller_pair(folder, name), n_ctx=512, repack=repack) as model:

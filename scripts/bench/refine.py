@@ -1,12 +1,12 @@
-"""What refinement gains and what it costs: none, the guided filter, and the CRF where it is installed, side by side.
+"""What refinement gains and costs: none, the guided filter, and the CRF if it is installed, side by side.
 
-    python scripts/bench/refine.py --n 100         # nano on unseen drawn scenes: gain, seconds a map
-    python scripts/bench/refine.py --noise         # scores of noise: seconds a map, every class in the running
+    python scripts/bench/refine.py --n 100         # nano on unseen drawn scenes: gain, seconds per map
+    python scripts/bench/refine.py --noise         # scores of noise, in which every class occurs: seconds per map
     python scripts/bench/refine.py --settings      # gain by radius and epsilon of the guided filter
     python scripts/bench/refine.py --memory guided # peak memory of one method on scores of noise
 
-Methods take turns in one process; seconds are medians, from scores on the grid to labels. Maps of 640x480 and 1280x960
-are scenes side by side, each seen and scored by itself at a size that nano knows.
+The methods alternate in one process; seconds are medians, from scores on the grid to labels. Maps of 640x480 and
+1280x960 consist of several scenes side by side, each of them scored separately at a size that nano was trained on.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from youtu_gguf.types import F32, I32, U8, Size
 CELL = 32
 SIZES = (Size(640, 480), Size(1280, 960))
 ROW_PX = {480: (256, 224), 960: (256, 256, 224, 224)}
-"""Heights of the scenes that a map is put together from, whole tokens each; all are 320 px wide."""
+"""Heights of the scenes that make up a map, in whole tokens; all scenes are 320 px wide."""
 MOSAIC_SEEDS = TEST_SEEDS + 5_000_000
 N_SHAPES = 7
 
 
 class Map(NamedTuple):
-    """A picture and the scores of the classes on its grid, (K, rows, cols)."""
+    """An image and the scores of the classes on its grid, (K, rows, cols)."""
 
     rgb: U8
     scores: F32
@@ -143,12 +143,12 @@ def draw_shapes(rng: np.random.Generator) -> tuple[U8, I32]:
             cv2.rectangle(truth, (x - r, y - r // 2), (x + r, y + r // 2), i % 5 + 2, -1)
     noise = rng.normal(0, 1, (*truth.shape, 3))
     texture = cv2.GaussianBlur(noise.astype(np.float32), (0, 0), 3)
-    picture = rng.integers(0, 256, (N_SHAPES, 3))[truth] + texture * (8 / texture.std()) + 6 * noise
-    return np.clip(picture, 0, 255).astype(np.uint8), truth
+    image = rng.integers(0, 256, (N_SHAPES, 3))[truth] + texture * (8 / texture.std()) + 6 * noise
+    return np.clip(image, 0, 255).astype(np.uint8), truth
 
 
 def coarse_scores(truth: I32, rng: np.random.Generator, noise: float) -> F32:
-    """Return the share of each class in a token's cell, -1 to 1, with noise: of a model that sees well but coarsely."""
+    """Return the share of each class in the cell of each token, -1 to 1, with noise: a good model of low resolution."""
     cells = truth.reshape(truth.shape[0] // CELL, CELL, truth.shape[1] // CELL, CELL)
     shares = np.stack([(cells == i).mean(axis=(1, 3)) for i in range(N_SHAPES)])
     return (2 * shares - 1 + rng.normal(0, noise, shares.shape)).astype(np.float32)
@@ -170,7 +170,7 @@ def settings(n_scenes: int, noises: Iterable[float]) -> None:
         def report(name: str, label: Callable[[Map], I32], maps: list[tuple[Map, I32]] = maps) -> None:
             print(f"{name:<44}{np.mean([mean_iou(label(given), truth) for given, truth in maps]):.3f}")
 
-        print(f"{n_scenes} pictures of 640x480 with {N_SHAPES} classes, scores with noise {noise}: mean IoU")
+        print(f"{n_scenes} images of 640x480 with {N_SHAPES} classes, scores with noise {noise}: mean IoU")
         report("none", lambda given: labels("none", given))
         for radius in (0.25, 0.5, refining.GUIDED_RADIUS, 1.0, 1.5):
             for epsilon in (1e-4, EPSILON, 1e-2):

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""A llama-server of ours, held against direct HTTP to it and against one shared scene of the native engine.
+"""The engine "server", compared with direct HTTP to its llama-server and with one scene of the native engine.
 
     python scripts/bench/server.py [--model nano] [--size 640 480] [--flags "--no-kv-unified --repack"]
 
-Without --model on the full-size synthetic pair (random weights: speed is right, answers mean nothing). Ratios are taken
-within one run: an answer through the engine against the same request sent by itself to the same server; eight questions
-on one image together against `Scene.many`, on eight slots that have not seen the image (cold), that have (warm: other
-questions), and that have just been asked the same (again). The flags above are llama-server's own defaults in place of
-ours; with --slots 1 the questions are asked one after the other, and the image is encoded once.
+Without --model it uses the full-size synthetic pair (random weights: the speed is right, the answers mean nothing).
+Ratios are taken within one run: an answer through the engine against the same request sent directly to the same server;
+eight questions on one image together against `Scene.many`, on eight slots that have not processed the image (cold),
+that have processed it (warm: other questions), and that have just answered the same questions (again). The flags above
+restore llama-server's own defaults. With --slots 1 the questions are asked one after the other, and the image is
+encoded once.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def timed(run: Callable[[], Any]) -> float:
 
 
 def direct(engine: ServerEngine, session: HttpSession, question: str, sampling: Any) -> None:
-    """Send what the engine sends, and read what comes, with nothing of ours between."""
+    """Send the request that the engine sends, and read the response, without the engine."""
     address = engine.supervisor.wait_ready()
     body = session.body(Request(question, sampling), engine.model)
     headers = {"Authorization": f"Bearer {address.key}"}
@@ -72,7 +73,7 @@ def supervision(model: yg.Model, rgb: U8, rounds: int) -> tuple[float, float]:
             lambda: direct(model.engine, session, QUESTIONS[0], model.settings.sampling),
             lambda: scene.ask(QUESTIONS[0]),
         )
-        for way in ways:  # the slot has seen the image, and both ways have been gone once
+        for way in ways:  # the slot then holds the image, and both ways have run once
             way()
         seconds = [[timed(way) for way in ways] for _ in range(rounds)]
     first, second = (statistics.median(column) for column in zip(*seconds, strict=True))
@@ -96,10 +97,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--model", help="another model, such as nano")
-    parser.add_argument("--rounds", type=int, default=7, help="answers each way for the cost of supervision")
+    parser.add_argument("--rounds", type=int, default=7, help="answers per way for measuring supervision")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 480), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--slots", type=int, default=len(QUESTIONS))
-    parser.add_argument("--flags", default="", help="further flags of llama-server")
+    parser.add_argument("--flags", default="", help="additional flags of llama-server")
     args = parser.parse_args()
     model, mmproj = (args.model, None) if args.model else full_pair(args.folder)
     settings: dict[str, Any] = {"max_tokens": N_GENERATED, "temperature": 0.0}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How busy a batch keeps the slots of a llama-server, and how many images a minute that is beside the other engines.
+"""How busy a batch keeps the slots of a llama-server, and images per minute compared with the native engine.
 
     python scripts/bench/server_batch.py [--model nano] [--images 24] [--slots 4] [--max-tokens 200]
 
-The server itself is asked every few milliseconds which of its slots work. One thread per engine, each engine by itself,
-the same images and questions; what they cost in a batch of their own is in `scripts/bench/batch.py`.
+Every few milliseconds the script asks the server which of its slots are busy. Each engine runs alone, with one thread,
+on the same images and questions. `scripts/bench/batch.py` compares a batch with single calls.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ TIMEOUT_S = 60.0
 
 
 class SlotWatch:
-    """Counts how many slots of a server work, until it is left.
+    """Counts the busy slots of a server within a `with` block.
 
     Attributes:
-        counts: The number at each look.
+        counts: The number at each poll.
     """
 
     def __init__(self, engine: ServerEngine) -> None:
         self.counts: list[int] = []
         self._engine = engine
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._poll)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         address = self._engine.supervisor.wait_ready()
         root = Address(address.url.removesuffix("/v1"), address.key)
         while not self._stop.wait(POLL_S):

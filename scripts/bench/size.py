@@ -1,8 +1,9 @@
-"""How much there is to read: files and lines of the package, and the files that one question runs through.
+"""The size of the code: files and lines of the package, and the files that one question runs through.
 
     python scripts/bench/size.py
 
-A file counts where one of its functions runs while `scene.detect` is asked of nano, opening and loading left out.
+A file counts if one of its functions runs during `scene.detect` with nano; loading the model and opening the image do
+not count.
 """
 
 from __future__ import annotations

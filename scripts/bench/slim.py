@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A model without its codebook against the whole one: the same numbers, fewer bytes, faster tokens.
+"""A model without its codebook, compared with the whole one: the same numbers, fewer bytes, faster tokens.
 
-Asks 50 prompts with images of nano, or with --full of the full-size pair; there it also compares memory and speed in
-turns. --write only tells the seconds and the memory of making the full-size file.
+Asks nano 50 prompts with images, or with --full the full-size pair, for which it also compares memory and, in
+alternating rounds, speed. --write only prints the seconds and the memory of writing the full-size file.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ N_IMAGES = 10
 N_TOKENS = 12
 
 
-def pictures() -> Iterator[U8]:
-    """Yield small pictures of various shapes, each another cut of a photograph."""
+def images() -> Iterator[U8]:
+    """Yield small images of various shapes, each another part of a photograph."""
     whole = photograph(640, 480)
     for i in range(N_IMAGES):
         yield np.ascontiguousarray(whole[24 * i : 24 * i + 64 + 32 * (i % 3), 40 * i : 40 * i + 96])
 
 
 class WithoutCodebook(Sampler):
-    """Draws no entry of the codebook: a random model, unlike a trained one, would say them."""
+    """Never draws an entry of the codebook, which a random model, unlike a trained one, would generate."""
 
     biases: Any = ()
 
     @classmethod
     def of(cls, run: Run) -> type[WithoutCodebook]:
-        """Return a sampler for a model with that codebook."""
+        """Return a sampler class for a model with this codebook."""
         biases = (lib.llama_logit_bias * run.count)(*((token, -math.inf) for token in range(run.first, run.stop)))
         return type("WithoutThisCodebook", (cls,), {"biases": biases})
 
@@ -68,9 +68,9 @@ class WithoutCodebook(Sampler):
 
 
 def check_same(whole: yg.Model, less: yg.Model, dropped: Run) -> None:
-    """Ask both everything; print how many logits and answers are the same."""
+    """Ask both models all questions; print how many logits and answers are identical."""
     logits = answers = maps = n = 0
-    for rgb in pictures():
+    for rgb in images():
         with closing(whole.open(rgb)) as a, closing(less.open(rgb)) as b:
             maps += np.array_equal(a.depth().values, b.depth().values)
             for question in QUESTIONS:
@@ -89,7 +89,7 @@ def _logits(scene: yg.Scene, question: str) -> np.ndarray:
 
 
 def run(files: tuple[Path, Path], slim: Path, *, random: bool) -> None:
-    """Hold a slim copy against a pair; `random` weights are kept from saying entries of the codebook."""
+    """Compare a slim copy with a pair; with `random` weights the codebook is excluded from drawing."""
     dropped = take_inventory(read_header(files[0])).codebook
     assert dropped is not None
     saved = files[0].stat().st_size - slim.stat().st_size
