@@ -48,7 +48,7 @@ ANSWERS = {
 
 
 class InterruptingEngine(FakeEngine):
-    """Presses Ctrl-C, once or several times in a row, behind the second token of its first answer."""
+    """Presses Ctrl-C, once or several times in a row, after the second token of its first answer."""
 
     def __init__(self, presses: int) -> None:
         super().__init__(ANSWERS)
@@ -70,17 +70,17 @@ class InterruptingSession(FakeSession):
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     """100x50 px, prepared to 128x64: the left half black, the right half red."""
     pixels = np.zeros((50, 100, 3), np.uint8)
     pixels[:, 50:] = (255, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / "picture.png")
-    return tmp_path / "picture.png"
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
 
 
-def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
+def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
     model = yg.load(engine=engine or FakeEngine(ANSWERS, head=HEAD, vocabulary=WORDS))
-    return Conversation(model, str(picture), Displays(False), **{"interactive": False, **options})
+    return Conversation(model, str(image), Displays(False), **{"interactive": False, **options})
 
 
 @pytest.mark.parametrize(
@@ -118,33 +118,33 @@ def start(picture: Path, engine: FakeEngine | None = None, **options: bool) -> C
     ],
 )
 def test_a_line_prints_what_the_command_of_its_name_prints(
-    line: str, said: str, picture: Path, capsys: pytest.CaptureFixture[str]
+    line: str, said: str, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = start(picture)
+    talk = start(image)
     assert talk.run([line]) == 0
     assert capsys.readouterr() == (said, "")
 
 
-def test_a_click_is_told_by_its_point(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture).run(["/click press the square"])
+def test_a_click_is_printed_as_its_point(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(image).run(["/click press the square"])
     assert capsys.readouterr() == (
         "left_click at 75.0,25.0\n",
         "warning: the tool call stands without its tags (characters 0-80 of the answer)\n",
     )
 
 
-def test_a_mask_is_told_by_its_extent(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture).run(["/refer the square"])
+def test_a_mask_is_printed_as_its_extent(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(image).run(["/refer the square"])
     assert "% of the image, from " in capsys.readouterr().out
 
 
-def test_background_may_be_wanted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture).run(["/segment --present all --background black red"])
+def test_background_can_be_asked_for(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(image).run(["/segment --present all --background black red"])
     assert capsys.readouterr().out.splitlines() == [" 50.0%  black", " 50.0%  red"]
 
 
-def test_every_command_is_in_the_help_which_fits_a_terminal(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture).run(["/help"])
+def test_every_command_is_in_the_help_which_fits_a_terminal(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(image).run(["/help"])
     said = capsys.readouterr().out
     assert said == help_text() + "\n"
     assert all(f"  {command.usage}  " in said for command in COMMANDS)
@@ -153,20 +153,20 @@ def test_every_command_is_in_the_help_which_fits_a_terminal(picture: Path, capsy
     assert "Each question stands alone" in said
 
 
-def test_questions_are_asked_alone(picture: Path) -> None:
+def test_questions_are_asked_alone(image: Path) -> None:
     engine = FakeEngine(ANSWERS)
-    start(picture, engine).run(["What is it?", "And what is it not?"])
+    start(image, engine).run(["What is it?", "And what is it not?"])
     assert engine.questions == ["What is it?", "And what is it not?"]
 
 
-def test_nothing_is_said_after_quit_or_about_blank_lines(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = start(picture)
+def test_nothing_is_printed_after_quit_or_for_blank_lines(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = start(image)
     assert talk.run(["", "  \n", "/quit", "What is it?"]) == 0
     assert capsys.readouterr() == ("", "")
 
 
 MISTAKES = {
-    "/foo": "there is no /foo. /help lists them",
+    "/foo": "there is no /foo. /help lists tasks and commands",
     "/": "there is no /.",
     "/ground": "ground: missing argument 'PHRASE",
     "/count": "count: missing argument 'WHAT",
@@ -193,10 +193,10 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("line", MISTAKES)
-def test_a_mistake_gets_one_message_and_the_conversation_goes_on(
-    line: str, picture: Path, capsys: pytest.CaptureFixture[str]
+def test_a_mistake_gets_one_message_and_the_conversation_continues(
+    line: str, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert start(picture).run([line, "What is it?"]) == 2
+    assert start(image).run([line, "What is it?"]) == 2
     said, complained = capsys.readouterr()
     assert said == "A small red square.\n"
     assert MISTAKES[line] in complained
@@ -204,22 +204,22 @@ def test_a_mistake_gets_one_message_and_the_conversation_goes_on(
     assert complained.count("\n") == 1
 
 
-def test_code_is_that_of_the_last_line_that_failed(picture: Path) -> None:
+def test_code_is_that_of_the_last_line_that_failed(image: Path) -> None:
     unable = FakeEngine(ANSWERS)  # has no depth tokens: the model file is to blame
-    assert start(picture, unable).run(["/foo", "/depth", "What is it?"]) == 3
-    assert start(picture, unable).run(["/depth", "/foo"]) == 2
+    assert start(image, unable).run(["/foo", "/depth", "What is it?"]) == 3
+    assert start(image, unable).run(["/depth", "/foo"]) == 2
 
 
-def test_at_a_terminal_mistakes_leave_code_0(picture: Path) -> None:
-    assert start(picture, interactive=True).run(["/foo"]) == 0
+def test_at_a_terminal_mistakes_leave_code_0(image: Path) -> None:
+    assert start(image, interactive=True).run(["/foo"]) == 0
 
 
-def test_a_broken_picture_leaves_the_one_before_in_place(
-    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_broken_image_leaves_the_one_before_in_place(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.png"
-    broken.write_bytes(picture.read_bytes()[:60])
-    talk = start(picture)
+    broken.write_bytes(image.read_bytes()[:60])
+    talk = start(image)
     assert talk.run([f"/open {broken}", "/ground the square"]) == 2
     said, complained = capsys.readouterr()
     assert "broken.png" in complained
@@ -227,12 +227,12 @@ def test_a_broken_picture_leaves_the_one_before_in_place(
 
 
 @pytest.mark.parametrize("typed", ["{}", "'{}'", '"{}"', "{escaped}"])
-def test_another_picture_is_looked_at_from_then_on(
-    typed: str, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_questions_after_open_are_about_the_other_image(
+    typed: str, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "my other.png"
     Image.new("RGB", (128, 64)).save(other)
-    talk = start(picture)
+    talk = start(image)
     line = f"/open {typed.format(other, escaped=str(other).replace(' ', chr(92) + ' '))}"
     assert talk.run([line, "/ground the square"]) == 0
     said, remarked = capsys.readouterr()
@@ -241,36 +241,36 @@ def test_another_picture_is_looked_at_from_then_on(
 
 
 def test_results_are_saved_in_the_form_the_name_asks_for(
-    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / name for name in ("kept.png", "kept.npz", "kept.txt", "kept.json")]
     saves = [f"/save {file}" for file in files]
-    assert start(picture).run(["What is it?", "/ground the square", *saves]) == 0
-    with Image.open(files[0]) as drawn:
-        assert drawn.size == (100, 50)
+    assert start(image).run(["What is it?", "/ground the square", *saves]) == 0
+    with Image.open(files[0]) as drawing:
+        assert drawing.size == (100, 50)
     with np.load(files[1]) as arrays:
         assert arrays["xyxy"].tolist() == [[50, 0, 100, 50]]
     assert files[2].read_text() == "A small red square.\n"
     form = json.loads(files[3].read_text())
     assert (form["task"], form["image"], form["arguments"]) == (
         "ground",
-        str(picture),
+        str(image),
         {"description": "the square"},
     )
-    assert f"wrote {files[2]}: ask of {picture}" in capsys.readouterr().err
+    assert f"wrote {files[2]}: ask of {image}" in capsys.readouterr().err
 
 
-def test_a_count_of_boxes_is_saved_as_words_and_as_a_picture(picture: Path, tmp_path: Path) -> None:
+def test_a_count_of_boxes_is_saved_as_words_and_as_a_drawing(image: Path, tmp_path: Path) -> None:
     words, drawn = tmp_path / "count.txt", tmp_path / "count.png"
-    assert start(picture).run(["/count square --by detection", f"/save {words}", f"/save {drawn}"]) == 0
+    assert start(image).run(["/count square --by detection", f"/save {words}", f"/save {drawn}"]) == 0
     assert words.read_text() == "1\n"
-    with Image.open(drawn) as image:
-        assert image.getpixel((50, 0)) != (0, 0, 0)
+    with Image.open(drawn) as drawing:
+        assert drawing.getpixel((50, 0)) != (0, 0, 0)
 
 
-def test_streamed_words_are_saved_as_json_like_any_answer(picture: Path, tmp_path: Path) -> None:
+def test_streamed_words_are_saved_as_json_like_any_answer(image: Path, tmp_path: Path) -> None:
     file = tmp_path / "answer.json"
-    start(picture).run(["What is it?", f"/save {file}"])
+    start(image).run(["What is it?", f"/save {file}"])
     form = json.loads(file.read_text())
     assert (form["text"], form["finish"], form["arguments"]) == (
         "A small red square.",
@@ -279,49 +279,49 @@ def test_streamed_words_are_saved_as_json_like_any_answer(picture: Path, tmp_pat
     )
 
 
-def test_a_result_is_drawn_on_the_picture_it_is_of(picture: Path, tmp_path: Path) -> None:
+def test_a_result_is_drawn_on_its_own_image(image: Path, tmp_path: Path) -> None:
     other, drawn = tmp_path / "other.png", tmp_path / "drawn.png"
     Image.new("RGB", (200, 100)).save(other)
-    start(picture).run(["/detect", f"/open {other}", f"/save {drawn}"])
-    with Image.open(drawn) as image:
-        assert image.size == (100, 50)
+    start(image).run(["/detect", f"/open {other}", f"/save {drawn}"])
+    with Image.open(drawn) as drawing:
+        assert drawing.size == (100, 50)
 
 
-def test_the_picture_itself_is_not_written_over(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = picture.read_bytes()
-    assert start(picture).run(["/detect", f"/save {picture}"]) == 2
-    assert picture.read_bytes() == before
+def test_the_image_itself_is_not_written_over(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = image.read_bytes()
+    assert start(image).run(["/detect", f"/save {image}"]) == 2
+    assert image.read_bytes() == before
     assert "is the image itself" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_not_there_is_a_mistake(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(picture).run(["/detect", "/save /nowhere/x.png", "/save /nowhere/x.txt"]) == 2
+def test_a_missing_folder_is_a_mistake(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(image).run(["/detect", "/save /nowhere/x.png", "/save /nowhere/x.txt"]) == 2
     assert capsys.readouterr().err.count("error: ") == 2
 
 
-def test_flaws_of_an_answer_are_warnings_unless_quiet(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(picture).run(["/count cats"]) == 0
+def test_flaws_of_an_answer_are_warnings_unless_quiet(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(image).run(["/count cats"]) == 0
     assert capsys.readouterr() == ("no number\n", "warning: expected one whole number in the answer; got none\n")
-    start(picture, quiet=True).run(["/count cats", "blank"])
+    start(image, quiet=True).run(["/count cats", "blank"])
     assert capsys.readouterr() == ("no number\n", "")
 
 
-def test_an_answer_without_words_is_told(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert start(picture).run(["blank"]) == 0
+def test_an_empty_answer_gets_a_warning(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(image).run(["blank"]) == 0
     assert capsys.readouterr() == ("", "warning: the answer is empty\n")
 
 
-def test_a_streamed_answer_says_where_it_was_cut(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_streamed_answer_says_where_it_was_cut(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = yg.load(engine=FakeEngine(ANSWERS), max_tokens=2)
-    Conversation(model, str(picture), Displays(False), interactive=False).run(["long"])
+    Conversation(model, str(image), Displays(False), interactive=False).run(["long"])
     said, remarked = capsys.readouterr()
     assert said == "one two \n"
     assert "cut off at the token limit" in remarked
 
 
-def test_with_scores_answers_are_followed_by_theirs(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_scores_answers_are_followed_by_theirs(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = yg.load(engine=FakeEngine(ANSWERS), scores=True)
-    talk = Conversation(model, str(picture), Displays(False), interactive=False)
+    talk = Conversation(model, str(image), Displays(False), interactive=False)
     assert talk.run(["What is it?", "/describe"]) == 0
     said, remarked = capsys.readouterr()
     assert [line.partition(" 0.")[0] for line in said.splitlines()] == [
@@ -333,43 +333,43 @@ def test_with_scores_answers_are_followed_by_theirs(picture: Path, capsys: pytes
     assert remarked == ""
 
 
-def test_ctrl_c_ends_the_answer_only_and_what_came_is_kept(
-    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_ctrl_c_ends_only_the_answer_and_its_words_are_kept(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handler = signal.getsignal(signal.SIGINT)
     engine = InterruptingEngine(presses=1)
     part = tmp_path / "part.txt"
-    assert start(picture, engine, interactive=True, quiet=True).run(["long", f"/save {part}", "/classify"]) == 0
+    assert start(image, engine, interactive=True, quiet=True).run(["long", f"/save {part}", "/classify"]) == 0
     assert capsys.readouterr() == ("one two \nsquare\n", "interrupted\n")
     assert part.read_text() == "one two\n"
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_ctrl_c_while_things_are_found_keeps_those_found(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(picture, InterruptingEngine(presses=1), interactive=True).run(["/ground several"])
+def test_ctrl_c_while_things_are_found_keeps_those_found(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(image, InterruptingEngine(presses=1), interactive=True).run(["/ground several"])
     said, remarked = capsys.readouterr()
     assert said.count("several") == 2
     assert "cancelled before its end" in remarked
 
 
 @pytest.mark.parametrize("line", ["long", "/ground several"])
-def test_ctrl_c_twice_breaks_off_and_the_conversation_goes_on(
-    line: str, picture: Path, capsys: pytest.CaptureFixture[str]
+def test_ctrl_c_twice_interrupts_and_the_conversation_continues(
+    line: str, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = InterruptingEngine(presses=2)
-    assert start(picture, engine, interactive=True, quiet=True).run([line, "/classify"]) == 0
+    assert start(image, engine, interactive=True, quiet=True).run([line, "/classify"]) == 0
     said, complained = capsys.readouterr()
     assert said.endswith("square\n")
     assert complained == "interrupted\n"
 
 
-def test_ctrl_c_ends_the_command_where_nobody_types(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_the_command_if_no_one_types(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # what a shell starts in the background ignores it
     try:
         with pytest.raises(KeyboardInterrupt):
-            start(picture, InterruptingEngine(presses=1)).run(["long", "/classify"])
+            start(image, InterruptingEngine(presses=1)).run(["long", "/classify"])
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().out == "one two \n"

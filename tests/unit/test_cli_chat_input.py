@@ -18,22 +18,22 @@ ANSWERS = {"What is it?": "A small red square.", "category of the primary object
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    Image.new("RGB", (100, 50)).save(tmp_path / "picture.png")
-    return tmp_path / "picture.png"
+def image(tmp_path: Path) -> Path:
+    Image.new("RGB", (100, 50)).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
 
 
-def start(picture: Path, engine: FakeEngine) -> Conversation:
-    return Conversation(yg.load(engine=engine), str(picture), Displays(False), interactive=False)
+def start(image: Path, engine: FakeEngine) -> Conversation:
+    return Conversation(yg.load(engine=engine), str(image), Displays(False), interactive=False)
 
 
 def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
-    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = "\ufeffWhat is it?\r\n/ground 杯子\n".encode() + b"caf\xe9?\n/classify"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="ascii"))
     engine = FakeEngine(ANSWERS)
-    assert start(picture, engine).run(stdin_lines(interactive=False)) == 2
+    assert start(image, engine).run(stdin_lines(interactive=False)) == 2
     assert engine.questions[0] == "What is it?"
     assert engine.questions[1].endswith("杯子")
     said, complained = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""The command for talking about an image: questions in plain words, and every task by its name behind a slash."""
+"""The command for a chat about an image: questions in plain words, and every task by its name behind a slash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.chat_commands import ALONE, run_command
+from youtu_gguf.cli.chat_commands import ALONE, hint_about, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
 from youtu_gguf.cli.lines import Line
 from youtu_gguf.cli.progress import Displays
@@ -31,15 +31,13 @@ PROMPT = "> "
 
 
 def chat(image: Image, options: ModelOptions) -> None:
-    """Talk about an image, line by line.
+    """Ask about an image, line by line.
 
-    Ask it anything, detect, segment and more.
+    Type a question, or a task such as "/detect car person"; /help lists the tasks. Each question stands alone: the
+    model sees the image and that line, and none of the lines before.
 
-    Type a question, or a command such as "/detect car person"; /help lists them. Each question stands alone: the model
-    sees the image and that one line, nothing of what came before it.
-
-    Lines may also come from a file or a pipe. The exit code is then that of the last line that failed, 0 if none did;
-    at a terminal it is 0.
+    Lines may also come from a file or a pipe. The exit code is then that of the last line that failed, or 0 if none
+    did; at a terminal it is always 0.
     """
     check_image(image)
     interactive = sys.stdin.isatty()
@@ -55,7 +53,7 @@ def chat(image: Image, options: ModelOptions) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """A result that may be saved, with the picture it speaks of and what its JSON says besides."""
+    """A result that can be saved, with its image and the further keys of its JSON."""
 
     result: yg.Result
     rgb: U8
@@ -63,21 +61,21 @@ class Kept:
 
 
 class Conversation:
-    """Lines about one image after another.
+    """A chat about one image at a time.
 
     Args:
-        model: What answers.
-        image: Path of the first picture.
-        displays: Where progress is shown.
-        interactive: Whether a person types the lines: then Ctrl-C ends an answer only.
-        quiet: No remarks on stderr but errors.
+        model: Answers the questions.
+        image: Path of the first image.
+        displays: Show progress.
+        interactive: Whether a person types the lines; Ctrl-C then ends only the answer.
+        quiet: Write only errors to stderr.
 
     Attributes:
-        scene: The image of the moment.
-        over: Set to end the conversation.
+        scene: The current image.
+        over: Set this to end the chat.
 
     Raises:
-        InputError: The picture cannot be used.
+        InputError: The image cannot be used.
     """
 
     def __init__(
@@ -96,15 +94,15 @@ class Conversation:
         self._quiet = quiet
         self._last: Kept | None = None
         self._last_words: Kept | None = None
-        self._last_picture: Kept | None = None
+        self._last_drawable: Kept | None = None
         self.scene = model.open(self._image)
         self.over = False
 
     def run(self, typed: Iterable[str]) -> int:
-        """Answer the lines until they end or one of them says so; return the exit code."""
+        """Answer the lines until they end or one of them is /quit; return the exit code."""
         code = 0
         if self._interactive:
-            self._remark(f"{self._portrait()}. Ask about it; /help lists commands, /quit leaves.\n{ALONE}")
+            self._remark(f"{self._portrait()}. Type a question, or /help for tasks and commands, or /quit.\n{ALONE}")
         for line in typed:
             try:
                 self._answer(line.strip())
@@ -124,10 +122,13 @@ class Conversation:
         if line.startswith("/"):
             run_command(self, line[1:])
         elif line:
+            hint = hint_about(line)
+            if hint and self._interactive:
+                self._remark(f"hint: {hint}")
             self.ask(Line("ask", {"question": line}, {}))
 
     def ask(self, line: Line) -> None:
-        """Ask one thing, print the answer, words as they come, and keep it. Ctrl-C ends the answer."""
+        """Ask one question, print the answer, its words as they arrive, and keep it. Ctrl-C ends the answer."""
         is_text = TASKS[line.task].value is yg.Text
         with self._displays.shown() as display, self._until_interrupted() as cancel:
             result = ask(self.scene, line.question, display, stream=is_text, cancel=cancel)
@@ -139,7 +140,7 @@ class Conversation:
             print(printed)
         if is_text and not result.raw:
             self._remark("warning: the answer is empty")
-        for warning in warnings(result, rest="/save answer.json writes them all"):
+        for warning in warnings(result, rest="/save answer.json writes all of them"):
             self._remark(warning)
 
     def _keep(self, result: yg.Result, task: str, context: dict[str, Any]) -> None:
@@ -148,13 +149,13 @@ class Conversation:
         if isinstance(result, yg.Text | yg.Count):
             self._last_words = self._last
         if not in_words(result):
-            self._last_picture = self._last
+            self._last_drawable = self._last
 
     @contextmanager
     def _until_interrupted(self) -> Iterator[threading.Event]:
-        """Yield an event that the first Ctrl-C sets; the second interrupts whatever goes on."""
+        """Yield an event that the first Ctrl-C sets; the second Ctrl-C interrupts everything."""
         cancel = threading.Event()
-        if not self._interactive:  # nobody is there to go on: leave it at the first
+        if not self._interactive:  # Ctrl-C ends the command
             yield cancel
             return
 
@@ -170,10 +171,10 @@ class Conversation:
             signal.signal(signal.SIGINT, before)
 
     def open(self, path: Path) -> None:
-        """Go on with the image at `path`; what was asked of the one before can still be saved.
+        """Change to the image at `path`. The last result can still be saved.
 
         Raises:
-            InputError: It cannot be used; the image stays.
+            InputError: The image cannot be used; the chat stays with the one before.
         """
         scene = self._model.open(path)
         self.scene.close()
@@ -181,19 +182,19 @@ class Conversation:
         self._remark(self._portrait())
 
     def save(self, path: Path) -> None:
-        """Write what was last answered, in the form that the suffix of `path` names.
+        """Write the last result that has the form which the suffix of `path` names.
 
         Raises:
-            InputError: There is nothing of that form, or the file cannot be written.
+            InputError: No result has that form, or the file cannot be written.
         """
         if path.exists() and self._image.exists() and path.samefile(self._image):
-            raise InputError(f"{path} is the image itself. Save under another name.")
+            raise InputError(f"{path} is the image itself. Name another file.")
         match path.suffix.lower():
             case ".png":
-                kept = _required(self._last_picture, "a drawing", "/depth")
+                kept = _required(self._last_drawable, "a drawing", "/depth")
                 WRITERS["png"](path, draw(kept.rgb, kept.result))
             case ".npz":
-                kept = _required(self._last_picture, "arrays", "/depth")
+                kept = _required(self._last_drawable, "arrays", "/depth")
                 WRITERS["npz"](path, kept.result)
             case ".txt":
                 kept = _required(self._last_words, "words", "/describe")
@@ -202,7 +203,9 @@ class Conversation:
                 kept = _required(self._last, "an answer", "/describe")
                 WRITERS["json"](path, kept.result, **kept.context)
             case _:
-                raise InputError(f"expected a name that ends in .png, .npz, .txt or .json; got {path}.")
+                raise InputError(
+                    f"expected a file name that ends in .png, .npz, .txt or .json; got {path}. Choose a suffix."
+                )
         self._remark(f"wrote {path}: {kept.context['task']} of {kept.context['image']}")
 
     def _portrait(self) -> str:
@@ -215,27 +218,29 @@ class Conversation:
 
 def _required(kept: Kept | None, what: str, example: str) -> Kept:
     if kept is None:
-        raise InputError(f"expected {what} to save; no answer has given any yet. Ask first, such as by {example}.")
+        raise InputError(
+            f"expected {what} to save; no answer has given any yet. Ask for it first, for example with {example}."
+        )
     return kept
 
 
 def stdin_lines(interactive: bool) -> Iterator[str]:
-    """Yield the lines of stdin. Bytes that are no Unicode become an error of their line, not of the command."""
+    """Yield the lines of stdin. Bytes that are not Unicode become an error of their line, not of the command."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding=None if interactive else "utf-8-sig", errors="surrogateescape")
     return _typed() if interactive else iter(sys.stdin)
 
 
 def _typed() -> Iterator[str]:
-    """Yield lines typed at a terminal, with its history and arrow keys where Python has readline; Ctrl-C is the end."""
-    with suppress(ImportError):  # not on Windows, whose terminal edits lines itself
+    """Yield the lines typed at a terminal, with history and arrow keys if Python has readline; Ctrl-C ends them."""
+    with suppress(ImportError):  # Windows has none; its terminal edits lines itself
         import readline  # noqa: F401 - input() uses it once it is imported
 
     while True:
         try:
             if sys.stdout.isatty():
                 line = input(PROMPT)
-            else:  # input() would write the prompt among the results
+            else:  # input() would write the prompt to stdout, among the results
                 print(PROMPT, end="", file=sys.stderr, flush=True)
                 line = input()
         except (EOFError, KeyboardInterrupt):

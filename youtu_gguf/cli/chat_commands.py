@@ -1,4 +1,4 @@
-"""The commands of a conversation that are no tasks, and the help, which lists both."""
+"""The commands of a chat other than tasks; the help and the hints, which cover both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,21 @@ from youtu_gguf.tasks import TASKS
 if TYPE_CHECKING:
     from youtu_gguf.cli.chat import Conversation
 
-ALONE = "Each question stands alone: the model sees the image and that line only."
+ALONE = "Each question stands alone: the model sees only the image and that line."
+
+FAMILIAR = {"exit": "quit", "bye": "quit", "q": "quit", "?": "help", "h": "help", "load": "open", "write": "save"}
+"""What people type from habit, with the command that does it here."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A line of the table.
+    """A command of a chat.
 
     Attributes:
-        name: What follows the slash.
-        argument: What follows the name, for the help; "" where nothing may, in brackets where it may be left out.
-        says: What it does, for the help, in lines of up to 54 characters.
-        run: From the conversation and the argument to its effect.
+        name: The word behind the slash.
+        argument: What follows the name, as the help shows it: "" for nothing, in brackets if it is optional.
+        says: What the command does, for the help, in lines of up to 54 characters.
+        run: Runs it with the chat and the argument.
     """
 
     name: str
@@ -37,27 +41,27 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed."""
+        """How the command is typed."""
         return f"/{self.name} {self.argument}".rstrip()
 
     def __call__(self, talk: Conversation, given: str) -> None:
-        """Run it with what was `given`.
+        """Run the command with the argument `given`.
 
         Raises:
-            InputError: Something is missing, or too much.
+            InputError: The argument is missing, or the command takes none.
         """
         if given and not self.argument:
-            raise InputError(f"/{self.name} stands alone; got {given!r} after it. Leave that out.")
+            raise InputError(f"/{self.name} takes no argument; got {given!r}. Remove it.")
         if not given and self.argument and not self.argument.startswith("["):
-            raise InputError(f"expected {self.usage}; got nothing after /{self.name}.")
+            raise InputError(f"expected {self.usage}; got nothing after /{self.name}. Add it.")
         self.run(talk, given)
 
 
 def run_command(talk: Conversation, line: str) -> None:
-    """Run a line without its slash: a command of the table, or a task.
+    """Run a line without its slash: a command or a task.
 
     Raises:
-        InputError: There is no such command, or it is typed wrongly.
+        InputError: There is no such command or task, or its arguments are wrong.
     """
     name, given = [*line.split(maxsplit=1), "", ""][:2]
     for known in COMMANDS:
@@ -65,16 +69,38 @@ def run_command(talk: Conversation, line: str) -> None:
             known(talk, given.strip())
             return
     if name.lower() not in TASKS:
-        raise InputError(f"expected a command; there is no /{name}. /help lists them; a question has no slash.")
+        raise InputError(f"there is no /{name}. {_instead(line)}")
     talk.ask(parse_line(line))
 
 
+def hint_about(line: str) -> str:
+    """Return what to type instead of a question that looks like a task or a command; "" for other questions."""
+    name = line.split(maxsplit=1)[0].lower()
+    meant = FAMILIAR.get(name, name)
+    if line.lower() == name and meant in [known.name for known in COMMANDS]:
+        return f"this is asked as a question; the command is /{meant}"
+    try:
+        parse_line(line)
+    except InputError:
+        return ""
+    return f"this is asked as a question; /{line} runs the task"
+
+
+def _instead(line: str) -> str:
+    """Return what to type instead of a line whose command does not exist."""
+    name = [*line.lower().split(), ""][0]
+    if os.path.isfile(f"/{line}"):  # noqa: PTH113 - pathlib raises where a line is too long for a name
+        return f"To change to that image, type /open /{line}"
+    near = FAMILIAR.get(name) or next(iter(get_close_matches(name, [*TASKS, *(c.name for c in COMMANDS)])), None)
+    return f"Did you mean /{near}?" if near else "/help lists tasks and commands; a question has no slash."
+
+
 def help_text() -> str:
-    """Return what /help prints."""
+    """Return the text of /help."""
     tasks = [(f"/{usage(name).removesuffix(' [OPTIONS]')}", task.summary) for name, task in TASKS.items()]
     return "\n".join(
         (
-            "Type a question, or a task with its options, quotes as in a shell:",
+            "Type a question, or a task with its options, quoted as in a shell:",
             "",
             table(tasks),
             "",
@@ -83,17 +109,18 @@ def help_text() -> str:
             table([(known.usage, known.says) for known in COMMANDS]),
             "",
             ALONE,
-            "Ctrl-C ends the answer under way; pressed twice, it ends everything under way.",
-            "At the prompt, Ctrl-C and Ctrl-D leave.",
+            "Ctrl-C ends the current answer; pressed twice, it interrupts everything.",
+            "At the prompt, Ctrl-C and Ctrl-D end the chat.",
         )
     )
 
 
 def _help(_talk: Conversation, name: str) -> None:
-    task = name.strip().removeprefix("/").lower()
-    if task and task not in TASKS:
-        raise InputError(f"expected a task, one of {', '.join(TASKS)}; got {name!r}.")
-    print(help_of(task) if task else help_text())
+    asked = name.removeprefix("/").lower()
+    known = [table([(command.usage, command.says)]) for command in COMMANDS if command.name == asked]
+    if asked and asked not in TASKS and not known:
+        raise InputError(f"expected a task, one of {', '.join(TASKS)}; got {name!r}. /help lists them.")
+    print(help_of(asked) if asked in TASKS else "".join(known) or help_text())
 
 
 def _quit(talk: Conversation, _: str) -> None:
@@ -101,16 +128,18 @@ def _quit(talk: Conversation, _: str) -> None:
 
 
 def _path(given: str) -> Path:
-    """Return the path that was typed, or dropped on the terminal: quoted, or with backslashes before spaces."""
+    """Return a path that was typed, or dropped on the terminal: in quotes, or with backslashes before spaces."""
     try:
         parts = shlex.split(given) if os.sep == "/" else [given.strip('"')]
-    except ValueError:  # an apostrophe in a name
+    except ValueError:  # the name has an apostrophe
         parts = []
     path = Path(parts[0] if len(parts) == 1 else given)
     try:
         return path.expanduser()
     except RuntimeError as exc:
-        raise InputError(f"expected a path; no user has the home folder that {given} begins with.") from exc
+        raise InputError(
+            f"expected a path; got {given}, but no user has the home folder that it begins with. Check the path."
+        ) from exc
 
 
 COMMANDS = (
@@ -118,11 +147,11 @@ COMMANDS = (
     Command(
         "save",
         "FILE",
-        "write the last value, drawn on the image (.png) or\n"
-        "as arrays (.npz); the last words (.txt);\n"
-        "or the last answer of either kind (.json)",
+        "write the last boxes, masks or maps (.png: drawn on\n"
+        "the image; .npz: arrays), the last text (.txt), or\n"
+        "the last answer of any kind (.json)",
         lambda talk, given: talk.save(_path(given)),
     ),
-    Command("help", "[TASK]", "show this, or the options of a task", _help),
-    Command("quit", "", "leave", _quit),
+    Command("help", "[TASK]", "show this help, or the options of a task", _help),
+    Command("quit", "", "end the chat", _quit),
 )
