@@ -50,8 +50,7 @@ def test_a_path_at_the_prompt_is_answered_with_the_command_that_opens_it(
     ("line", "hint"),
     [
         ("detect cup", "hint: this is asked as a question; /detect cup runs the task\n"),
-        ("quit", "hint: this is asked as a question; the command is /quit\n"),
-        ("Exit", "hint: this is asked as a question; the command is /quit\n"),
+        ("detect red cup, dog", "hint: this is asked as a question; /detect red cup dog runs the task\n"),
         ("describe the cup", ""),
         ("What is it?", ""),
         ("What's this?", ""),
@@ -66,6 +65,18 @@ def test_a_question_that_looks_like_a_command_gets_a_hint_at_a_terminal(
     assert (hints, engine.questions) == (hint, [line])
     start(image).run([line])
     assert "hint: " not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("line", "command"), [("quit", "/quit"), ("Exit", "/quit"), ("?", "/help"), ("open", "/open")])
+def test_the_bare_name_of_a_command_is_not_asked_at_a_terminal(
+    line: str, command: str, image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine({})
+    start(image, engine, interactive=True).run([line])
+    assert f"got '{line}'. Type {command}, or /ask {line} to ask it." in capsys.readouterr().err
+    assert engine.questions == []
+    assert start(image, engine).run([line]) == 0
+    assert engine.questions == [line]
 
 
 def test_help_about_a_command_or_a_task_is_short(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
