@@ -18,12 +18,12 @@ ON_ITS_TERMINAL = "import os; os.open(os.ttyname(0), os.O_RDWR); from youtu_gguf
 DEADLINE_S = 30.0
 
 
-def arguments(picture: Path, pair: Pair, max_tokens: int) -> list[str]:
+def arguments(image: Path, pair: Pair, max_tokens: int) -> list[str]:
     small = ("--threads", "1", "--n-ctx", "4096", "--max-tokens", str(max_tokens))
-    return ["chat", str(picture), "--model", str(pair[0]), *small]
+    return ["chat", str(image), "--model", str(pair[0]), *small]
 
 
-def test_piped_lines_are_answered_and_the_code_tells_of_failures(photographs: dict[str, Path], tiny_pair: Pair) -> None:
+def test_piped_lines_are_answered_and_the_code_shows_failures(photographs: dict[str, Path], tiny_pair: Pair) -> None:
     command = [sys.executable, "-m", "youtu_gguf", *arguments(photographs["cat"], tiny_pair, 8)]
     given = f"/depth\n/frobnicate\n/open {photographs['astronaut']}\n/segment cat sky --present all\nWhat is it?"
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
@@ -36,7 +36,7 @@ def test_piped_lines_are_answered_and_the_code_tells_of_failures(photographs: di
     assert "> " not in done.stdout + done.stderr
 
 
-def test_picture_that_is_not_there_is_told_before_anything_is_read(tiny_pair: Pair) -> None:
+def test_a_missing_image_is_reported_before_the_model_is_read(tiny_pair: Pair) -> None:
     command = [sys.executable, "-m", "youtu_gguf", *arguments(Path("nowhere.png"), tiny_pair, 8)]
     done = subprocess.run(command, input="/depth", capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -44,7 +44,7 @@ def test_picture_that_is_not_there_is_told_before_anything_is_read(tiny_pair: Pa
 
 
 class Terminal:
-    """Our end of a pseudo-terminal."""
+    """The test's end of a pseudo-terminal."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle

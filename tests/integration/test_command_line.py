@@ -60,16 +60,16 @@ def test_every_task_runs_on_every_photograph(
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     if suffix == "png":
-        with Image.open(output) as picture, Image.open(photographs[photograph]) as source:
+        with Image.open(output) as drawing, Image.open(photographs[photograph]) as source:
             upright = source.size if photograph != "rocket" else source.size[::-1]
-            assert picture.width == upright[0]
-            assert picture.height >= upright[1]
+            assert drawing.width == upright[0]
+            assert drawing.height >= upright[1]
     else:
         words = form["text"] if task != "count" else str(form["count"] or "")
         assert output.read_text(encoding="utf-8").strip() == words
 
 
-def test_a_count_by_detection_has_a_picture_and_arrays(
+def test_a_count_by_detection_has_a_drawing_and_arrays(
     photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:
     drawn, arrays = tmp_path / "count.png", tmp_path / "count.npz"
@@ -79,13 +79,11 @@ def test_a_count_by_detection_has_a_picture_and_arrays(
     form = json.loads(done.stdout)
     with np.load(arrays) as stored:
         assert form["count"] == len(form["boxes"]) == len(stored["xyxy"])
-    with Image.open(drawn) as picture:
-        assert picture.size == (451, 300)
+    with Image.open(drawn) as image:
+        assert image.size == (451, 300)
 
 
-def test_arrays_of_a_label_map_are_written_beside_its_picture(
-    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
-) -> None:
+def test_arrays_of_a_label_map_are_written(photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path) -> None:
     arrays = tmp_path / "labels.npz"
     options = ("--present", "all", "--npz", arrays, *SMALL)
     done = run("segment", photographs["cat"], "cat", "sky", *options, model=tiny_pair[0])
@@ -97,7 +95,7 @@ def test_arrays_of_a_label_map_are_written_beside_its_picture(
     assert done.stderr == ""
 
 
-def test_maps_are_made_from_tiles_of_a_larger_picture(
+def test_maps_are_made_from_tiles_of_a_larger_image(
     photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:
     arrays = tmp_path / "maps.npz"
@@ -116,8 +114,8 @@ def test_the_focal_length_of_a_file_makes_metres_unless_it_is_called_unknown(
 ) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0xA405] = 35
-    with Image.open(photographs["cat"]) as picture:
-        picture.convert("RGB").save(tmp_path / "cat.jpg", exif=exif)
+    with Image.open(photographs["cat"]) as image:
+        image.convert("RGB").save(tmp_path / "cat.jpg", exif=exif)
     for options, unit, focal_px in (
         ((), "m", 438.17),
         (("--zoom", "focal", "--image-max-tokens", "512"), "m", 438.17),
@@ -130,7 +128,7 @@ def test_the_focal_length_of_a_file_makes_metres_unless_it_is_called_unknown(
         assert (form["unit"], form["focal_px"]) == (unit, focal_px)
 
 
-def test_a_file_name_that_is_no_unicode_is_no_obstacle(
+def test_a_file_name_may_have_bytes_that_are_not_unicode(
     photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9.png"
@@ -217,13 +215,13 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ground", "/nowhere/picture.png", "cat"], "does not exist"),
+        (["ground", "/nowhere/image.png", "cat"], "does not exist"),
         (["ground", "{text}", "cat"], "not one that Pillow can read"),
         (["segment", "{cat}", " ", "--present", "all"], "must be words"),
         (["depth", "{cat}", "--n-ctx", "64"], "Raise n_ctx or lower image_max_tokens"),
         (["depth", "{cat}", "-o", "depth.jpg"], "writes a .png"),
         (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
-        (["depth", "{cat}", "-o", "{cat}"], "would be written over the picture itself"),
+        (["depth", "{cat}", "-o", "{cat}"], "would be written over the image itself"),
         (["click", "{cat}", "wake it", "--npz", "{cat}"], "an .npz file holds arrays; got --npz"),
         (["click", "{cat}", "wake it", "-o", "click.txt"], "click writes a .png file"),
         (["instances", "{cat}", "-o", "found.jpg"], "instances writes a .png file"),

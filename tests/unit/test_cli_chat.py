@@ -177,58 +177,6 @@ def test_a_mistake_gets_one_message_and_the_conversation_continues(
     assert complained.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "remedy"),
-    [
-        ("/exit", "there is no /exit. Did you mean /quit?"),
-        ("/detcet cup", "there is no /detcet. Did you mean /detect?"),
-        ("/?", "Did you mean /help?"),
-        ("/" + "x" * 5000, "/help lists"),
-    ],
-)
-def test_an_unknown_command_is_answered_with_a_near_one(
-    line: str, remedy: str, image: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert start(image).run([line]) == 2
-    assert remedy in capsys.readouterr().err
-
-
-def test_a_path_at_the_prompt_is_answered_with_the_command_that_opens_it(
-    image: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    start(image).run([str(image)])
-    assert f"type /open {image}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("line", "hint"),
-    [
-        ("detect cup", "hint: this is asked as a question; /detect cup runs the task\n"),
-        ("quit", "hint: this is asked as a question; the command is /quit\n"),
-        ("Exit", "hint: this is asked as a question; the command is /quit\n"),
-        ("describe the cup", ""),
-        ("What is it?", ""),
-        ("What's this?", ""),
-    ],
-)
-def test_a_question_that_looks_like_a_command_gets_a_hint_at_a_terminal(
-    line: str, hint: str, image: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    engine = FakeEngine(ANSWERS)
-    start(image, engine, interactive=True).run([line])
-    hints = "".join(f"{remark}\n" for remark in capsys.readouterr().err.splitlines() if remark.startswith("hint: "))
-    assert (hints, engine.questions) == (hint, [line])
-    start(image).run([line])
-    assert "hint: " not in capsys.readouterr().err
-
-
-def test_help_about_a_command_or_a_task_is_short(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    start(image).run(["/help open", "/help /detect"])
-    opening, _, detecting = capsys.readouterr().out.partition("\n")
-    assert opening.split(maxsplit=2)[:2] == ["/open", "IMAGE"]
-    assert detecting.startswith("Usage: /detect [OPTIONS] [CLASS]...\n")
-
-
 def test_code_is_that_of_the_last_line_that_failed(image: Path) -> None:
     unable = FakeEngine(ANSWERS)  # has no depth tokens: the model file is to blame
     assert start(image, unable).run(["/foo", "/depth", "What is it?"]) == 3

@@ -59,3 +59,18 @@ def test_help_imports_nothing_that_takes_long() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stderr, "Usage:" in done.stdout) == ("\n", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--threads", "many"], "Invalid value for '--threads': expected a whole number; got 'many'."),
+        (["--max-seconds", "soon"], "Invalid value for '--max-seconds': expected a number; got 'soon'."),
+        (["--lang", "fr"], "Invalid value for '--lang': 'fr' is not one of 'en', 'zh'."),
+        (["--zom", "2"], "No such option: --zom"),
+    ],
+)
+def test_an_invalid_option_is_refused_in_plain_words(words: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["detect", "image.png", *words])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -121,8 +121,7 @@ class Conversation:
         if line.startswith("/"):
             run_command(self, line[1:])
         elif line:
-            hint = hint_about(line)
-            if hint and self._interactive:
+            if self._interactive and (hint := hint_about(line)):
                 self._remark(f"hint: {hint}")
             self.ask(Line("ask", {"question": line}, {}))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -74,16 +76,20 @@ def run_command(talk: Conversation, line: str) -> None:
 
 
 def hint_about(line: str) -> str:
-    """Return what to type instead of a question that looks like a task or a command; "" for other questions."""
-    name = line.split(maxsplit=1)[0].lower()
-    meant = FAMILIAR.get(name, name)
-    if line.lower() == name and meant in [known.name for known in COMMANDS]:
-        return f"this is asked as a question; the command is /{meant}"
-    try:
-        parse_line(line)
-    except InputError:
-        return ""
-    return f"this is asked as a question; /{line} runs the task"
+    """Return what to type instead of a question that reads as a task; "" for other questions.
+
+    Raises:
+        InputError: The line is only the name of a command, such as `quit`: no one asks a model that.
+    """
+    word = line.lower()
+    meant = FAMILIAR.get(word, word)
+    if meant in [known.name for known in COMMANDS]:
+        raise InputError(f"expected a question or a command; got {line!r}. Type /{meant}, or /ask {line} to ask it.")
+    for typed in (line, " ".join(re.split(r"[,，、]\s*", line))):
+        with suppress(InputError):
+            parse_line(typed)
+            return f"this is asked as a question; /{typed} runs the task"
+    return ""
 
 
 def _instead(line: str) -> str:

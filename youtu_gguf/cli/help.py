@@ -1,9 +1,10 @@
-"""The layout of `--help`: options and commands in groups, and usage lines without type names."""
+"""How commands speak: help with options and commands in groups, usage without type names, plain messages."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 ANSWER = "Answer options"
@@ -14,6 +15,14 @@ MODEL = "Model options"
 
 class GroupedCommand(TyperCommand):
     """A command whose options stand in groups: its own, those about the answer, those about the model."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line; the message of an invalid value says what was expected."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as exc:
+            exc.message = _plain(exc)
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the usage line, with required arguments bare, as `IMAGE`."""
@@ -54,3 +63,12 @@ class GroupedCommands(TyperGroup):
         for title, rows in groups.items():
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _plain(exc: typer.BadParameter) -> str:
+    """Return what was expected and what was typed, for texts that are not numbers; other messages unchanged."""
+    errors: list[Any] = getattr(exc.__cause__, "errors", list)()  # typer converts values with pydantic
+    expected = {"int_parsing": "a whole number", "float_parsing": "a number"}.get(errors[0]["type"]) if errors else None
+    if expected is None:
+        return exc.message.removeprefix("Value error, ")
+    return f"expected {expected}; got {errors[0]['input']!r}."

@@ -62,7 +62,7 @@ def parse_line(line: str) -> Line:
         arguments = task.read(typed)
     except TyperException as exc:
         message = exc.format_message()
-        raise InputError(f"{name}: {message[:1].lower()}{message[1:]} Usage: {usage(name)}") from exc
+        raise InputError(f"{name}: {message[:1].lower()}{message[1:].rstrip('.')}. Usage: {usage(name)}") from exc
     except InputError as exc:
         raise InputError(f"{name}: {exc}") from exc
     given = {o: typed[o] for o in RUN_OPTIONS if typed[o] is not None and typed[o] is not False}
