@@ -28,7 +28,10 @@ app = typer.Typer(
 
 Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Of the server, where several run.")]
 
-FLAGS = {"n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log"}
+FLAGS = {
+    "n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log",
+    "start_s": "--start-seconds",
+}  # fmt: skip
 """Options that are called otherwise than their fields."""
 
 
