@@ -30,8 +30,8 @@ APART = {"tasks": CONCRETE, "scene": CONCRETE, "batch": CONCRETE, "cli": CONCRET
 EMPTY = ("engines",)
 """Rooms whose parts stand in `LAYERS` one by one: their `__init__.py` imports nothing."""
 
-SYSTEM_CALLS = ("engines/llama_server/launcher.py", "engines/llama_server/windows_job.py")
-"""What binds a child process to this one, by system calls that Python does not offer."""
+SYSTEM_CALLS = ("engines/llama_server/launcher.py",)
+"""What binds a child process to this one, by a system call that Python does not offer."""
 
 
 def sources() -> list[Path]:

@@ -30,7 +30,10 @@ app = typer.Typer(
 
 Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Process id of the server; needed if several run.")]
 
-FLAGS = {"n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log"}
+FLAGS = {
+    "n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log",
+    "start_s": "--start-seconds",
+}  # fmt: skip
 """Options whose names differ from those of their fields."""
 
 

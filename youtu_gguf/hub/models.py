@@ -113,7 +113,7 @@ def remove(spec: str) -> int:
         InputError: A spec that is none, or files that cannot be deleted.
         ModelFileError: It is not there.
     """
-    from youtu_gguf.hub.removal import remove
+    from youtu_gguf.hub.local import remove
     from youtu_gguf.hub.spec import parse_spec
 
     return remove(parse_spec(spec), hub_cache())

@@ -147,8 +147,8 @@ class Call:
 News = queue.SimpleQueue[tuple[Call, Heard]]
 
 
-class HttpTogether:
-    """Several answers on one image, a call each. See `engines.base.Together`."""
+class HttpParallelGeneration:
+    """Several answers on one image, a call each. See `engines.base.ParallelGeneration`."""
 
     def __init__(self, host: Host, session: HttpSession) -> None:
         self._host, self._session = host, session
@@ -290,7 +290,7 @@ class HttpSession:
                     n_generated += piece.n_tokens
                 self._host.progress("generate", n_generated, sampling.max_tokens)
 
-    def parallel(self) -> HttpTogether:
+    def parallel(self) -> HttpParallelGeneration:
         """Return a way to answer several questions at once.
 
         Raises:
@@ -298,7 +298,7 @@ class HttpSession:
         """
         if self.closed:
             raise EngineError("this scene is closed. Open the image again.")
-        return HttpTogether(self._host, self)
+        return HttpParallelGeneration(self._host, self)
 
     def close(self) -> None:
         """Forget the image. The server keeps what it likes."""

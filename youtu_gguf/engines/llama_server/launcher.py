@@ -1,9 +1,9 @@
-"""Starts a program so that it cannot outlive who asked for it. Run as a script, by `llama_server.process` only.
+"""Starts a program so that it cannot outlive the process that asked for it. A script that `llama_server.process` runs.
 
-    python _launch.py signal PARENT PROGRAM ...   becomes PROGRAM; the kernel kills it when PARENT dies (Linux)
-    python _launch.py pipe PARENT PROGRAM ...     runs PROGRAM, kills it when stdin ends, which PARENT holds (macOS)
+    python launcher.py signal PARENT PROGRAM ...   becomes PROGRAM; the kernel kills it when PARENT dies (Linux)
+    python launcher.py pipe PARENT PROGRAM ...     runs PROGRAM, ends it when stdin ends, which PARENT holds (elsewhere)
 
-It imports nothing of ours: it starts in a bare interpreter, in a few milliseconds.
+It imports nothing of this package: it starts in a bare interpreter, in a few milliseconds.
 """
 
 import os
@@ -11,12 +11,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 PR_SET_PDEATHSIG = 1
 """Number of the request in Linux's prctl (linux/prctl.h)."""
 
 PARENT_IS_GONE = 113
-"""Exit code where there was nobody left to work for."""
+"""Exit code where the parent has died before the program could start."""
+
+GRACE_S = 1.0
+"""How long the program may take to end when it is asked to, before it is killed."""
 
 
 def become(parent: int, command: list[str]) -> None:
@@ -32,16 +36,18 @@ def become(parent: int, command: list[str]) -> None:
 
 
 def watch(command: list[str]) -> int:
-    """Run `command` until it ends, or stdin does; pass on what would end us. Return its exit code."""
+    """Run `command` until it ends, or stdin does; pass on a request to end. Return its exit code."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
 
-    def kill_at_end() -> None:
+    def end_with_stdin() -> None:
         while os.read(0, 1024):
             pass
+        child.terminate()
+        time.sleep(GRACE_S)
         child.kill()
 
-    threading.Thread(target=kill_at_end, daemon=True).start()
+    threading.Thread(target=end_with_stdin, daemon=True).start()
     return child.wait()
 
 

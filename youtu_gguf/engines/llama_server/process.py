@@ -11,18 +11,18 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 from weakref import WeakSet
 
 import psutil
 
 from youtu_gguf.errors import EngineError
 
-Binding = Literal["signal", "pipe", "job"]
-"""What kills the child when this process dies, however it dies: the kernel's signal on Linux, a launcher that watches a
-pipe elsewhere, a job object on Windows."""
+Binding = Literal["signal", "pipe"]
+"""What kills the child when this process dies, however it dies: the kernel's signal on Linux, elsewhere a launcher that
+watches a pipe. The launcher needs nothing that Python does not offer on every system; it is tested on Linux."""
 
-BINDING: Binding = "signal" if sys.platform == "linux" else "job" if os.name == "nt" else "pipe"
+BINDING: Binding = "signal" if sys.platform == "linux" else "pipe"
 
 LAST_LINES = 40
 """Lines kept for messages."""
@@ -77,12 +77,11 @@ class ChildProcess:
         binding: Binding = BINDING,
     ) -> None:
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._binding = binding
         self._on_end = on_end
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")), binding, str(os.getpid())]
         try:
             self._popen = subprocess.Popen(
-                [*command] if binding == "job" else [*launcher, *command],
+                [*launcher, *command],
                 env=dict(environment),
                 stdin=subprocess.PIPE if binding == "pipe" else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -91,24 +90,20 @@ class ChildProcess:
             )
         except OSError as exc:
             raise EngineError(f"{command[0]} cannot be started: {exc}.") from exc
-        self._job = self._bind()
+        if binding == "pipe":
+            _PIPED.add(self)
         assert self._popen.stdout is not None
         self._reader = threading.Thread(target=self._read, args=(self._popen.stdout, log), daemon=True)
         self._reader.start()
         self.pid = self._popen.pid if binding != "pipe" else self._pid_below()
         self.started = start_of(self.pid) or time.time()
-
-    def _bind(self) -> Any:
-        if self._binding == "job":
-            from youtu_gguf.engines.llama_server.windows_job import bind
-
-            return bind(int(self._popen._handle))  # type: ignore[attr-defined] # Windows only
-        if self._binding == "pipe":
-            _PIPED.add(self)
-        return None
+        self._processes: list[psutil.Process] = []
+        for pid in dict.fromkeys((self.pid, self._popen.pid)):  # the program first, then a launcher
+            with suppress(psutil.Error):  # it has ended
+                self._processes.append(psutil.Process(pid))
 
     def let_go(self) -> None:
-        """Close our end of the pipe that holds the program."""
+        """Close our end of the pipe: the launcher then ends the program."""
         if self._popen.stdin is not None:
             with suppress(OSError):
                 self._popen.stdin.close()
@@ -143,21 +138,19 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End it at once, even if it is stopped."""
-        for pid in {self.pid, self._popen.pid}:  # the program first, then a launcher
-            if self._popen.poll() is None:
-                with suppress(psutil.Error):
-                    psutil.Process(pid).kill()
+        for process in self._processes:
+            with suppress(psutil.Error):  # it has ended, and may have left its number to another process
+                process.kill()
         self.wait(STOP_S)
 
     def close(self) -> None:
         """Ask it to end, and end it if it does not. Safe to call twice."""
-        if self._popen.poll() is None:
-            with suppress(OSError):
-                self._popen.terminate()
-            if self.wait(STOP_S) is None:
-                self.kill()
+        if self._popen.stdin is None:
+            self._popen.terminate()
+        else:
+            self.let_go()  # what terminates the launcher on Windows does not reach the program
         self.wait(STOP_S)
-        self.let_go()
+        self.kill()
 
     def private_bytes(self) -> int:
         """Return the memory of its own, without files that it maps; 0 once it has ended."""
