@@ -69,7 +69,7 @@ FORKED = (
     START
     + """
 supervisor = start()
-if os.fork() == 0:  # a worker that lives on, with all that it has inherited
+if os.fork() == 0:  # a worker that lives on, with all handles that it has inherited
     time.sleep(60)
 die()
 """
