@@ -1,4 +1,4 @@
-"""Draws scenes, runs every task on them with the small model, prints what it answers, and writes one contact sheet."""
+"""Draws scenes, runs every task on them with the small model, prints the answers, and writes one contact sheet."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from youtu_gguf.output import write_png
 from youtu_gguf.render import draw as drawn
 
 SEEDS = (501, 504, 513, 532)
-"""From 500 on, the first scenes with a person and a sign on each kind of ground; taken before the model was."""
+"""From 500 on, the first scenes with a person and a sign on each kind of ground; chosen before training."""
 SEEN = 0.005
-"""Share of the picture from which a class is told."""
-TITLE = "youtu-gguf: one GGUF, one prefill per picture, every answer typed"
+"""Share of the image from which on a class is named."""
+TITLE = "youtu-gguf: one GGUF, one prefill per image, every answer typed"
 
 
 def tasks(truth: Scene) -> dict[str, Callable[[yg.Scene], yg.Result]]:
@@ -56,7 +56,7 @@ SHOWN = ("detect", "segment", "depth", "polygon", "refer", "instances", "pose")
 def summary(value: yg.Result) -> str:
     match value:
         case yg.Mask():
-            return f"{value.bits.mean():.0%} of the picture"
+            return f"{value.bits.mean():.0%} of the image"
         case yg.LabelMap():
             shares = zip(value.classes, value.shares, strict=True)
             return ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= SEEN) or "no class seen"
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--model", default="nano")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    table = Table("scene", "task", "ms", "answer", "issues", title="the small model on drawn scenes it never saw")
+    table = Table("scene", "task", "ms", "answer", "issues", title="the small model on unseen drawn scenes")
     rows = []
     with yg.load(args.model, max_tokens=400) as model:
         for seed in SEEDS:
@@ -85,7 +85,7 @@ def main() -> None:
     write_png(args.out / "contact-sheet.png", contact_sheet(rows, TITLE))
     console = Console()
     console.print(table)
-    console.print(f"look at {args.out / 'contact-sheet.png'}")
+    console.print(f"the contact sheet is {args.out / 'contact-sheet.png'}")
 
 
 def ask_all(truth: Scene, scene: yg.Scene, name: str, table: Table) -> list[Panel]:

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in a grid, each with a caption under it."""
+"""Contact sheets: images in a grid, each with a caption under it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 U8 = npt.NDArray[np.uint8]
 
 CELL = (300, 330)
-"""Width and height that a picture is fitted into."""
+"""Width and height into which an image is fitted."""
 CAPTION_PX, TITLE_PX, GAP_PX = 44, 56, 12
 PAPER, INK, FAINT = (250, 250, 248), (30, 30, 34), (110, 110, 118)
 
 
 class Panel(NamedTuple):
-    """One picture with a bold line and a plain one under it."""
+    """One image with a title and a line of text under it."""
 
-    picture: U8
+    image: U8
     title: str
     text: str = ""
 
@@ -40,11 +40,11 @@ def contact_sheet(rows: Sequence[Sequence[Panel]], title: str) -> U8:
 
 
 def _place(sheet: Image.Image, pen: ImageDraw.ImageDraw, panel: Panel, corner: tuple[int, int]) -> None:
-    picture = Image.fromarray(panel.picture)
-    scale = min(CELL[0] / picture.width, CELL[1] / picture.height)
-    picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.Resampling.LANCZOS)
-    sheet.paste(picture, corner)
-    below = corner[1] + picture.height + 4
+    image = Image.fromarray(panel.image)
+    scale = min(CELL[0] / image.width, CELL[1] / image.height)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    sheet.paste(image, corner)
+    below = corner[1] + image.height + 4
     pen.text((corner[0], below), panel.title, INK, ImageFont.load_default(15))
     text, font = panel.text, ImageFont.load_default(12)
     while text and pen.textlength(text, font) > CELL[0]:

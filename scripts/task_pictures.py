@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the scene of docs/tasks.md, asks nano what the guide asks, prints the raw answers and writes the pictures.
+"""Draws the scene of docs/tasks.md, asks nano the questions of the guide, prints the raw answers and writes the images.
 
 python scripts/task_pictures.py
 """
@@ -29,13 +29,13 @@ from youtu_gguf.types import U8
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "tasks"
 SEED = TEST_SEEDS + 753
-"""Never trained on; of eighty scenes with this cast one that nano answers well about, task by task."""
+"""Not in the training data; of eighty scenes with this cast, one about which nano answers well in every task."""
 SIZE = (320, 256)
 CAST = (("person", "blue"), ("sign", "yellow"), ("circle", "red"), ("circle", "green"), ("star", "purple"))
 THING = "the red circle"
 CLASSES = ["sky", "grass", "person", "circle", "star", "sign"]
 COLOURS = 256
-"""Palette of a picture: under 60 KB each."""
+"""Size of the palette of an image, so that each file is below 60 KB."""
 LINE_PX = 18
 
 WORDS: dict[str, Callable[[yg.Scene], yg.Result]] = {
@@ -45,7 +45,7 @@ WORDS: dict[str, Callable[[yg.Scene], yg.Result]] = {
     "classify": lambda scene: scene.classify(),
     "count circle": lambda scene: scene.count("circle"),
 }
-PICTURES: dict[str, Callable[[yg.Scene], yg.Result]] = {
+IMAGES: dict[str, Callable[[yg.Scene], yg.Result]] = {
     "ground": lambda scene: scene.ground(THING),
     "detect": lambda scene: scene.detect(),
     "polygon": lambda scene: scene.polygon(THING),
@@ -62,7 +62,7 @@ CLICK = (
     "Action: click on the gear.\n"
     '<tool_call>{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [278, 26]}}</tool_call>'
 )
-"""A scripted answer: nano was never shown a screen."""
+"""A scripted answer, because nano was not trained on screens."""
 
 
 def screen() -> U8:
@@ -81,7 +81,7 @@ def screen() -> U8:
 
 
 def captioned(rgb: U8, lines: list[str]) -> U8:
-    """Return a picture with lines of words below it, wrapped to its width."""
+    """Return an image with lines of text below it, wrapped to its width."""
     font = ImageFont.load_default(13)
     rows = [row for line in lines for row in wrapped(line, rgb.shape[1] - 8, font)]
     page = Image.new("RGB", (rgb.shape[1], rgb.shape[0] + LINE_PX * len(rows) + 8), PAPER)
@@ -104,7 +104,7 @@ def wrapped(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Imag
 
 
 def write(path: Path, rgb: U8) -> None:
-    """Write a picture of a palette."""
+    """Write an image with a palette."""
     buffer = BytesIO()
     Image.fromarray(rgb).quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     write_bytes(path, buffer.getvalue())
@@ -116,16 +116,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    picture = args.out / "scene.png"
-    write(picture, draw(SEED, size=SIZE, cast=CAST).rgb)
-    with yg.load("nano", threads=1, max_tokens=400, temperature=0.0) as model, closing(model.open(picture)) as scene:
+    path = args.out / "scene.png"
+    write(path, draw(SEED, size=SIZE, cast=CAST).rgb)
+    with yg.load("nano", threads=1, max_tokens=400, temperature=0.0) as model, closing(model.open(path)) as scene:
         lines = []
         for name, ask in WORDS.items():
             answer = ask(scene)
             print(f"{name}: {answer.raw}")
             lines.append(f"{name}: {answer}")
         write(args.out / "words.png", captioned(scene.rgb, lines))
-        for name, ask in PICTURES.items():
+        for name, ask in IMAGES.items():
             value = ask(scene)
             print(f"{name}: {value.raw or 'nothing generated'} {[issue.message for issue in value.issues]}")
             write(args.out / f"{name}.png", drawn(scene.rgb, value))

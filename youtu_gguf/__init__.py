@@ -19,46 +19,46 @@ Docstrings cite what is known about the model, and where it is from, as "facts: 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.errors import (
-    CapabilityError,
-    DecodeError,
-    EngineError,
-    InputError,
-    ModelFileError,
-    ServerError,
-    YoutuError,
-)
-from youtu_gguf.model import Model, load
-from youtu_gguf.scene.many import Update
-from youtu_gguf.scene.options import Question
-from youtu_gguf.scene.scene import Scene
-from youtu_gguf.scene.stream import TextStream
-from youtu_gguf.types import (
-    Action,
-    Box,
-    Boxes,
-    Count,
-    DepthMap,
-    Instance,
-    Instances,
-    Issue,
-    LabelMap,
-    Mask,
-    Polygon,
-    Polygons,
-    Pose,
-    Poses,
-    Region,
-    Result,
-    Text,
-    Timings,
-    Transform,
-)
 from youtu_gguf.version import __version__
 
 if TYPE_CHECKING:
     from youtu_gguf import calibration, doctor, servers, testing, weights
+    from youtu_gguf.calibration.assumptions import Calibration
+    from youtu_gguf.errors import (
+        CapabilityError,
+        DecodeError,
+        EngineError,
+        InputError,
+        ModelFileError,
+        ServerError,
+        YoutuError,
+    )
+    from youtu_gguf.model import Model, load
+    from youtu_gguf.scene.many import Update
+    from youtu_gguf.scene.options import Question
+    from youtu_gguf.scene.scene import Scene
+    from youtu_gguf.scene.stream import TextStream
+    from youtu_gguf.types import (
+        Action,
+        Box,
+        Boxes,
+        Count,
+        DepthMap,
+        Instance,
+        Instances,
+        Issue,
+        LabelMap,
+        Mask,
+        Polygon,
+        Polygons,
+        Pose,
+        Poses,
+        Region,
+        Result,
+        Text,
+        Timings,
+        Transform,
+    )
 
 __all__ = [
     "Action",
@@ -103,12 +103,36 @@ __all__ = [
 ]
 
 _NAMESPACES = ("calibration", "doctor", "servers", "testing", "weights")
-"""Rooms with a public surface of their own; imported when they are first used, since they load heavy libraries."""
+"""Rooms with a public surface of their own."""
+
+_MODULES = {
+    "calibration.assumptions": ("Calibration",),
+    "errors": (
+        "CapabilityError", "DecodeError", "EngineError", "InputError", "ModelFileError", "ServerError", "YoutuError",
+    ),
+    "model": ("Model", "load"),
+    "scene.many": ("Update",),
+    "scene.options": ("Question",),
+    "scene.scene": ("Scene",),
+    "scene.stream": ("TextStream",),
+    "types": (
+        "Action", "Box", "Boxes", "Count", "DepthMap", "Instance", "Instances", "Issue", "LabelMap", "Mask", "Polygon",
+        "Polygons", "Pose", "Poses", "Region", "Result", "Text", "Timings", "Transform",
+    ),
+}  # fmt: skip
+"""Where the public names are defined. They are imported when they are first used, so that importing the package, as the
+command line does, takes no time."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
     if name in _NAMESPACES:
         return import_module(f"{__name__}.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,6 +1,6 @@
-"""The things that stand in a drawn scene: shapes, a stick person and a sign, each as a small patch with its outline.
+"""The things in a drawn scene: shapes, a stick person and a sign, each as a small patch with its outline.
 
-A figure knows nothing of the scene; it is cut to its own box and can be put anywhere.
+A figure does not depend on the scene; it is cut to its own box and can be placed anywhere.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _PAD = 4
 
 @dataclass(frozen=True)
 class Figure:
-    """A thing cut to its box.
+    """A thing, cut to its box.
 
     Args:
         kind: One of the scene's things.
         colour: Its colour's name.
         rgb: (h, w, 3) float32, 0..255.
-        alpha: (h, w) float32, 0..1; a px belongs to the thing where this is at least a half.
+        alpha: (h, w) float32, 0..1; a px belongs to the thing where this is at least 0.5.
         digits: Text on a sign, else empty.
         plate: x1, y1, x2, y2 of a sign's plate, else None.
         joints: (16, 2) px in MPII order for a person, else None.
@@ -73,14 +73,14 @@ def _shaded(rng: Rng, height: int, width: int, colour: F32) -> F32:
 
 
 def _fixed(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Px whose centres lie at halves, to cv2's fixed point whose centres lie at whole numbers."""
+    """Convert px whose centres lie at halves to cv2's fixed point, whose centres lie at whole numbers."""
     return np.round((points - 0.5) * (1 << _SHIFT)).astype(np.int32)
 
 
 def _cut(
     rgb: F32, alpha: NDArray[np.uint8], kind: str, colour: str, joints: NDArray[np.float64] | None = None
 ) -> Figure:
-    """The figure cut to the box of its solid px, so that its height is what the eye measures."""
+    """The figure cut to the box of its solid px, so that its height is the visible height."""
     solid = alpha >= 128
     ys, xs = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
     y1, y2, x1, x2 = ys[0], ys[-1] + 1, xs[0], xs[-1] + 1
@@ -131,7 +131,7 @@ def _shape(rng: Rng, kind: str, colour: str, edged: bool) -> Figure:
 
 
 def _pose(rng: Rng) -> NDArray[np.float64]:
-    """(16, 2) joints of a standing person facing us, in heights, y downwards, the thorax at (0, 0)."""
+    """(16, 2) joints of a standing person who faces the viewer, in heights, y downwards, the thorax at (0, 0)."""
     shoulder, hip = rng.uniform(0.095, 0.115), rng.uniform(0.055, 0.07)
     waist = rng.uniform(0.28, 0.33)
     arms, legs = [_arm(rng), _arm(rng)], [_leg(rng), _leg(rng)]

@@ -1,7 +1,8 @@
-"""Backgrounds of the drawn scenes: seven kinds of stuff as RGB, and the noise they are made of.
+"""Backgrounds of the drawn scenes: seven kinds of stuff as RGB, and the noise from which they are made.
 
-Everything random comes from the generator passed in, except the noise sheets: those are made once from a fixed seed,
-and a scene takes a random window of them, because fresh noise per pixel would cost more than the rest of the scene.
+All randomness comes from the generator that is passed in, except the noise sheets. Those are made once from a fixed
+seed, and a scene takes a random window of them, because new noise for every pixel would cost more than the rest of the
+scene.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
 
-_SHEET = 768  # side of a noise sheet, in px: twice the largest picture
+_SHEET = 768  # side of a noise sheet, in px: twice the largest image
 _TABLE = 64  # side of the table of per-brick, per-tile brightness
 
 
@@ -62,7 +63,7 @@ def sensor_noise(rng: Rng, height: int, width: int) -> F32:
 
 
 def _tint(value: F32, colour: F32) -> F32:
-    """Colour times (1 + value): the (H, W) brightness becomes (H, W, 3)."""
+    """Colour times (1 + value), (H, W, 3), for an (H, W) brightness."""
     return np.asarray(cv2.merge([(value + 1) * float(c) for c in colour]), dtype=np.float32)
 
 
@@ -94,14 +95,14 @@ def sky(rng: Rng, height: int, width: int) -> F32:
     top, bottom = _SKIES[int(rng.integers(0, len(_SKIES)))]
     ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None] ** np.float32(rng.uniform(0.7, 1.5))
     colours = np.array(top) + ramp * (np.array(bottom) - np.array(top)) + rng.normal(0, 8, 3)
-    picture = np.repeat(colours[:, None, :].astype(np.float32), width, axis=1)
+    image = np.repeat(colours[:, None, :].astype(np.float32), width, axis=1)
     if rng.random() < 0.6:
         cloud = noise(rng, height, width, 20.0) + 0.4 * noise(rng, height, width, 6.0)
         cover = np.clip((cloud - np.float32(rng.uniform(0.0, 1.0))) * 0.7, 0, np.float32(rng.uniform(0.4, 0.85)))[
             ..., None
         ]
-        picture += cover * (np.float32(rng.uniform(215, 250)) - picture)
-    return picture
+        image += cover * (np.float32(rng.uniform(215, 250)) - image)
+    return image
 
 
 def grass(rng: Rng, height: int, width: int, _gap: int) -> F32:
@@ -116,7 +117,7 @@ def grass(rng: Rng, height: int, width: int, _gap: int) -> F32:
 
 
 def sand(rng: Rng, height: int, width: int, gap: int) -> F32:
-    """Fine tan noise with ripples that crowd together in the distance."""
+    """Fine tan noise with ripples that get closer in the distance."""
     rows = _rows_below(height, gap)
     phase = np.log(rows) * np.float32(rng.uniform(18, 34))
     ripples = np.sin(phase + noise(rng, height, width, 20.0) * np.float32(rng.uniform(1.2, 2.4)))
@@ -176,7 +177,7 @@ def _floor_grid(
         scale: Depth in metres times px below the vanishing row.
         wide: Width of a piece in px at 200 px below the vanishing row.
         deep: Length of a piece in metres.
-        stagger: Shift every column of pieces by its own amount.
+        stagger: Shift each column of pieces by its own amount.
 
     Returns:
         (H, W) arrays: darkness of the joints 0..1, brightness of each piece, and the coordinates across and away in

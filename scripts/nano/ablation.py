@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What each step from hidden states to a label map is worth: segmentation of unseen scenes, one step changed at a time.
+"""What each step from hidden states to a label map gains: segmentation of unseen scenes, one step changed at a time.
 
     python scripts/nano/ablation.py --n 300 [--json]
 
-Every line is the mean IoU over all classes, each scored on every picture.
+Every line is the mean IoU over all classes, each of which is scored on every image.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from youtu_gguf.types import F32, I32, U8, Size
 
 
 class Seen(NamedTuple):
-    """A picture and its class scores on the token grid, (K, rows, cols), as the recipe has them and by first tokens."""
+    """An image and its class scores on the token grid, (K, rows, cols): by whole names and by their first tokens."""
 
     rgb: U8
     scores: F32
@@ -62,7 +62,7 @@ WAYS: dict[str, Callable[[Seen], I32]] = {
 
 
 def ablate(model: yg.Model, n: int, seed: int) -> dict[str, float]:
-    """Return the mean IoU of every way that can run here."""
+    """Return the mean IoU of every variant that can run on this machine."""
     ways = {name: way for name, way in WAYS.items() if "CRF" not in name or crf.installed()}
     tallies = {name: Confusion() for name in ways}
     tokens = class_tokens(model.engine.vocabulary, CLASSES, leading_space=DEFAULT.leading_space)

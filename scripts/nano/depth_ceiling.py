@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The best depth that targets on the grid allow: they are resized as the decoder does it, and compared with the truth.
+"""The best depth that targets on the grid allow: the script resizes them like the decoder and compares with the truth.
 
     python scripts/nano/depth_ceiling.py --n 300
 
-"fitted" are the targets nano is trained on; "medians" are those of the true bins in every cell.
+"fitted" are the targets that nano is trained on; "medians" are the medians of the true bins in every cell.
 """
 
 from __future__ import annotations

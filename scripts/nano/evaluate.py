@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How well a model sees drawn scenes, asked through the public API alone.
+"""How well a model answers about drawn scenes, through the public API only.
 
     python scripts/nano/evaluate.py --n 300 [--json]
 
-The scenes are of seeds that were never trained on.
+The seeds of the scenes are never used in training.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ GROUPS = ("segment", "detect", "ground", "polygon", "core", "depth", "count", "p
 
 
 class Tally:
-    """What has been measured so far."""
+    """The measurements so far."""
 
     def __init__(self, refine: Refine = "guided") -> None:
         self.refine = refine
@@ -100,7 +100,7 @@ class Tally:
         self.described.append((found, Counter((t.colour, t.kind) for t in truth.things)))
 
     def figures(self) -> dict[str, float]:
-        """Return the measures of the groups that were asked."""
+        """Return the measures of the chosen groups."""
         found = {name: float(np.mean(values)) for name, values in self.values.items()}
         if self.all.counts.any():
             found |= {"segment_all_miou": self.all.mean(), "segment_model_miou": self.model.mean()}
@@ -117,7 +117,7 @@ class Tally:
 
     @staticmethod
     def phrases(truth: Scene) -> list[tuple[str, int]]:
-        """Return the phrases that a scene is asked for, each with the index of what it means."""
+        """Return the phrases for a scene, each with the index of the thing that it means."""
         phrases = referring(truth)
         order = np.random.default_rng(truth.seed).permutation(len(phrases))[:PHRASES_PER_SCENE]
         return [phrases[i] for i in order]
@@ -127,7 +127,7 @@ def evaluate(
     model: yg.Model, n: int, seed: int = 0, groups: tuple[str, ...] = GROUPS, refine: Refine = "guided",
     report: Callable[[int], None] = lambda _done: None,
 ) -> Tally:  # fmt: skip
-    """Ask `n` unseen scenes everything in `groups`."""
+    """Ask all tasks of `groups` about `n` unseen scenes."""
     tally = Tally(refine)
     for i in range(n):
         truth = draw(TEST_SEEDS + seed * 1_000_000 + i)

@@ -1,4 +1,4 @@
-"""From drawn scenes to what a network is trained on: prepared pixels, targets on grids, tokenised lessons."""
+"""Training data from drawn scenes: prepared pixels, targets on grids, tokenised lessons."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from youtu_gguf.images.load import prepare
 
 TOKEN_PX, LABEL_PX, DEPTH_PX = 32, 8, 16
 FIT_PX, FIT_ROUNDS, FIT_BINS, FIT_STEP, FIT_SHARE = 4, 12, 20.0, 1.2, 0.5
-"""How depth bins are fitted: px per sample, rounds, error in bins from which it counts less, step, and the least
-weight of valid samples that makes a cell valid."""
+"""How depth bins are fitted: px per sample, rounds, error in bins above which an error counts less, step, and the least
+weight of valid samples for a valid cell."""
 MAX_THINGS = 5
 N_POINTS = 4 + 32 + 32 + 2
-"""Numbers told of a thing: its box, outline, joints, and the middle of its box."""
+"""Points stored for a thing: its box, outline, joints, and the middle of its box."""
 MAX_TOKENS = 2048
 SIGNS_SHARE = 0.15
-"""Share of scenes full of signs: reading takes more examples than anything else. More of them, and every phrase is a
-sign's."""
+"""Share of scenes that are full of signs: reading needs more examples than any other task. With more of them, every
+phrase would mean a sign."""
 CORE_SIZES = (160, 256)
 MAX_CORE_TOKENS, CROPS_PER_SHARD = 96, 24
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
-"""Rows and columns of image tokens that scenes are drawn for."""
+"""Rows and columns of image tokens for which scenes are drawn."""
 GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
 GRID_WEIGHTS /= GRID_WEIGHTS.sum()
-"""How often each is drawn: small ones more often, since a step on them costs less."""
+"""How often each grid is drawn: small ones more often, since a training step on them costs less."""
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -80,7 +80,7 @@ class Shard:
 
 
 def teach(tokenizer: Tokenizer, task: str, question: str, answer: str) -> Taught:
-    """Tokenise a lesson: what follows the image, and the answer with its end."""
+    """Tokenise a lesson: the text that follows the image, and the answer with its end token."""
     before = tokenizer.encode(VISION_END + prompts.closing(question))
     return Taught(task, tuple(before), (*tokenizer.encode(answer), tokenizer.id("<|end_of_text|>")))
 
@@ -110,13 +110,13 @@ def _signs(rng: np.random.Generator) -> list[tuple[str, str]]:
 
 
 class CoreCrops:
-    """Crops of things, collected by grid until there are enough of one for a shard."""
+    """Crops of things, collected by grid until a grid has enough for a shard."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[int, int], list[tuple[U8, U8]]] = {}
 
     def add(self, seed: int) -> Iterator[Shard]:
-        """Draw a scene and take the crops of its things; yield the shards that are full now."""
+        """Draw a scene and add the crops of its things; yield the shards that become full."""
         scene, rng = draw(seed), np.random.default_rng([seed, 2])
         for thing in scene.things:
             low, high = CORE_SIZES
@@ -149,7 +149,7 @@ def core_example(
     crop_size: int,
     rng: np.random.Generator,
 ) -> tuple[U8, U8]:
-    """Return a thing's crop, its box shaken by up to 6 % of its sides, and the thing's mask in it."""
+    """Return the crop of a thing and its mask in the crop; the box is shifted at random by up to 6 % of its sides."""
     side = np.tile([box[2] - box[0], box[3] - box[1]], 2)
     shaken = np.asarray(box) + rng.normal(0, 0.03, 4).clip(-0.06, 0.06) * side * (rng.random() < 0.7)
     crop, region = make_crop(scene.rgb, shaken.tolist(), crop_size=crop_size)
@@ -166,9 +166,9 @@ def depth_to_bins(depth: F32) -> F32:
 
 
 def bins_on_grid(depth: F32) -> F32:
-    """Return the bins on cells of 16 px that come nearest to the true ones once resized as the decoder does it.
+    """Return the bins on cells of 16 px that are nearest to the true ones after the decoder's resizing.
 
-    A cell's median would give every edge of a thing a ramp as wide as a cell. Cells that no valid pixel reads are 0.
+    The median of each cell would turn every edge into a ramp as wide as a cell. Cells that no valid pixel uses are 0.
     """
     true = depth_to_bins(depth[FIT_PX // 2 :: FIT_PX, FIT_PX // 2 :: FIT_PX])
     valid = (true > 0).astype(np.float32)
@@ -184,7 +184,7 @@ def bins_on_grid(depth: F32) -> F32:
 
 @cache
 def _resizing(n_in: int, n_out: int) -> F32:
-    """Return the (n_out, n_in) matrix that resizes as the decoder does."""
+    """Return the (n_out, n_in) matrix that resizes like the decoder."""
     taps = axis_taps(n_in, n_out)
     matrix = np.zeros((n_out, n_in), np.float32)
     matrix[np.arange(n_out), taps.low] += 1 - taps.weight
@@ -193,7 +193,7 @@ def _resizing(n_in: int, n_out: int) -> F32:
 
 
 def _sample(array: Any, px: int) -> Any:
-    """Take the value in the middle of every cell of px x px pixels."""
+    """Return the value in the middle of every cell of px x px pixels."""
     return np.ascontiguousarray(array[px // 2 :: px, px // 2 :: px])
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A trained checkpoint as a pair of GGUF files, with the metadata of the published ones.
+"""Writes a trained checkpoint as a pair of GGUF files, with the metadata of the published ones.
 
 A checkpoint is a folder of three files: weights.npz (float32, under the names of the GGUF tensors, in NumPy's order of
 axes), shape.json (the fields of LanguageShape and VisionShape) and tokenizer.json (`Tokenizer.save`). Needs no PyTorch.
@@ -50,7 +50,7 @@ F32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What the trainer leaves."""
+    """The result of training."""
 
     weights: Mapping[str, F32]
     language: LanguageShape
@@ -63,12 +63,12 @@ class Checkpoint:
         return Shape(NAME, self.language, self.vision, self.tokenizer.shape)
 
     def save(self, folder: str | Path) -> None:
-        """Write the three files, each replacing its forerunner at once."""
+        """Write the three files; each replaces its previous version at once."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         shapes = {"language": asdict(self.language), "vision": asdict(self.vision)}
         with replacing(folder / WEIGHTS) as path, path.open("wb") as file:
-            np.savez(file, **self.weights)  # type: ignore[arg-type]  # its stub takes the names for options
+            np.savez(file, **self.weights)  # type: ignore[arg-type]  # its stub reads the names as options
         with replacing(folder / SHAPE) as path:
             path.write_text(json.dumps(shapes, indent=1) + "\n", encoding="utf-8")
         with replacing(folder / TOKENIZER) as path:
@@ -97,7 +97,7 @@ class Checkpoint:
 
 
 class TrainedWeights:
-    """Tensor data from arrays."""
+    """Tensor data that comes from arrays."""
 
     def __init__(self, arrays: Mapping[str, F32]) -> None:
         self._arrays = arrays
@@ -111,7 +111,7 @@ def export(checkpoint: Checkpoint, folder: str | Path, quant: str = "Q8_0") -> t
     """Write the pair of a checkpoint with all matrices encoded as `quant`, norms and biases in full precision.
 
     Returns:
-        Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
+        Paths of the model and of the projector. An error leaves neither a new nor a partial file.
 
     Raises:
         InputError: Tensors are missing, too many, of another shape or not finite, or `quant` cannot hold their rows.

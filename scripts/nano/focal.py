@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Whether a known focal length makes depth metric: how far distances are off in scale, with it and without.
+"""Whether a known focal length makes depth metric: the scale error of distances with and without it.
 
     python scripts/nano/focal.py --n 50
 
-In the first table, lenses of other focal lengths see the same picture with all distances multiplied: the model's own
-rule; what zoom="focal" shows nano there is larger or smaller than anything it was trained on. In the second, a camera
-with fewer pixels has half the focal length and a picture of half the size, and distances stay: zoom="focal" then shows
-nano what it knows. Pictures are drawn in whole tokens, so that they are prepared as they are; --any takes sizes as they
-come, which preparing enlarges by 4% on average. nano was trained not to mind that, and the model's rule does.
+In the first table, lenses of other focal lengths see the same image with all distances multiplied, which is the model's
+own rule. There zoom="focal" shows nano images that are larger or smaller than any it was trained on. In the second
+table, a camera with fewer pixels has half the focal length and an image of half the size, and the distances stay the
+same. There zoom="focal" shows nano a size that it was trained on. Images are drawn in whole tokens, so that preparation
+does not resize them; with --any they have other sizes, which preparation enlarges by 4% on average. nano was trained to
+ignore that enlargement, but the model's rule takes it into account.
 
-The error is the median of found over true distances in a picture, minus one; the mean over the pictures.
+The error is the median of predicted over true distances in an image, minus one; the table gives the mean over all
+images.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ WAYS: dict[str, dict[str, str]] = {
 def errors(
     model: yg.Model, truth: Scene, ways: Iterable[dict[str, str]] = tuple(WAYS.values())
 ) -> list[tuple[float, float, float]]:
-    """Return how far each way is off in scale, its d1 and its AbsRel."""
+    """Return the scale error, the d1 and the AbsRel of each way."""
     found = []
     valid = truth.depth > 0
     with closing(model.open(truth.rgb)) as scene:
@@ -54,7 +56,7 @@ def errors(
 
 
 def table(model: yg.Model, scenes: Callable[[int, float], Scene], n: int) -> None:
-    """Print a row of figures for every focal length, over scenes by number and focal length."""
+    """Print a row of figures for every focal length; the scenes are given by number and focal length."""
     print(f"{'focal px':<10}" + "".join(f"{name:>28}" for name in WAYS))
     print(f"{'':<10}" + f"{'scale error     d1  AbsRel':>28}" * len(WAYS))
     for focal_px in FOCALS_PX:
@@ -65,16 +67,16 @@ def table(model: yg.Model, scenes: Callable[[int, float], Scene], n: int) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=50, help="scenes for every focal length")
-    parser.add_argument("--any", action="store_true", help="sizes that are no whole tokens")
+    parser.add_argument("--any", action="store_true", help="sizes that are not whole tokens")
     args = parser.parse_args()
 
     def size(i: int) -> tuple[int, int] | None:
         return None if args.any else SIZES[i % len(SIZES)]
 
     with yg.load("nano", threads=1) as model:
-        print(f"{args.n} scenes each; the same pictures, distances multiplied by the focal length over 2,000")
+        print(f"{args.n} scenes each; the same images, distances multiplied by the focal length over 2,000")
         table(model, lambda i, focal_px: draw(TEST_SEEDS + i, size(i), focal_px), args.n)
-        print("pictures resized by the focal length over 2,000, distances as they are")
+        print("images resized by the focal length over 2,000, distances unchanged")
         table(model, lambda i, focal_px: resized(draw(TEST_SEEDS + i, size(i)), focal_px / OPEN_FOCAL_PX), args.n)
 
 

@@ -1,7 +1,7 @@
-"""Questions about a drawn scene, and the answers a perfect model gives, in the grammar of docs/facts.md.
+"""Questions about a drawn scene and the answers of a perfect model, in the grammar of docs/facts.md.
 
-Coordinates are pixels of the prepared image. Lists are ordered so that there is one right answer: kinds in the order of
-`THINGS`, colours in the order of `COLOURS`, then left to right.
+Coordinates are pixels of the prepared image. Lists are ordered so that there is only one right answer: kinds in the
+order of `THINGS`, colours in the order of `COLOURS`, then left to right.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from youtu_gguf.facts import DEFAULT_SYSTEM
 NOTHING = "There are none."
 NO_TEXT = "There is no text."
 CLEARLY_LARGER = 1.3
-"""How many times larger than the next the primary object must be to be asked for."""
+"""How many times larger than the next object the primary object must be for a question about it."""
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six")
 MIN_SHARE = 0.005
-"""Share of the picture from which a class counts as present."""
+"""Share of the image from which on a class counts as present."""
 
 
 class Lesson(NamedTuple):
@@ -78,7 +78,7 @@ def boxes(frame: Frame, things: Sequence[Thing]) -> str:
 
 
 def present(scene: Scene) -> list[str]:
-    """Return the classes that cover a visible share of the picture, in the order of `CLASSES`."""
+    """Return the classes that cover a visible share of the image, in the order of `CLASSES`."""
     share = np.bincount(scene.labels.ravel(), minlength=len(CLASSES)) / scene.labels.size
     return [name for name, part in zip(CLASSES, share, strict=True) if part >= MIN_SHARE]
 
@@ -121,7 +121,7 @@ def pose_lesson(scene: Scene, frame: Frame) -> Lesson | None:
 
 
 def lessons(scene: Scene, frame: Frame, rng: np.random.Generator) -> Iterator[Lesson]:
-    """Yield questions on a scene, poses aside; which classes and phrases they name is drawn."""
+    """Yield questions about a scene except poses; the classes and phrases that they name are random."""
     yield Lesson("detect", prompts.ENGLISH.detect_all, boxes(frame, scene.things))
     chosen = _some(THINGS, rng, 1, 4)
     yield Lesson("detect", prompts.ENGLISH.detect(chosen), boxes(frame, [t for t in scene.things if t.kind in chosen]))
@@ -194,7 +194,7 @@ def _some(names: Sequence[str], rng: np.random.Generator, low: int, high: int) -
 
 
 def corpus() -> Iterator[str]:
-    """Yield the text a tokenizer is trained on: every wording, name and phrase, with a little common English."""
+    """Yield the text on which a tokenizer is trained: every wording, name and phrase, and a little common English."""
     for name in (*CLASSES, *COLOURS, *NUMBER_WORDS, "object"):
         yield from (name, f"the {name}", f"a {name}, {name}s", f"({name})") * 2
     for colour in COLOURS:

@@ -1,9 +1,9 @@
-"""What the network is trained on: dense losses at image tokens, next-token loss on answers, helpers on what it sees.
+"""The training losses: dense losses at image tokens, next-token loss on answers, and losses of helper heads.
 
 Dense: docs/facts.md, "Dense maps". The report's loss is independent sigmoids, mean over positives plus mean over the
-hardest negatives; a softmax over the classes, on scores upsampled as the decoder does it, is mixed in because it learns
-edges inside a token. The helpers are heads of their own on the image tokens and are not exported: they tell the tower
-what it will be asked for (boxes, outlines, joints, digits), long before the language model can.
+hardest negatives. A softmax over the classes, on scores upsampled like in the decoder, is mixed in because it learns
+edges inside a token. The helpers are separate heads on the image tokens and are not exported: they train the tower for
+boxes, outlines, joints and digits, long before the language model can ask for these.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from scripts.nano.tokenizer import Tokenizer
 
 HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
-"""Image tokens and depth cells of each scene that the losses over many columns look at."""
+"""Image tokens and depth cells of each scene that the losses over many columns sample."""
 BIN_SIGMA, MARK_SIGMA = 5.0, 2.0
 BLOCK_ROWS = 128
-"""Rows of logits handled at a time."""
+"""Rows of logits processed at a time."""
 SAMPLED_MARKS = 400
-"""Image tokens of a batch whose boxes and outlines are looked at."""
+"""Image tokens of a batch whose boxes and outlines are used."""
 NEAR_MARKS, NEAR_PX = 4, 12.0
-"""An image token names so many points of its thing, those nearest to it; farther ones less."""
+"""Number of points of its thing that an image token names: the nearest ones; farther ones count less."""
 MIN_SHARE = 4 / 16
-"""Share of a token's label cells from which its class is a positive."""
+"""Share of a token's label cells from which on a class is a positive."""
 THING_WEIGHT = 2.0
-"""A pixel of a thing counts as so many of the ground: things are few and small."""
+"""Weight of a pixel of a thing relative to one of the ground, since things are few and small."""
 SEEN_PX = 384
-"""Helpers point at pixels below this."""
+"""Upper limit of the pixel coordinates of helpers."""
 
 
 class Words:
@@ -62,7 +62,7 @@ class Words:
 
 
 def upsampled(scores: Tensor, rows: int, cols: int, factor: int) -> Tensor:
-    """Upsample (batch, rows cols, k) to (batch, k, factor rows, factor cols), as the decoder does."""
+    """Upsample (batch, rows cols, k) to (batch, k, factor rows, factor cols) like the decoder."""
     maps = scores.transpose(1, 2).unflatten(2, (rows, cols))
     return F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)
 
@@ -79,7 +79,7 @@ def class_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labe
 
 
 def core_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labels: Tensor) -> dict[str, Tensor]:
-    """The same for the two words of a core target."""
+    """Return the same losses for the two words of a core target."""
     scores = (hidden @ table[words.core_ids].T).float()
     fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX)
     softmax = F.cross_entropy(fine, labels.long())
@@ -108,9 +108,9 @@ def mark_losses(
 ) -> dict[str, Tensor]:
     """Softmax over the words for what a token's thing looks like.
 
-    They are its colour, on a sign the digit on the token's side, and for either axis the two coordinates of its box and
-    those of the outline's points and joints that lie near the token. The language model can only say what it finds at
-    image tokens; named there, it need only be copied.
+    These are its colour, on a sign the digit on the token's side, and for each axis the two coordinates of its box and
+    those of the outline's points and joints near the token. The language model can only say what it finds at image
+    tokens; words that are named there need only be copied.
     """
     owner = torch.from_numpy(shard.owner[chosen]).long().flatten(1)
     thing = torch.arange(len(owner))[:, None].expand_as(owner), owner.clamp(min=0)
@@ -141,13 +141,13 @@ def mark_losses(
 
 
 def _middles(shard: Shard) -> Tensor:
-    """Return the (n, 2) middles of a grid's tokens, x and y in pixels of the prepared image."""
+    """Return the (n, 2) centres of a grid's tokens, x and y in pixels of the prepared image."""
     row, col = np.indices((shard.rows, shard.cols)).reshape(2, -1)
     return torch.from_numpy(np.stack([col, row], axis=1) * TOKEN_PX + TOKEN_PX / 2).float()
 
 
 def _nearest(marks: Tensor, middles: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the marks (n, m, 2) nearest to each middle (n, 2), as (n, 4, 2), and their shares (n, 4)."""
+    """Return the marks (n, m, 2) nearest to each centre (n, 2), as (n, 4, 2), and their shares (n, 4)."""
     away = (marks - middles[:, None]).norm(dim=-1).nan_to_num(torch.inf)
     distance, which = away.topk(NEAR_MARKS, dim=1, largest=False)
     shares = torch.softmax(-((distance / NEAR_PX) ** 2) / 2, dim=1)
@@ -182,8 +182,8 @@ def soft_cross_entropy(logits: Tensor, target: Tensor, sigma: float) -> Tensor:
 class SoftTargets(torch.autograd.Function):
     """Weighted sum of cross-entropies against a few shared targets per row, with its gradient computed at once.
 
-    `logits` (n, k); `ids` and `shares` (n, m), a row's shares adding up to one; `weights` (n,). Returns the sum and
-    each row's loss. Blocks of rows stay in the processor's cache, where whole arrays of this width would not.
+    `logits` (n, k); `ids` and `shares` (n, m), where the shares of a row add up to one; `weights` (n,). Returns the sum
+    and the loss of each row. Blocks of rows fit into the processor's cache; whole arrays of this width would not.
     """
 
     @staticmethod
@@ -209,7 +209,7 @@ class SoftTargets(torch.autograd.Function):
 def answer_loss(
     logits: Tensor, targets: Tensor, weights: Tensor, axes: tuple[Ramp, Ramp], sigma: float
 ) -> tuple[Tensor, Tensor]:
-    """Next-token loss, coordinates against Gaussians; returns the weighted mean and each token's loss."""
+    """Next-token loss with Gaussian targets for coordinates; returns the weighted mean and the loss of each token."""
     offsets = torch.arange(-8, 9)
     ids = targets[:, None].repeat(1, len(offsets))
     shares = (offsets == 0).float().repeat(len(targets), 1)
@@ -224,7 +224,7 @@ def answer_loss(
 
 
 class Helpers(nn.Module):
-    """Heads on the image tokens that say which thing a token belongs to and where that thing's points are."""
+    """Heads on the image tokens that predict which thing a token belongs to and where the points of that thing are."""
 
     def __init__(self, n_embd: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How right answers about scenes are: the measures of `evaluate.py`, on values of the public API."""
+"""The accuracy measures of `evaluate.py`, on values of the public API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ F32 = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.bool_]
 
 PCK_SHARE = 0.1
-"""How far a joint may be off, as a share of the figure's height."""
+"""Largest error of a joint, as a share of the figure's height."""
 DELTA = 1.25
 _NAMED = re.compile(rf"\b(a|{'|'.join(NUMBER_WORDS[1:])}) ({'|'.join(COLOURS)}) ({'|'.join(THINGS)})s?\b")
 
@@ -39,13 +39,13 @@ def mask_iou(a: Bits, b: Bits) -> float:
 
 
 class Confusion:
-    """Pixels of each true class given to each class."""
+    """Confusion matrix: the number of pixels of each true class by predicted class."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((len(CLASSES), len(CLASSES) + 1), np.int64)
 
     def add(self, scene: Scene, ids: npt.NDArray[np.int32], names: Sequence[str]) -> None:
-        """Count one label map whose values index `names`; -1 and names of no class are never right."""
+        """Count one label map whose values index `names`; -1 and names that are not classes are always wrong."""
         places = np.array([*(CLASSES.index(name) if name in CLASSES else len(CLASSES) for name in names), len(CLASSES)])
         pairs = scene.labels.astype(np.int64) * (len(CLASSES) + 1) + places[ids]
         self.counts += np.bincount(pairs.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
@@ -62,7 +62,7 @@ class Confusion:
 
 
 class Detections:
-    """Boxes, or masks, over many images; confidence is a box's area, as in the model's evaluation (docs/facts.md)."""
+    """Boxes or masks of many images; confidence is the area of a box, as in the authors' evaluation (docs/facts.md)."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[tuple[float, bool]]] = {kind: [] for kind in THINGS}
@@ -109,7 +109,7 @@ def depth_errors(predicted: F32, scene: Scene) -> tuple[float, float]:
 
 
 def pose_hits(xyv: F32, scene: Scene) -> tuple[int, int]:
-    """Return right joints and visible joints of all persons, each matched to the figure whose joints lie nearest."""
+    """Return the correct and the visible joints of all persons, each matched to the figure with the nearest joints."""
     hits = total = 0
     free = list(range(len(xyv)))
     for person in (t for t in scene.things if t.joints is not None):
@@ -132,7 +132,7 @@ def _joints(person: Thing) -> F32:
 
 
 def named_things(text: str) -> Counter[tuple[str, str]]:
-    """Return which coloured things a description names, and how many of each."""
+    """Return the coloured things that a description names and the number of each."""
     found: Counter[tuple[str, str]] = Counter()
     for number, colour, kind in _NAMED.findall(text):
         found[colour, kind] += 1 if number == "a" else NUMBER_WORDS.index(number)

@@ -1,4 +1,4 @@
-"""Muon for matrices, AdamW for the rest, with float32 masters of bfloat16 weights.
+"""Muon for matrices and AdamW for the rest, with float32 masters of bfloat16 weights.
 
 Muon: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024): momentum whose direction is made
 nearly orthogonal by five Newton-Schulz steps.
@@ -19,7 +19,7 @@ ADAM_BETAS, ADAM_EPS = (0.9, 0.99), 1e-8
 
 
 class Optimizer:
-    """Updates the masters and copies them into the weights that the network computes with."""
+    """Updates the masters and copies them into the weights of the network."""
 
     def __init__(self, named: Iterable[tuple[str, nn.Parameter]], is_matrix: Any) -> None:
         self.named = dict(named)
@@ -76,12 +76,12 @@ class Optimizer:
         self.masters[name].addcdiv_(first, second.sqrt().add_(ADAM_EPS), value=-rate)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint needs."""
+        """Return the state for a checkpoint."""
         return {"masters": self.masters, "state": self.state, "steps": self.steps}
 
     @torch.no_grad()
     def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Take over a checkpoint; weights it does not know keep their start."""
+        """Load the state of a checkpoint; weights that are not in it keep their initial values."""
         self.steps = saved["steps"]
         for name, p in self.named.items():
             if name in saved["masters"] and saved["masters"][name].shape == p.shape:

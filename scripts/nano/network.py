@@ -1,7 +1,7 @@
 """Youtu-VL's architecture in PyTorch, as llama.cpp runs it: vision tower, projector, language model with a tied head.
 
-Parameters carry the names of the GGUF tensors they become. Shapes: docs/facts.md. What is only needed for training, the
-smooth tables of coordinates and depth bins, is folded into `token_embd.weight` by `named_weights`.
+Parameters have the names of the GGUF tensors that they become. Shapes: docs/facts.md. The smooth tables of coordinates
+and depth bins are needed for training only; `named_weights` folds them into `token_embd.weight`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATCH, MERGE = 16, 2
 VISION_ROPE_BASE, LANGUAGE_ROPE_BASE = 10_000.0, 500_000.0
 EPS = 1e-6
 N_WAVES = 24
-"""Frequencies of the smooth tables: sine and cosine each."""
+"""Number of frequencies of the smooth tables, with a sine and a cosine each."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Ramp:
 
 
 class Table(nn.Module):
-    """The token embedding, which is the head too. Rows of ramps are a linear map of their waves, hence smooth."""
+    """The token embedding, which is also the head. Rows of ramps are a linear map of their waves, and hence smooth."""
 
     def __init__(self, n_vocab: int, n_embd: int, ramps: dict[str, Ramp]) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Norm(nn.LayerNorm):
 
 
 class Weight(nn.Module):
-    """One bare tensor named `weight`."""
+    """A single tensor named `weight`."""
 
     def __init__(self, *shape: int, std: float) -> None:
         super().__init__()
@@ -120,7 +120,8 @@ class Weight(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention in plain products: on processors they outrun `scaled_dot_product_attention`, above all backwards."""
+    """Attention in plain products, which on processors are faster than `scaled_dot_product_attention`, above all
+    backwards."""
     scores = (q * q.shape[-1] ** -0.5) @ k.mT
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
@@ -157,8 +158,8 @@ def _turn_halves(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Place(NamedTuple):
-    """Where the patches of a grid are: cosine and sine (n, d / 2) of their angles; `window` (n, n) True inside one
-    window, None when the whole image is."""
+    """Positions of the patches of a grid: cosine and sine (n, d / 2) of their angles; `window` (n, n) is True inside
+    one window, or None if the whole image is one window."""
 
     cosine: Tensor
     sine: Tensor
@@ -167,7 +168,7 @@ class Place(NamedTuple):
 
 @cache
 def place(sizes: Sizes, rows: int, cols: int) -> Place:
-    """Return the place of the patches of a grid of image tokens."""
+    """Return the positions of the patches of a grid of image tokens."""
     grid = torch.from_numpy(np.indices((rows * MERGE, cols * MERGE)))
     blocks = grid.unflatten(1, (rows, MERGE)).unflatten(3, (cols, MERGE))
     row, col = blocks.permute(0, 1, 3, 2, 4).flatten(1)

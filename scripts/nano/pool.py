@@ -1,4 +1,4 @@
-"""A pool of shards in memory, filled by worker processes while the network trains on it."""
+"""A pool of shards in memory that worker processes fill while the network trains on it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CORE_EVERY = 6
 
 
 class Pool:
-    """Keeps the latest shards and draws batches from them; each scene is used several times, asked differently."""
+    """Keeps the latest shards and picks from them; each scene is used several times, with other questions."""
 
     def __init__(self, tokenizer_path: Path, *, seed: int, start: int, size: int, workers: int) -> None:
-        """Start the workers; scenes `start`, `start` + 1, ... of the sequence `seed` are drawn."""
+        """Start the workers, which draw the scenes `start`, `start` + 1, ... of the sequence `seed`."""
         context = mp.get_context("spawn")
         self.shards: deque[Shard] = deque(maxlen=size)
         self.core: deque[Shard] = deque(maxlen=max(8, size // CORE_EVERY))
@@ -49,13 +49,13 @@ class Pool:
             worker.terminate()
 
     def fill(self, at_least: int, at_least_core: int) -> None:
-        """Wait until the pool holds so many shards."""
+        """Wait until the pool holds this number of shards."""
         while len(self.shards) < at_least or len(self.core) < at_least_core:
             if not self.take(timeout=120):
                 raise RuntimeError("expected scenes from the workers; none came for 120 s.")
 
     def take(self, timeout: float = 0.001) -> bool:
-        """Take one delivery of the workers, if there is one; they rest while theirs lie about."""
+        """Take one delivery of the workers if there is one; the workers wait while the queue is full."""
         try:
             count, shards = self._queue.get(timeout=timeout)
         except queue.Empty:
@@ -86,7 +86,7 @@ def _draw_forever(
             shards = [shard for seed in seeds for shard in crops.add(seed)]
         else:
             shards = [make_shard(seeds, GRIDS[int(rng.choice(len(GRIDS), p=GRID_WEIGHTS))], tokenizer)]
-        while os.getppid() == parent:  # a trainer that was killed takes nothing any more
+        while os.getppid() == parent:  # ends when the trainer was killed
             try:
                 out.put((count, shards), timeout=5)
                 break

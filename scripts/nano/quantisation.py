@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What nano loses in each encoding: quantised by llama.cpp, asked through the public API.
+"""What nano loses in each encoding; llama.cpp quantises it, and the questions go through the public API.
 
     python scripts/nano/quantisation.py --n 300
 
-Rows of 192 values do not fill the blocks of 256 of a K-quant: llama.cpp falls back to Q5_0, Q5_1 or Q8_0 for them, so
-the last column says what the file really holds. Q4_0 has blocks of 32 and is 4 bits throughout.
+Rows of 192 values do not fill the blocks of 256 of a K-quant: llama.cpp uses Q5_0, Q5_1 or Q8_0 for them instead, so
+the last column says what the file actually holds. Q4_0 has blocks of 32 and is 4 bits throughout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENCODINGS = (
     ("Q8_0", "Q8_0"), ("Q6_K", "Q8_0"), ("Q5_K_M", "Q8_0"), ("Q4_K_M", "Q8_0"), ("Q4_0", "Q8_0"), ("Q3_K_M", "Q8_0"),
     ("Q8_0", "Q4_K_M"), ("Q4_0", "Q4_0"),
 )  # fmt: skip
-"""Of the language model and of the projector."""
+"""Encodings of the language model and of the projector."""
 GROUPS = ("segment", "detect", "ground", "depth", "count")
 COLUMNS = {
     "segment_all_miou": "mIoU", "detect_ap50": "AP50", "ground_acc50": "grounding@0.5", "depth_d1": "depth d1",
@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def encoded(path: Path, encoding: str, folder: Path) -> Path:
-    """Return `path` in `encoding`: a copy where it is so already."""
+    """Return `path` in `encoding`; a copy if it already has it."""
     made = folder / f"{path.stem.removesuffix('-Q8_0')}-{encoding}.gguf"
     if encoding == "Q8_0":
         return Path(shutil.copy(path, made))

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What recipes of several steps are worth, and cost: each against its simple form, through the public API alone.
+"""What recipes of several steps gain and cost: each compared with its simple form, through the public API only.
 
     python scripts/nano/recipes.py --n 300 [--only refer zoom auto small instances]
 
-The scenes are those of `evaluate.py`. Seconds are of processor time, so that it does not matter what else the machine
-is doing: opening the picture and asking, on one thread, with nothing remembered from before.
+The scenes are those of `evaluate.py`. Seconds are processor time, so that other work of the machine does not matter: of
+opening the image and asking, on one thread, with empty caches.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from youtu_gguf.types import Find
 CROP_SIZES = (160, 224, 320)
 INSTANCE_CROP_PX = 224
 DEFAULT_CROP_SCENES = 2
-"""Scenes that the default crop size, 1280 px, is measured on: it takes a hundred times as long as 224."""
+"""Number of scenes for the default crop size, 1280 px, which takes a hundred times as long as 224."""
 AUTO_SCENES = 25
-"""Scenes that zoom "auto" is measured on: a picture of 300 px becomes one of 1200."""
+"""Number of scenes for zoom "auto", which enlarges an image of 300 px to 1200."""
 PHRASES_PER_SCENE = 2
 GROUPS = ("refer", "zoom", "auto", "small", "instances")
 
@@ -46,7 +46,7 @@ R = TypeVar("R")
 
 @dataclass
 class Row:
-    """One way of asking: how right it was, or the boxes and masks that will tell, and how long it took."""
+    """One way of asking: its accuracy, or the boxes and masks from which to compute it, and its seconds."""
 
     values: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Row:
     masks: measures.Detections | None = None
 
     def timed(self, model: yg.Model, truth: Scene, ask: Callable[[yg.Scene], R]) -> R:
-        """Open the picture, ask, and note the seconds."""
+        """Open the image, ask, and record the seconds."""
         assert isinstance(model.engine, NativeEngine)
         model.engine.clear()
         began = time.process_time()
@@ -64,7 +64,7 @@ class Row:
         return answer
 
     def line(self, name: str) -> str:
-        """Return what the table says of it."""
+        """Return its line of the table."""
         figures = [f"mean IoU {np.mean(self.values):.3f}"] if self.values else []
         figures += [f"box AP50 {self.boxes.ap50():.3f}"] if self.boxes else []
         figures += [f"mask AP50 {self.masks.ap50():.3f}"] if self.masks else []
@@ -80,11 +80,11 @@ class Recipes:
         self.rows: dict[str, Row] = {}
 
     def lines(self) -> list[str]:
-        """Return the table."""
+        """Return the lines of the table."""
         return [row.line(name) for name, row in self.rows.items()]
 
     def refer(self, index: int, truth: Scene) -> None:
-        """Mask what phrases say: the outline filled, the box grounded and masked, and the true box masked."""
+        """Mask the things that phrases mean: by the filled outline, by the grounded box, and by the true box."""
         sizes = (*CROP_SIZES, 1280) if index < DEFAULT_CROP_SCENES else CROP_SIZES
         for phrase, which in Tally.phrases(truth)[:PHRASES_PER_SCENE]:
             true = truth.things[which]
@@ -106,24 +106,24 @@ class Recipes:
             self._extent(truth, phrase, which)
 
     def zoom(self, _: int, truth: Scene) -> None:
-        """Detect everything at several zooms, and at two merged."""
+        """Detect everything at several zooms, and at two zooms merged."""
         for zoom in (1, 2, (1, 2)):
             self._detect(f"detect(zoom={zoom})", truth, zoom)
 
     def auto(self, index: int, truth: Scene) -> None:
-        """Detect everything as large as fits."""
+        """Detect everything at the largest size that fits."""
         if index < AUTO_SCENES:
             self._detect(f"detect(zoom=1), first {AUTO_SCENES} scenes", truth, 1)
             self._detect("detect(zoom='auto')", truth, "auto")
 
     def small(self, _: int, truth: Scene) -> None:
-        """The same of pictures at half their size."""
+        """Detect everything in images of half the size."""
         half = halved(truth)
         for zoom in (1, 2, (1, 2)):
             self._detect(f"half the size: detect(zoom={zoom})", half, zoom)
 
     def instances(self, _: int, truth: Scene) -> None:
-        """Mask everything: by the names that the model gives, by all names there are, and whatever it detects."""
+        """Mask everything: by the names that the model gives, by all possible names, and by all that it detects."""
         ways: tuple[tuple[str, Sequence[str] | None, Find], ...] = (
             ("instances()", None, "names"),
             ("instances(the seven kinds)", THINGS, "names"),
@@ -139,7 +139,7 @@ class Recipes:
             self._judge(row, truth, found.xyxy, found.labels, found.masks)
 
     def _extent(self, truth: Scene, phrase: str, which: int) -> None:
-        """Compare the box that a phrase is grounded to with the extent of the outline that is drawn of it."""
+        """Compare the box that the model gives for a phrase with the extent of the outline that it gives."""
         with closing(self._model.open(truth.rgb)) as scene:
             grounded, outlines = scene.ground(phrase).xyxy, scene.polygon(phrase).parts
         points = [ring for parts in outlines for ring in parts]
@@ -178,7 +178,7 @@ class Recipes:
 
 
 def halved(truth: Scene) -> Scene:
-    """Return the scene at half its size, as far as detection looks at it."""
+    """Return the scene at half its size, as far as detection uses it: pixels and boxes."""
     height, width = truth.labels.shape
     rgb = np.asarray(cv2.resize(truth.rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
     across, down = (width // 2) / width, (height // 2) / height
@@ -188,7 +188,7 @@ def halved(truth: Scene) -> Scene:
 
 
 def measure(model: yg.Model, n: int, groups: Sequence[str] = GROUPS, seed: int = 0) -> Recipes:
-    """Ask `n` unseen scenes in every way of `groups`."""
+    """Ask about `n` unseen scenes in every way of `groups`."""
     recipes = Recipes(model)
     for i in range(n):
         truth = draw(TEST_SEEDS + seed * 1_000_000 + i)

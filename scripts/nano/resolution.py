@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""What a larger look at a picture, whole or in tiles, gains on maps and costs; and what a seam between tiles does.
+"""What zoom and tiles gain on maps and cost, and the effect of a seam between tiles.
 
     python scripts/nano/resolution.py --n 100
 
-nano was trained at one scale, on whole pictures: what it loses on pictures as it knows them says nothing about a model
-that was trained at many scales. Pictures shrunk to half, and four pictures side by side, are what zoom and tiles bring
-back to that scale. Near a seam means within one image token of it, and is compared with the same place in the picture
-seen whole.
+nano was trained at one scale, on whole images: a loss on images of that scale says nothing about a model that was
+trained at many scales. Zoom brings images shrunk to half back to that scale, and tiles do so for four images side by
+side. Near a seam means within one image token of it, and is compared with the same place in the whole image.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from youtu_gguf.types import Size
 
 
 class Way(NamedTuple):
-    """How a picture is looked at."""
+    """A zoom and tiles for an image."""
 
     zoom: float
     tiles: Tiles
@@ -52,7 +51,7 @@ SEAMS = Tiles(2, 2)
 
 
 class Tally:
-    """What one way has given so far."""
+    """The results of one way so far."""
 
     def __init__(self) -> None:
         self.plain, self.guided, self.near, self.far = Confusion(), Confusion(), Confusion(), Confusion()
@@ -61,18 +60,19 @@ class Tally:
         self.tokens: list[int] = []
 
     def add(self, truth: Scene, scene: yg.Scene, way: Way) -> None:
-        """Look at one scene."""
-        look = {"zoom": way.zoom, "tiles": way.tiles}
-        found = scene.segment(CLASSES, present="all", refine="none", **look)  # type: ignore[arg-type]
+        """Segment one scene and estimate its depth; add the results."""
+        options = {"zoom": way.zoom, "tiles": way.tiles}
+        found = scene.segment(CLASSES, present="all", refine="none", **options)  # type: ignore[arg-type]
         self.seconds.append(found.timings.encode_s + found.timings.prefill_s)
         self.tokens.append(found.timings.n_image_tokens)
         self.plain.add(truth, found.ids, found.classes)
-        refined = scene.segment(CLASSES, present="all", refine="guided", **look)  # type: ignore[arg-type]
+        refined = scene.segment(CLASSES, present="all", refine="guided", **options)  # type: ignore[arg-type]
         self.guided.add(truth, refined.ids, refined.classes)
         near = near_seam(scene.size, way.zoom)
         for confusion, part in ((self.near, near), (self.far, ~near)):
             confusion.add(replace(truth, labels=truth.labels[part][None]), found.ids[part][None], found.classes)
-        self.errors.append(depth_errors(scene.depth(focal_px="unknown", **look).values, truth))  # type: ignore[arg-type]
+        depth = scene.depth(focal_px="unknown", **options)  # type: ignore[arg-type]
+        self.errors.append(depth_errors(depth.values, truth))
 
     def row(self) -> str:
         d1, absrel = np.mean(self.errors, axis=0)
@@ -82,7 +82,7 @@ class Tally:
 
 
 def near_seam(size: Size, zoom: float) -> Bits:
-    """Return the (H, W) pixels of a picture within one token of the seams that 2x2 tiles have at `zoom`."""
+    """Return the (H, W) pixels of an image within one token of the seams that 2x2 tiles have at `zoom`."""
     grid = grid_at(size, zoom)
     near = np.zeros((size.height, size.width), np.bool_)
     for axis, n_tokens, n_parts in ((0, grid.rows, SEAMS.down), (1, grid.cols, SEAMS.across)):
@@ -93,7 +93,7 @@ def near_seam(size: Size, zoom: float) -> Bits:
 
 
 def resized(scene: Scene, factor: float) -> Scene:
-    """Return a scene as a camera with `factor` times as many pixels a side sees it; its things stay as they were."""
+    """Return a scene as a camera with `factor` times as many pixels per side sees it; `things` are not changed."""
     height, width = (max(1, round(side * factor)) for side in scene.labels.shape)
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     rgb = np.asarray(cv2.resize(scene.rgb, (width, height), interpolation=how), np.uint8)
@@ -103,7 +103,7 @@ def resized(scene: Scene, factor: float) -> Scene:
 
 
 def side_by_side(seed: int) -> Scene:
-    """Return four scenes of whole tokens in one picture, two by two."""
+    """Return four scenes of whole tokens in one image, two by two."""
     four = [draw(seed + i * 1000, (288, 288)) for i in range(4)]
     rgb, labels, depth = (
         np.vstack([np.hstack([getattr(scene, name) for scene in four[i : i + 2]]) for i in (0, 2)])
@@ -112,7 +112,7 @@ def side_by_side(seed: int) -> Scene:
     return replace(four[0], rgb=rgb, labels=labels, depth=depth)
 
 
-PICTURES = {
+SCENES = {
     "as drawn": draw,
     "shrunk to half": lambda seed: resized(draw(seed), 0.5),
     "four side by side": side_by_side,
@@ -121,18 +121,16 @@ PICTURES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=100, help="pictures")
+    parser.add_argument("--n", type=int, default=100, help="number of images")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    print(
-        f"{args.n} pictures; mIoU without refinement where nothing else is said; seconds to encode and prefill, median"
-    )
+    print(f"{args.n} images; mIoU without refinement unless stated otherwise; median seconds to encode and prefill")
     print(f"{'':22}{'mIoU':>9}{'guided':>9}{'near':>9}{'far':>9}{'d1':>9}{'AbsRel':>9}{'tokens':>9}{'s':>9}")
     with yg.load("nano", threads=args.threads) as model:
         for name, ways in WAYS.items():
             tallies = {way: Tally() for way in ways}
             for seed in range(TEST_SEEDS, TEST_SEEDS + args.n):
-                truth = PICTURES[name](seed)
+                truth = SCENES[name](seed)
                 with closing(model.open(truth.rgb)) as scene:
                     for way, tally in tallies.items():
                         tally.add(truth, scene, way)

@@ -1,11 +1,11 @@
-"""Endless drawn scenes with full ground truth: what is where, how far, in which pose, and how to speak of it.
+"""An endless supply of drawn scenes with full ground truth: places, distances, poses, and phrases for the things.
 
-Outdoors there is sky over grass or sand, indoors a brick or wood wall over a wood or stone floor; up to five things
-stand on the ground and partly hide each other. A seed gives the same bytes every time.
+Outdoors there is sky over grass or sand, indoors a brick or wood wall over a wood or stone floor. Up to five things
+stand on the ground and partly hide each other. A seed always gives the same bytes.
 
-Every picture has a thin dark frame, like a print's border. The vision tower knows only relative positions; the frame
-lets it see where the edges are, and so where in the picture a thing is. Labels and depth under the frame are those of
-what lies behind it.
+Every image has a thin dark frame, like the border of a print. The vision tower knows only relative positions; the frame
+shows it the edges, and so the position of a thing in the image. Labels and depth under the frame are those of the scene
+behind it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _COUNT_WEIGHTS = (0.15, 0.25, 0.25, 0.2, 0.15)
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing as far as it can be seen.
+    """The visible part of a thing.
 
     Args:
         kind: One of `THINGS`.
@@ -65,10 +65,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and everything true of it.
+    """An image and its ground truth.
 
     Args:
-        seed: What it was drawn from.
+        seed: The seed from which it was drawn.
         rgb: (H, W, 3).
         labels: (H, W) index into `CLASSES`.
         depth: (H, W) metres; 0 is sky.
@@ -86,7 +86,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _World:
-    """The empty stage: its colours, labels and depth through the canonical lens, and where the ground lies."""
+    """The empty scene: its colours, labels and depth through the canonical lens, and the position of the ground."""
 
     rgb: F32
     labels: NDArray[np.uint8]
@@ -101,7 +101,7 @@ class _World:
 
 @dataclass(frozen=True)
 class _Placed:
-    """A figure at its place: the left and top px, and its full mask."""
+    """A figure at its position: the left and top px, and its full mask."""
 
     figure: Figure
     left: int
@@ -128,7 +128,7 @@ def draw(
     Args:
         seed: Not negative.
         size: Width and height; None draws them too, 224..352 px each.
-        focal_px: Another lens sees the same picture with all distances multiplied by focal_px / 2000.
+        focal_px: Another lens sees the same image with all distances multiplied by focal_px / 2000.
         cast: Kinds and colours of the things to place where they fit; None draws them too.
     """
     rng = np.random.default_rng(seed)
@@ -178,7 +178,7 @@ def _stage(rng: Rng, width: int, height: int) -> _World:
 
 
 def _cast(rng: Rng) -> list[tuple[str, str]]:
-    """Kinds and colours of a scene's things; persons and the sign first, as they are the hardest to place."""
+    """Kinds and colours of the things of a scene; persons and the sign first, because they are the hardest to place."""
     count = int(rng.choice(5, p=_COUNT_WEIGHTS)) + 1
     special = ["person"] * (1 + int(rng.random() < 0.12)) if rng.random() < 0.55 else []
     if rng.random() < 0.5:
@@ -203,7 +203,7 @@ def _populate(rng: Rng, world: _World, cast: Sequence[tuple[str, str]]) -> list[
     placed: list[_Placed] = []
     colours = [colour for _, colour in cast]
     for kind, colour in cast:
-        # Two things of one colour would run into each other without an edge.
+        # Two things of one colour would merge without an edge.
         figure = draw_figure(rng, kind, colour, int(world.labels.shape[0] * 0.78), edged=colours.count(colour) > 1)
         for _ in range(_TRIES):
             item = _drop(rng, world, figure)
@@ -251,7 +251,7 @@ def _covers_plate(nearer: _Placed, sign: _Placed) -> bool:
 
 
 def _visible(full: Sequence[Mask]) -> list[Mask]:
-    """What is left of each mask, given farthest first, when the nearer ones hide it."""
+    """The visible part of each mask, given farthest first, where nearer ones hide it."""
     visible: list[Mask] = []
     hidden: Mask | None = None
     for mask in reversed(full):
@@ -316,11 +316,11 @@ def _develop(rng: Rng, rgb: F32) -> NDArray[np.uint8]:
     if rng.random() < 0.25:
         lit = np.asarray(cv2.GaussianBlur(lit, (3, 3), rng.uniform(0.4, 0.9)), dtype=np.float32)
     lit += sensor_noise(rng, height, width) * np.float32(8 * rng.random() ** 1.5)
-    picture = np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
+    image = np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
     border = np.clip(np.array((40, 36, 34)) + rng.normal(0, 4, 3), 0, 255).astype(np.uint8)
     for strip in (np.s_[:_FRAME_PX], np.s_[-_FRAME_PX:], np.s_[:, :_FRAME_PX], np.s_[:, -_FRAME_PX:]):
-        picture[strip] = border
-    return picture
+        image[strip] = border
+    return image
 
 
 def outline(mask: Mask) -> F32:

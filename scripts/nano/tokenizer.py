@@ -1,8 +1,8 @@
 """A byte-level BPE tokenizer that learns its merges and cuts text exactly like llama.cpp's pre-tokenizer `youtu`.
 
-Standard library only, besides the vocabulary's order. Source of the rules: llama.cpp's `src/llama-vocab.cpp`
-(LLAMA_VOCAB_PRE_TYPE_YOUTU) and `src/unicode.cpp` (`unicode_regex_split`). Characters are classed by Python's Unicode
-tables, so the two can differ where a character is newer than one of them.
+It uses only the standard library and the vocabulary's order. Source of the rules: llama.cpp's `src/llama-vocab.cpp`
+(LLAMA_VOCAB_PRE_TYPE_YOUTU) and `src/unicode.cpp` (`unicode_regex_split`). Python's Unicode tables classify the
+characters, so the two can differ for a character that is newer than one of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ N_BYTES = 256
 MAX_CACHED_WORDS = 1 << 16
 
 _SPECIAL = re.compile("<[^<>]*>")
-"""Holds every special token of the vocabulary, so that no two can overlap and longest-first needs no search."""
+"""Matches every special token of the vocabulary; they cannot overlap, so it need not search for the longest."""
 _CJK = re.compile("([가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+)")
 _NUMBER, _LETTER, _MARK, _OTHER, _WHITESPACE = "\xd1", "\xd2", "\xd4", "\xd0", "\x0b"
-"""What llama.cpp writes for a character above 127 before it matches the pattern below; it keeps the others."""
+"""Substitutes of llama.cpp for characters above 127 before it matches the pattern below; others stay."""
 _WORD = re.compile(
     # Upper and lower case are one class there, which makes its second alternative the same as the first.
     r"[^\r\nLN]?[LM]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?"
@@ -41,7 +41,7 @@ _WORD = re.compile(
 
 
 def split_words(text: str) -> list[str]:
-    """Cut text without special tokens into the pieces that merges stay inside of."""
+    """Cut text without special tokens into pieces; merges stay within a piece."""
     if text.isascii():
         return _WORD.findall(text)
     words = []
@@ -61,7 +61,7 @@ def _collapse(character: str) -> str:
 
 
 class Tokenizer:
-    """Text to token ids and back, for the vocabulary these merges ("left right", best first) make."""
+    """Converts text to token ids and back, for the vocabulary that follows from merges ("left right", best first)."""
 
     def __init__(self, merges: Sequence[str]) -> None:
         self.shape = VocabularyShape(N_BYTES + len(merges), N_CONTROL, N_CODEBOOK)
@@ -79,7 +79,7 @@ class Tokenizer:
         return {self.texts[token]: token for token, kind in enumerate(self.types) if kind in wanted}
 
     def id(self, text: str) -> int:
-        """Return the special token written `text`; KeyError when there is none."""
+        """Return the id of the special token `text`; KeyError if there is none."""
         return self._specials[text]
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
@@ -108,7 +108,7 @@ class Tokenizer:
 
     def _encode_word(self, word: str) -> list[int]:
         letters = [self._bytes[byte] for byte in word.encode()]
-        whole = self._ids.get("".join(letters))  # llama.cpp looks the whole word up before it merges
+        whole = self._ids.get("".join(letters))  # llama.cpp looks up the whole word before it merges
         ids = [self._ids[piece] for piece in self._merge(letters)] if whole is None else [whole]
         if len(self._words) >= MAX_CACHED_WORDS:
             self._words.clear()
@@ -124,7 +124,7 @@ class Tokenizer:
             pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of tokens; unused ones have none, and broken UTF-8 becomes U+FFFD."""
+        """Return the text of tokens; unused ones have none, and invalid UTF-8 becomes U+FFFD."""
         return b"".join(map(self._token_bytes, ids)).decode(errors="replace")
 
     def _token_bytes(self, token: int) -> bytes:
@@ -135,7 +135,7 @@ class Tokenizer:
 
     @classmethod
     def train(cls, corpus: Iterable[str], n_merges: int = 600) -> Self:
-        """Learn up to `n_merges` merges from lines of text, fewer when no pair is left that occurs twice."""
+        """Learn up to `n_merges` merges from lines of text, fewer if no remaining pair occurs twice."""
         specials = cls([])._specials
         counts: Counter[str] = Counter()
         for line, times in Counter(corpus).items():
@@ -144,7 +144,7 @@ class Tokenizer:
         return cls(_learn_merges(counts, n_merges))
 
     def save(self, path: str | Path) -> None:
-        """Write the merges, which are all there is to know, as JSON."""
+        """Write the merges, which determine the tokenizer, as JSON."""
         Path(path).write_text(json.dumps({"merges": self.merges}, ensure_ascii=False, indent=0) + "\n", "utf-8")
 
     @classmethod
@@ -179,7 +179,7 @@ def _learn_merges(counts: Counter[str], n_merges: int) -> list[str]:
         for pieces, times in words:
             for pair in pairwise(pieces):
                 pairs[pair] += times
-        # A piece that two pairs make would need two tokens of one text.
+        # A piece that two pairs can form would need two tokens of the same text.
         able = [(-times, pair) for pair, times in pairs.items() if times > 1 and "".join(pair) not in made]
         if not able:
             break

@@ -2,8 +2,8 @@
 
     python scripts/nano/train.py --out FOLDER --dense-minutes 30 --text-minutes 90
 
-Needs PyTorch, which the package does not. Stops at any time (Ctrl-C saves first) and goes on where it was: everything
-it needs is in FOLDER, written every few minutes. Minutes count training only, over all runs.
+Needs PyTorch, which the package does not. It can be stopped at any time (Ctrl-C saves first) and resumes from FOLDER,
+where it saves its state every few minutes. Minutes count training only, over all runs.
 """
 
 from __future__ import annotations
@@ -45,33 +45,33 @@ SHARES = {
     "names": 1.6,
     "ask": 2.0,
 }
-"""How often a kind of lesson is taken; others 0.5, poses have batches of their own."""
+"""How often each kind of lesson is used; others 0.5. Poses have separate batches."""
 EMPHASIS = {
     "ocr": 2.5, "ask": 4.0, "describe": 4.0, "count": 2.5, "polygon": 3.0, "pose": 2.0, "names": 3.0,
 }  # fmt: skip
-"""How much more a token counts in lessons whose few telling words drown among coordinates; others 1."""
+"""Weight of a token in lessons that have few significant words among many coordinates; others 1."""
 FIRST_POINT = 4.0
-"""How much more the first point of a box or an outline counts: it chooses the thing, the others only follow."""
+"""Weight of the first point of a box or an outline, which chooses the thing; the others follow from it."""
 WEIGHTS = {
     "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 12.0, "colour word": 1.0, "digit word": 1.5,
     "box words": 2.0, "outline words": 2.0, "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
-"""What the weights of everything but answers are multiplied by in the second stage."""
+"""Factor in the second stage for the weights of all losses except that of answers."""
 FIRST_SHARDS = 60
-"""Shards that must be drawn before the first step."""
+"""Number of shards to draw before the first step."""
 LONGEST_STEP_S = 5.0
-"""A step that takes longer, as the first ones do while PyTorch compiles, counts as this much training."""
+"""Most seconds that a step counts as training; the first steps take longer, while PyTorch compiles."""
 STEPS_PER_SHARD = 3
-"""Every so many steps a shard of new scenes is taken: each scene is used about three times, asked differently."""
+"""Steps between two shards of new scenes: each scene is used about three times, with other questions."""
 CONTEXT = 4096
-"""Positions the exported model says it has."""
+"""Context length in the metadata of the exported model."""
 PERIOD = 6
-"""Of so many steps one is spent on core crops and, in the text stage, one on poses."""
+"""One step in this number trains on core crops and, in the text stage, one on poses."""
 
 
 class Trainer:
-    """Network, optimiser, and how far they are."""
+    """Network, optimiser, and their progress."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.out = args, Path(args.out)
@@ -102,7 +102,7 @@ class Trainer:
         self.rng = np.random.default_rng([args.seed, self.steps])
 
     def stop(self, *_signal: object) -> None:
-        """Finish the step in hand, save and return."""
+        """Finish the current step, save and return."""
         self.stopping = True
 
     def save(self) -> None:
@@ -124,7 +124,7 @@ class Trainer:
         self.minutes, self.drawn, self.steps = saved["minutes"], saved["drawn"], saved["steps"]
 
     def run(self) -> None:
-        """Train both stages for their minutes."""
+        """Train each stage for its minutes."""
         budget = {"dense": self.args.dense_minutes, "text": self.args.text_minutes}
         with Pool(
             self.out / "tokenizer.json", seed=self.args.seed, start=self.drawn, size=self.args.pool,
@@ -137,7 +137,7 @@ class Trainer:
 
     def _stage(self, stage: str, minutes: float, pool: Pool) -> None:
         seen: dict[str, list[float]] = {}
-        saved = said = time.monotonic()
+        saved = reported = time.monotonic()
         while self.minutes[stage] < minutes and not self.stopping:
             began = time.monotonic()
             progress = self.minutes[stage] / minutes
@@ -154,13 +154,13 @@ class Trainer:
             self.steps += 1
             now = time.monotonic()
             self.minutes[stage] += min(now - began, LONGEST_STEP_S) / 60
-            if now - said > 30:
-                self._say(stage, seen, now - said)
-                seen, said = {}, now
+            if now - reported > 30:
+                self._report(stage, seen, now - reported)
+                seen, reported = {}, now
             if now - saved > 240:
                 self.save()
                 saved = now
-        self._say(stage, seen, time.monotonic() - said)
+        self._report(stage, seen, time.monotonic() - reported)
 
     def _step(self, stage: str, pool: Pool, rate: float, sigma: float) -> dict[str, float]:
         turn = self.steps % PERIOD
@@ -224,7 +224,7 @@ class Trainer:
                 offset += len(lesson.answer)
         return {f"({task})": torch.tensor(float(np.mean(part))) for task, part in sums.items()}
 
-    def _say(self, stage: str, seen: dict[str, list[float]], seconds: float) -> None:
+    def _report(self, stage: str, seen: dict[str, list[float]], seconds: float) -> None:
         parts = " ".join(f"{name} {np.mean(values):.3f}" for name, values in sorted(seen.items()))
         steps = max((len(v) for v in seen.values()), default=0)
         line = f"{stage} {self.minutes[stage]:.1f} min, step {self.steps}, {seconds / max(steps, 1):.2f} s, "
@@ -235,7 +235,7 @@ class Trainer:
 
 
 class _NoSceneError(Exception):
-    """No scene of the shard fits."""
+    """No scene of the shard has a lesson of the task."""
 
 
 def _is_matrix(name: str, p: nn.Parameter) -> bool:
@@ -243,7 +243,7 @@ def _is_matrix(name: str, p: nn.Parameter) -> bool:
 
 
 def _pick(lessons: list[Taught], task: str, rng: np.random.Generator) -> list[Taught]:
-    """Draw lessons until the budget is full; a pose stands alone."""
+    """Draw lessons until the budget is used up; a pose is not combined with others."""
     if task == "pose":
         return [lesson for lesson in lessons if lesson.task == "pose"]
     able = [lesson for lesson in lessons if lesson.task != "pose"]
@@ -262,8 +262,8 @@ def _pick(lessons: list[Taught], task: str, rng: np.random.Generator) -> list[Ta
 def _pack(picked: list[list[Taught]], n_image: int, n_before: int, coordinates: range) -> tuple[Tensor, ...]:
     """Lay the lessons of each scene side by side.
 
-    Returns text tokens (batch, n), positions and groups of the whole sequences (0 = seen by all that follow, -1 =
-    padding), and for each text token the token it should predict (-1 = none) with its weight.
+    Returns text tokens (batch, n), positions and groups of the whole sequences (0 = visible to all later tokens, -1 =
+    padding), and for each text token the token that it should predict (-1 = none) with its weight.
     """
     longest = max((sum(len(t.question) + len(t.answer) for t in lessons) for lessons in picked), default=0)
     n = -(-longest // 16) * 16
@@ -290,7 +290,7 @@ def _pack(picked: list[list[Taught]], n_image: int, n_before: int, coordinates: 
 
 
 def _weights(lesson: Taught, coordinates: range) -> Tensor:
-    """Return how much each token of an answer counts."""
+    """Return the weight of each token of an answer."""
     weights = torch.full((len(lesson.answer),), EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4)
     in_a_row = 0
     for i, token in enumerate(lesson.answer):
@@ -315,7 +315,7 @@ def exported(net: Network, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def network_of(checkpoint: Checkpoint) -> tuple[Network, Sizes]:
-    """Return the float32 network whose weights a checkpoint holds; its table is taken whole, without ramps."""
+    """Return the float32 network of a checkpoint; its table is used as a whole, without ramps."""
     language, vision = asdict(checkpoint.language), asdict(checkpoint.vision)
     names = {field.name for field in fields(Sizes)}
     own = {name: value for name, value in language.items() if name in names}
@@ -329,7 +329,7 @@ def network_of(checkpoint: Checkpoint) -> tuple[Network, Sizes]:
 
 
 def shapes_of(sizes: Sizes) -> tuple[LanguageShape, VisionShape]:
-    """Return the shapes as `export.py` takes them."""
+    """Return the shapes in the form that `export.py` needs."""
     own = asdict(sizes)
     vision = {name: own.pop(name) for name in ("full_layers", "window_px")}
     vision |= {name.removeprefix("vision_"): own.pop(name) for name in list(own) if name.startswith("vision_")}

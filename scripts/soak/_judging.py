@@ -1,6 +1,6 @@
-"""Whether a parser gives back what is written, by other means than the parser's own.
+"""Checks that a parser returns what an answer says; the checks do not use the parser's own code.
 
-`JUDGES` has two questions per kind of answer: `misread`, of a whole answer whose value is known; and `invented`, of any
+`JUDGES` has two checks per kind of answer: `misread` for a whole answer whose value is known, and `invented` for any
 text. Each returns what is wrong, or "".
 """
 
@@ -49,30 +49,30 @@ class Judge(NamedTuple):
 
 
 def numbers(text: str) -> list[float]:
-    """Return the numbers of the tags in `text`, rounded to float32 as the arrays are."""
+    """Return the numbers of the tags in `text`, rounded to float32 like the arrays."""
     return [float(np.float32(tag[3:-1])) for tag in _NUMBER.findall(text)]
 
 
 def at(text: str, spans: Spans) -> list[float]:
-    """Return the numbers whose tags stand exactly at `spans`; what is no number is passed over."""
+    """Return the numbers whose tags are exactly at `spans`; skip spans without a number."""
     return [n for start, stop in spans if _NUMBER.fullmatch(text[start:stop]) for n in numbers(text[start:stop])]
 
 
 def places(text: str, issues: Iterable[Issue]) -> str:
-    """Tell whether the issues point into the text, in order."""
+    """Check that the issues point into the text and are in order."""
     starts = [issue.start for issue in issues]
     inside = all(0 <= issue.start <= issue.end <= len(text) for issue in issues)
     return "" if inside and starts == sorted(starts) else "issues point elsewhere or are out of order"
 
 
 def unlike(text: str, label: str, names: Spans) -> str:
-    """Tell whether a label is what the text holds at its place, or the default."""
+    """Check that a label is the text at its place, or the default."""
     written = [text[start:stop] for start, stop in names]
     return "" if written == [label] or (not names and label == LABEL) else f"label {label!r} is not at its place"
 
 
 def silent(text: str, used: int, issues: tuple[Issue, ...]) -> str:
-    """Tell whether numbers were passed over without a word."""
+    """Check that no number was dropped without an issue."""
     lost = len(_NUMBER.findall(text)) - used
     return f"{lost} number(s) are gone and no issue says so" if lost > 0 and not issues else ""
 
@@ -235,7 +235,7 @@ def invented_action(text: str) -> str:
 
 
 def whole_calls(text: str) -> list[tuple[int, str, tuple[float, float] | None, dict[str, Any]]]:
-    """Return place, name, point and other arguments of the calls that are as they should be, none inside another."""
+    """Return place, name, point and other arguments of the valid calls that are not inside another one."""
     found: list[tuple[int, str, tuple[float, float] | None, dict[str, Any]]] = []
     stop = 0
     for match in _CALL.finditer(text):
@@ -267,7 +267,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_point(value: Any) -> bool:
-    """Tell whether `value` is two numbers inside the image."""
+    """Return whether `value` is two numbers inside the image."""
     numeric = isinstance(value, list) and len(value) == 2 and all(type(n) in (int, float) for n in value)
     return numeric and all(0 <= n <= 2048 for n in value)
 
@@ -278,7 +278,7 @@ def depth(value: Any) -> int:
 
 
 def strings(text: str) -> set[str]:
-    """Return what stands between any two quotes of either kind, as it is and as JSON reads it; and without spaces."""
+    """Return the text between any two quotes of either kind: unmodified, as JSON reads it, and stripped of spaces."""
     found = set(_JSON_STRING.findall(text)) | set(re.findall(r"(?='([^'\\\n]*)')", text))
     for written in tuple(found):
         try:
@@ -289,15 +289,15 @@ def strings(text: str) -> set[str]:
 
 
 def not_written(text: str, value: Any) -> str:
-    """Tell whether a number or a word of `value`, however deep inside, does not stand in the text."""
+    """Return which number or word of `value`, at any depth, is not in the text, or ""."""
     if isinstance(value, dict | list | tuple):
         inner = [part for item in value.items() for part in item] if isinstance(value, dict) else value
         return first(*(not_written(text, part) for part in inner))
     if isinstance(value, str):
-        return "" if value in strings(text) else f"{value!r} does not stand there"
+        return "" if value in strings(text) else f"{value!r} is not in the text"
     if isinstance(value, bool) or value is None:
-        return "" if {True: "true", False: "false", None: "null"}[value] in text else f"{value} does not stand there"
-    return "" if value in map(float, _JSON_NUMBER.findall(text)) else f"{value} does not stand there"
+        return "" if {True: "true", False: "false", None: "null"}[value] in text else f"{value} is not in the text"
+    return "" if value in map(float, _JSON_NUMBER.findall(text)) else f"{value} is not in the text"
 
 
 JUDGES = {

@@ -1,6 +1,6 @@
-"""Answers written from known values, as the model writes them, and what can happen to them on the way.
+"""Answers made from known values in the model's grammar, and ways to damage them.
 
-`KINDS` names the kinds of answers; each maker returns the text and the value that a parser must give back for it.
+`KINDS` maps the kinds of answers to functions that return a text and the value that a parser must return for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from youtu_gguf.facts import N_JOINTS
 from youtu_gguf.types import Size
 
 SIZE = Size(2048, 2048)
-"""The prepared image; every coordinate of the vocabulary lies in it."""
+"""Size of the prepared image; every coordinate of the vocabulary lies in it."""
 
 XYXY = tuple[int, int, int, int]
 Ring = tuple[tuple[int, int], ...]
@@ -34,7 +34,7 @@ LETTERS = "abz <>/猫é🐈0_"
 
 
 class Written(NamedTuple):
-    """An answer, the value that is written in it, and how many flaws it has by its nature."""
+    """An answer, the value that it states, and the number of issues that a parser must report for it."""
 
     text: str
     value: object
@@ -42,14 +42,14 @@ class Written(NamedTuple):
 
 
 def name(rng: random.Random) -> str:
-    """Return a name that holds no tag."""
+    """Return a name without a tag."""
     if rng.random() < 0.7:
         return rng.choice(NAMES)
     return f"n{''.join(rng.choice(LETTERS) for _ in range(rng.randint(0, 12)))}m"
 
 
 def names(rng: random.Random, most: int) -> list[str]:
-    """Return one to `most` names that differ."""
+    """Return one to `most` different names."""
     return list(dict.fromkeys(name(rng) for _ in range(rng.randint(1, most))))
 
 
@@ -105,12 +105,12 @@ def ring(rng: random.Random) -> Ring:
 
 
 def poses(rng: random.Random) -> Written:
-    """Value: pairs of corners and joints. A person with another number of joints than 16 is flawed."""
+    """Value: pairs of corners and joints. A person whose number of joints is not 16 has an issue."""
     value, text, n_issues = [], "", 0
     for _ in range(rng.randint(1, 3)):
         n = rng.choice((N_JOINTS, N_JOINTS, N_JOINTS, rng.randint(2, 20)))
         xyxy, joints = corners(rng), [joint(rng) for _ in range(n)]
-        between = rng.choice(("</kpt><kpt>", ""))  # sixteen blocks, or all joints in one
+        between = rng.choice(("</kpt><kpt>", ""))  # one block per joint, or one for all
         text += f"<person>{box(xyxy)}<kpt>{between.join(map(joint_text, joints))}</kpt></person>"
         value.append((xyxy, tuple(joints)))
         n_issues += n != N_JOINTS
@@ -223,7 +223,7 @@ def move(rng: random.Random, text: str) -> str:
 
 
 def respell(rng: random.Random, text: str) -> str:
-    """Write a stretch in other letters, with spaces, or with full-width signs."""
+    """Change a part of the text: upper case, spaces after "<", full-width characters, or reversed."""
     start = rng.randint(0, len(text))
     stop = start + rng.randint(1, 30)
     part = text[start:stop]
@@ -237,7 +237,7 @@ MUTATORS: tuple[Callable[[random.Random, str], str], ...] = (cut, erase, insert,
 
 
 def mutated(rng: random.Random, text: str) -> str:
-    """Return `text` after one to five mishaps."""
+    """Return `text` after one to five kinds of damage."""
     for _ in range(rng.randint(1, 5)):
         text = rng.choice(MUTATORS)(rng, text)
     return text

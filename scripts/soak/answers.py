@@ -3,9 +3,9 @@
 
     python scripts/soak/answers.py -n 50000 --seed 7
 
-A whole answer must come back exactly as the values it was written from. A damaged one must raise nothing, hold no value
-that its text does not hold at the place that the parser names, keep every item that is still whole, and lose no number
-without an issue. The first answer that fails is printed, and ends the run with status 1.
+A whole answer must give exactly the values from which it was written. For a damaged answer a parser must raise nothing,
+return no value that is not in the text at the place that the parser names, keep every item that is still whole, and
+drop no number without an issue. The script prints the first answer that fails and exits with status 1.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def judged(kind: str, rng: random.Random) -> tuple[str, str, str]:
     text = mutated(rng, written.text)
     try:
         return "damaged", text, JUDGES[kind].invented(text)
-    except Exception as exc:  # noqa: BLE001  (that is what is looked for)
+    except Exception as exc:  # noqa: BLE001  (any exception is a finding)
         return "damaged", text, f"{type(exc).__name__}: {exc}"
 
 
 def run(n: int, seed: int) -> tuple[Counter[str], str]:
-    """Read `n` answers, the kinds in turn; return how many of each were read, and the first fault or ""."""
+    """Read `n` answers of all kinds in turn; return how many of each were read, and the first fault or ""."""
     outcomes: Counter[str] = Counter()
     kinds = list(KINDS)
     for number in range(n):

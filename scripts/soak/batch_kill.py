@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A batch that is killed at random points and resumed must end as one that nobody disturbed.
+"""A batch that is killed at random points and resumed must give the same results as an undisturbed one.
 
     python scripts/soak/batch_kill.py --images 200 --kills 10
 
 Draws scenes, breaks five of the files in five ways, and runs `youtu-gguf batch` on them twice: undisturbed, and killed
-with SIGKILL again and again. Both folders must then hold the same bytes, apart from timings.
+repeatedly with SIGKILL. Both output folders must then hold the same bytes, apart from timings.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONGEST_S = 3600.0
 
 
 def make_images(folder: Path, n: int, seed: int) -> None:
-    """Write scenes, five of them broken if there are so many: cut off, empty, text, a flipped byte, a folder's name."""
+    """Write `n` scenes; at most five and half of them broken: cut off, empty, text, a flipped byte, reversed."""
     folder.mkdir()
     paths = [folder / f"{i:04}.png" for i in range(n)]
     for i, path in enumerate(paths):
@@ -51,7 +51,7 @@ def command(images: Path, out: Path, model: str) -> list[str]:
 
 
 def run_killed(asked: Sequence[str], out: Path, n: int, kills: int, rng: np.random.Generator) -> int:
-    """Run until it is done, killing it so often somewhere between two images; return how often it was started."""
+    """Run the batch, killing it `kills` times between two images, until it finishes; return the number of starts."""
     for start in range(kills):
         began = _count(out)
         wanted = began + int(rng.integers(1, max(2, 2 * (n - began) // (kills - start) or 2)))
@@ -72,7 +72,7 @@ def _count(out: Path) -> int:
 
 
 def differences(a: Path, b: Path) -> list[str]:
-    """Return what differs between two output folders."""
+    """Return the differences between two output folders."""
     found = []
     names = {path.relative_to(folder) for folder in (a, b) for path in folder.rglob("*") if path.is_file()}
     for name in sorted(names):
@@ -97,7 +97,7 @@ def _without(value: Any) -> Any:
 
 
 def check(folder: Path, n: int, kills: int, seed: int = 0, model: str = "nano") -> list[str]:
-    """Run both and return what differs."""
+    """Run both batches and return the differences."""
     rng = np.random.default_rng(seed)
     make_images(folder / "images", n, seed)
     outs = folder / "undisturbed", folder / "killed"

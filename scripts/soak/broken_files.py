@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Damages a tiny model pair in thousands of ways and opens each: it runs or raises one of our errors, and never dies.
+"""Damages a tiny model pair in thousands of ways and opens each: it must run or raise a YoutuError, and never crash.
 
-Damage goes where it matters: to the bytes behind a metadata key or a tensor's name, or the file is cut. Each file that
-passes the checks is loaded by llama.cpp and asked for a depth map and an answer in a child process, so that a failed
-assertion there is caught and counted.
+The damage is where it matters: in the bytes after a metadata key or a tensor's name, or at the end of a file that is
+cut short. A child process loads each file that passes the checks with llama.cpp and asks it for a depth map and an
+answer, so that the script can count failed assertions of llama.cpp.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import youtu_gguf as yg
 from youtu_gguf.gguf.header import Header, read_header
 
 REACH = 24
-"""Bytes behind a name that hold its value's type and value, or a tensor's dimensions, type and offset."""
+"""Bytes after a name that hold the type and value of a key, or the dimensions, type and offset of a tensor."""
 EXTREMES = (0, 1, 2, 3, 7, 31, 127, 128, 255)
 CHILD_S = 120
 
 
 def damage(original: bytes, header: Header, rng: random.Random) -> bytes:
-    """Return `original` cut short or with one to three bytes behind some names replaced."""
+    """Return `original` cut short, or with one to three bytes after names replaced."""
     if rng.random() < 0.1:
         return original[: rng.randrange(len(original))]
     data = bytearray(original)
@@ -54,13 +54,13 @@ def open_and_ask(model: str, mmproj: str) -> str:
 
 
 def child() -> None:
-    """Answer lines "model<tab>mmproj" from standard input, a line each."""
+    """Read lines "model<tab>mmproj" from standard input and print one line with the outcome for each."""
     for line in sys.stdin:
         print(open_and_ask(*line.rstrip("\n").split("\t")), flush=True)
 
 
 class Child:
-    """A process that opens files, started again when it dies."""
+    """A process that opens files; it is started again when it dies."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -83,7 +83,7 @@ class Child:
 
 
 def run(n: int, seed: int, folder: Path) -> Counter[str]:
-    """Damage and open `n` files; return how often each outcome came."""
+    """Damage and open `n` files; return how often each outcome occurred."""
     pair = yg.weights.write_synthetic_pair(folder, "tiny")
     originals = [(path, path.read_bytes(), read_header(path)) for path in pair]
     broken = folder / "broken.gguf"
@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder that keeps files that killed the process")
+    parser.add_argument("--keep", type=Path, help="folder in which to keep the files that killed the process")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Counts how often a calibration is right, undecided and wrong where the truth is known.
+"""Counts how often a calibration is right, undecided or wrong on models whose true calibration is known.
 
     python scripts/soak/calibrating.py [--seeds 10] [--random 20]
 
-Nano is calibrated as it is, with its states a position early, with an unrelated word's row for the first depth token,
-and with both, its states drowned in more and more noise; then random pairs, about which everything decided is wrong.
+The script calibrates nano unmodified, with its states one position early, with the row of an unrelated word for the
+first depth token, and with both, each with more and more noise on the states. Then it calibrates random pairs, for
+which every decision is wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.altered import Alter, AlteredEngine, noisy, rolled, zero_based
 from youtu_gguf.engines.base import PatchStates
 
 NOISES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""Deviations of the noise, in those of the states."""
+"""Standard deviations of the noise, relative to that of the states."""
 
 
 def chain(*steps: Alter) -> Alter:

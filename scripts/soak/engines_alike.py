@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Greedy answers of a llama-server of ours, and of the same server by its address, against the native engine's.
+"""Greedy answers of the engine "server", and of the same server by its address, compared with the native engine's.
 
     python scripts/soak/engines_alike.py [--scenes 50] [--n-batch 60]
 
-Asks nano every task that is answered in text, on drawn scenes, and reports what differs. With batches below 64 tokens
-every engine computes the same to the last bit; from there on llama.cpp's attention has another kernel, and questions of
-that length may be answered otherwise where two tokens are as good as equal. `--n-batch 0` runs with the defaults.
+Asks nano every task that is answered in text, on drawn scenes, and reports the differences. With batches below 64
+tokens every engine computes the same to the last bit. From 64 tokens on, llama.cpp's attention uses another kernel, and
+questions of that length may get another answer if two tokens are almost equally likely. `--n-batch 0` runs with the
+defaults.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.server.conftest import NANO, address_of
 from tests.server.test_engines import QUESTIONS, answers
 
-SHOWN = 60  # characters of answers that differ
+SHOWN = 60  # characters printed of answers that differ
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=50)
-    parser.add_argument("--n-batch", type=int, default=60, help="positions decoded in one go; 0 means the default")
+    parser.add_argument("--n-batch", type=int, default=60, help="positions decoded in one batch; 0 means the default")
     args = parser.parse_args()
     settings: dict[str, Any] = {**NANO, "max_tokens": 400, **({"n_batch": args.n_batch} if args.n_batch else {})}
     same, asked, differing = Counter[str](), 0, Counter[str]()
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def _from_difference(ours: str, theirs: str) -> str:
-    """Return both answers from shortly before they part."""
+    """Return a part of both answers, from shortly before the first difference."""
     at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
     first = max(0, at - 10)
     return f"{ours[first : first + SHOWN]!r} | {theirs[first : first + SHOWN]!r}"

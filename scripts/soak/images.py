@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Many different images one after another: memory must settle, and caches stay within their bound.
+"""Many different images one after another: memory must stop growing, and the cache must stay within its bound.
 
 python scripts/soak/images.py --model nano --images 300
 """
@@ -22,11 +22,15 @@ from youtu_gguf.engines.native.engine import NativeEngine
 
 MOST_GROWTH_MB = 30
 CACHE_BYTES = 8 << 20
-"""Full long before the first measurement, so that filling it does not count as growth."""
+"""The cache is full long before the first measurement, so that filling it does not count as growth."""
 
 
 def run(model: yg.Model, n: int, first: int) -> tuple[list[float], int]:
-    """Ask `n` images a few things each; return the MB taken after each from the `first` on, and the largest cache."""
+    """Ask a few questions about each of `n` images.
+
+    Returns:
+        Memory in MB after each image from number `first` on, and the largest size of the cache in bytes.
+    """
     assert isinstance(model.engine, NativeEngine)
     process, memory, largest = psutil.Process(), [], 0
     for i in range(n):
@@ -45,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--images", type=int, default=300)
-    parser.add_argument("--first", type=int, default=50, help="image after which growth is counted")
+    parser.add_argument("--first", type=int, default=50, help="image from which on growth counts")
     args = parser.parse_args()
     with yg.load(args.model, max_tokens=100, cache_bytes=CACHE_BYTES) as model:
         memory, largest = run(model, args.images, args.first)

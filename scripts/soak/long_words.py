@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Finds how many characters in a row overflow llama.cpp's tokeniser, for threads of two stack sizes.
 
-Each attempt is a process of its own, since an overflow ends it. What it finds is what
-engines/native/llama/runs.py bounds.
+Each attempt runs in a child process, since an overflow ends the process. engines/native/llama/runs.py sets its limit by
+these figures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 200_000
 
 
 def tokenise(model_path: str, kind: str, n: int, stack_kb: int) -> None:
-    """Tokenise `n` characters past our own guard, in a thread with this stack."""
+    """Tokenise `n` characters without the package's own check, in a thread with this stack."""
     from llama_cpp import llama_cpp as lib
 
     from youtu_gguf.engines.native.llama import bindings
@@ -33,11 +33,11 @@ def tokenise(model_path: str, kind: str, n: int, stack_kb: int) -> None:
     data = (KINDS[kind] * n).encode()
     buffer = (ctypes.c_int32 * (len(data) + 2))()
 
-    def work() -> None:
+    def call() -> None:
         lib.llama_tokenize(vocab, data, len(data), buffer, len(buffer), False, False)
 
     threading.stack_size(stack_kb * 1024)
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=call)
     thread.start()
     thread.join()
 
@@ -48,7 +48,7 @@ def survives(model: Path, kind: str, n: int, stack_kb: int) -> bool:
 
 
 def first_fatal(model: Path, kind: str, stack_kb: int) -> int | None:
-    """Return about how many characters end the process, within 5 %; None when none up to the most tried do."""
+    """Return how many characters end the process, within 5 %; None if `MOST` characters do not."""
     low, high = 0, MOST
     if survives(model, kind, high, stack_kb):
         return None

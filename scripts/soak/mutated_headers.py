@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Reads thousands of GGUF headers with flipped bits, huge counts, cut strings and lost bytes.
 
-Each is inspected, held against its partner and slimmed. Allowed is a ModelFileError, or what the `gguf` package's own
-reader finds in the same bytes. Anything else, and more than MOST_BYTES of memory or MOST_S for one, counts as a fault.
+Each file is inspected, checked against its partner and slimmed. The result must be a ModelFileError, or what the reader
+of the `gguf` package finds in the same bytes. Anything else counts as a fault, and so do more than MOST_BYTES of memory
+or more than MOST_S seconds for one file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HUGE = (0, 1, 0x7F, 0xFFFF, 1 << 24, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (
 
 
 def mutate(data: bytes, header: Header, rng: random.Random) -> bytes:
-    """Return `data` with something in its header changed."""
+    """Return `data` with one or two changes in its header."""
     end = min(tensor.offset for tensor in header.tensors.values())
     changed = bytearray(data)
     for _ in range(rng.randint(1, 2)):
@@ -52,7 +53,7 @@ def mutate(data: bytes, header: Header, rng: random.Random) -> bytes:
 
 
 def _somewhere(data: bytearray, header: Header, end: int, rng: random.Random) -> int:
-    """Return a place in the header: anywhere, or where a name's length or what it names is."""
+    """Return a place in the header: anywhere, or at a name's length, at the name, or after it."""
     if rng.random() < 0.4:
         return rng.randrange(min(end, len(data)))
     name = rng.choice([*header.metadata, *header.tensors]).encode()
@@ -61,10 +62,10 @@ def _somewhere(data: bytearray, header: Header, end: int, rng: random.Random) ->
 
 
 def compared(ours: Header) -> str:
-    """Return what the other reader makes of the same file: a fault where it finds something else."""
+    """Return the outcome of reading the same file with the other reader; another content is a fault."""
     try:
         theirs = GGUFReader(ours.path)
-    except Exception:  # noqa: BLE001  (damage ends it in all kinds of ways)
+    except Exception:  # noqa: BLE001  (damage makes it fail in many ways)
         return "read; the other reader fails"
     found = _difference(ours, theirs)
     return f"fault: {found}" if found else "read, as the other reader does"
@@ -95,8 +96,8 @@ def _same(ours: object, theirs: object) -> bool:
     return ours == theirs or bool(np.isnan(np.float64(ours)) and np.isnan(np.float64(theirs)))  # type: ignore[arg-type]
 
 
-def look_at(path: Path, partner: Path, scratch: Path) -> str:
-    """Read a file in every way there is; return what became of it."""
+def read_every_way(path: Path, partner: Path, scratch: Path) -> str:
+    """Read a file in every way that the package offers; return the outcome."""
     try:
         outcome = compared(read_header(path))
     except yg.ModelFileError:
@@ -109,7 +110,7 @@ def look_at(path: Path, partner: Path, scratch: Path) -> str:
 
 
 def run(n: int, seed: int, folder: Path) -> Counter[str]:
-    """Mutate and read `n` headers; return how often each outcome came."""
+    """Mutate and read `n` headers; return how often each outcome occurred."""
     pair = yg.weights.write_synthetic_pair(folder, "tiny")
     originals = [(path.read_bytes(), read_header(path)) for path in pair]
     broken, scratch = folder / "broken.gguf", folder / "slim.gguf"
@@ -121,8 +122,8 @@ def run(n: int, seed: int, folder: Path) -> Counter[str]:
         tracemalloc.start()
         started = time.perf_counter()
         try:
-            outcome = look_at(broken, pair[1 - which], scratch)
-        except Exception as exc:  # noqa: BLE001  (that is what is looked for)
+            outcome = read_every_way(broken, pair[1 - which], scratch)
+        except Exception as exc:  # noqa: BLE001  (any other exception is a finding)
             outcome = f"fault: {type(exc).__name__}: {exc}"
         took, (_, peak) = time.perf_counter() - started, tracemalloc.get_traced_memory()
         tracemalloc.stop()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Exported files against the PyTorch network they came from: greedy answers and hidden states on unseen scenes.
+"""Exported files compared with the PyTorch network that they come from: greedy answers and states on unseen scenes.
 
     python scripts/soak/nano_parity.py CHECKPOINT_FOLDER --scenes 100
 
-Needs PyTorch beside the package.
+Needs PyTorch in addition to the package.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ MAX_ANSWER = 160
 LEAST_COSINE, LEAST_SAME_Q8 = 0.9999, 0.97
 
 
-class Heard(NamedTuple):
-    """What one model says of a scene, and for the network what it read before any question, (1, n, width)."""
+class Outputs(NamedTuple):
+    """The states and answers of one model for a scene; for the network also the prefix embeddings (1, n, width)."""
 
     hidden: Any
     answers: dict[str, str]
@@ -59,7 +59,7 @@ def questions(scene: Scene) -> dict[str, str]:
 
 
 class Reference:
-    """The network in float32, asked greedily, a whole forward pass for every token."""
+    """The network in float32, decoded greedily with a whole forward pass for every token."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.tokenizer = checkpoint.tokenizer
@@ -68,8 +68,8 @@ class Reference:
         self.opening = self.tokenizer.encode(prompts.opening(DEFAULT_SYSTEM, ""))
 
     @torch.inference_mode()
-    def hear(self, scene: Scene) -> Heard:
-        """Answer all questions on a scene."""
+    def outputs_of(self, scene: Scene) -> Outputs:
+        """Answer all questions about a scene."""
         prepared, _ = prepare(scene.rgb, MAX_TOKENS)
         grid = prepared.grid
         where = place(self.sizes, grid.rows, grid.cols)
@@ -77,11 +77,11 @@ class Reference:
         prefix = torch.cat([self.table[self.opening][None], seen], dim=1)
         hidden = self._think(prefix)[0, len(self.opening) :]
         answers = {kind: self._answer(prefix, text) for kind, text in questions(scene).items()}
-        return Heard(hidden.numpy(), answers, prefix)
+        return Outputs(hidden.numpy(), answers, prefix)
 
     @torch.inference_mode()
     def preference(self, prefix: torch.Tensor, question: str, own: str, other: str) -> float:
-        """Return how many times likelier the network's token is than the other one, where two answers part."""
+        """Return how many times likelier the network's token is than the other one, where two answers first differ."""
         end = [self.tokenizer.id("<|end_of_text|>")]
         a, b = (self.tokenizer.encode(text) + end for text in (own, other))
         at = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
@@ -107,12 +107,12 @@ class Reference:
         return self.net.think(x, torch.arange(n)[None], mask)
 
 
-def hear(model: yg.Model, scene: Scene) -> Heard:
-    """Ask the engine the same."""
+def outputs_of(model: yg.Model, scene: Scene) -> Outputs:
+    """Ask the engine the same questions."""
     with closing(model.open(scene.rgb)) as opened:
         hidden = opened.patches().hidden
         answers = {kind: opened.ask(text).raw for kind, text in questions(scene).items()}
-    return Heard(hidden.reshape(-1, hidden.shape[-1]), answers)
+    return Outputs(hidden.reshape(-1, hidden.shape[-1]), answers)
 
 
 def main() -> None:
@@ -124,21 +124,21 @@ def main() -> None:
     checkpoint = Checkpoint.load(args.checkpoint)
     reference = Reference(checkpoint)
     scenes = [draw(TEST_SEEDS + args.seed * 1_000_000 + i) for i in range(args.scenes)]
-    expected = [reference.hear(scene) for scene in scenes]
+    expected = [reference.outputs_of(scene) for scene in scenes]
     failed = False
     for quant in ("F32", "Q8_0"):
         with tempfile.TemporaryDirectory() as folder:
             path, _ = export(checkpoint, folder, quant)
             with yg.load(path, temperature=0.0, repeat_penalty=1.0, max_tokens=MAX_ANSWER) as model:
-                heard = [hear(model, scene) for scene in scenes]
-        cosine = min(least_cosine(a.hidden, b.hidden) for a, b in zip(heard, expected, strict=True))
+                found = [outputs_of(model, scene) for scene in scenes]
+        cosine = min(least_cosine(a.hidden, b.hidden) for a, b in zip(found, expected, strict=True))
         same: dict[str, list[bool]] = {}
-        for a, b in zip(heard, expected, strict=True):
+        for a, b in zip(found, expected, strict=True):
             for kind, answer in a.answers.items():
                 same.setdefault(kind, []).append(answer == b.answers[kind])
-        parted = [
+        differing = [
             reference.preference(b.prefix, questions(scene)[kind], b.answers[kind], answer)
-            for scene, a, b in zip(scenes, heard, expected, strict=True)
+            for scene, a, b in zip(scenes, found, expected, strict=True)
             for kind, answer in a.answers.items()
             if answer != b.answers[kind] and b.prefix is not None
         ]
@@ -147,10 +147,10 @@ def main() -> None:
             f"{quant:5} least cosine {cosine:.7f}, answers identical {sum(every)} of {len(every)}: {np.mean(every):.1%}"
         )
         print("      " + ", ".join(f"{kind} {np.mean(values):.0%}" for kind, values in same.items()))
-        if parted:
+        if differing:
             print(
-                "      where answers part, the network's token is likelier than the file's by a factor of "
-                f"{np.median(parted):.3f} (median), {max(parted):.3f} (most)"
+                "      where answers first differ, the network's token is likelier than the file's by a factor of "
+                f"{np.median(differing):.3f} (median), {max(differing):.3f} (most)"
             )
         failed |= (
             (cosine < LEAST_COSINE or not all(every)) if quant == "F32" else sum(every) < LEAST_SAME_Q8 * len(every)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Pulls a pair from a hub on the loopback address in a process that is killed again and again; then onto a full disk.
+"""Pulls a pair from a hub on the loopback address in a process that is killed repeatedly; then onto a full disk.
 
-Each process is killed with the file at a random byte; the next has to go on from there. In the end both files must
-have the right hash, and no byte may have been fetched twice. For the full disk a small tmpfs is mounted, which takes
-the right to do so.
+Each process is killed when the file has reached a random byte, and the next one must resume there. In the end both
+files must have the right hash, and no byte may have been fetched twice. For the full disk the script mounts a small
+tmpfs, for which it needs the permission.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ STALL_AT = 10_000
 
 
 def pull(hub: Hub, cache: Path, stall_s: int = STALL_TIMEOUT_S) -> subprocess.Popen[str]:
-    """Start the command in a process of its own."""
+    """Start the command in a child process."""
     return command(hub, cache, "pull", HF_HUB_DOWNLOAD_TIMEOUT=str(stall_s))
 
 
 def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
-    """Kill `n` pulls, let the last one end; return what is wrong."""
+    """Kill `n` pulls and let the last one finish; return what is wrong."""
     size = len(hub.files[MODEL])
     positions = sorted(random.Random(seed).sample(range(1, size), n))
     for number, position in enumerate(positions):
@@ -73,7 +73,7 @@ def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
 
 @contextmanager
 def small_disk() -> Iterator[Path | None]:
-    """Yield a folder with room for little more than the pair, or None where it cannot be made."""
+    """Yield a folder with room for little more than the pair, or None if it cannot be mounted."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_KB}k", "tmpfs", folder]
         if subprocess.run(command, capture_output=True, check=False).returncode:
@@ -86,7 +86,7 @@ def small_disk() -> Iterator[Path | None]:
 
 
 def fill_a_disk(hub: Hub, disk: Path) -> list[str]:
-    """Pull onto `disk` and take its room away in the middle; return what is wrong."""
+    """Pull onto `disk` and fill it during the download; return what is wrong."""
     cache, filler = disk / "cache", disk / "filler"
     hub.served.clear()
     hub.troubles = [hubs.fine, hubs.stall_at(STALL_AT)]
@@ -111,7 +111,7 @@ def fill_a_disk(hub: Hub, disk: Path) -> list[str]:
 
 
 def at_full_size(folder: Path, scratch: Path) -> list[str]:
-    """Pull the full-size pair over a line that is cut once; print what it took and return what is wrong."""
+    """Pull the full-size pair over a connection that is cut once; print time and memory, return what is wrong."""
     pair = full_pair(folder)
     files = {name: _mapped(path) for name, path in zip((MODEL, PROJECTOR), pair, strict=True)}
     with hubs.serving(Hub(files)) as hub:
@@ -137,7 +137,7 @@ def at_full_size(folder: Path, scratch: Path) -> list[str]:
 
 def _mapped(path: Path) -> bytes:
     with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # serves as bytes
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[return-value]  # it behaves like bytes
 
 
 def main() -> None:
@@ -162,7 +162,7 @@ def main() -> None:
                 print("no tmpfs could be mounted: the full disk was not tried")
             else:
                 found = fill_a_disk(hub, disk)
-                print(f"full disk: {found or 'one clear error, gone on with once there was room'}")
+                print(f"full disk: {found or 'one clear error, resumed once there was room'}")
                 faults += found
     sys.exit(bool(faults))
 

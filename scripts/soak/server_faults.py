@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A llama-server that is killed and frozen again and again while threads ask it: no request may be lost.
+"""A llama-server that is repeatedly killed and frozen while threads send it requests: no request may be lost.
 
     python scripts/soak/server_faults.py --kills 50 --freezes 10 --threads 8
 
-Every request must end, in time, in the answer that an undisturbed server gives, or in a ServerError that says to ask
-again; and the service must be back each time.
+Every request must end in time, with the answer of an undisturbed server or with a ServerError that says to ask again.
+The server must be available again each time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUESTIONS = (
     "Read the text in this image.",
 )
 REQUEST_S = 60.0
-"""Longest time that a request may take to end, whatever happens."""
+"""Longest time that any request may take."""
 HANG_S = 2.0
 SETTINGS: dict[str, Any] = {
     "n_ctx": 2048,
@@ -49,7 +49,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Clients:
-    """Threads that ask one question after the other, and what came of it."""
+    """Threads that ask one question after the other, and the outcomes."""
 
     def __init__(self, model: yg.Model, n_threads: int) -> None:
         self._model = model
@@ -81,7 +81,7 @@ class Clients:
             answer = scene.ask(QUESTIONS[which]).raw
         except yg.ServerError as exc:
             return "error: ask again" if exc.retry else f"error, not to be retried: {exc}"
-        except Exception as exc:  # noqa: BLE001 - whatever it is, it is what we look for
+        except Exception as exc:  # noqa: BLE001 - any other exception is a finding
             return f"foreign error: {exc!r}"
         return "answered" if answer == self._expected[which] else "answered, rounded otherwise"
 
@@ -90,11 +90,11 @@ class Clients:
         return sum(n for outcome, n in self.outcomes.items() if outcome.startswith("answered"))
 
     def wait_for_answer(self) -> None:
-        """Wait until an answer has come from now on."""
+        """Wait for the next answer."""
         before, deadline = self.answered, time.monotonic() + REQUEST_S
         while self.answered == before:
             if time.monotonic() > deadline:
-                raise AssertionError(f"no answer in {REQUEST_S:.0f} s; so far {dict(self.outcomes)}")
+                raise AssertionError(f"no answer in {REQUEST_S:.0f} s; outcomes so far: {dict(self.outcomes)}")
             time.sleep(0.01)
 
     def finish(self) -> list[str]:
@@ -117,16 +117,20 @@ def serving(n_threads: int, **settings: Any) -> Iterator[tuple[Supervisor, Clien
 
 
 def server_pid(supervisor: Supervisor) -> int:
-    """Return the pid of the server that answers now."""
+    """Return the process id of the current server."""
     supervisor.wait_ready()
     for child in psutil.Process().children(recursive=True):
         if "llama-server" in child.name():
             return int(child.pid)
-    raise AssertionError("no llama-server among our processes")
+    raise AssertionError("no llama-server among the child processes")
 
 
 def disturb(number: signal.Signals, times: int, n_threads: int) -> tuple[list[str], Counter[str], list[float]]:
-    """Send a signal to the server `times` times; return what is wrong, the outcomes, and seconds until it was back."""
+    """Send a signal to the server `times` times.
+
+    Returns:
+        What is wrong, the outcomes of the requests, and after each signal the seconds until the next answer.
+    """
     back: list[float] = []
     with serving(n_threads) as (supervisor, clients):
         for _ in range(times):

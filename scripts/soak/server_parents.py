@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Python processes that die in every way while a llama-server works for them: none of it may be left.
+"""Python processes that die in various ways while they use a llama-server: the server must end with them.
 
     python scripts/soak/server_parents.py --times 10
 
-Within two seconds of the death of whoever started it, the server must be gone; a neighbour's must still answer.
+A server must end within two seconds after the process that started it; the server of another process must keep running.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ FORKED = (
     START
     + """
 supervisor = start()
-if os.fork() == 0:  # a worker that lives on, with all that it has inherited
+if os.fork() == 0:  # a worker that lives on, with all handles that it has inherited
     time.sleep(60)
 die()
 """
@@ -87,7 +87,7 @@ DEATHS = {
 
 
 class Parent:
-    """A Python process with a llama-server of its own."""
+    """A Python process that has started a llama-server."""
 
     def __init__(self, program: str, death: str, binding: str) -> None:
         code = textwrap.dedent(program).format(death=death, binding=binding)
@@ -101,7 +101,7 @@ class Parent:
         self.servers = [child for child in below if "llama-server" in child.name()]
 
     def die(self) -> float:
-        """Let it die; return the seconds until its servers are gone, infinity if they stay."""
+        """Let the process die; return the seconds until its servers end, infinity if they do not."""
         assert self.process.stdin is not None
         self.process.stdin.write("now\n")
         self.process.stdin.flush()
@@ -113,7 +113,7 @@ class Parent:
         return time.monotonic() - started
 
     def end(self) -> None:
-        """End what is left of it."""
+        """Kill what is left of the process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -130,7 +130,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def check(death: str, binding: str) -> tuple[float, str]:
-    """Let one of two parents die; return the seconds until its server is gone, and what is wrong, or ""."""
+    """Let one of two parents die; return the seconds until its server ends, and what is wrong, or ""."""
     neighbour, parent = Parent(PARENT, "sys.exit()", binding), Parent(*DEATHS[death], binding)
     try:
         if len(parent.servers) != 1 or len(neighbour.servers) != 1:

@@ -3,10 +3,10 @@
 
     python scripts/soak/threads.py --model nano --minutes 5
 
-llama.cpp rounds differently when a sequence lies in other cells of its cache (docs/architecture.md), so an answer may
-differ where two tokens are as good as equal. Such an answer counts as a "tie": at the first token that differs, one
-thread by itself gives both tokens the same logit, after the penalty for repetition, up to 1 % of the range of all; a
-map agrees on 99 % of its pixels. Anything else that differs is wrong.
+llama.cpp rounds differently if a sequence is in other cells of its cache (docs/architecture.md), so an answer may
+differ where two tokens are almost equally likely. Such an answer counts as a "tie": at the first token that differs,
+the logits of both tokens on a single thread, after the penalty for repetition, differ by at most 1 % of the range of
+all logits; a map agrees on 99 % of its pixels. Any other difference is wrong.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from youtu_gguf.types import U8
 
 
 class Question(NamedTuple):
-    """What `Scene.many` is asked, and the prompt that makes of it."""
+    """A question for `Scene.many`, and the prompt that results from it."""
 
     asked: tuple[Any, ...]
     prompt: str = ""
@@ -60,7 +60,7 @@ def ask(scene: yg.Scene, question: Question) -> yg.Result:
 
 
 def agreement(expected: yg.Result, found: yg.Result) -> float:
-    """Return the share of equal pixels of two maps; of two texts 1 or 0."""
+    """Return the share of equal pixels of two maps; for two texts 1 or 0."""
     match expected, found:
         case yg.DepthMap(), yg.DepthMap():
             if np.array_equal(expected.values, found.values):
@@ -73,9 +73,9 @@ def agreement(expected: yg.Result, found: yg.Result) -> float:
 
 
 def gap(scene: yg.Scene, question: Question, expected: str, found: str) -> float:
-    """Return the distance between the logits of the first tokens that differ, as a share of the range of all.
+    """Return the distance between the logits of the first tokens that differ, as a share of the range of all logits.
 
-    The sampler chooses after the penalty for repeated tokens, so that is counted in.
+    The logits include the penalty for repeated tokens, as in the sampler.
     """
     session = scene.session()
     assert isinstance(session, NativeSession)
@@ -88,19 +88,19 @@ def gap(scene: yg.Scene, question: Question, expected: str, found: str) -> float
     return abs(float(logits[a[n]] - logits[b[n]])) / float(np.ptp(logits))
 
 
-def run(model: yg.Model, pictures: Sequence[U8], n_threads: int, seconds: float) -> Counter[str]:
+def run(model: yg.Model, images: Sequence[U8], n_threads: int, seconds: float) -> Counter[str]:
     """Ask from all threads for `seconds`; count right and wrong answers, ties, errors, and threads that hang."""
     expected = []
-    for rgb in pictures:
+    for rgb in images:
         with closing(model.open(rgb)) as scene:
             expected.append([ask(scene, question) for question in QUESTIONS])
-    scenes = [model.open(rgb) for rgb in pictures]
+    scenes = [model.open(rgb) for rgb in images]
     tally: Counter[str] = Counter()
     doubtful: Counter[tuple[int, int, str]] = Counter()
     lock = threading.Lock()
     stop = time.monotonic() + seconds
 
-    def work(number: int) -> None:
+    def ask_until_stop(number: int) -> None:
         rng = np.random.default_rng(number)
         while time.monotonic() < stop:
             which, asked = int(rng.integers(len(scenes))), int(rng.integers(len(QUESTIONS)))
@@ -120,7 +120,7 @@ def run(model: yg.Model, pictures: Sequence[U8], n_threads: int, seconds: float)
                 else:
                     doubtful[which, asked, found.raw] += 1
 
-    threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(n_threads)]
+    threads = [threading.Thread(target=ask_until_stop, args=(i,), daemon=True) for i in range(n_threads)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -140,9 +140,9 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=5)
     args = parser.parse_args()
-    pictures = [draw(TEST_SEEDS + 900 + i).rgb for i in range(args.scenes)]
+    images = [draw(TEST_SEEDS + 900 + i).rgb for i in range(args.scenes)]
     with yg.load(args.model, temperature=0.0, max_tokens=200) as model:
-        tally = run(model, pictures, args.threads, args.minutes * 60)
+        tally = run(model, images, args.threads, args.minutes * 60)
     for outcome, n in tally.most_common():
         print(f"{n:7} {outcome}")
     sys.exit(not set(+tally) <= {"right", "tie"})

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Answers got together against the same got one by one, greedy: on one thread they must be identical.
+"""Greedy answers generated together, compared with those generated one by one: on one thread they must be identical.
 
     python scripts/soak/together.py --model nano --scenes 50 --threads 1
 
-With several threads llama.cpp splits the attention of single tokens among them, and where two tokens are as good as
-equal an answer may differ (docs/architecture.md, "Rounding"); the script then only counts.
+With several threads llama.cpp splits the attention of single tokens among them, and an answer may differ where two
+tokens are almost equally likely (docs/architecture.md, "Rounding"); the script then only counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUESTIONS: list[tuple[str, ...]] = [
 
 
 def run(model: yg.Model, n_scenes: int) -> tuple[Counter[str], Counter[str]]:
-    """Return by task how many answers there were, and how many of those got together differed."""
+    """Return the number of answers by task, and how many of those generated together differed."""
     asked: Counter[str] = Counter()
     differed: Counter[str] = Counter()
     for seed in range(n_scenes):
@@ -50,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     with yg.load(args.model, temperature=0.0, max_tokens=200, threads=args.threads) as model:
         asked, differed = run(model, args.scenes)
-    print(f"{asked.total()} answers, {sum(differed[task] for task in asked)} differ when got together")
+    print(f"{asked.total()} answers, {sum(differed[task] for task in asked)} differ when generated together")
     for task, n in (+differed).items():
         print(f"{n:7} {task}")
     sys.exit(args.threads == 1 and differed.total() > 0)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tokens by nano's tokenizer and by llama.cpp, on real and on hostile texts; prints the texts that differ.
+"""Tokens of real and hostile texts by nano's tokenizer and by llama.cpp; prints the texts whose tokens differ.
 
-Characters come from Unicode 3.2 and a list of emoji: Python's Unicode tables and llama.cpp's are of different years,
-and disagree on characters that are newer than one of them.
+Characters come from Unicode 3.2 and a list of emoji: the Unicode tables of Python and llama.cpp are from different
+years and disagree on characters that are newer than one of them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HALF_TAGS = (
 
 
 def real_texts(count: int, seed: int) -> list[str]:
-    """List prompts and answers: the tokenizer's own corpus, then lessons on drawn scenes."""
+    """Return prompts and answers: the tokenizer's own corpus, then lessons on drawn scenes."""
     texts = list(dict.fromkeys(corpus()))
     rng = np.random.default_rng(seed)
     for i in range(min(MOST_SCENES, count // LESSONS_PER_SCENE + 1)):
@@ -58,7 +58,7 @@ def real_texts(count: int, seed: int) -> list[str]:
 
 
 class Texts:
-    """An endless supply of texts; equal seeds give equal ones."""
+    """An endless supply of texts; equal seeds give equal texts."""
 
     def __init__(self, tokenizer: Tokenizer, real: list[str], seed: int) -> None:
         self._rng = random.Random(seed)
@@ -72,7 +72,7 @@ class Texts:
         )  # fmt: skip
 
     def draw(self) -> str:
-        """Return a real text, or a dozen pieces of anything."""
+        """Return a real text, or up to twelve pieces of various kinds."""
         if self._rng.random() < 0.2:
             return self._rng.choice(self._real)
         pieces = [self._rng.choice(self._makers)() for _ in range(self._rng.randint(1, 12))]
@@ -110,12 +110,12 @@ class Texts:
 
 @cache
 def _old_characters() -> str:
-    """Return the characters of the basic plane that Unicode 3.2 knew."""
+    """Return the characters of the basic plane that Unicode 3.2 has."""
     return "".join(chr(i) for i in range(1 << 16) if ucd_3_2_0.category(chr(i)) not in ("Cn", "Cs"))
 
 
 def write_tiny(tokenizer: Tokenizer, folder: Path) -> tuple[Path, Path]:
-    """Export a pair of tiny shape whose weights are zeros: a vocabulary that llama.cpp loads."""
+    """Export a tiny pair whose weights are zeros, so that llama.cpp can load the vocabulary."""
     checkpoint = Checkpoint({}, TINY.language, TINY.vision, tokenizer)
     kind = find_type("F32")
     specs = [*language_tensors(checkpoint.shape, kind), *vision_tensors(checkpoint.shape, kind)]
@@ -124,18 +124,18 @@ def write_tiny(tokenizer: Tokenizer, folder: Path) -> tuple[Path, Path]:
 
 
 def read_tokenizer(model: Path) -> Tokenizer:
-    """Make the tokenizer of an exported file from its merges."""
+    """Build the tokenizer of an exported file from its merges."""
     metadata = read_header(model).metadata
     merges, texts = (metadata[f"tokenizer.ggml.{name}"] for name in ("merges", "tokens"))
     assert isinstance(merges, GGUFArray)
     assert isinstance(texts, GGUFArray)
     tokenizer = Tokenizer(merges.strings())
-    assert tokenizer.texts == texts.strings(), f"{model} has another vocabulary than its merges make"
+    assert tokenizer.texts == texts.strings(), f"{model} has a vocabulary that does not follow from its merges"
     return tokenizer
 
 
 def run(count: int, seed: int, path: Path) -> list[str]:
-    """Tokenise `count` texts both ways, with and without control tokens, and back; return the texts that differ."""
+    """Tokenise `count` texts both ways, with and without control tokens, and decode them; return those that differ."""
     tokenizer = read_tokenizer(path)
     texts = Texts(tokenizer, real_texts(count, seed), seed)
     model = LlamaModel(path, make_settings(threads=1), no_progress)
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", type=Path, help="exported GGUF; one is made of a newly trained tokenizer without it")
+    parser.add_argument("--model", type=Path, help="exported GGUF; default: one made from a newly trained tokenizer")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = args.model or write_tiny(Tokenizer.train(corpus()), Path(folder))[0]
