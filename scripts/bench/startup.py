@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Median seconds of `youtu-gguf --help` and `import youtu_gguf`, each in fresh processes."""
+"""Median seconds of `youtu-gguf --help`, of `import youtu_gguf` and of the first use of its names, in fresh processes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 COMMANDS = {
     "youtu-gguf --help": [str(Path(sys.executable).with_name("youtu-gguf")), "--help"],
     "import youtu_gguf": [sys.executable, "-c", "import youtu_gguf"],
+    "and use Scene": [sys.executable, "-c", "import youtu_gguf; youtu_gguf.Scene"],
+    "import numpy": [sys.executable, "-c", "import numpy"],
     "bare python": [sys.executable, "-c", "pass"],
 }
 
