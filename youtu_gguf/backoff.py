@@ -1,4 +1,4 @@
-"""Trying again: pauses that double up to a longest one, and what the other side asks for where that is longer."""
+"""Retries: pauses that double up to a longest one, and longer ones where the other side asks for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 LONGEST_ASKED_S = 300.0
-"""Who asks to be left alone for longer than this is not tried again."""
+"""A server that asks for a longer pause than this is not tried again."""
 
 
 class Backoff:
@@ -15,13 +15,13 @@ class Backoff:
     Args:
         first_s: The first pause; each further one is twice as long.
         longest_s: The longest pause.
-        sleep: Waits for so many seconds, or less: `time.sleep`, or `wait` of an event that ends the waiting.
+        sleep: Waits for that many seconds, or fewer: `time.sleep`, or `wait` of an event that ends the pause.
         retries: Failures in a row that are followed by another try.
         at_once: Failures in a row that are not followed by a pause.
-        jitter: Share of a pause that is left to chance, so that those who fail together do not come back together.
+        jitter: Share of a pause that is random, so that callers that fail together do not retry together.
 
     Attributes:
-        failures: How many there have been in a row.
+        failures: Number of failures in a row.
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class Backoff:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: a try has brought something."""
+        """Start again from the first pause: a try was successful, in part at least."""
         self.failures = 0
         self._next_s = self._first_s
 
     def pause(self, asked_s: float = 0.0) -> bool:
-        """Count a failure; pause and return True, or return False where there is to be no further try.
+        """Count a failure; pause and return True, or return False if there must be no further try.
 
         Args:
-            asked_s: How long the other side wants to be left alone.
+            asked_s: The pause that the other side asks for.
         """
         self.failures += 1
         if self.failures > self._retries or asked_s > LONGEST_ASKED_S:

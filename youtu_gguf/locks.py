@@ -1,4 +1,4 @@
-"""Lock files: one process, or thread, at a time does what must not be done twice at once."""
+"""Lock files: one process, or thread, at a time may do the work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def locked(lock: Path, busy: Callable[[], object], wait_s: float = 0.0) -> Itera
     """Hold the file `lock` while this lasts; the system releases it if this process dies. It is removed afterwards.
 
     Args:
-        lock: A file for nothing else, in a folder that exists.
-        busy: Called where another holds it still after `wait_s`: raises, or returns to wait for as long as it takes.
-        wait_s: How long to wait before.
+        lock: A file for this purpose only, in a folder that exists.
+        busy: Called if another holder has it after `wait_s`: raises, or returns to wait for as long as it takes.
+        wait_s: Longest wait before `busy` is called.
 
     Raises:
         OSError: The file cannot be written.
@@ -30,6 +30,6 @@ def locked(lock: Path, busy: Callable[[], object], wait_s: float = 0.0) -> Itera
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows lets no one remove an open file
-            lock.unlink()  # while it is held: another who waits for it notices, and makes a new one
+        with suppress(OSError):  # Windows does not remove a file that is open
+            lock.unlink()  # while it is held: another that waits for it notices, and makes a new one
         held.release()

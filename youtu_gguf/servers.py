@@ -1,4 +1,4 @@
-"""llama-servers in the background: started, listed, stopped, and what they wrote."""
+"""llama-servers in the background: start, list and stop them, and read their logs."""
 
 from youtu_gguf.engines.llama_server.background import (
     RunningServer,

@@ -18,7 +18,7 @@ def test_a_wrong_hash_is_thrown_away(hub: Hub, contents: dict[str, bytes], tmp_p
     whole = contents[MODEL]
     hub.listed[MODEL] = whole
     hub.files[MODEL] = whole[:-1] + bytes([whole[-1] ^ 1])
-    with pytest.raises(ModelFileError, match=r"with hash .*; got .*thrown away; try again"):
+    with pytest.raises(ModelFileError, match=r"with hash .*; got .*deleted; try again"):
         pull(SPEC, tmp_path)
     assert whole_files(tmp_path, contents) == set()
     hub.files[MODEL] = whole
@@ -34,7 +34,7 @@ def test_a_damaged_part_is_found_out_and_not_kept(
     (part,) = tmp_path.glob("models--*/blobs/*.incomplete")
     part.write_bytes(b"GGUX" + part.read_bytes()[4:])
     hub.troubles = []
-    with pytest.raises(ModelFileError, match="thrown away"):
+    with pytest.raises(ModelFileError, match="They were deleted"):
         pull(SPEC, tmp_path)
     check_pulled(pull(SPEC, tmp_path), contents)
 
@@ -163,7 +163,7 @@ def test_trouble_at_the_server_passes(
 
 def test_trouble_at_the_server_that_does_not_pass_is_an_error(hub: Hub, tmp_path: Path, naps: list[float]) -> None:
     hub.troubles = [hubs.status(500)] * 9
-    with pytest.raises(ModelFileError, match=r"trouble of its own \(500\). Run the same again later"):
+    with pytest.raises(ModelFileError, match=r"internal error \(500\). Run the same command again later"):
         pull(SPEC, tmp_path)
     assert naps == [1.0, 2.0, 4.0, 8.0]
 

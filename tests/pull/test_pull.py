@@ -57,7 +57,7 @@ def test_a_folder_gets_plain_files(hub: Hub, contents: dict[str, bytes], tmp_pat
 
 def test_a_file_of_the_users_is_not_replaced(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes(b"GGUF made at home")
-    with pytest.raises(InputError, match=r"something else. Move it away"):
+    with pytest.raises(InputError, match=r"got another file. Move it away"):
         pull(SPEC, tmp_path / "cache", tmp_path)
     assert (tmp_path / MODEL).read_bytes() == b"GGUF made at home"
     assert hub.served == []
@@ -90,7 +90,7 @@ def test_another_process_goes_on_where_one_gave_up(
 ) -> None:
     position %= len(contents[MODEL])
     hub.troubles = [hubs.fine, *[hubs.cut_at(position)] * 9]
-    with pytest.raises(ModelFileError, match=r"does not answer.*Check the network.*kept and gone on with"):
+    with pytest.raises(ModelFileError, match=r"does not answer.*Check the network.*kept, and the next try resumes it"):
         pull(SPEC, tmp_path)
     assert whole_files(tmp_path, contents) == set()
     hub.served.clear()
@@ -124,7 +124,7 @@ def test_offline_what_is_there_is_taken(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     told: list[str] = []
     check_pulled(pull(SPEC, tmp_path, notify=told.append), contents)
-    assert told == ["HF_HUB_OFFLINE is set: what was pulled before is taken as it is."]
+    assert told == ["HF_HUB_OFFLINE is set: the files pulled before are used without a check."]
     with pytest.raises(ModelFileError, match=r"HF_HUB_OFFLINE is set. Unset it"):
         pull(Spec(REPOSITORY, "Q4_K_M"), tmp_path)
 

@@ -131,7 +131,7 @@ def test_one_of_two_encodings_is_deleted_without_the_projector(hub: Hub, cache: 
 
 def test_what_broke_off_is_listed_and_deleted_too(hub: Hub, cache: Path, naps: list[float]) -> None:
     hub.troubles = [hubs.fine, *[hubs.cut_at(60_000)] * 5]
-    assert "kept and gone on with" in error(3, "pull")
+    assert "kept, and the next try resumes it" in error(3, "pull")
     assert "unfinished: 0.1 MB of" in run("list")
     assert [part["n_bytes"] for part in json.loads(run("list", "--json"))["unfinished"]] == [60_000]
     assert yg.weights.remove(REPOSITORY) == 60_000 + len(hub.files[PROJECTOR])

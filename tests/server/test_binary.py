@@ -72,7 +72,7 @@ def test_a_folder_or_a_file_that_cannot_be_run_is_refused(nowhere: Path) -> None
 
 
 def test_a_program_that_is_none_is_refused(nowhere: Path) -> None:
-    with pytest.raises(yg.EngineError, match=r"must be a llama-server; asked for its version it says 'hello"):
+    with pytest.raises(yg.EngineError, match=r"must be a llama-server; asked for its version it prints 'hello"):
         find_llama_server(fake(nowhere / "x", version="hello"))
     broken = nowhere / "broken"
     broken.write_bytes(b"\x7fELF garbage")

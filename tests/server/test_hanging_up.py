@@ -1,4 +1,4 @@
-"""Hanging up on a request: it ends at once, however far it has come, and the server sees that nobody waits any more."""
+"""Hanging up on a request: it ends at once, however far it has come, and the server sees that no one waits any more."""
 
 from __future__ import annotations
 

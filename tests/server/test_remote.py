@@ -1,4 +1,4 @@
-"""Somebody else's server, well and badly behaved: each request ends in an answer, or an error that says what to do."""
+"""A third-party server, well and badly behaved: each request ends in an answer, or an error that says what to do."""
 
 from __future__ import annotations
 

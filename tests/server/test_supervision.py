@@ -114,7 +114,7 @@ def test_a_server_that_ends_again_and_again_is_given_up(serve: Serve) -> None:
         wait_for(lambda n=n: supervisor.n_starts == n)
         supervisor.wait_ready()
         servers()[0].kill()
-    with pytest.raises(yg.EngineError, match=r"ended 3 times in a row without an answer between, last by SIGKILL"):
+    with pytest.raises(yg.EngineError, match=r"ended 3 times in a row without an answer in between, last by SIGKILL"):
         model.open(RGB).ask("Why?")
     assert servers() == []
     assert supervisor.n_starts == 3

@@ -97,7 +97,7 @@ def test_a_path_that_does_not_exist_is_named(wanted: str, tmp_path: Path) -> Non
 
 
 def test_a_name_that_the_file_system_refuses_is_a_model_file_error(tmp_path: Path) -> None:
-    with pytest.raises(yg.ModelFileError, match=r"looking for it gave: .*too long"):
+    with pytest.raises(yg.ModelFileError, match=r"looking for it failed: .*too long"):
         locate("x" * 5000, tmp_path)
 
 
@@ -140,5 +140,5 @@ def test_downloads_are_looked_for_where_the_tools_put_them(
 def test_the_variable_may_hold_a_name_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("YOUTU_GGUF_MODEL", SPEC)
-    with pytest.raises(yg.ModelFileError, match=f"{SPEC} is no path"):
+    with pytest.raises(yg.ModelFileError, match=f"{SPEC} is not a path"):
         yg.load()

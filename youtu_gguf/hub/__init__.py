@@ -1,1 +1,1 @@
-"""Model files by the names users give them: found on this machine, pulled, listed, removed."""
+"""Model files by name: found on this machine, pulled, listed, removed."""

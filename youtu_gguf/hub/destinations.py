@@ -1,4 +1,4 @@
-"""Where pulled files lie: in the cache of Hugging Face tools, or as plain files in a folder."""
+"""Where pulled files go: into the cache of Hugging Face tools, or into a folder as plain files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from youtu_gguf.hub.spec import Spec
 
 
 class Cache:
-    """The cache of Hugging Face tools: files named by their hash, which whole files only are, and links to them.
+    """The cache of Hugging Face tools: complete files, named by their hash, and links to them.
 
     Layout and locks: huggingface_hub's guide, "Understand caching".
     """
@@ -26,20 +26,20 @@ class Cache:
         self._repository = repository_folder(spec.repository, root)
 
     def place(self, file: RemoteFile) -> Place:
-        """Return where a file lies, by its hash."""
+        """Return where a file belongs, by its hash."""
         blobs = self._repository / "blobs"
         lock = self.root / ".locks" / self._repository.name / f"{file.etag}.lock"
         return Place(blobs / file.etag, blobs / f"{file.etag}{PARTIAL}", lock)
 
     def holds(self, file: RemoteFile) -> bool:
-        """Tell whether a file is there, whole."""
+        """Return whether a file is there and complete."""
         return self.place(file).destination.exists()
 
     def publish(self, file: RemoteFile) -> Path:
-        """Give a whole file its name, and return that.
+        """Link a complete file under its name, and return the link.
 
         Raises:
-            ModelFileError: The hub cannot be asked, or has another file of that name by now.
+            ModelFileError: The hub cannot be asked, or now has another file of that name.
             InputError: The folder cannot be written to.
         """
 
@@ -56,8 +56,8 @@ class Cache:
         try:
             if with_retries(lambda: link(dry_run=True)).will_download:  # type: ignore[attr-defined]
                 raise ModelFileError(
-                    f"{file.name} has changed on the hub while it was fetched, or {constants.ENDPOINT} gives it "
-                    "another hash than it lists. Pull again, and if it stays so, from another HF_ENDPOINT."
+                    f"{file.name} has changed on the hub during the download, or {constants.ENDPOINT} gives it "
+                    "another hash than it lists. Pull again, and if that does not help, from another HF_ENDPOINT."
                 )
             return Path(str(with_retries(lambda: link(dry_run=False))))
         except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
@@ -67,32 +67,32 @@ class Cache:
 
 
 class Folder:
-    """Plain files in a folder of the user's."""
+    """Plain files in a folder that the user names."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def place(self, file: RemoteFile) -> Place:
-        """Return where a file lies, by its name."""
+        """Return where a file belongs, by its name."""
         partial, lock = (self.root / f".{file.name}{ending}" for ending in (PARTIAL, ".lock"))
         return Place(self.root / file.name, partial, lock)
 
     def holds(self, file: RemoteFile) -> bool:
-        """Tell whether a file is there, whole.
+        """Return whether a file is there and complete.
 
         Raises:
-            InputError: There is something else of that name.
+            InputError: Another file has that name.
         """
         path = self.place(file).destination
         if not path.exists():
             return False
         if path.is_dir() or path.stat().st_size != file.n_bytes or file_hash(path, file) != file.etag:
             raise InputError(
-                f"expected {path} to be free, or the published file; there is something else. Move it away, or name "
+                f"expected {path} to be free, or the published file; got another file. Move it away, or name "
                 "another folder."
             )
         return True
 
     def publish(self, file: RemoteFile) -> Path:
-        """Return the path of a whole file."""
+        """Return the path of a complete file."""
         return self.place(file).destination

@@ -1,8 +1,8 @@
-"""One published file, brought to disk over a line that may break at any byte.
+"""The download of one published file, over a connection that may break at any byte.
 
-huggingface-hub starts a broken download anew in another process: its temporary files belong to one process each. Six
-gigabytes on a bad line need better, so the bytes are streamed here, through huggingface-hub's own HTTP client (its
-endpoint, token, proxy and offline settings), into a file that the next try goes on with.
+huggingface-hub restarts a broken download from zero in another process, because its temporary files belong to one
+process each. For six gigabytes this module does better: it streams the bytes through huggingface-hub's HTTP client
+(with its endpoint, token, proxy and offline settings) into a file that the next try resumes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Report = Callable[[int, int], None]
 Notify = Callable[[str], None]
 
 LIBRARY = "youtu_gguf"
-"""How we introduce ourselves to the hub."""
+"""Our name in requests to the hub."""
 
 PIECE_BYTES = 1 << 20
 
@@ -56,7 +56,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file lies once it is whole, where while it is fetched, on the same disk, and the lock held meanwhile."""
+    """Paths of a file: complete, unfinished (on the same disk), and of the lock that is held during the download."""
 
     destination: Path
     partial: Path
@@ -70,18 +70,18 @@ def file_hash(path: Path, file: RemoteFile) -> str:
 
 
 def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> None:
-    """Bring a file to its place, whole and with the right hash, or not at all.
+    """Download a file completely and with the right hash, or not at all.
 
-    What has arrived of it stays after every error but a wrong hash, and is gone on with.
+    What has arrived is kept after every error but a wrong hash, and the next call resumes it.
 
     Args:
         file: What to fetch.
-        place: Where to; a file that is there is left alone.
+        place: Where to; an existing file is left unchanged.
         report: Called with (bytes there, bytes in all).
-        notify: Told when another process is being waited for.
+        notify: Called with a message before waiting for another process.
 
     Raises:
-        ModelFileError: The file cannot be had, or is not what was published. Says what to do.
+        ModelFileError: The file cannot be fetched, or is not the published one. Says what to do.
         InputError: The folder cannot be written to, or the disk is full.
     """
     try:
@@ -93,16 +93,18 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
                     _complete(file, out, place.partial, report)
                 place.partial.replace(place.destination)
     except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
-        raise ModelFileError(f"{explained(exc, file.name)} What has arrived is kept and gone on with.") from exc
+        raise ModelFileError(
+            f"{explained(exc, file.name)} What has arrived is kept, and the next try resumes it."
+        ) from exc
     except OSError as exc:
         raise InputError(
             f"expected to write {file.name} to {place.destination.parent}; got: {exc}. Make room or choose another "
-            "folder (HF_HUB_CACHE, or --dir); what has arrived is kept and gone on with."
+            "folder (HF_HUB_CACHE, or --dir); what has arrived is kept, and the next try resumes it."
         ) from exc
 
 
 def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) -> None:
-    """Fetch what `partial` lacks, through `out`, which appends to it; check the whole."""
+    """Fetch what `partial` lacks, through `out`, which appends to it; check the complete file."""
     digest, there = file.new_hash(), 0
     with partial.open("rb") as arrived:
         while piece := arrived.read(PIECE_BYTES):
@@ -113,11 +115,11 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
     while there < file.n_bytes:
         try:
             for start, piece in _pieces(file, there):
-                if start == 0 and there:  # the server sends it from the beginning whatever was asked
+                if start == 0 and there:  # the server ignores the range and sends everything
                     digest, there = file.new_hash(), 0
                     out.truncate(0)
                 out.write(piece)
-                out.flush()  # a killed process keeps what it was given
+                out.flush()  # what has arrived survives a kill
                 digest.update(piece)
                 there += len(piece)
                 report(there, file.n_bytes)
@@ -133,17 +135,17 @@ def _complete(file: RemoteFile, out: BinaryIO, partial: Path, report: Report) ->
         out.truncate(0)
         raise ModelFileError(
             f"{file.name}: expected {file.n_bytes:,} bytes with hash {file.etag}; got {there:,} with "
-            f"{digest.hexdigest()}. They were thrown away; try again, and if it stays so, over another line."
+            f"{digest.hexdigest()}. They were deleted; try again, and if that does not help, over another network."
         )
 
 
 def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (where it belongs, bytes) of what follows the first `there` bytes, or of everything.
+    """Yield (position, bytes) of what follows the first `there` bytes, or of everything.
 
     Raises:
-        ModelFileError: What the server sends is not this file.
+        ModelFileError: The server sends another file.
     """
-    # As stored, or ranges and sizes would be those of the compressed bytes.
+    # Uncompressed: ranges and sizes would otherwise be those of the compressed bytes.
     headers = build_hf_headers(library_name=LIBRARY, headers={"Accept-Encoding": "identity"})
     if there:
         headers["Range"] = f"bytes={there}-"
@@ -158,7 +160,7 @@ def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
                 f"bytes ({kind}) from byte {at:,} on. Where a network asks to log in first, do so in a browser; else "
                 "try again later. What has arrived is kept."
             )
-        for piece in response.iter_bytes():  # of no set size, or what comes right before a cut would be kept back
+        for piece in response.iter_bytes():  # without a size: the bytes right before a break would be lost
             if at == 0 and not piece.startswith(MAGIC[: len(piece)]):
                 raise ModelFileError(
                     f"{file.name}: expected a GGUF file; the server sends {piece[:20]!r}. Where a network asks to log "
@@ -171,7 +173,7 @@ def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _extent(response: httpx2.Response) -> tuple[int, int | None]:
-    """Return the position of the first byte sent, and the whole file's length where it is told."""
+    """Return the position of the first byte sent, and the length of the complete file if the server gives it."""
     if response.status_code != httpx2.codes.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None

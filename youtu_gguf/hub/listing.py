@@ -1,4 +1,4 @@
-"""Which models are on this machine, whole or not, and whether they can be used."""
+"""The models on this machine: complete and unfinished ones, and whether they can be used."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from youtu_gguf.hub.spec import NANO, Spec
 
 @dataclass(frozen=True)
 class LocalPair:
-    """A language model that is on this machine, with its projector.
+    """A language model on this machine, with its projector.
 
     Attributes:
-        name: What to give to `load` to get it.
-        projector: None where there is none beside the model.
+        name: The name by which `load` finds it.
+        projector: None if there is none beside the model.
         n_bytes: Bytes on disk of both files; a projector that several models share counts with each.
-        problem: Why it cannot be used; None where it can.
+        problem: Why it cannot be used; None if it can.
     """
 
     name: str
@@ -41,9 +41,9 @@ class LocalPair:
 
 
 def local_pairs(hub_cache: Path, folder: Path = MODELS) -> list[LocalPair]:
-    """Return every model there is: the one that ships, those in `folder`, those of downloaded repositories.
+    """Return the model that ships, those in `folder`, and those of downloaded repositories.
 
-    Of the downloads, only repositories that hold a Youtu-VL model are listed, for other programs keep theirs there too.
+    Only repositories with a Youtu-VL model are listed: other programs use the same cache.
     """
     try:
         found = [_described(NANO, find_nano())]
@@ -60,19 +60,19 @@ def local_pairs(hub_cache: Path, folder: Path = MODELS) -> list[LocalPair]:
 
 
 def partial_downloads(hub_cache: Path, folder: Path = MODELS) -> list[Path]:
-    """Return the files that we were fetching and that are not whole, in `folder` and in the cache."""
-    ours = [path for path in hub_cache.glob(f"models--*/blobs/*{PARTIAL}") if HASH.fullmatch(path.stem)]
-    return sorted([*ours, *folder.glob(f".*.gguf{PARTIAL}")])
+    """Return the files that we have fetched in part, in `folder` and in the cache."""
+    cached = [path for path in hub_cache.glob(f"models--*/blobs/*{PARTIAL}") if HASH.fullmatch(path.stem)]
+    return sorted([*cached, *folder.glob(f".*.gguf{PARTIAL}")])
 
 
 def hash_in_name(path: Path) -> str | None:
-    """Return the sha256 that a pulled file is named by in the cache, if `path` leads to one."""
+    """Return the sha256 in the name of a pulled file in the cache, if `path` leads to one."""
     name = path.resolve().name
     return name if len(name) == SHA256_DIGITS and HASH.fullmatch(name) else None
 
 
 def is_as_its_hash(path: Path) -> bool:
-    """Read a pulled file through, and tell whether it still has the hash that it is named by."""
+    """Read a pulled file completely, and return whether it still has the hash in its name."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == hash_in_name(path)
 

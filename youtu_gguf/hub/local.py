@@ -1,4 +1,4 @@
-"""Model pairs that are on this machine: with the package, in a folder, or in the cache of Hugging Face tools."""
+"""Model pairs on this machine, in the package, in a folder, or in the cache of Hugging Face tools: find and delete."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from youtu_gguf.hub.spec import (
 )
 
 MODELS = Path("models")
-"""Folder, below the one a command runs in, where pulled files may lie as plain files."""
+"""Folder for pulled plain files, in the working directory."""
 
 SHA256_DIGITS = 64
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-"""What files in the cache are named by: the sha1 of git, or of large files the sha256."""
+"""Names of files in the cache: the sha1 of git, or for large files the sha256."""
 
 PARTIAL = ".incomplete"
-"""Ends the names of files that are being fetched; huggingface-hub's own ending."""
+"""Suffix of unfinished files; the one that huggingface-hub uses."""
 
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
-"""Where the small model lies: in an installed package, and in a checkout."""
+"""Folders of the small model: in an installed package, and in a checkout."""
 
 
 def as_spec(wanted: str | PathLike[str] | None) -> Spec | None:
-    """Return the spec that `wanted` is, or None where it is a path, "nano" or nothing."""
+    """Return `wanted` as a spec, or None if it is a path, "nano" or None."""
     if not isinstance(wanted, str) or wanted == NANO or wanted.lower().endswith(".gguf"):
         return None
     try:
         return None if Path(wanted).exists() else parse_spec(wanted)
-    except (InputError, OSError, ValueError):  # ValueError: a NUL, which no name has
+    except (InputError, OSError, ValueError):  # ValueError: a NUL in the name
         return None
 
 
@@ -50,18 +50,20 @@ def locate(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
     """Return the language model's file.
 
     Args:
-        wanted: A path of the file or of a folder with the pair; as text also "nano", or ORG/NAME[:QUANT][@REVISION] of
-            a downloaded repository; None for the published model, if it has been downloaded.
+        wanted: A path of the file or of a folder with the pair; as a string also "nano", or ORG/NAME[:QUANT][@REVISION]
+            of a downloaded repository; None for the published model, if it has been downloaded.
         hub_cache: Folder where Hugging Face tools keep downloads.
 
     Raises:
-        ModelFileError: There is no such file, or it cannot be looked for; says how to get it.
+        ModelFileError: There is no such file, or it cannot be accessed; says how to get it.
     """
     try:
         return _find(wanted, hub_cache)
     except (OSError, TypeError, ValueError) as exc:
         name = "the downloaded model" if wanted is None else wanted
-        raise ModelFileError(f"expected to find {name}; looking for it gave: {exc}. Name a path you may read.") from exc
+        raise ModelFileError(
+            f"expected to find {name}; looking for it failed: {exc}. Name a path you may read."
+        ) from exc
 
 
 def _find(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
@@ -81,28 +83,28 @@ def _find(wanted: str | PathLike[str] | None, hub_cache: Path) -> Path:
             f'expected a GGUF file, a folder that holds a pair, "{NANO}" or ORG/NAME:QUANT; {path} does not exist. '
             "Check the path."
         )
-    return _require(find_pulled(spec, hub_cache), f"{wanted} is no path, and not among the downloads in {hub_cache}")
+    return _require(find_pulled(spec, hub_cache), f"{wanted} is not a path, and not among the downloads in {hub_cache}")
 
 
 def find_pulled(spec: Spec, hub_cache: Path, folder: Path = MODELS) -> Path | None:
     """Return the language model that `spec` means, from `folder` or the downloads, or None.
 
-    `folder` does not tell where its files are from: it serves the published model only, where no revision matters.
+    Files in `folder` have no record of their origin: it is used for the published model only, without a revision.
     """
     return find_in_folder(spec, folder) or find_in_cache(spec, hub_cache)
 
 
 def find_in_folder(spec: Spec, folder: Path) -> Path | None:
-    """Return the language model that `spec` means from a folder of plain files, by the name it is published under."""
+    """Return the language model that `spec` means from a folder of plain files, by its published name."""
     if spec.repository != REPOSITORY or spec.revision is not None or not folder.is_dir():
         return None
     return pick_file([path for path in models_with_projector(folder) if is_published(path.name)], spec.quant)
 
 
 def find_in_cache(spec: Spec, hub_cache: Path) -> Path | None:
-    """Return the language model of a downloaded repository, or None where its pair is not there.
+    """Return the language model of a downloaded repository, or None if its pair is not there.
 
-    Snapshots are tried newest first; a snapshot without a projector holds no pair. Layout: huggingface_hub's guide,
+    Snapshots are tried newest first, and only those with a projector. Layout: huggingface_hub's guide,
     "Understand caching".
     """
     folders = snapshots(spec, hub_cache)
@@ -110,12 +112,12 @@ def find_in_cache(spec: Spec, hub_cache: Path) -> Path | None:
 
 
 def repository_folder(repository: str, hub_cache: Path) -> Path:
-    """Return where Hugging Face tools keep the files of a repository."""
+    """Return the folder in which Hugging Face tools keep a repository."""
     return hub_cache / f"models--{repository.replace('/', '--')}"
 
 
 def snapshots(spec: Spec, hub_cache: Path) -> list[Path]:
-    """Return the folders of a repository's downloaded commits, newest first; of one revision where one is named."""
+    """Return the folders of a repository's downloaded commits, newest first; only of the revision if one is named."""
     repository = repository_folder(spec.repository, hub_cache)
     if not (repository / "snapshots").is_dir():
         return []
@@ -138,34 +140,34 @@ def find_nano(folders: Sequence[Path] = SHIPPED) -> Path:
             return folder / NANO_MODEL
     places = " or ".join(map(str, folders))
     raise ModelFileError(
-        f"expected {NANO_MODEL} and its projector in {places}; they are not there. "
+        f"expected {NANO_MODEL} and its projector in {places}; they are missing. "
         "Install the package from a complete checkout or wheel."
     )
 
 
 def commit_of(reference: Path) -> str:
-    """Return the commit that a branch or tag was at when it was downloaded."""
+    """Return the commit of a branch or tag at the time of its download."""
     return reference.read_text(encoding="ascii", errors="replace").strip()
 
 
 def models_with_projector(folder: Path) -> list[Path]:
-    """List the language models in a folder that has a projector for them."""
+    """List the language models in a folder, if it has a projector."""
     return model_files(folder) if any(map(is_projector, gguf_files(folder))) else []
 
 
 def pick_file(models: list[Path], quant: str | None) -> Path | None:
-    """Return the language model encoded as `quant`, or what comes nearest to what was published."""
+    """Return the language model encoded as `quant`, or without one the preferred encoding, else the first."""
     name = pick([path.name for path in models], quant)
     return next((path for path in models if path.name == name), None)
 
 
 def remove(spec: Spec, hub_cache: Path) -> int:
-    """Delete the downloaded files that `spec` means from the cache; return how many bytes that freed.
+    """Delete the downloaded files of `spec` from the cache; return how many bytes that freed.
 
-    A projector goes with the last language model of its repository, and so does everything else of it.
+    The last language model of a repository takes the projector and everything else of the repository with it.
 
     Raises:
-        ModelFileError: There is nothing of it.
+        ModelFileError: Nothing of it is there.
         InputError: It cannot be deleted.
     """
     repository = repository_folder(spec.repository, hub_cache)

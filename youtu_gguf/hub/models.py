@@ -1,4 +1,4 @@
-"""Model files by the names users give them: fetch, find, list and delete them."""
+"""Model files by name: fetch, find, list and delete them."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def pull(
     progress: ProgressFn | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> PulledPair:
-    """Bring a model pair to this machine, whole and verified, fetching only what is not there.
+    """Download a model pair, complete and verified, fetching only what is missing.
 
-    Uses huggingface-hub, its variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE) and its cache. A
-    download that breaks off is gone on with by the next, in this process or another.
+    Uses huggingface-hub, its variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE) and its cache.
+    The next call, in this process or another, resumes a download that broke off.
 
     Args:
         spec: `ORG/NAME[:QUANT][@REVISION]`; the published model in Q8_0 (6.1 GB) when None.
-        folder: Where to put the two as plain files, rather than into the cache.
+        folder: Where to put the two as plain files, instead of the cache.
         progress: Called with (file name, bytes there, bytes in all) and with ("pull", the same of both files).
-        notify: Told of the licence before anything is fetched, and of waiting for another process; by default a warning
-            is logged.
+        notify: Called with a message about the licence before anything is fetched, and before waiting for another
+            process; logs a warning by default.
 
     Raises:
-        InputError: A spec that is none, a folder that cannot be written to, or no room on the disk.
-        ModelFileError: The hub cannot be reached or refuses, a file is not what was published, or the two are no pair.
+        InputError: An invalid spec, a folder that cannot be written to, or too little room on the disk.
+        ModelFileError: The hub cannot be reached or refuses, a file is not the published one, or the two do not fit.
     """
     from youtu_gguf.hub import pull as hub
     from youtu_gguf.hub.spec import DEFAULT_SPEC, parse_spec
@@ -66,7 +66,7 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
     """Return the language model's file for `wanted`; a spec that is not on this machine is pulled first.
 
     Raises:
-        ModelFileError: It is not there and cannot be pulled, because of HF_HUB_OFFLINE for one.
+        ModelFileError: It is not there and cannot be pulled, for example because of HF_HUB_OFFLINE.
     """
     from youtu_gguf.hub.local import as_spec, find_pulled
 
@@ -80,7 +80,7 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
 
 
 def _of_both(progress: ProgressFn) -> ProgressFn:
-    """Return what passes on how much there is of both files together, and not of each."""
+    """Return a function that reports the progress of both files together, not of each."""
 
     def report(stage: str, done: int, total: int) -> None:
         if stage == "pull":
@@ -90,14 +90,14 @@ def _of_both(progress: ProgressFn) -> ProgressFn:
 
 
 def list_models() -> list[LocalPair]:
-    """Return every model on this machine that is known by name: "nano", those in `models/`, and what was pulled."""
+    """Return every model on this machine that has a name: "nano", those in `models/`, and pulled ones."""
     from youtu_gguf.hub.listing import local_pairs
 
     return local_pairs(hub_cache())
 
 
 def list_unfinished() -> list[Path]:
-    """Return the files whose download has broken off; pulling the same again goes on with them."""
+    """Return the files whose download has broken off; pulling the same model again resumes it."""
     from youtu_gguf.hub.listing import partial_downloads
 
     return partial_downloads(hub_cache())
@@ -107,10 +107,10 @@ def remove(spec: str) -> int:
     """Delete a pulled model from the cache; return how many bytes that freed.
 
     Args:
-        spec: `ORG/NAME[:QUANT][@REVISION]`; everything of the repository where no more is named.
+        spec: `ORG/NAME[:QUANT][@REVISION]`; `ORG/NAME` alone deletes the whole repository.
 
     Raises:
-        InputError: A spec that is none, or files that cannot be deleted.
+        InputError: An invalid spec, or files that cannot be deleted.
         ModelFileError: It is not there.
     """
     from youtu_gguf.hub.local import remove

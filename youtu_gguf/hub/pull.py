@@ -1,4 +1,4 @@
-"""Model pairs on a Hugging Face hub: which files make one, and how they get to this machine."""
+"""Model pairs on a Hugging Face hub: which files they are, and how they are downloaded."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from youtu_gguf.types import ProgressFn, no_progress
 
 LISTING_TIMEOUT_S = 30.0
 STAGE = "pull"
-"""What progress over both files is reported as."""
+"""Stage under which the progress of both files is reported."""
 
 
 @dataclass(frozen=True)
 class RemotePair:
-    """The two files that a spec means, and the commit they were listed at."""
+    """The two files of a spec, and the commit at which they were listed."""
 
     commit: str
     model: RemoteFile
@@ -35,7 +35,7 @@ class RemotePair:
 
 @dataclass(frozen=True)
 class PulledPair:
-    """Where the two files of a spec lie; `commit` is None where the hub was not asked."""
+    """Paths of the two files of a spec; `commit` is None if the hub was not asked."""
 
     model: Path
     projector: Path
@@ -43,7 +43,7 @@ class PulledPair:
 
 
 def find_remote(spec: Spec) -> RemotePair:
-    """Ask the hub which files a spec means, and how large they are.
+    """Ask the hub which files a spec means, and for their sizes.
 
     Raises:
         ModelFileError: The hub cannot be reached or refuses, or there is no such pair.
@@ -59,7 +59,7 @@ def find_remote(spec: Spec) -> RemotePair:
         for entry in info.siblings or ():
             # git names small files by their sha1; large ones are pointers to a sha256
             size, etag = (entry.lfs.size, entry.lfs.sha256) if entry.lfs else (entry.size, entry.blob_id)
-            # the size is reckoned with, and the hash becomes the name of a file
+            # the size is used in sums, and the hash as the name of a file
             if isinstance(size, int) and size > 0 and etag and HASH.fullmatch(etag):
                 url = hf_hub_url(spec.repository, entry.rfilename, revision=commit)
                 files[entry.rfilename] = RemoteFile(entry.rfilename, size, etag, url)
@@ -67,7 +67,7 @@ def find_remote(spec: Spec) -> RemotePair:
         raise ModelFileError(explained(exc, str(spec))) from exc
     except HFValidationError as exc:
         raise ModelFileError(f"expected the name of a repository; got {spec.repository!r}: {exc}.") from exc
-    except (ValueError, TypeError, AttributeError, KeyError, httpx2.InvalidURL) as exc:  # no listing came
+    except (ValueError, TypeError, AttributeError, KeyError, httpx2.InvalidURL) as exc:  # that was not a listing
         raise ModelFileError(
             f"expected {constants.ENDPOINT} to list {spec}; got something else ({type(exc).__name__}: {exc}). Where a "
             "network asks to log in first, do so in a browser; check HF_ENDPOINT if you set it."
@@ -87,27 +87,27 @@ def pull(
     progress: ProgressFn = no_progress,
     notify: Notify = _keep_quiet,
 ) -> PulledPair:
-    """Bring a pair to this machine, whole and verified, fetching only what is not there.
+    """Download a pair, complete and verified, fetching only what is missing.
 
     Args:
-        spec: What to fetch; without an encoding Q8_0 where there is one.
-        cache: Folder of Hugging Face tools' downloads; the files go there as if those tools had fetched them.
+        spec: What to fetch; without an encoding Q8_0 if the repository has it.
+        cache: The cache of Hugging Face tools; the files go there in the layout of those tools.
         folder: Where to put them as plain files instead.
         progress: Called with (file name, bytes there, bytes in all) and with ("pull", the same of both).
-        notify: Told of the licence before the first byte, and of waiting for another process.
+        notify: Called with a message about the licence before the first byte, and before waiting for another process.
 
     Raises:
-        ModelFileError: The hub cannot be reached or refuses, a file is not what was published, or the two are no pair.
-        InputError: No room on the disk, or the folder cannot be written to.
+        ModelFileError: The hub cannot be reached or refuses, a file is not the published one, or the two do not fit.
+        InputError: Too little room on the disk, or the folder cannot be written to.
     """
     if constants.is_offline_mode():
         found = find_in_cache(spec, cache) if folder is None else find_in_folder(spec, folder)
         if found is not None:
-            notify("HF_HUB_OFFLINE is set: what was pulled before is taken as it is.")
+            notify("HF_HUB_OFFLINE is set: the files pulled before are used without a check.")
             return PulledPair(found, find_projector(found), None)
     remote = find_remote(spec)
     places = Cache(cache, spec) if folder is None else Folder(folder)
-    files = (remote.projector, remote.model)  # the small one first: a wrong repository shows soon
+    files = (remote.projector, remote.model)  # the small one first: a wrong repository is noticed early
     missing = [file for file in files if not places.holds(file)]
     if missing:
         notify(LICENCE_NOTE.format(repository=spec.repository))

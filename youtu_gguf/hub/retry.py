@@ -1,4 +1,4 @@
-"""Errors of a hub: which another try may better, and what to tell the user in the end."""
+"""Errors of a hub: after which another try may succeed, and how they are explained to the user."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from youtu_gguf.backoff import Backoff
 T = TypeVar("T")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, RETRIES = 1.0, 8.0, 4
-"""Pauses between tries; bytes that arrive begin the row anew."""
+"""Pauses between tries; when bytes arrive, they start again from the first."""
 PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""HTTP answers that another try may better."""
+"""HTTP statuses after which another try may succeed."""
 _REASONS = {
-    401: "the hub wants to know who you are, or there is no such repository (401). Check the name; for a private one "
+    401: "the hub asks for a token, or there is no such repository (401). Check the name; for a private one "
     "set HF_TOKEN, or run `hf auth login`.",
-    403: "the hub refuses it (403). Accept the terms on the repository's page, with the account that HF_TOKEN is of.",
+    403: "the hub refuses it (403). Accept the terms on the repository's page, with the account of your HF_TOKEN.",
     404: "there is no such repository or file (404). Check the name.",
 }
 
@@ -33,7 +33,7 @@ def new_backoff() -> Backoff:
 
 
 def pause_or_raise(backoff: Backoff, error: httpx2.HTTPError) -> None:
-    """Pause until another try makes sense, or raise `error` where none does."""
+    """Pause until another try makes sense, or raise `error` if none does."""
     asked = 0.0
     if isinstance(error, HfHubHTTPError):
         if error.response.status_code not in PASSING:
@@ -44,16 +44,16 @@ def pause_or_raise(backoff: Backoff, error: httpx2.HTTPError) -> None:
 
 
 def seconds_asked(response: httpx2.Response) -> float | None:
-    """Return how long the server wants to be left alone, if it says so in seconds."""
+    """Return the pause that the server asks for, if it gives one in seconds."""
     value = response.headers.get("Retry-After", "").strip()
     return float(value) if re.fullmatch(r"\d{1,9}", value) else None
 
 
 def with_retries(attempt: Callable[[], T]) -> T:
-    """Return what `attempt` returns, once the server's passing troubles are over.
+    """Return what `attempt` returns, after retries where they may help.
 
     Raises:
-        httpx2.HTTPError: They are not over, or do not pass.
+        httpx2.HTTPError: They did not help.
     """
     backoff = new_backoff()
     while True:
@@ -64,7 +64,7 @@ def with_retries(attempt: Callable[[], T]) -> T:
 
 
 def explained(error: Exception, what: str) -> str:
-    """Say why `what` could not be had from the hub, and what to do."""
+    """Return why `what` could not be fetched from the hub, and what to do."""
     return f"{what} could not be fetched: {_reason(error)}"
 
 
@@ -74,7 +74,7 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, HfHubHTTPError):
         return (
             f"{constants.ENDPOINT} does not answer ({type(error).__name__}: {error}). Check the network, and "
-            "HF_ENDPOINT and the proxy variables if you set them; then run the same again."
+            "HF_ENDPOINT and the proxy variables if you set them; then run the same command again."
         )
     status = 403 if isinstance(error, GatedRepoError) else error.response.status_code
     if isinstance(error, RevisionNotFoundError):
@@ -82,7 +82,7 @@ def _reason(error: Exception) -> str:
     if status == httpx2.codes.TOO_MANY_REQUESTS:
         asked = seconds_asked(error.response)
         when = f"in {asked:,.0f} s" if asked else "later"
-        return f"too many requests from here (429). Run the same again {when}; a token (HF_TOKEN) allows more."
-    passing = f"the hub has trouble of its own ({status}). Run the same again later."
-    other = f"the hub answers {status}. Check the name, and run the same again later."
+        return f"too many requests from here (429). Run the same command again {when}; a token (HF_TOKEN) allows more."
+    passing = f"the hub has an internal error ({status}). Run the same command again later."
+    other = f"the hub answers {status}. Check the name, and run the same command again later."
     return _REASONS.get(status, passing if status in PASSING else other)

@@ -1,4 +1,4 @@
-"""Model pairs by name: what a name means, and which of many files it means. Nothing is opened here."""
+"""Names of model pairs: how they are parsed, and which files of a repository they mean. No file is opened here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.pair import base_name, is_projector, quant_of
 
 PREFERRED_QUANT = "Q8_0"
-"""Taken where several encodings of one model are there and none is named."""
+"""Used where a model has several encodings and none is named."""
 
 PROJECTOR_QUANTS = ("BF16", "F16", "F32", "Q8_0")
-"""Encodings of a projector, the one to take first; the published one is BF16."""
+"""Encodings of a projector in order of preference; the published one is BF16."""
 
 NANO = "nano"
 NANO_MODEL = "Youtu-VL-nano-Q8_0.gguf"
@@ -26,7 +26,7 @@ LICENCE_NOTE = (
     "Youtu-VL comes under its own licence, which does not grant use within the European Union. Read it before you use "
     "the model: https://huggingface.co/{repository}"
 )
-"""To be told whenever the weights are downloaded (facts: files)."""
+"""Shown whenever the weights are downloaded (facts: files)."""
 
 REMEDY = (
     f'Name a GGUF file, a folder with a pair, or "{NANO}", the small model that ships; or set {MODEL_VARIABLE} to one. '
@@ -50,17 +50,17 @@ class Spec:
     revision: str | None = None
 
     def __str__(self) -> str:
-        """Return the spec as it is written."""
+        """Return the spec as the user writes it."""
         quant = f":{self.quant}" if self.quant else ""
         return f"{self.repository}{quant}" + (f"@{self.revision}" if self.revision else "")
 
 
 DEFAULT_SPEC = Spec(REPOSITORY, PREFERRED_QUANT)
-"""What is pulled where nothing is named."""
+"""Pulled where no spec is named."""
 
 
 def parse_spec(text: str) -> Spec:
-    """Return what `text` names.
+    """Return `text` as a spec.
 
     Raises:
         InputError: It is not of the form ORG/NAME[:QUANT][@REVISION].
@@ -81,7 +81,7 @@ def pick_remote(names: Sequence[str], spec: Spec) -> tuple[str, str]:
     """Return the names of the language model and the projector that `spec` means among a repository's files.
 
     Raises:
-        ModelFileError: There is none, or it is not clear which; names what is there.
+        ModelFileError: There are none, or several fit; names the files.
     """
     ggufs = [PurePath(name) for name in names if name.lower().endswith(".gguf") and "/" not in name]
     models = [path.name for path in ggufs if not is_projector(path)]
@@ -103,7 +103,7 @@ def pick_remote(names: Sequence[str], spec: Spec) -> tuple[str, str]:
 
 
 def is_published(name: str) -> bool:
-    """Tell from a file's name whether it is of the published model."""
+    """Return whether a file belongs to the published model, by its name."""
     return _PUBLISHED.search(name) is not None
 
 

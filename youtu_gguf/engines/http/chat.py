@@ -1,6 +1,6 @@
-"""The chat of OpenAI-compatible servers: what a question looks like there, and what its events say.
+"""The chat API of OpenAI-compatible servers: the body of a request, and the events of its answer.
 
-Source: OpenAI's API reference, "Chat completions", and llama-server's README for what is its own.
+Source: OpenAI's API reference, "Chat completions", and llama-server's README for its own fields.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import Finish, PreparedImage
 
 PNG_LEVEL = 1
-"""Compression of the picture that is sent: the fastest, because it is made for one reading."""
+"""Compression of the image that is sent: the fastest, because the file is read once."""
 
 TEXT_ALLOWANCE = 64
-"""Tokens of a prompt beside the image and the text: the template's and the special tokens, with room to spare."""
+"""Upper bound of a prompt's tokens beside image and text: those of the template and the special tokens."""
 
 
 def image_url(image: PreparedImage) -> str:
-    """Return a prepared image as a PNG in a data URL: its pixels arrive as they are."""
+    """Return a prepared image as a PNG in a data URL, which keeps its pixels exactly."""
     from PIL import Image
 
     png = BytesIO()
@@ -38,9 +38,9 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
     """Return the JSON of a chat completion that asks as the native engine does.
 
     Args:
-        prefix: What stands before the question.
+        prefix: What precedes the question.
         url: Its image, as `image_url` gives it.
-        question: What is asked.
+        question: The question.
         sampling: How tokens are drawn.
         model: Name the server knows the model by.
     """
@@ -59,29 +59,29 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "stream": True,
         "stream_options": {"include_usage": True},
         **scores,
-        # Beyond OpenAI's: by llama-server's name and by vLLM's. Whoever knows neither ignores or refuses them.
+        # Beyond OpenAI's fields: the names of llama-server and of vLLM. Other servers ignore or refuse them.
         "repeat_penalty": sampling.repeat_penalty,
         "repetition_penalty": sampling.repeat_penalty,
         "repeat_last_n": PENALTY_LAST_N,
         "top_k": TOP_K,
         "min_p": 0,
         "skip_special_tokens": False,  # the tags and coordinates of an answer are special tokens with vLLM
-        "reasoning_format": "none",  # llama-server is not to look for thoughts in an answer
-        "return_progress": True,  # llama-server then says how far it is with the prompt
+        "reasoning_format": "none",  # llama-server must not look for reasoning in an answer
+        "return_progress": True,  # llama-server then reports its progress with the prompt
     }
 
 
 class Reply:
-    """From the events of one answer to its pieces.
+    """Turns the events of one answer into its pieces.
 
     Args:
         prefix: What was sent with the question.
-        question: What was asked.
-        sampling: How.
+        question: The question.
+        sampling: How tokens are drawn.
 
     Attributes:
-        progress: (done, total) of the prompt's tokens, as last heard; None with servers that do not say.
-        ended: Whether the server has said why the answer ends, or we have ended it.
+        progress: (done, total) of the prompt's tokens, as last reported; None with servers that do not report it.
+        ended: Whether the server has given the reason why the answer ends, or we have ended it.
     """
 
     def __init__(self, prefix: Prefix, question: str, sampling: Sampling) -> None:
@@ -95,19 +95,19 @@ class Reply:
 
     @property
     def ended(self) -> bool:
-        """Whether it is known why the answer ends."""
+        """Whether the reason why the answer ends is known."""
         return self._finish is not None
 
     @property
     def looped(self) -> bool:
-        """Whether the answer has gone round in circles, and is to be ended."""
+        """Whether the answer repeats itself without end, and must be ended."""
         return self._finish == "loop"
 
     def read(self, event: Mapping[str, Any]) -> list[Piece]:
-        """Return the pieces in an event; none once the answer goes round in circles.
+        """Return the pieces in an event; none once the answer repeats itself without end.
 
         Raises:
-            ServerError: It is no event of a chat.
+            ServerError: It is not an event of a chat.
         """
         try:
             return list(self._pieces(event))
@@ -130,7 +130,7 @@ class Reply:
 
     def _count(self, piece: Piece) -> None:
         self._n_tokens += piece.n_tokens
-        # Pieces are tokens nearly always, and the guard only asks which of them are equal.
+        # Pieces are nearly always tokens, and the guard only compares them with each other.
         if self._guard is not None and self._guard.add(self._ids.setdefault(piece.text, len(self._ids))):
             self._finish = "loop"
 
@@ -138,11 +138,11 @@ class Reply:
         """Return the last piece, with the tokens that wrote nothing.
 
         Args:
-            finish: Why we end the answer; None when the server has.
+            finish: Why we end the answer; None when the server has ended it.
 
         Raises:
-            ServerError: The server has not said why.
-            EngineError: The server has seen the image at another size than it was sent.
+            ServerError: The server has not given a reason.
+            EngineError: The server has resized the image.
         """
         if finish is not None or self._finish == "loop":
             return Piece("", finish=finish or self._finish)
@@ -153,7 +153,7 @@ class Reply:
         return Piece("", n_tokens=max(0, n_written - self._n_tokens), finish=self._finish)
 
     def _check_size(self) -> None:
-        """Refuse an answer about another picture: coordinates in it would be off, and nobody could tell."""
+        """Refuse an answer about a resized image: its coordinates would be wrong, and no one would notice."""
         n_prompt, n_image = _number(self._usage, "prompt_tokens"), self._prefix.image.grid.n_tokens
         n_text = sum(len(text.encode()) for text in (self._prefix.system, self._prefix.before, self._question))
         if n_prompt and not n_image <= n_prompt <= n_image + n_text + TEXT_ALLOWANCE:
@@ -165,7 +165,7 @@ class Reply:
 
 
 def _split(text: str, tokens: Any) -> Iterator[Piece]:
-    """Return a piece per token: a token that is a part of a character writes nothing, and its last part all of it."""
+    """Return a piece per token. Of the tokens that make one character, the last writes it and the others nothing."""
     if not tokens:
         if text:
             yield Piece(text, n_tokens=1)

@@ -1,4 +1,4 @@
-"""Somebody else's server: a llama-server on another machine, vLLM, or whatever speaks OpenAI's chat with images."""
+"""Third-party servers: a llama-server on another machine, vLLM, or any other with OpenAI's chat API for images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HttpEngine(ABC):
 
     Args:
         settings: How to ask, and how long to wait.
-        progress: Told of prefilling and generating, in the thread that caused it.
+        progress: Called while prefilling and generating, in the thread that waits for it.
     """
 
     name = "http"
@@ -45,7 +45,7 @@ class HttpEngine(ABC):
 
     @property
     def n_parallel(self) -> int:
-        """Images worth asking about at the same time: one for every slot."""
+        """Images to work on at the same time: one for every slot."""
         return self.n_slots
 
     @property
@@ -65,7 +65,7 @@ class HttpEngine(ABC):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Refuse: the tokens are the server's.
+        """Refuse: only the server knows its tokens.
 
         Raises:
             CapabilityError: Always.
@@ -87,34 +87,34 @@ class HttpEngine(ABC):
     @property
     @abstractmethod
     def retries(self) -> int:
-        """How often a call is made again."""
+        """How often a call is repeated."""
 
     @abstractmethod
     def may_retry(self, error: ServerError) -> bool:
-        """Say whether a call is worth another try after `error`."""
+        """Return whether a call is worth another try after `error`."""
 
     def forget(self, session: HttpSession) -> None:
         """Note that `session` was closed."""
         self._sessions.discard(session)
 
     def close(self) -> None:
-        """Close the sessions; answers under way end with an error."""
+        """Close the sessions; unfinished answers end with an error."""
         self._closed = True
         for session in list(self._sessions):
             session.close()
 
 
 class RemoteEngine(HttpEngine):
-    """A server named by its address. It must be started with room for the images: see docs/servers.md.
+    """A server named by its address. It must accept images at full size: see docs/servers.md.
 
     Args:
         url: As OpenAI's clients take it, such as "http://host:8080/v1".
-        model: Name of the model there; None takes the first that the server lists.
+        model: Name of the model on the server; None takes the first that it lists.
         settings: `server.api_key`, else the environment variable `YOUTU_GGUF_API_KEY`, is sent as bearer token.
-        progress: Told of prefilling and generating.
+        progress: Called while prefilling and generating.
 
     Raises:
-        InputError: That is no address.
+        InputError: `url` is not an address.
         EngineError: The server does not list its models.
     """
 
@@ -142,11 +142,11 @@ class RemoteEngine(HttpEngine):
 
     @property
     def retries(self) -> int:
-        """As often as the settings say."""
+        """The setting of that name."""
         return self.settings.server.retries
 
     def may_retry(self, error: ServerError) -> bool:
-        """Retry where it may help."""
+        """Retry where another try may help."""
         return error.retry
 
 
@@ -154,12 +154,12 @@ def checked_url(url: str) -> str:
     """Return the address of a server, without a slash at its end.
 
     Raises:
-        InputError: It is none.
+        InputError: It is not an address.
     """
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is not a number
         usable = False
     if not usable or not url.isprintable() or " " in url or parts.query or parts.fragment or parts.username:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Questions put to a server over HTTP: a call per answer, any number at a time, and one place where they arrive."""
+"""Questions to a server over HTTP: one call per answer, any number at a time, and one queue where events arrive."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerEr
 from youtu_gguf.types import Finish, ProgressFn
 
 TICK_S = 0.05
-"""How often the caller's wish to stop and the clock are looked at while nothing arrives."""
+"""How often cancellation and the time limit are checked while nothing arrives."""
 
 PATH = "/chat/completions"
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER = 0.25, 10.0, 0.5
-"""Pauses between tries, up to half of each left to chance. Our own."""
+"""Pauses between tries; up to half of each is random. Our own choice."""
 
 CONTEXT_EXCEEDED = "exceed_context_size_error"
-"""Type of llama-server's error where a prompt does not fit (server-common.cpp)."""
+"""Type of llama-server's error for a prompt that does not fit (server-common.cpp)."""
 
 CONTEXT_FULL = ("Context size has been exceeded", "failed to process mtmd chunk")
-"""What llama-server says when answers together have filled the context: to all of them, or to one whose image finds no
-room (server-context.cpp)."""
+"""llama-server's messages when answers together have filled the context: to all of them, or to one whose image no
+longer fits (server-context.cpp)."""
 
 
 class Host(Protocol):
-    """Where calls go."""
+    """The engine that makes the calls."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class Host(Protocol):
 
     @property
     def model(self) -> str:
-        """Name of the model there."""
+        """Name of the model on the server."""
         ...
 
     @property
@@ -58,29 +58,29 @@ class Host(Protocol):
 
     @property
     def stall_s(self) -> float:
-        """Longest silence."""
+        """Longest silence of the server during an answer."""
         ...
 
     @property
     def progress(self) -> ProgressFn:
-        """Told of prefilling and generating."""
+        """Called while prefilling and generating."""
         ...
 
     def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
         """Give the address once the server is ready, and count as one of its users until left.
 
         Raises:
-            EngineError: It will not be ready.
+            EngineError: The server will not be ready.
         """
         ...
 
     @property
     def retries(self) -> int:
-        """How often a call is made again."""
+        """How often a call is repeated."""
         ...
 
     def may_retry(self, error: ServerError) -> bool:
-        """Say whether a call that failed with `error` before its first word is worth another try."""
+        """Return whether a call that failed with `error` before its first event is worth another try."""
         ...
 
     def forget(self, session: HttpSession) -> None:
@@ -88,12 +88,12 @@ class Host(Protocol):
         ...
 
 
-Heard = dict[str, Any] | YoutuError | BaseException | None
-"""What a call hears: an event, the error that ended it, or None at its end."""
+Received = dict[str, Any] | YoutuError | BaseException | None
+"""What a call receives: an event, the error that ended it, or None at its end."""
 
 
 class Call:
-    """One answer on its way, read by a thread of its own."""
+    """One answer in progress, read by its own thread."""
 
     def __init__(self, host: Host, number: int, session: HttpSession, request: Request, news: News) -> None:
         self.number, self.request = number, request
@@ -105,7 +105,7 @@ class Call:
         self._thread.start()
 
     def interrupted(self) -> Finish | None:
-        """Say whether the caller or the clock ends the answer here."""
+        """Return whether the caller or the time limit ends the answer here."""
         if self.request.cancel is not None and self.request.cancel.is_set():
             return "cancelled"
         return "time" if time.monotonic() >= self.deadline else None
@@ -115,7 +115,7 @@ class Call:
         self._hangup.hang_up()
 
     def _run(self) -> None:
-        end: Heard = None
+        end: Received = None
         try:
             for event in self._events():
                 self._news.put((self, event))
@@ -124,7 +124,7 @@ class Call:
         self._news.put((self, end))
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        """Yield the answer's events; start again where that may help and nothing has come yet."""
+        """Yield the answer's events; repeat the request where that may help and no event has come yet."""
         body = self._session.body(self.request, self._host.model)
         backoff = Backoff(
             FIRST_PAUSE_S, LONGEST_PAUSE_S, self._hangup.gone.wait, retries=self._host.retries, jitter=JITTER
@@ -144,11 +144,11 @@ class Call:
                     raise
 
 
-News = queue.SimpleQueue[tuple[Call, Heard]]
+News = queue.SimpleQueue[tuple[Call, Received]]
 
 
 class HttpParallelGeneration:
-    """Several answers on one image, a call each. See `engines.base.ParallelGeneration`."""
+    """Several answers about one image, one call each. See `engines.base.ParallelGeneration`."""
 
     def __init__(self, host: Host, session: HttpSession) -> None:
         self._host, self._session = host, session
@@ -158,7 +158,7 @@ class HttpParallelGeneration:
         self._count = 0
 
     def add(self, request: Request) -> int:
-        """Queue a question; it is sent with the next step at which a call may be made."""
+        """Queue a question; it is sent at the next step with a free slot."""
         self._waiting.append((self._count, request))
         self._count += 1
         return self._count - 1
@@ -173,42 +173,42 @@ class HttpParallelGeneration:
                 self._active[Call(self._host, number, self._session, request, self._news)] = number
             if not self._active:
                 return ()
-            wrote = self._interrupted() or self._heard()
+            wrote = self._interrupted() or self._receive()
             if wrote:
                 return wrote
 
     def _ended_by_closing(self) -> list[tuple[int, Piece | YoutuError]]:
         numbers = [self._drop(call) for call in list(self._active)] + [number for number, _ in self._waiting]
         self._waiting.clear()
-        closed = EngineError("this scene was closed while it was being asked. Open the image again.")
+        closed = EngineError("this scene was closed before the answer was complete. Open the image again.")
         return [(number, closed) for number in numbers]
 
     def _interrupted(self) -> list[tuple[int, Piece | YoutuError]]:
         ended = [(call, finish) for call in self._active if (finish := call.interrupted()) is not None]
         return [(self._drop(call), call.reply.end(finish)) for call, finish in ended]
 
-    def _heard(self) -> list[tuple[int, Piece | YoutuError]]:
+    def _receive(self) -> list[tuple[int, Piece | YoutuError]]:
         try:
-            call, heard = self._news.get(timeout=TICK_S)
+            call, received = self._news.get(timeout=TICK_S)
         except queue.Empty:
             return []
-        if call not in self._active:  # it was hung up on
+        if call not in self._active:  # we have hung up on it
             return []
         try:
-            return self._take(call, heard)
+            return self._take(call, received)
         except YoutuError as exc:
             return [(self._drop(call), exc)]
 
-    def _take(self, call: Call, heard: Heard) -> list[tuple[int, Piece | YoutuError]]:
-        if isinstance(heard, dict):
-            wrote: list[tuple[int, Piece | YoutuError]] = [(call.number, piece) for piece in call.reply.read(heard)]
+    def _take(self, call: Call, received: Received) -> list[tuple[int, Piece | YoutuError]]:
+        if isinstance(received, dict):
+            wrote: list[tuple[int, Piece | YoutuError]] = [(call.number, piece) for piece in call.reply.read(received)]
             if call.reply.looped:
                 wrote.append((self._drop(call), call.reply.end()))
             elif call.reply.progress is not None and not wrote:
                 self._host.progress("prefill", *call.reply.progress)
             return wrote
-        if heard is not None and not (isinstance(heard, ServerError) and call.reply.ended):
-            raise self._session.explain(heard)
+        if received is not None and not (isinstance(received, ServerError) and call.reply.ended):
+            raise self._session.explain(received)
         end = call.reply.end()
         return [(self._drop(call), end)]
 
@@ -217,14 +217,14 @@ class HttpParallelGeneration:
         return self._active.pop(call)
 
     def close(self) -> None:
-        """Hang up on what is unfinished."""
+        """Hang up on unfinished answers."""
         self._waiting.clear()
         for call in list(self._active):
             self._drop(call)
 
 
 class HttpSession:
-    """One image on a server. It is sent with every question; the server recognises what it has seen.
+    """One image on a server. It is sent with every question; the server recognises images it has seen.
 
     See `engines.base.Session`.
     """
@@ -241,11 +241,11 @@ class HttpSession:
 
     @property
     def cost(self) -> PrefixCost:
-        """Nothing: what a server spends on the image is part of its answers' time."""
+        """Zero: the time that a server spends on the image is part of its answers' time."""
         return PrefixCost()
 
     def body(self, request: Request, model: str) -> dict[str, Any]:
-        """Return what is sent to ask `request`."""
+        """Return the JSON that is sent for `request`."""
         if self._url is None:
             self._url = image_url(self._prefix.image)
         return request_body(self._prefix, self._url, request.question, request.sampling, model)
@@ -266,7 +266,7 @@ class HttpSession:
         return error
 
     def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
-        """Refuse: no server gives the states of image tokens.
+        """Refuse: no server returns the states of image tokens.
 
         Raises:
             CapabilityError: Always.
@@ -301,7 +301,7 @@ class HttpSession:
         return HttpParallelGeneration(self._host, self)
 
     def close(self) -> None:
-        """Forget the image. The server keeps what it likes."""
+        """Forget the image. What the server keeps is up to the server."""
         if not self.closed:
             self.closed = True
             self._url = None

@@ -1,4 +1,4 @@
-"""One streamed HTTP answer: sent, read line by line, and hung up on from any thread. It knows nothing of models."""
+"""One HTTP request with a streamed answer, which any thread can hang up on. It knows nothing of models."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from requests.adapters import HTTPAdapter
 from youtu_gguf.errors import EngineError, InputError, ServerError, YoutuError
 
 LONGEST_LINE = 4 << 20
-"""Bytes. An event is some hundred bytes; what sends longer lines is no server of answers."""
+"""Bytes. An event has some hundred bytes; a server that sends longer lines is not an OpenAI-compatible one."""
 
 SHOWN = 300
-"""Characters of a server's own words that a message repeats."""
+"""Characters of a server's message that our messages repeat."""
 
 RETRIABLE = frozenset((408, 409, 425, 429))
-"""Beside 5xx, statuses after which the same request may succeed (RFC 9110, RFC 6585, RFC 8470)."""
+"""Besides 5xx, the statuses after which the same request may succeed (RFC 9110, RFC 6585, RFC 8470)."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is: `url` up to and with "/v1", and the key it wants."""
+    """Where a server is: `url` up to and including "/v1", and the key it requires."""
 
     url: str
     key: str | None = field(default=None, repr=False)
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine: then no proxy lies between."""
+        """Whether the server is on this machine: then no proxy is used."""
         host = urlsplit(self.url).hostname or ""
         try:
             return ip_address(host).is_loopback
@@ -46,17 +46,17 @@ class Address:
 
 
 class NotSentError(ServerError):
-    """The server could not be reached: it has seen nothing of the request."""
+    """The server could not be reached: it has received nothing of the request."""
 
 
 class RefusedError(ServerError):
-    """The server answered with an error of HTTP.
+    """The server answered with an HTTP error.
 
     Attributes:
-        status: Its number.
-        words: What the server said.
+        status: The HTTP status.
+        words: The server's message.
         kind: The error's type, as OpenAI-compatible servers name it; "" where they do not.
-        after_s: Seconds that the server wants to be left alone; 0 where it does not say.
+        after_s: Seconds to wait before the next request, by the server's Retry-After; 0 without it.
     """
 
     def __init__(self, url: str, status: int, words: str, kind: str = "", after_s: float = 0.0) -> None:
@@ -69,7 +69,7 @@ class RefusedError(ServerError):
 def _remedy(status: int) -> str:
     match status:
         case 401 | 403:
-            return ". Set YOUTU_GGUF_API_KEY, or api_key, to a key that it takes."
+            return ". Set YOUTU_GGUF_API_KEY, or api_key, to a key that it accepts."
         case 404 | 405:
             return ". Check the address; it ends in /v1 with most servers."
         case 413:
@@ -79,7 +79,7 @@ def _remedy(status: int) -> str:
 
 
 class Hangup:
-    """Ends a call from another thread, whether the server has yet to begin its answer or to go on with it."""
+    """Ends a call from another thread, whether it waits for the first byte of the answer or for the next one."""
 
     def __init__(self) -> None:
         self.gone = threading.Event()
@@ -87,11 +87,11 @@ class Hangup:
 
     @property
     def connected(self) -> bool:
-        """Whether the call has had a connection; else the server has seen nothing of it."""
+        """Whether the call has had a connection; without one the server has received nothing of it."""
         return self._socket is not None
 
     def watch(self, sock: socket.socket) -> None:
-        """Note the socket of the call, and shut it down if we have hung up already."""
+        """Note the socket of the call, and shut it down if the call has been hung up on already."""
         self._socket = sock
         if self.gone.is_set():
             self.hang_up()
@@ -100,12 +100,12 @@ class Hangup:
         """End the call. Safe to call twice."""
         self.gone.set()
         if self._socket is not None:
-            with suppress(OSError):  # it has been closed
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # of TLS too: not its own, which says goodbye
+            with suppress(OSError):  # it is closed already
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # that of TLS is not for two threads
 
 
 class _Adapter(HTTPAdapter):
-    """Shows a call's socket to its hang-up once it is connected; requests itself has it with the answer's headers."""
+    """Gives a call's socket to its `Hangup` once it is connected; requests itself has it only with the headers."""
 
     def __init__(self, hangup: Hangup) -> None:
         super().__init__()
@@ -130,9 +130,9 @@ class _Adapter(HTTPAdapter):
 
 @contextmanager
 def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Session]:
-    """Give a session for one call; its errors become ours, and mean nothing once we have hung up.
+    """Give a session for one call. Its errors become our own; after hanging up they are dropped.
 
-    It speaks to this machine directly, without a proxy, and sends the key of `address` and not one of .netrc.
+    It connects to this machine directly, without a proxy, and sends the key of `address`, never one from .netrc.
     """
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -153,10 +153,10 @@ def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Se
 
 
 def get_json(address: Address, path: str, timeout_s: float) -> Any:
-    """Return what `path` below the address gives.
+    """Return the JSON at `path` below the address.
 
     Raises:
-        ServerError: It gives nothing usable.
+        ServerError: The server cannot be reached, refuses, or does not answer with JSON.
     """
     url = address.url + path
     with _session(address, url, Hangup()) as session:
@@ -168,12 +168,12 @@ def get_json(address: Address, path: str, timeout_s: float) -> Any:
 def stream_events(
     address: Address, path: str, body: Mapping[str, Any], hangup: Hangup, *, connect_s: float, stall_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Post `body` and yield the events of the answer; ends when the server says so, or somebody hangs up.
+    """Post `body` and yield the events of the answer, until the server ends it or `hangup` does.
 
     Raises:
-        NotSentError: There is no connection.
+        NotSentError: No connection was made.
         RefusedError: The server answered with an error.
-        ServerError: The answer breaks off, stalls, or is none.
+        ServerError: The answer breaks off, stalls, or is not a stream of events.
     """
     url = address.url + path
     with _session(address, url, hangup) as session:
@@ -210,12 +210,12 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
 
 
 def _timed_out(exc: BaseException | None) -> bool:
-    """Whether a socket's time limit is behind an error; requests names it in the headers only, not in the stream."""
+    """Whether an error comes from a socket's time limit; requests has an error of that name for the headers only."""
     return exc is not None and (isinstance(exc, TimeoutError) or _timed_out(exc.__context__))
 
 
 def _check(response: requests.Response, url: str) -> None:
-    """Refuse an answer that is an error, or sends us elsewhere."""
+    """Refuse an answer that is an error or a redirect."""
     if response.status_code == requests.codes.ok:
         return
     if response.is_redirect:
@@ -226,7 +226,7 @@ def _check(response: requests.Response, url: str) -> None:
 
 
 def _words(response: requests.Response) -> tuple[str, str]:
-    """Return what an answer says, cut to what a message can hold, and the type of the error if it names one."""
+    """Return the message in an answer, shortened by `excerpt`, and the type of the error if it names one."""
     start = next(response.iter_content(LONGEST_LINE), b"")
     with suppress(ValueError):
         error = json.loads(start).get("error", "") if start.startswith(b"{") else ""
@@ -238,7 +238,7 @@ def _words(response: requests.Response) -> tuple[str, str]:
 
 
 def excerpt(words: object) -> str:
-    """Return a server's words as a message may repeat them: on one line, and not more than fits."""
+    """Return a server's words as a message may repeat them: on one line, and cut to `SHOWN` characters."""
     return " ".join(str(words).split())[:SHOWN] or "nothing"
 
 

@@ -1,1 +1,1 @@
-"""A llama-server of this package's own: started, supervised, restarted, found again."""
+"""llama-servers that this package runs: started, supervised, restarted, found again."""

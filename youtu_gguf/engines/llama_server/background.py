@@ -1,7 +1,7 @@
-"""llama-servers that outlive the command that started them: each kept by a process of its own, in the background.
+"""llama-servers that outlive the command that started them: a process in the background supervises each.
 
-A server that a program starts with `load(engine="server")` is that program's; it is listed here, and otherwise left
-alone.
+A server that a program starts with `load(engine="server")` belongs to that program: it is listed here, and cannot be
+stopped here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HIGHEST_PORT = 65_535
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A llama-server that runs on this machine, started by this package.
+    """A running llama-server on this machine that this package has started.
 
     Attributes:
         pid: Of the server.
@@ -44,12 +44,12 @@ class RunningServer:
         url: Where it answers, for `load(engine=...)`.
         model: Path of its model file.
         log: File of its output.
-        version: What the program says it is.
-        background: Whether `start` started it; others belong to the program that did, and end with it.
+        version: As the program reports it.
+        background: Whether `start` started it; any other belongs to the program that did, and ends with it.
         ready: Whether it answers: not while it loads, nor while it hangs.
         since: When it started, in seconds since the epoch.
-        memory: Bytes in memory, with what it maps of the model file.
-        api_key: For `load(api_key=...)`; of those in the background only.
+        memory: Bytes in memory, including the mapped parts of the model file.
+        api_key: For `load(api_key=...)`; None unless it is in the background.
     """
 
     pid: int
@@ -69,7 +69,7 @@ class RunningServer:
 
 
 def list_running() -> list[RunningServer]:
-    """Return the servers of this user that run. What was left behind by a process that is gone is ended first."""
+    """Return this user's running servers. Servers whose owner has died are ended first."""
     return [_running(record) for record in running()]
 
 
@@ -77,17 +77,17 @@ def start(arguments: Sequence[str], *, start_s: float, progress: ProgressFn = no
     """Start a server in the background and wait until it answers.
 
     Args:
-        arguments: Of the command `youtu-gguf server start`, which the process in the background runs.
+        arguments: Of the command `youtu-gguf server start`, which the background process runs.
         start_s: Longest wait.
-        progress: Told now and then.
+        progress: Called repeatedly while waiting.
 
     Raises:
-        EngineError: It does not start; with what it said.
+        EngineError: It does not start; gives the reason that its process printed.
     """
     command = [sys.executable, "-m", "youtu_gguf", "server", "start", "--foreground", *arguments]
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as messages:
         owner = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=messages, start_new_session=True
         )
         deadline = time.monotonic() + start_s
         while owner.poll() is None and time.monotonic() < deadline:
@@ -100,9 +100,9 @@ def start(arguments: Sequence[str], *, start_s: float, progress: ProgressFn = no
             owner.terminate()
             owner.wait()
             raise EngineError(f"the server is not ready after {start_s:g} s. Raise --start-seconds, or see its log.")
-        said.seek(0)
-        words = said.read().decode("utf-8", "replace").strip().removeprefix("error: ")
-        raise EngineError(words or f"the process in the background ended with exit code {owner.returncode}.")
+        messages.seek(0)
+        words = messages.read().decode("utf-8", "replace").strip().removeprefix("error: ")
+        raise EngineError(words or f"the background process ended with exit code {owner.returncode}.")
 
 
 def run(
@@ -121,13 +121,13 @@ def run(
         mmproj: As for `load`.
         stop: Ends it.
         port: Where to listen; None takes a free one.
-        progress: Told of pulling and loading.
+        progress: Called while pulling and loading.
         settings: As for `load`.
 
     Raises:
         ModelFileError: A file is missing, broken, or not one of the pair.
-        InputError: The port cannot be used, or an unknown setting.
-        EngineError: It does not start, or was given up.
+        InputError: The port or a setting is invalid.
+        EngineError: It does not start, or ends too often.
     """
     from youtu_gguf.engines.llama_server.engine import program
     from youtu_gguf.gguf.pair import check_pair
@@ -146,10 +146,10 @@ def run(
 
 
 def stop(server: RunningServer) -> bool:
-    """End a server in the background, with the process that keeps it; return whether it is gone.
+    """End a server in the background and the process that supervises it; return whether both are gone.
 
     Raises:
-        InputError: It belongs to a program, which ends it when it is done.
+        InputError: It belongs to a program, which ends it.
     """
     if not server.background:
         raise InputError(

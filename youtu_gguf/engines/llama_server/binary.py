@@ -1,4 +1,4 @@
-"""Which llama-server to run, and whether it can do what is asked of it."""
+"""Which llama-server to run, and whether it can run the model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from youtu_gguf.config import LLAMA_SERVER_VARIABLE, data_folder, default_llama_
 from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import PROJECTOR_TYPE
 
-"""Name of the model's projector in llama.cpp (tools/mtmd/clip-impl.h); it stands in every program that knows it."""
-
 NEEDED_FLAGS = ("--image-max-tokens", "--mmproj", "--kv-unified", "--cache-ram")
-"""Flags of ours that older programs lack."""
+"""Flags that we use and older programs lack."""
 
 BUILD = "scripts/build-llama-server"
 
-_ANSWER_S = 60.0  # a program with CUDA in it may take seconds to say its version
+_ANSWER_S = 60.0  # a program with CUDA in it may take seconds to print its version
 
 
 @dataclass(frozen=True)
 class LlamaServer:
-    """A llama-server that knows the model: its path, where that was found, and what it says its version is."""
+    """A llama-server that can run the model: its path, how that was found, its version and its flags."""
 
     path: Path
     found_by: str
@@ -44,17 +42,17 @@ def installed() -> Path:
 def find_llama_server(setting: Path | None = None) -> LlamaServer:
     """Find a llama-server: the one in `setting`, else in the environment variable, else our own, else on the PATH.
 
-    What is named is taken or refused: nothing else is looked for then.
+    A program that is named is used or refused, and never replaced by another.
 
     Raises:
         EngineError: There is none, or it cannot run this model.
     """
     path, found_by = _find(setting)
-    said, flags = _ask(path, "--version"), frozenset(re.findall(r"--[a-z0-9-]+", _ask(path, "--help")))
-    version = re.search(r"version: (.+)", said)
+    answer, flags = _ask(path, "--version"), frozenset(re.findall(r"--[a-z0-9-]+", _ask(path, "--help")))
+    version = re.search(r"version: (.+)", answer)
     if version is None:
         raise EngineError(
-            f"{path} (by {found_by}) must be a llama-server; asked for its version it says {said[:200]!r}."
+            f"{path} (by {found_by}) must be a llama-server; asked for its version it prints {answer[:200]!r}."
         )
     lacking = [flag for flag in NEEDED_FLAGS if flag not in flags]
     if lacking:
@@ -83,14 +81,14 @@ def _find(setting: Path | None) -> tuple[Path, str]:
     on_path = shutil.which("llama-server")
     if on_path is None:
         raise EngineError(
-            f"no llama-server: none in {installed()} and none on the PATH. {BUILD} builds one; or name yours in "
+            f"no llama-server: none in {installed()} and none on the PATH. {BUILD} builds one; or name your own in "
             f'{LLAMA_SERVER_VARIABLE}. engine="native" needs none.'
         )
     return Path(on_path), "PATH"
 
 
 def _ask(path: Path, flag: str) -> str:
-    """Return what the program says to `flag`, on either stream."""
+    """Return what the program prints for `flag`, on either stream."""
     try:
         done = subprocess.run(
             [path, flag],
@@ -101,12 +99,12 @@ def _ask(path: Path, flag: str) -> str:
             env=server_environment(""),
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise EngineError(f"{path} must be a llama-server that runs on this machine; it does not: {exc}.") from exc
+        raise EngineError(f"{path} must be a llama-server that runs on this machine; it does not run: {exc}.") from exc
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
 def _parts(path: Path) -> Iterator[Path]:
-    """Yield the program and the libraries that may lie beside it, where builds with shared libraries keep the rest."""
+    """Yield the program and the libraries beside it, which hold the rest in builds with shared libraries."""
     program = path.resolve()
     yield program
     for folder in (program.parent, program.parent.parent / "lib"):

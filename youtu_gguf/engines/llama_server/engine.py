@@ -1,4 +1,4 @@
-"""A llama-server of our own: started with the documented flags, watched, and asked over HTTP."""
+"""The engine that runs its own llama-server: started with the documented flags, supervised, asked over HTTP."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ NOT_SENT_RETRIES = 19
 
 
 class ServerEngine(HttpEngine):
-    """A llama-server that lives as long as this, and never longer than this process.
+    """Runs a llama-server until it is closed, and never longer than this process lives.
 
-    Safe to use from many threads. It answers as many questions at a time as it has slots; each sees the image by itself
-    if no slot has it yet. Of what goes wrong with the server, an answer under way ends in a `ServerError`; the server
-    is started again, and whoever asks next waits for it.
+    Safe to use from many threads. It answers as many questions at a time as it has slots; a slot that does not have the
+    image yet processes it again. If the server fails, unfinished answers end in a `ServerError`; the server is
+    restarted, and the next question waits for it.
 
     Args:
         pair: A checked model and projector.
         settings: As for the native engine; `settings.server` has the server's own.
-        progress: Told of loading, prefilling and generating, in the thread that caused it.
+        progress: Called while loading, prefilling and generating, in the thread that waits for it.
 
     Attributes:
         supervisor: Keeps it running.
 
     Raises:
         InputError: The context is longer than the model was made for.
-        EngineError: There is no llama-server that can run the model, or it does not start: then with its last lines.
+        EngineError: No llama-server can run the model, or it does not start: then with its last lines.
     """
 
     name = "server"
@@ -50,7 +50,7 @@ class ServerEngine(HttpEngine):
         self.pair = pair
         self.model = pair.model.path.stem
         self.supervisor = Supervisor(program(pair, settings), settings.server)
-        self._finalize = finalize(self, self.supervisor.close)  # runs at the interpreter's end too
+        self._finalize = finalize(self, self.supervisor.close)  # runs when the interpreter exits too
         try:
             self.supervisor.wait_ready(progress)
         except BaseException:
@@ -63,11 +63,11 @@ class ServerEngine(HttpEngine):
         return self.supervisor.using(hangup)
 
     def may_retry(self, error: ServerError) -> bool:
-        """Retry only what has not been sent: whether an answer is worth a second time is for the caller to say."""
+        """Retry only what has not been sent: the caller decides whether to repeat a lost answer."""
         return isinstance(error, NotSentError)
 
     def close(self) -> None:
-        """Stop the server; answers under way end with an error."""
+        """Stop the server; unfinished answers end with an error."""
         super().close()
         self._finalize()
 
@@ -75,12 +75,12 @@ class ServerEngine(HttpEngine):
 def program(pair: ModelPair, settings: Settings) -> Program:
     """Return the command that serves a model pair, without host and port.
 
-    The flags are those the model's authors document (facts: prompt), with `settings` in place of their values; then
-    what makes it compute as the native engine does, and keeps it on this machine.
+    The flags are those the model's authors document (facts: prompt), with the values of `settings`; then
+    those that make it compute as the native engine does, and keep it on this machine.
 
     Raises:
         InputError: The context is longer than the model was made for.
-        EngineError: There is no llama-server that can run it.
+        EngineError: No llama-server can run it.
     """
     found = find_llama_server(settings.server.llama_server)
     sampling = settings.sampling

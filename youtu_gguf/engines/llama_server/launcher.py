@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 """Number of the request in Linux's prctl (linux/prctl.h)."""
 
 PARENT_IS_GONE = 113
-"""Exit code where the parent has died before the program could start."""
+"""Exit code if the parent died before the program could start."""
 
 GRACE_S = 1.0
 """How long the program may take to end when it is asked to, before it is killed."""
@@ -30,7 +30,7 @@ def become(parent: int, command: list[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
-    if os.getppid() != parent:  # it died before the kernel knew
+    if os.getppid() != parent:  # it died before that took effect
         sys.exit(PARENT_IS_GONE)
     os.execv(command[0], command)
 

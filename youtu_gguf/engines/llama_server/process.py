@@ -1,4 +1,4 @@
-"""A child process that dies with this one, with its output in a file and its last lines at hand."""
+"""A child process that dies with this one, its log file and its last lines."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LAST_LINES = 40
 """Lines kept for messages."""
 
 LOG_BYTES = 8 << 20
-"""Size at which the log is moved aside, in place of the one before it."""
+"""Size at which the log is renamed; the one renamed before is deleted."""
 
 STOP_S = 5.0
-"""How long a process may take to end when it is asked to."""
+"""How long a process may take to end when it is asked to, before it is killed."""
 
 
 _PIPED: WeakSet[ChildProcess] = WeakSet()
@@ -47,21 +47,21 @@ if hasattr(os, "register_at_fork"):  # a forked worker that lives on must not ke
 
 
 class ChildProcess:
-    """A running program. Close it when done; if nobody can, it is killed all the same.
+    """A running program. Close it when done; if this process dies before, it is killed.
 
-    On Linux the kernel ties it to the thread that makes this object: that thread must live as long as the child may.
+    On Linux the kernel binds it to the thread that makes this object: that thread must live as long as the child may.
 
     Args:
         command: Program and arguments.
-        environment: All of its environment.
-        log: File its output goes to, both streams.
-        on_end: Called once, in another thread, when its output has ended.
+        environment: Its whole environment.
+        log: File for its output, both streams.
+        on_end: Called once, in another thread, at the end of its output.
         binding: How it is bound to this process.
 
     Attributes:
         pid: Of the program.
-        started: Seconds since the epoch at which the system says it started; with `pid`, who it is.
-        last_lines: What it wrote last.
+        started: When it started, in seconds since the epoch, by the system's clock; identifies it together with `pid`.
+        last_lines: Its last lines of output.
 
     Raises:
         EngineError: It cannot be started.
@@ -86,7 +86,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE if binding == "pipe" else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us, and we stop it then
+                start_new_session=True,  # Ctrl-C reaches this process only, which then stops the child
             )
         except OSError as exc:
             raise EngineError(f"{command[0]} cannot be started: {exc}.") from exc
@@ -109,7 +109,7 @@ class ChildProcess:
                 self._popen.stdin.close()
 
     def _pid_below(self) -> int:
-        """Return the pid of the program that the launcher runs, or the launcher's where it has ended."""
+        """Return the pid of the program that the launcher runs, or the launcher's if it has ended."""
         launcher, deadline = self._popen.pid, time.monotonic() + STOP_S
         while time.monotonic() < deadline and self._popen.poll() is None:
             with suppress(psutil.Error):
@@ -133,11 +133,11 @@ class ChildProcess:
             code = self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-        self._reader.join(STOP_S)  # its last words
+        self._reader.join(STOP_S)  # for its last lines
         return code
 
     def kill(self) -> None:
-        """End it at once, even if it is stopped."""
+        """End it at once, even if it is suspended."""
         for process in self._processes:
             with suppress(psutil.Error):  # it has ended, and may have left its number to another process
                 process.kill()
@@ -153,7 +153,7 @@ class ChildProcess:
         self.kill()
 
     def private_bytes(self) -> int:
-        """Return the memory of its own, without files that it maps; 0 once it has ended."""
+        """Return its memory without the files that it maps, in bytes; 0 once it has ended."""
         with suppress(psutil.Error):
             memory = psutil.Process(self.pid).memory_info()
             return int(memory.rss - getattr(memory, "shared", 0))
@@ -161,7 +161,7 @@ class ChildProcess:
 
 
 class _Log:
-    """A file that is moved aside when it is full, and given up when it cannot be written."""
+    """A file that is renamed when it is full, and given up when it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -177,7 +177,7 @@ class _Log:
         self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab", buffering=0)
 
     def write(self, line: bytes) -> str | None:
-        """Write a line; return what went wrong, once."""
+        """Write a line; return the reason if the file was given up, once."""
         if self._file is not None:
             try:
                 self._file.write(line)
@@ -204,7 +204,7 @@ class _Log:
 
 
 def start_of(pid: int) -> float | None:
-    """Return when the process `pid` started, in seconds since the epoch; None if there is none."""
+    """Return when the process `pid` started, in seconds since the epoch; None if it does not run."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())

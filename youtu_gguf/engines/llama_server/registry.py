@@ -1,6 +1,6 @@
-"""Files that say which servers run, and for whom, so that none is left behind and none is mistaken for another.
+"""Records of running servers and their owners, by which servers without an owner are found and ended.
 
-A pid alone says nothing after a reboot: with it goes the time at which the process started.
+A pid is used again, after a reboot at the latest, so a record also has the time at which its process started.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from youtu_gguf.config import state_folder
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
 
 CLOCK_S = 2.0
-"""Most that two readings of the same process's start may differ: they move when the clock is set."""
+"""Largest difference between two readings of the start of one process: they move when the clock is set."""
 
 
 KEPT_LOGS = 20
@@ -27,7 +27,7 @@ KEPT_LOGS = 20
 
 @dataclass(frozen=True)
 class Who:
-    """A process: its number, and when it started."""
+    """A process: its pid, and when it started."""
 
     pid: int
     started: float
@@ -38,29 +38,29 @@ class Who:
 
     @classmethod
     def of(cls, pid: int) -> Who:
-        """Return who has the number now."""
+        """Return the process that has this pid now."""
         return cls(pid, start_of(pid) or 0.0)
 
     @property
     def is_running(self) -> bool:
-        """Whether it is still that process, and not another one with its number."""
+        """Whether this process still runs; another one with its pid does not count."""
         started = start_of(self.pid)
         return started is not None and abs(started - self.started) <= CLOCK_S
 
 
 @dataclass(frozen=True)
 class Record:
-    """A server of ours.
+    """A server that this package has started.
 
     Attributes:
         server: Its process.
         owner: The process that supervises it.
-        url: Where it answers, with "/v1".
+        url: Its address, with "/v1".
         model: Path of its model.
         log: Path of its log.
-        version: What the program says it is.
-        background: Whether its owner is there for nothing else (`youtu-gguf server start`).
-        api_key: Of those in the background: other commands of the same user need it.
+        version: As the program reports it.
+        background: Whether its owner does nothing else (`youtu-gguf server start`).
+        api_key: None unless it is in the background: other commands of the same user need the key then.
     """
 
     server: Who
@@ -74,7 +74,7 @@ class Record:
 
     @property
     def path(self) -> Path:
-        """The file this is written to."""
+        """The file of this record."""
         return folder() / f"{self.server.pid}.json"
 
     def write(self) -> None:
@@ -88,14 +88,14 @@ class Record:
 
 
 def log_folder() -> Path:
-    """Return where servers write unless told otherwise."""
+    """Return the folder of the logs, unless `server_log` names a file."""
     return state_folder() / "logs"
 
 
 def tidy() -> None:
-    """End the servers that their owners have left behind, and delete the oldest logs of servers that have ended."""
+    """End servers whose owner has died, and delete the oldest logs of servers that have ended."""
     in_use = {record.log for record in running()}
-    with suppress(OSError):  # another process may be doing the same
+    with suppress(OSError):  # another process may do the same now
         logs = sorted(log_folder().glob("*.log"), key=lambda path: path.stat().st_mtime)
         for path in logs[:-KEPT_LOGS]:
             if str(path) not in in_use:
@@ -103,12 +103,12 @@ def tidy() -> None:
 
 
 def folder() -> Path:
-    """Return where records are."""
+    """Return the folder of the records."""
     return state_folder() / "servers"
 
 
 def running() -> Iterator[Record]:
-    """Yield the servers that run, of whatever owner; forget those that do not, and end those whose owner is gone."""
+    """Yield all running servers; delete the records of those that have ended, and end those whose owner has died."""
     for path in sorted(folder().glob("*.json")):
         record = _read(path)
         if record is None or not record.server.is_running:
@@ -128,7 +128,7 @@ def _read(path: Path) -> Record | None:
 
 
 def end(who: Who, seconds: float = STOP_S) -> bool:
-    """Ask a process to end, and kill it after `seconds`; return whether it is gone. Others with its number are safe."""
+    """Ask a process to end, and kill it after `seconds`; return whether it is gone. Another with its pid is safe."""
     try:
         process = psutil.Process(who.pid)
         if not who.is_running:

@@ -1,4 +1,4 @@
-"""Keeps one llama-server running: starts it, watches it, starts it again, and says where it is.
+"""Keeps one llama-server running: starts it, checks its health, restarts it, and gives its address.
 
 It knows processes and health, nothing of questions.
 """
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
     from youtu_gguf.config import ServerSettings
 
 POLL_S = 1.0
-"""How often the server is looked after; its end is noticed at once."""
+"""How often the server's health is checked; its end is noticed at once."""
 
 HEALTH_S = 5.0
-"""Longest wait for one answer about its health."""
+"""Longest wait for the answer to a health check."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-"""Pauses before the second restart in a row and those that follow it; the first is made at once."""
+"""Pauses before restarts in a row, from the second on; the first restart is immediate."""
 
 PORT_TRIES = 5
-"""Free ports tried in a row: between finding one and using it somebody else may take it."""
+"""Free ports tried in a row: another program may take one between our finding and using it."""
 
 PORT_TAKEN = "couldn't bind"
-"""What llama-server says then (server-http.cpp)."""
+"""llama-server's message in that case (server-http.cpp)."""
 
 TAIL = 8
-"""Lines of the server's own that a message carries."""
+"""Last lines of the server's output that a message repeats."""
 
 HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: `command` without host and port, and what its records say of it."""
+    """What to run: `command` without host and port; model and version are for its records."""
 
     command: Sequence[str]
     model: str
@@ -60,7 +60,7 @@ class Program:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
+    """Return a port that is free at the moment."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         return int(sock.getsockname()[1])
@@ -72,13 +72,13 @@ class Supervisor:
     Args:
         program: What to run.
         settings: Limits.
-        background: Whether this process is there for nothing else.
+        background: Whether this process does nothing else.
         api_key: The server's key; a random one by default.
         find_port: Gives the port for a start.
         binding: What kills the server when this process dies.
 
     Attributes:
-        n_starts: How often it was started, recycling included.
+        n_starts: How often it was started, restarts for memory included.
         log: File of its output.
     """
 
@@ -115,7 +115,7 @@ class Supervisor:
         self._thread.start()
 
     def wait_ready(self, progress: ProgressFn = no_progress) -> Address:
-        """Wait until the server answers; `progress` hears of it now and then.
+        """Wait until the server answers, calling `progress` repeatedly.
 
         Raises:
             EngineError: It does not start.
@@ -128,9 +128,11 @@ class Supervisor:
                 return address
 
     def _wait(self, hangup: Hangup, seconds: float) -> Address | None:
-        """Return where the server is, None if it is not ready after `seconds` or somebody hangs up."""
+        """Return the server's address; None if it is not ready after `seconds`, or `hangup` is hung up."""
         if os.getpid() != self._owner:
-            raise EngineError("this server was started by another process, which this one was forked from. Load anew.")
+            raise EngineError(
+                "this server was started by another process, which this one was forked from. Load the model again."
+            )
         with self._changed:
             self._changed.wait_for(
                 lambda: self._address or self._failed or self._closing.is_set() or hangup.gone.is_set(), seconds
@@ -142,10 +144,10 @@ class Supervisor:
             return self._address
 
     def check(self) -> None:
-        """Do nothing while there is hope.
+        """Do nothing unless the server has failed for good.
 
         Raises:
-            EngineError: The server was given up.
+            EngineError: It has; says why.
         """
         if self._failed is not None:
             raise self._failed
@@ -155,7 +157,7 @@ class Supervisor:
         """Give the address once the server is ready, and count as its user until left.
 
         Raises:
-            ServerError: It ended meanwhile; says whether to ask again.
+            ServerError: It ended during the call; says whether to ask again.
             EngineError: It will not be ready.
         """
         with self._changed:
@@ -168,7 +170,7 @@ class Supervisor:
             if not hangup.gone.is_set():
                 self._answered = True
                 self._backoff.reset()
-        except (NotSentError, RefusedError):  # it has seen nothing of the request, or has answered it
+        except (NotSentError, RefusedError):  # it has received nothing of the request, or has answered it
             raise
         except ServerError as exc:
             raise self._explained(exc, process) from exc
@@ -177,7 +179,7 @@ class Supervisor:
                 self._users -= 1
 
     def _wait_in_time(self, hangup: Hangup) -> Address:
-        """Return where the server is; nowhere if somebody hangs up."""
+        """Return the server's address; an empty one once `hangup` is hung up."""
         deadline = time.monotonic() + self._settings.start_s
         while not hangup.gone.is_set():
             if time.monotonic() > deadline:
@@ -188,29 +190,27 @@ class Supervisor:
         return Address("")
 
     def _explained(self, error: ServerError, process: ChildProcess | None) -> ServerError:
-        """Return `error` with what is known of the process that caused it."""
+        """Return `error` with how the process ended, if it has."""
         code = process.wait(POLL_S / 2) if process is not None else None
         if process is None or code is None:
             return error
         if self._failed is not None:
             return ServerError(str(self._failed))
-        words = (
-            f"llama-server ended in the middle of an answer, {self._how(code)}. It is being started again: ask again."
-        )
+        words = f"llama-server ended in the middle of an answer, {self._how(code)}. It is restarting: ask again."
         return ServerError(words + ("" if code < 0 else _tail(process)), retry=True)
 
     def _how(self, code: int | None) -> str:
         if code is None:
             return f"still not ready after {self._settings.start_s:.0f} s"
         if self._hung:
-            return f"having been silent for {self._settings.hang_s:g} s"
+            return f"after {self._settings.hang_s:g} s of silence"
         if code < 0:
             with suppress(ValueError):
                 return f"by {signal.Signals(-code).name}"
         return f"with exit code {code}"
 
     def _run(self) -> None:
-        """Start and watch, until closed or given up; the only thread that does."""
+        """Start and watch the server until closed or given up. Runs in one thread only."""
         ready_once = False
         try:
             while not self._closing.is_set():
@@ -230,17 +230,17 @@ class Supervisor:
             self._stop()
 
     def _count(self, reason: str, *, give_up: bool) -> None:
-        """Note that the server ended by itself, and wait before it is started again.
+        """Count an end of the server that we did not cause, and pause before it is restarted.
 
         Raises:
-            EngineError: It is not to be.
+            EngineError: It has ended too often.
         """
         if give_up:
             raise EngineError(f"llama-server does not start: it ended {reason} Its log is {self.log}.")
         if not self._backoff.pause():
             raise EngineError(
-                f"llama-server ended {self._backoff.failures} times in a row without an answer between, last {reason} "
-                f"Load the model again once that is mended. Its log is {self.log}."
+                f"llama-server ended {self._backoff.failures} times in a row without an answer in between, last "
+                f"{reason} Fix that, then load the model again. Its log is {self.log}."
             )
 
     def _give_up(self, error: EngineError) -> None:
@@ -252,7 +252,7 @@ class Supervisor:
         """Start the server and wait until it answers; return why it does not, or "".
 
         Raises:
-            EngineError: The program cannot be run at all.
+            EngineError: The program cannot be run.
         """
         for _ in range(PORT_TRIES):
             self._wake.clear()
@@ -275,7 +275,7 @@ class Supervisor:
         return f"{self._how(code)}.{_tail(process)}"
 
     def _note(self, process: ChildProcess, port: int) -> None:
-        """Write down that the server runs. Not being able to is no reason not to run it: it dies with us anyway."""
+        """Write the server's record. A failure is ignored: the server dies with this process anyway."""
         self._record = Record(
             Who(process.pid, process.started),
             Who.of(self._owner),
@@ -301,25 +301,25 @@ class Supervisor:
         return False
 
     def _is_ours(self, url: str) -> bool:
-        """Whether who answers wants our key and takes it: a stranger on the same port does not."""
-        ours = False
+        """Whether the server at `url` requires our key: another program on the same port does not."""
+        accepted = False
         try:
             get_json(Address(url, self._key), "/props", HEALTH_S)
-            ours = True
+            accepted = True
             get_json(Address(url), "/props", HEALTH_S)
         except RefusedError as exc:
-            return exc.status == HTTPStatus.UNAUTHORIZED and ours
+            return exc.status == HTTPStatus.UNAUTHORIZED and accepted
         except ServerError:
             return False
         return False
 
     def _watch(self) -> str:
-        """Look after the server until it ends; return why it did, or "" if we ended it for good reason."""
+        """Check the server until it ends; return why it did, or "" if we have ended it on purpose."""
         process, address = self._process, self._address
-        if process is None or address is None:  # closed meanwhile
+        if process is None or address is None:  # closed in the meantime
             return ""
         root = address.url.removesuffix("/v1")
-        well = time.monotonic()
+        last_well = time.monotonic()
         pause = min(POLL_S, self._settings.hang_s / 4)
         while not self._closing.is_set():
             self._wake.wait(pause)
@@ -327,8 +327,8 @@ class Supervisor:
             if code is not None:
                 return f"{self._how(code)}.{_tail(process)}"
             if is_well(root, min(HEALTH_S, self._settings.hang_s)):
-                well = time.monotonic()
-            elif time.monotonic() - well > self._settings.hang_s:
+                last_well = time.monotonic()
+            elif time.monotonic() - last_well > self._settings.hang_s:
                 self._hung = True
                 self._withdraw()
                 process.kill()
@@ -338,7 +338,7 @@ class Supervisor:
         return ""
 
     def _is_too_large(self, process: ChildProcess) -> bool:
-        """Whether the server has nothing to do and has grown beyond its limit; then nobody is sent to it any more."""
+        """Whether the server is idle and has grown beyond its limit; its address is withdrawn in that case."""
         limit = self._settings.max_server_bytes or machine.usable_memory().total // 2
         if not self._answered or process.private_bytes() <= limit:
             return False
@@ -362,7 +362,7 @@ class Supervisor:
             self._record = None
 
     def close(self) -> None:
-        """Stop the server, gently if it lets us. Safe to call twice, and in a forked process, where it does nothing."""
+        """Stop the server; it is killed if it does not end. Safe to call twice. Does nothing in a forked process."""
         if os.getpid() != self._owner:
             return
         self._closing.set()
@@ -374,7 +374,7 @@ class Supervisor:
 
 
 def is_well(url: str, seconds: float = HEALTH_S) -> bool:
-    """Whether a server says that it is ready."""
+    """Whether a server reports that it is ready."""
     try:
         return bool(get_json(Address(url), "/health", seconds)["status"] == "ok")
     except (ServerError, TypeError, LookupError):
