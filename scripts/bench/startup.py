@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Median seconds of `youtu-gguf --help`, of `import youtu_gguf` and of the first use of its names, in fresh processes."""
+"""Median seconds of `youtu-gguf --help`, `import youtu_gguf` and the first use of a name, in fresh processes."""
 
 from __future__ import annotations
 

@@ -34,6 +34,8 @@ from tests.loopback_hub import MODEL, PROJECTOR, Hub
 from tests.pull.checks import PATIENCE_S, arrives, command
 
 STALL_TIMEOUT_S = 2
+KILLED_BY_THEN_S = 600
+"""How long a process waits for more bytes before it asks again: longer than it lives, however busy the machine."""
 TMPFS_KB = 1600
 STALL_AT = 10_000
 
@@ -49,7 +51,7 @@ def kill_again_and_again(hub: Hub, cache: Path, n: int, seed: int) -> list[str]:
     positions = sorted(random.Random(seed).sample(range(1, size), n))
     for number, position in enumerate(positions):
         hub.troubles = [*([hubs.fine] if number == 0 else []), hubs.stall_at(position)]
-        process = pull(hub, cache)
+        process = pull(hub, cache, stall_s=KILLED_BY_THEN_S)
         if not arrives(process, hub, cache, position):
             return [f"the process ended before byte {position}: {process.communicate()[1]}"]
         process.kill()
