@@ -28,9 +28,9 @@ def test_piped_lines_are_answered_and_the_code_shows_failures(photographs: dict[
     given = f"/depth\n/frobnicate\n/open {photographs['astronaut']}\n/segment cat sky --present all\nWhat is it?"
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    said = done.stdout.splitlines()
-    assert said[0].endswith("(relative)")
-    assert [line[8:] for line in said[1:3]] == ["cat", "sky"]
+    printed = done.stdout.splitlines()
+    assert printed[0].endswith("(relative)")
+    assert [line[8:] for line in printed[1:3]] == ["cat", "sky"]
     assert "there is no /frobnicate" in done.stderr
     assert "astronaut.png, 512x512 pixels" in done.stderr
     assert "> " not in done.stdout + done.stderr

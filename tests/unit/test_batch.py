@@ -131,10 +131,10 @@ def test_counts_of_boxes_and_actions_have_files_even_without_a_point(tmp_path: P
     with Journal(tmp_path / "out", SETTINGS) as journal:
         model = yg.load(engine=FakeEngine({"classes: square": BOX, "How many": "3"}))
         list(Batch(model, asked, journal, drawings=True).run(images[:1]))
-    counted, action, said = results(tmp_path / "out")[0]["results"]
+    counted, action, answered = results(tmp_path / "out")[0]["results"]
     assert (counted["count"], len(counted["boxes"]), len(counted["files"])) == (1, 1, 2)
     assert (action["action"], action["xy"], len(action["files"])) == ("", None, 2)
-    assert (said["count"], "files" in said) == (3, False)
+    assert (answered["count"], "files" in answered) == (3, False)
 
 
 def test_what_is_finished_is_not_asked_again(tmp_path: Path, images: list[Path]) -> None:
@@ -328,7 +328,7 @@ def test_files_of_another_shape_are_named(tmp_path: Path, name: str, text: str |
         Journal(tmp_path, SETTINGS)
 
 
-def test_a_full_disk_ends_the_batch_in_words(
+def test_a_full_disk_ends_the_batch_with_a_message(
     tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Journal(tmp_path / "out", SETTINGS) as journal:

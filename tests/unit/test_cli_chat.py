@@ -57,7 +57,7 @@ def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Con
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "printed"),
     [
         ("What is it?", "A small red square.\n"),
         ("  What is it?  \n", "A small red square.\n"),
@@ -91,11 +91,11 @@ def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Con
     ],
 )
 def test_a_line_prints_what_the_command_of_its_name_prints(
-    line: str, said: str, image: Path, capsys: pytest.CaptureFixture[str]
+    line: str, printed: str, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk = start(image)
     assert talk.run([line]) == 0
-    assert capsys.readouterr() == (said, "")
+    assert capsys.readouterr() == (printed, "")
 
 
 def test_a_click_is_printed_as_its_point(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,12 +118,12 @@ def test_background_can_be_asked_for(image: Path, capsys: pytest.CaptureFixture[
 
 def test_every_command_is_in_the_help_which_fits_a_terminal(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start(image).run(["/help"])
-    said = capsys.readouterr().out
-    assert said == help_text() + "\n"
-    assert all(f"  {command.usage}  " in said for command in COMMANDS)
-    assert all(f"  /{name} " in said for name in TASKS)
-    assert max(map(len, said.splitlines())) <= 80
-    assert "Each question stands alone" in said
+    printed = capsys.readouterr().out
+    assert printed == help_text() + "\n"
+    assert all(f"  {command.usage}  " in printed for command in COMMANDS)
+    assert all(f"  /{name} " in printed for name in TASKS)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "Each question stands alone" in printed
 
 
 def test_questions_are_asked_alone(image: Path) -> None:
@@ -170,11 +170,11 @@ def test_a_mistake_gets_one_message_and_the_conversation_continues(
     line: str, image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert start(image).run([line, "What is it?"]) == 2
-    said, complained = capsys.readouterr()
-    assert said == "A small red square.\n"
-    assert MISTAKES[line] in complained
-    assert complained.startswith("error: ")
-    assert complained.count("\n") == 1
+    printed, errors = capsys.readouterr()
+    assert printed == "A small red square.\n"
+    assert MISTAKES[line] in errors
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
 
 
 def test_code_is_that_of_the_last_line_that_failed(image: Path) -> None:
@@ -194,9 +194,9 @@ def test_a_broken_image_leaves_the_one_before_in_place(
     broken.write_bytes(image.read_bytes()[:60])
     talk = start(image)
     assert talk.run([f"/open {broken}", "/ground the square"]) == 2
-    said, complained = capsys.readouterr()
-    assert "broken.png" in complained
-    assert "50.0      0.0    100.0     50.0  the square" in said
+    printed, errors = capsys.readouterr()
+    assert "broken.png" in errors
+    assert "50.0      0.0    100.0     50.0  the square" in printed
 
 
 @pytest.mark.parametrize("typed", ["{}", "'{}'", '"{}"', "{escaped}"])
@@ -208,9 +208,9 @@ def test_questions_after_open_are_about_the_other_image(
     talk = start(image)
     line = f"/open {typed.format(other, escaped=str(other).replace(' ', chr(92) + ' '))}"
     assert talk.run([line, "/ground the square"]) == 0
-    said, remarked = capsys.readouterr()
-    assert "64.0      0.0    128.0     64.0  the square" in said
-    assert remarked == f"{other}, 128x64 pixels\n"
+    printed, remarks = capsys.readouterr()
+    assert "64.0      0.0    128.0     64.0  the square" in printed
+    assert remarks == f"{other}, 128x64 pixels\n"
 
 
 def test_results_are_saved_in_the_form_the_name_asks_for(
@@ -287,20 +287,20 @@ def test_an_empty_answer_gets_a_warning(image: Path, capsys: pytest.CaptureFixtu
 def test_a_streamed_answer_says_where_it_was_cut(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = yg.load(engine=FakeEngine(ANSWERS), max_tokens=2)
     Conversation(model, str(image), Displays(False), interactive=False).run(["long"])
-    said, remarked = capsys.readouterr()
-    assert said == "one two \n"
-    assert "cut off at the token limit" in remarked
+    printed, remarks = capsys.readouterr()
+    assert printed == "one two \n"
+    assert "cut off at the token limit" in remarks
 
 
 def test_with_scores_answers_are_followed_by_theirs(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = yg.load(engine=FakeEngine(ANSWERS), scores=True)
     talk = Conversation(model, str(image), Displays(False), interactive=False)
     assert talk.run(["What is it?", "/describe"]) == 0
-    said, remarked = capsys.readouterr()
-    assert [line.partition(" 0.")[0] for line in said.splitlines()] == [
+    printed, remarks = capsys.readouterr()
+    assert [line.partition(" 0.")[0] for line in printed.splitlines()] == [
         "A small red square.",
         "score",
         "Black, then red.",
         "score",
     ]
-    assert remarked == ""
+    assert remarks == ""

@@ -36,9 +36,9 @@ def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
     assert start(image, engine).run(stdin_lines(interactive=False)) == 2
     assert engine.questions[0] == "What is it?"
     assert engine.questions[1].endswith("杯子")
-    said, complained = capsys.readouterr()
-    assert said == "A small red square.\nnothing found\nsquare\n"
-    assert "valid Unicode" in complained
+    printed, errors = capsys.readouterr()
+    assert printed == "A small red square.\nnothing found\nsquare\n"
+    assert "valid Unicode" in errors
 
 
 def test_typed_lines_end_with_the_input_and_the_prompt_stays_out_of_the_results(

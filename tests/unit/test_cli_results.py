@@ -32,11 +32,11 @@ def test_persons_have_a_column_of_scores_too() -> None:
 def test_instances_are_a_table_with_the_share_of_the_image_that_each_has() -> None:
     masks = np.zeros((2, 10, 10), bool)
     masks[0, :5] = True
-    told = list(lines(yg.Instances(masks, [[0, 0, 10, 5], [5, 6, 7, 8]], ("cup", "red pen"), np.array([0.833, 0]))))
-    assert told[0].split() == ["left", "top", "right", "bottom", "score", "share", "label"]
-    assert told[1].split()[4:] == ["0.83", "50.0%", "cup"]
-    assert told[2].split()[4:] == ["0.00", "0.0%", "red", "pen"]
-    assert told[0].index("share") + len("share") == told[1].index("50.0%") + len("50.0%")
+    printed = list(lines(yg.Instances(masks, [[0, 0, 10, 5], [5, 6, 7, 8]], ("cup", "red pen"), np.array([0.833, 0]))))
+    assert printed[0].split() == ["left", "top", "right", "bottom", "score", "share", "label"]
+    assert printed[1].split()[4:] == ["0.83", "50.0%", "cup"]
+    assert printed[2].split()[4:] == ["0.00", "0.0%", "red", "pen"]
+    assert printed[0].index("share") + len("share") == printed[1].index("50.0%") + len("50.0%")
     assert list(lines(yg.Instances(masks[:0], [], ()))) == ["nothing found"]
 
 
@@ -51,7 +51,7 @@ def test_instances_are_a_table_with_the_share_of_the_image_that_each_has() -> No
         (yg.LabelMap([[0]], ("cup",)), yg.LabelMap([[0]], ("cup",), [[0.25]]), "median margin 0.25"),
     ],
 )
-def test_a_score_is_told_behind_what_it_is_of_and_nothing_where_there_is_none(
+def test_a_score_follows_its_value_and_nothing_follows_without_one(
     plain: yg.Result, scored: yg.Result, line: str
 ) -> None:
     without, having = "\n".join(lines(plain)), "\n".join(lines(scored))

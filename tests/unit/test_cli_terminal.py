@@ -1,4 +1,4 @@
-"""What a person at a terminal sees, and what survives on the way out."""
+"""What a person at a terminal sees, and output in narrow encodings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def on_a_terminal(script: str) -> str:
         try:
             while chunk := terminal.read(4096):
                 seen += chunk
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux reports so that the other end is closed
             pass
     assert child.wait(60) == 0, seen
     return seen.decode()
@@ -54,7 +54,7 @@ def test_streamed_answer_is_one_line_and_progress_is_gone_before_it() -> None:
     assert "cut off at the token limit; raise --max-tokens or --n-ctx for the rest" in seen
 
 
-def test_display_draws_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_display_draws_nothing_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display(None)
     display.report("load", 0, 100)
     display.clear()
@@ -65,7 +65,7 @@ def test_display_draws_nothing_where_there_is_no_terminal(capsys: pytest.Capture
     ("image", "options", "message"),
     [("nowhere.png", TaskOptions(), "does not exist"), (__file__, TaskOptions(npz=Path("x.npz")), "gives text")],
 )
-def test_mistakes_are_told_before_a_model_is_loaded_even_when_streaming(
+def test_mistakes_are_reported_before_a_model_is_loaded_even_when_streaming(
     image: str, options: TaskOptions, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
@@ -76,14 +76,14 @@ def test_mistakes_are_told_before_a_model_is_loaded_even_when_streaming(
     assert message in capsys.readouterr().err
 
 
-def test_stdout_of_a_narrow_encoding_is_no_reason_to_fail() -> None:
+def test_stdout_of_a_narrow_encoding_does_not_end_the_command() -> None:
     script = "from youtu_gguf.cli import main as m; m.app = lambda: print('杯 \\udce9'); m.main()"
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stdout.decode().strip()) == (0, "杯 \\udce9"), done.stderr
 
 
-def test_a_stage_of_many_rounds_is_told_before_the_stages_inside_it() -> None:
+def test_a_stage_of_many_rounds_is_shown_before_the_stages_inside_it() -> None:
     progress = on_stderr(TextColumn("{task.description}"))
     display = Display(progress)
     seen = []

@@ -85,13 +85,13 @@ def test_a_line_may_have_the_options_of_a_run() -> None:
         ("ask What's this?", 'has no partner.*ask "What\'s this\\?"'),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_refused_before_any_image_is_looked_at(line: str, message: str) -> None:
+def test_an_invalid_line_is_refused(line: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_line(line)
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_option_of_a_task_can_be_typed_as_its_declaration_says(name: str) -> None:
+def test_every_option_of_a_task_can_be_typed_as_declared(name: str) -> None:
     task = TASKS[name]
     words = [] if task.words is None else list(task.words.declared.examples[0])  # type: ignore[union-attr]
     for argument in task.options:
@@ -111,7 +111,7 @@ def test_the_method_of_a_scene_takes_what_the_task_declares(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_help_says_what_a_task_does_and_is_made_of_its_declaration(name: str) -> None:
+def test_help_is_made_from_the_declaration_of_a_task(name: str) -> None:
     task = TASKS[name]
     assert task.summary.endswith(".")
     assert " ".join(task.summary.split()) in " ".join(help_of(name).split())

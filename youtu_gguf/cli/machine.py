@@ -120,7 +120,7 @@ def _described(setup: yg.weights.Setup) -> str:
 def _remedy(found: yg.weights.Plan) -> str:
     best = found.recommended
     if best is None:
-        return " No smaller encoding fits either: free some memory, or use another machine."
+        return " Nothing smaller fits either: free some memory, or use another machine."
     steps = []
     if best.slim and not found.wanted.slim:
         steps.append("`youtu-gguf slim`")
