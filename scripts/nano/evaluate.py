@@ -25,7 +25,7 @@ import youtu_gguf as yg
 from scripts.nano import measures
 from scripts.nano.lessons import count
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
-from youtu_gguf.decode.fill import fill_outlines
+from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.types import Refine
 
 FLOORS = {

@@ -27,7 +27,7 @@ import youtu_gguf as yg
 from scripts.nano import measures
 from scripts.nano.evaluate import Tally
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
-from youtu_gguf.decode.fill import fill_outlines
+from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.types import Find

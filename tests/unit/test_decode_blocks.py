@@ -1,6 +1,6 @@
 import pytest
 
-from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
+from youtu_gguf.decode.grammar import Block, by_place, leaves, read_blocks
 from youtu_gguf.types import Issue
 
 

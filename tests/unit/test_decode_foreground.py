@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from youtu_gguf.decode.foreground import foreground, foreground_score
+from youtu_gguf.decode.dense import foreground, foreground_score
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import Size
 

@@ -3,8 +3,7 @@ import pytest
 
 from tests.reference.probabilities import class_probabilities
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.dense import upsample_scores
-from youtu_gguf.decode.probabilities import ProbabilityMaps
+from youtu_gguf.decode.dense import ProbabilityMaps, upsample_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, Size
 

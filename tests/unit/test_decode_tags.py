@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from youtu_gguf.decode.tags import Tag, scan
+from youtu_gguf.decode.grammar import Tag, scan
 
 
 def brief(text: str) -> list[Any]:

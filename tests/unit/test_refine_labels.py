@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from youtu_gguf.calibration.assumptions import DEFAULT
-from youtu_gguf.decode.dense import label_map
-from youtu_gguf.decode.probabilities import ProbabilityMaps
+from youtu_gguf.decode.dense import ProbabilityMaps, label_map
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.guided import GuidedFilter

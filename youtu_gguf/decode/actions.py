@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from youtu_gguf.decode.blocks import by_place
+from youtu_gguf.decode.grammar import by_place
 from youtu_gguf.decode.points import outside
 from youtu_gguf.types import Issue, Size
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
+from youtu_gguf.decode.grammar import Block, Spans, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import outside
-from youtu_gguf.decode.tags import Spans
 from youtu_gguf.types import F32, Issue, Size, checked
 
 XYXY = tuple[float, float, float, float]

@@ -4,8 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from itertools import takewhile
 
-from youtu_gguf.decode.blocks import Block, by_place, leaves, read_blocks
-from youtu_gguf.decode.tags import Spans, Tag, scan
+from youtu_gguf.decode.grammar import Block, Spans, Tag, by_place, leaves, read_blocks, scan
 from youtu_gguf.types import Issue
 
 _BACKGROUND = "OTHERS"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from youtu_gguf.decode.tags import Spans
+from youtu_gguf.decode.grammar import Spans
 from youtu_gguf.types import Issue
 
 # A number stands alone: digits inside a tag, a word, a range, a fraction, a power, a percentage, an ordinal, or a

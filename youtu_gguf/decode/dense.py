@@ -1,6 +1,6 @@
-"""From the states of image tokens to a class per pixel. No refinement.
+"""From the states of image tokens to maps: a class per pixel, its margin, probabilities, foreground. No refinement.
 
-Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 1-4).
+Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 1-4 and 6).
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.decode.resample import Strip, Taps, axis_taps, check_maps, check_size, stretch_columns, strips, upsample
+from youtu_gguf.decode.resample import (
+    Strip,
+    Taps,
+    axis_taps,
+    blend,
+    check_maps,
+    check_size,
+    stretch_columns,
+    strips,
+    upsample,
+)
 from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CLASS_TEMPERATURE
-from youtu_gguf.types import F32, I32, Size
+from youtu_gguf.types import F32, I32, Bits, Size
 
 _STRIP_PIXELS = 1 << 15
 """Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
@@ -183,3 +193,82 @@ def _best_of_strip(low: F32, high: F32, weight: F32, ids: npt.NDArray[Any]) -> F
         np.multiply(better.view(np.uint8), ids.dtype.type(index), out=product)
         np.maximum(ids, product, out=ids)
     return best
+
+
+class ProbabilityMaps:
+    """The softmax at temperature 0.2 of bilinearly upsampled scores.
+
+    Args:
+        scores: Grid scores (K, rows, cols), raw logits.
+        size: Width and height of the maps, in any frame that the grid spans.
+        calibration: How grid values lie on the image.
+        step: Take only the middles of squares of so many pixels, the incomplete ones at the right and bottom included;
+            rows and maps are then counted in squares.
+
+    Raises:
+        InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
+    """
+
+    def __init__(self, scores: F32, size: Size, *, calibration: Calibration = DEFAULT, step: int = 1) -> None:
+        check_maps("scores", scores)
+        check_size(size)
+        self.size = size
+        self.n_classes, n_rows, _ = scores.shape
+        raised, corners = scores / np.float32(CLASS_TEMPERATURE), calibration.align_corners
+        self._wide = stretch_columns(raised, size.width, align_corners=corners, step=step)
+        self._taps = axis_taps(n_rows, size.height, align_corners=corners, step=step)
+
+    def rows(self, start: int, stop: int) -> Iterator[F32]:
+        """Yield a (stop - start, W) float32 map per class, in order."""
+        low, high, weight = self._taps
+        taps = Taps(low[start:stop], high[start:stop], weight[start:stop])
+        best = blend(self._wide[0], taps)
+        for wide in self._wide[1:]:
+            np.maximum(best, blend(wide, taps), out=best)
+        total = np.zeros_like(best)
+        for wide in self._wide:
+            total += np.exp(blend(wide, taps) - best)
+        for wide in self._wide:
+            yield np.exp(blend(wide, taps) - best) / total
+
+
+def foreground(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> tuple[Bits, float]:
+    """Return where the foreground outscores the background, and how clearly.
+
+    Args:
+        scores: Grid scores (2, rows, cols) of background and foreground, in this order, raw logits.
+        size: Width and height of the result, in any frame that the grid spans.
+        calibration: How grid values lie on the image.
+
+    Returns:
+        (H, W) bool, and the mean of sigmoid(foreground - background) over its pixels: above 0.5, or 0 where there are
+        none. The score is our own: the report has none.
+
+    Raises:
+        InputError: `scores` is not a finite (2, rows, cols), or `size` is empty.
+    """
+    if len(scores) != 2:  # noqa: PLR2004
+        raise InputError(f"scores must be (2, rows, cols): background, foreground; got {scores.shape}.")
+    lead = _lead(scores, size, calibration)
+    bits: Bits = lead > 0
+    return bits, _score(lead, bits)
+
+
+def foreground_score(scores: F32, bits: Bits, *, calibration: Calibration = DEFAULT) -> float:
+    """Return how clearly pixels that were chosen in another way stand out: the score as `foreground` gives it.
+
+    Args:
+        scores: As there.
+        bits: (H, W) bool, over what the grid spans.
+        calibration: How grid values lie on the image.
+    """
+    return _score(_lead(scores, Size(bits.shape[1], bits.shape[0]), calibration), bits)
+
+
+def _lead(scores: F32, size: Size, calibration: Calibration) -> F32:
+    lead: F32 = upsample_scores(scores[1:] - scores[:1], size, calibration=calibration)[0]
+    return lead
+
+
+def _score(lead: F32, bits: Bits) -> float:
+    return float(np.mean(1 / (1 + np.exp(-lead[bits])))) if bits.any() else 0.0

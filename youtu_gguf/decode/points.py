@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from youtu_gguf.decode.blocks import Block
-from youtu_gguf.decode.tags import Spans, Tag
+from youtu_gguf.decode.grammar import Block, Spans, Tag
 from youtu_gguf.types import Issue, Size
 
 _ORDER = {"x": 0, "y": 1, "v": 2}

@@ -12,7 +12,7 @@ from math import exp, isnan, log, nan
 
 import numpy as np
 
-from youtu_gguf.decode.tags import Span, Spans
+from youtu_gguf.decode.grammar import Span, Spans
 from youtu_gguf.engines.base import Answer, TokenScore
 from youtu_gguf.types import F32
 

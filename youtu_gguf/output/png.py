@@ -6,7 +6,7 @@ from youtu_gguf.atomic import write_bytes
 from youtu_gguf.output.source import UNKNOWN, Source
 from youtu_gguf.render import draw
 from youtu_gguf.types import U8, Result
-from youtu_gguf.types.png import png_bytes
+from youtu_gguf.types.colours import png_bytes
 
 
 def write_drawing(path: str | Path, result: Result, source: Source = UNKNOWN) -> None:

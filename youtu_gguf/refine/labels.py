@@ -5,7 +5,7 @@ from itertools import compress
 import numpy as np
 
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.probabilities import ProbabilityMaps
+from youtu_gguf.decode.dense import ProbabilityMaps
 from youtu_gguf.errors import InputError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.guided import EPSILON, Fit, GuidedFilter

@@ -17,7 +17,7 @@ from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
 from youtu_gguf.render import draw
 from youtu_gguf.types import U8, Grid, ProgressFn, Result, Size
-from youtu_gguf.types.png import thumbnail
+from youtu_gguf.types.colours import thumbnail
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.decode.dense import class_scores
-from youtu_gguf.decode.foreground import foreground, foreground_score
+from youtu_gguf.decode.dense import class_scores, foreground, foreground_score
 from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.images.crop import Region, make_crop

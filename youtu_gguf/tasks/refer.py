@@ -12,7 +12,7 @@ from typing import Annotated, get_args
 
 import numpy as np
 
-from youtu_gguf.decode.fill import fill_outlines
+from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import COORDINATE_TOKENS, CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs

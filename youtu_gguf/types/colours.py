@@ -1,6 +1,7 @@
-"""Which colour stands for what: a class or an object by its index, a distance by how far it is."""
+"""The colours of classes, objects and distances, and the small PNG files that notebooks show."""
 
 import colorsys
+from io import BytesIO
 
 import numpy as np
 
@@ -59,3 +60,27 @@ def depth_colours(values: F32, near: float, far: float) -> U8:
     colours = np.asarray(bgr[..., ::-1], np.uint8).copy()
     colours[values <= 0] = INVALID
     return colours
+
+
+THUMBNAIL_PX = 1024
+"""Longest side of what a notebook shows: it keeps every output in its file."""
+
+
+def png_bytes(rgb: U8) -> bytes:
+    """Return (H, W, 3) uint8 pixels as a PNG file."""
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def thumbnail(rgb: U8) -> bytes | None:
+    """Return a PNG file of at most `THUMBNAIL_PX` for a notebook; every pixel of it has the colour of one in `rgb`.
+
+    None where there are no pixels: the notebook then shows the repr.
+    """
+    if not rgb.size:
+        return None
+    step = -(-max(rgb.shape[:2]) // THUMBNAIL_PX)
+    return png_bytes(rgb[::step, ::step])

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from youtu_gguf.errors import InputError
 from youtu_gguf.types.arrays import F32, I32, Bits, extent, freeze
 from youtu_gguf.types.choices import DepthUnit
-from youtu_gguf.types.colours import depth_colours, depth_range, index_colours
+from youtu_gguf.types.colours import depth_colours, depth_range, index_colours, thumbnail
 from youtu_gguf.types.detections import to_detections
-from youtu_gguf.types.png import thumbnail
 from youtu_gguf.types.result import Result
 from youtu_gguf.types.rows import Chosen, Index, Row, Rows, Selection
 

@@ -14,10 +14,9 @@ import numpy as np
 
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
-from youtu_gguf.engines.native.batching import Group, followers, pack
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, StateFiles
 from youtu_gguf.engines.native.fair_lock import FairLock
-from youtu_gguf.engines.native.generation import Generation
+from youtu_gguf.engines.native.generation import Generation, Group, followers, pack
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from youtu_gguf.engines.native.batching import MIN_SHARED, n_common
+from youtu_gguf.engines.native.generation import MIN_SHARED, n_common
 from youtu_gguf.engines.native.llama.handles import N_ANSWERS, PADDING, LlamaContext
 from youtu_gguf.types import F32
 
