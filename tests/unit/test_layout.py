@@ -152,9 +152,8 @@ def spelled_choices(path: Path) -> list[frozenset[str]]:
 def test_choices_are_spelled_once() -> None:
     places: dict[frozenset[str], list[str]] = {}
     for path in sources():
-        if not module_name(path).startswith("cli"):
-            for words in spelled_choices(path):
-                places.setdefault(words, []).append(module_name(path))
+        for words in spelled_choices(path):
+            places.setdefault(words, []).append(module_name(path))
     assert [sorted(words) for words, modules in places.items() if len(modules) > 1] == []
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -17,7 +17,7 @@ import youtu_gguf as yg
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.scene.options import Options
-from youtu_gguf.types import ProgressFn
+from youtu_gguf.types import Lang, ProgressFn
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
@@ -50,8 +50,6 @@ Threads = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [de
 GpuLayers = Annotated[
     int | None, typer.Option("--gpu-layers", metavar="N", help="Layers to run on the GPU. [default: all]", **_MODEL)
 ]
-
-Lang = Literal["en", "zh"]
 
 Command = Callable[..., None]
 """What typer makes a command of."""
