@@ -40,7 +40,7 @@ def run(*arguments: str | Path, model: Path | None = None) -> subprocess.Complet
     if model is not None:
         environment["YOUTU_GGUF_MODEL"] = str(model)
     command = [sys.executable, "-m", "youtu_gguf", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
 
 
 SMALL = ("--max-tokens", "12", "--threads", "1", "--n-ctx", "2048")
@@ -280,7 +280,7 @@ def test_reader_that_leaves_early_ends_the_command_quietly(photographs: dict[str
     command = (
         f"{sys.executable} -m youtu_gguf detect {photographs['cat']} --json -q -m {tiny_pair[0]} --threads 1 | true"
     )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=600, check=False)
     assert done.stderr == ""
 
 

@@ -52,7 +52,7 @@ def test_on_the_native_engine_clicks_and_other_questions_do_not_wait_for_each_ot
         found: list[yg.Result] = []
         worker = threading.Thread(target=lambda: found.extend(model.open(GREY).many(questions)), daemon=True)
         worker.start()
-        worker.join(60)
+        worker.join(600)
         assert not worker.is_alive()
     assert [type(result).__name__ for result in found] == [
         "Action", "Text", "Text", "Count", "Action", "LabelMap", "Text",
