@@ -155,7 +155,7 @@ def test_the_command_measures_stores_shows_and_forgets(folder: Path) -> None:
     assert outcome.exit_code == 0, outcome.output
     assert "Which position's state tells what an image token shows?" in outcome.stdout
     assert "position_shift  0: found out; as assumed" in outcome.stdout
-    assert "From now on this is used whenever these files are loaded" in outcome.stdout
+    assert "All later runs with these files use it" in outcome.stdout
     (path,) = folder.iterdir()
     assert f"stored in {path}" in outcome.stdout
     shown = run("-m", "nano", "--show")
@@ -192,7 +192,7 @@ def test_json_holds_all_that_was_seen(folder: Path) -> None:
 def test_nothing_concluded_is_no_failure(tiny_pair: Pair, folder: Path) -> None:
     outcome = run("-m", tiny_pair[0], "--threads", 1)
     assert outcome.exit_code == 0, outcome.output
-    assert "Nothing could be concluded about this model: everything stays as assumed." in outcome.stdout
+    assert "Nothing could be concluded about this model: all defaults stay." in outcome.stdout
     stored = yg.calibration.stored(tiny_pair[0])
     assert stored is not None
     assert (stored.decided, stored.calibration) == ((), yg.Calibration())

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -29,12 +29,6 @@ app = typer.Typer(
 )
 
 Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Process id of the server; needed if several run.")]
-
-FLAGS = {
-    "n_gpu_layers": "--gpu-layers", "n_slots": "--slots", "server_flags": "--flags", "server_log": "--log",
-    "start_s": "--start-seconds",
-}  # fmt: skip
-"""Options whose names differ from those of their fields."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ def start(
         _stay(options)
         return
     with shown(not options.quiet) as display:
-        server = yg.servers.start(_arguments(options), start_s=options.start_s, progress=display.report)
+        server = yg.servers.start(typed_options(options), start_s=options.start_s, progress=display.report)
     print(f"export YOUTU_GGUF_ENGINE={server.url}")
     print(f"export YOUTU_GGUF_API_KEY={server.api_key}")
     if not options.quiet:
@@ -97,11 +91,14 @@ def _split(flags: str) -> list[str]:
         raise InputError(f"--flags must be flags as in a shell; got {flags!r}: {exc}. Correct the quotes.") from exc
 
 
-def _arguments(options: ServerOptions) -> list[str]:
+def typed_options(options: ServerOptions) -> list[str]:
     """Return the options as words of a command line."""
+    hints = get_type_hints(ServerOptions, include_extras=True)
     typed = []
     for field in fields(options):
-        value, flag = getattr(options, field.name), FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
+        name = hints[field.name].__metadata__[0].default  # where typer keeps the first name, or ... without any
+        flag = name if isinstance(name, str) else f"--{field.name.replace('_', '-')}"
+        value = getattr(options, field.name)
         if value is True:
             typed.append(flag)
         elif value not in (None, False):
