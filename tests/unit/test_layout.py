@@ -87,6 +87,12 @@ def test_every_module_stands_in_the_layers() -> None:
     assert [imported_modules(MODULES[room]) for room in EMPTY] == [set()] * len(EMPTY)
 
 
+def test_the_architecture_page_lists_the_same_layers() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = next(block for block in page.split("```") if block.startswith("\nversion"))
+    assert [unit.strip('"') for unit in listed.split()] == list(LAYERS)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_module_imports_only_from_layers_below_its_own(module: str) -> None:
     if module in EMPTY:
