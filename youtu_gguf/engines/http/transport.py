@@ -201,7 +201,8 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     if isinstance(exc, requests.exceptions.SSLError):
         return EngineError(f"{url} cannot be trusted: {reason}.")
     if not hangup.connected:
-        return NotSentError(f"{url} cannot be reached: {reason}. Is the server running?", retry=True)
+        why = str(reason).rpartition("): ")[2]  # without the connection object that urllib3 puts before its words
+        return NotSentError(f"{url} cannot be reached: {why}. Is the server running?", retry=True)
     if _timed_out(exc):
         return ServerError(f"{url} has fallen silent. Ask again, or raise stall_s.", retry=True)
     if isinstance(exc, requests.exceptions.JSONDecodeError):
