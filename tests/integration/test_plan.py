@@ -90,7 +90,7 @@ def test_what_answers_lose_least_by_is_recommended(
 def test_a_machine_that_is_too_small_for_anything_is_told(machine: SimpleNamespace) -> None:
     machine.free = 2 * GB
     assert yg.weights.plan(SPEC).recommended is None
-    outcome = CliRunner().invoke(app, ["plan", SPEC])
+    outcome = CliRunner().invoke(app, ["plan", "-m", SPEC])
     assert outcome.exit_code == 4
     assert "Nothing smaller fits either" in outcome.stdout
     assert outcome.stderr.startswith("error: this model needs ")

@@ -16,12 +16,7 @@ from youtu_gguf.errors import EngineError, ModelFileError
 
 
 def plan(
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL", help="As for --model of the tasks; it need not be downloaded. [default: the same]"
-        ),
-    ] = None,
+    model: ModelName = None,
     mmproj: Mmproj = None,
     encoding: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Plan for this encoding instead, such as Q4_K_M.")
@@ -34,8 +29,8 @@ def plan(
 ) -> None:
     """Estimate the memory a model needs.
 
-    Compares it with the free memory of this machine, and recommends settings that fit. The exit code is 4 if the model
-    does not fit with the given settings.
+    Compares it with the free memory of this machine, and recommends settings that fit. The model need not be downloaded.
+    The exit code is 4 if it does not fit with the given settings.
     """
     found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
