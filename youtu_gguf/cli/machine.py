@@ -29,8 +29,8 @@ def plan(
 ) -> None:
     """Estimate the memory a model needs.
 
-    Compares it with the free memory of this machine, and recommends settings that fit. The model need not be downloaded.
-    The exit code is 4 if it does not fit with the given settings.
+    Compares it with the free memory of this machine, and recommends settings that fit. The model need not be
+    downloaded. The exit code is 4 if it does not fit with the given settings.
     """
     found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
     if as_json:
