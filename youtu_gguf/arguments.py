@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Lang
+from youtu_gguf.types import Count, Lang
 
 _SHOWN = 80
 
@@ -23,8 +23,12 @@ Rule = Callable[[str, object], Any]
 
 
 def as_int(value: object) -> int | None:
-    """Return `value` as an int, or None where its type is not that of whole numbers; truth values are not numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    """Return `value` as an int, or None where its type is not that of whole numbers; truth values are not numbers.
+
+    Raises:
+        DecodeError: It is a `Count` without a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer | Count):
         return None
     return int(value)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from youtu_gguf.errors import InputError
+from youtu_gguf.locks import locked
 
 WAIT_S = 60.0
 """Longest wait for another writer of the same small file."""
@@ -46,23 +47,18 @@ def replacing(path: Path, wait_s: float = 0.0) -> Iterator[Path]:
         InputError: Another one is still writing it.
         OSError: The file cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
     path.parent.stat()  # a missing folder is an error; the lock would make it
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=wait_s)
-    except Timeout as exc:
-        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.") from exc
-    try:
-        temporary.unlink(missing_ok=True)
-        yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        with suppress(PermissionError):  # Windows: the lock deletes its file itself
-            lock.unlink(missing_ok=True)  # while it is held: another process that waits for it notices
-        held.release()
+
+    def busy() -> None:
+        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.")
+
+    with locked(lock, busy, wait_s):
+        try:
+            temporary.unlink(missing_ok=True)
+            yield temporary
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

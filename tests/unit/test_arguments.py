@@ -197,6 +197,13 @@ def test_pictures_of_odd_sizes_can_be_asked_everything(size: tuple[int, int]) ->
         scene.depth(tiles=(200, 200))
 
 
+def test_a_count_is_a_whole_number_and_none_without_its_number_is_an_error() -> None:
+    found, _ = open_scene()
+    assert len(found.instances(["red"], limit=yg.Count(1), crop_size=32)) == 1  # type: ignore[arg-type]
+    with pytest.raises(yg.DecodeError, match="the answer gives none"):
+        found.instances(["red"], limit=yg.Count(None), crop_size=32)  # type: ignore[arg-type]
+
+
 def test_numbers_are_told_from_what_only_looks_like_one() -> None:
     assert (as_int(np.uint8(7)), as_int(7), as_int(7.0), as_int(True), as_int(np.True_), as_int("7")) == (
         7,
