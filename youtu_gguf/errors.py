@@ -2,11 +2,11 @@
 
 YoutuError
 ├── InputError        the caller: an argument, an image, a prompt
-├── ModelFileError    whoever placed the files: missing, broken, or not a pair
+├── ModelFileError    the person who placed the files: missing, broken, or not a pair
 ├── EngineError       the machine or the llama.cpp library
 │   └── ServerError   a llama-server or another server: says whether asking again may help
 ├── CapabilityError   choose another engine or another model: this one cannot do it
-└── DecodeError       nobody: the model's answer is unusable (strict decoding; a count without a number used as one)
+└── DecodeError       no one: the model's answer is unusable (strict decoding; a count without a number used as one)
 
 A message gives what was expected, what came, and the remedy, in that order.
 """

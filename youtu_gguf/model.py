@@ -51,7 +51,7 @@ def load(
         progress: Called with (stage, done, total) while pulling, loading, encoding, prefilling and generating.
         calibration: What is assumed about the weights and has not been published: "stored", what `calibrate` found out
             about these very files on this machine and `calibration.store` kept, else the defaults; "default"; or your
-            own. An engine that is no "native" one of ours has nothing stored.
+            own. Only the engine "native" has anything stored.
         settings: Fields of `youtu_gguf.config.Settings`, `ServerSettings` and `Sampling` by name, such as `n_ctx`,
             `threads`, `n_gpu_layers`, `image_max_tokens`, `max_tokens`, `n_slots`; NumPy's numbers count.
 

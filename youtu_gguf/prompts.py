@@ -61,8 +61,8 @@ class Wording:
 
 
 ENGLISH = Wording(
-    describe="Describe this image in detail.",  # ours: the report names no fixed wording for captions
-    ocr="Read the text in this image.",  # ours: nor for reading text
+    describe="Describe this image in detail.",  # our own: the report gives no fixed wording for captions
+    ocr="Read the text in this image.",  # our own, likewise
     classify=(
         "What is the category of the primary object in this image? Answer the question with a single word or phrase."
     ),
@@ -91,7 +91,7 @@ ENGLISH = Wording(
     depth_before="Please estimate the depth of this image from the {} dataset.",
     between_names=", ",
     think="{}\nThink step-by-step.",
-    click=(  # ours: see `computer_use`
+    click=(  # our own: see `computer_use`
         "You operate a computer for its user. The picture is a screenshot of what it shows now. To do what the user "
         "asks, call this function:\n{}\n"
         "Answer with `Action:` and a sentence about what you do, and then with the call, as JSON between tags:\n"

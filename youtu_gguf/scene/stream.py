@@ -1,4 +1,4 @@
-"""An answer that can be watched as it comes."""
+"""An answer as a stream of text."""
 
 from __future__ import annotations
 
