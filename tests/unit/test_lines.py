@@ -93,7 +93,7 @@ def test_an_invalid_line_is_refused(line: str, message: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_every_option_of_a_task_can_be_typed_as_declared(name: str) -> None:
     task = TASKS[name]
-    words = [] if task.words is None else list(task.words.declared.examples[0])  # type: ignore[union-attr]
+    words = [] if task.words is None else list(task.words.declared.examples[0])
     for argument in task.options:
         for example in argument.declared.examples:
             read = parse_line(" ".join([name, *words, argument.flag, *example]))

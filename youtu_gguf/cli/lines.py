@@ -72,8 +72,10 @@ def parse_line(line: str) -> Line:
 def usage(name: str) -> str:
     """Return a short form of how the line of a task is typed."""
     words = TASKS[name].words
-    shown = [] if words is None else [words.declared.metavar + "..."]  # type: ignore[union-attr]
-    return " ".join([name, *([f"[{shown[0]}]"] if shown and not words.is_required else shown), "[OPTIONS]"])  # type: ignore[union-attr]
+    if words is None:
+        return f"{name} [OPTIONS]"
+    several = f"{words.declared.metavar}..."
+    return f"{name} {several if words.is_required else f'[{several}]'} [OPTIONS]"
 
 
 def help_of(name: str) -> str:

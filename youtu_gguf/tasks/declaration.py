@@ -110,6 +110,7 @@ class Switch:
     """A name alone, for True: `--background`."""
 
     help: str
+    metavar: ClassVar[str] = ""
     n_texts: ClassVar[int] = 0
     examples: ClassVar[tuple[list[str], ...]] = ([],)
 
