@@ -29,8 +29,8 @@ QUESTIONS: list[tuple[object, ...]] = [
 
 
 EXACT = 60
-"""Batches of this many tokens: from 64 on llama.cpp's attention rounds differently, and what is decoded beside an answer
-may then change it; below, its numbers are the same to the bit."""
+"""Batches of so many tokens: from 64 on llama.cpp's attention rounds differently, and an answer may depend on what is
+decoded beside it; below, its numbers are the same to the bit."""
 
 
 def answers(model: yg.Model, rgb: U8) -> list[str]:
