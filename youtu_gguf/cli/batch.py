@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from youtu_gguf.batch import FILES, Asked, Batch, Journal, Tally, find_images, settings_of
 from youtu_gguf.cli.common import ModelOptions
 from youtu_gguf.cli.lines import parse_line, table, usage
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
@@ -20,6 +19,8 @@ from youtu_gguf.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from youtu_gguf.batch import Batch, Tally
 
 SOME_BROKEN = 1
 """Exit code if some images or questions gave no result."""
@@ -67,6 +68,8 @@ def batch(
 
     Example: youtu-gguf batch photos -t "detect car person" -t depth -o results
     """
+    from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images, settings_of
+
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
     paths = find_images(images, leave_out=output / FILES)
