@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
+from tests.chats import start_chat, write_image
 from youtu_gguf.cli.chat import Conversation
 from youtu_gguf.cli.chat_commands import COMMANDS, help_text
 from youtu_gguf.cli.progress import Displays
@@ -44,16 +45,11 @@ ANSWERS = {
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """100x50 px, prepared to 128x64: the left half black, the right half red."""
-    pixels = np.zeros((50, 100, 3), np.uint8)
-    pixels[:, 50:] = (255, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / "image.png")
-    return tmp_path / "image.png"
+    return write_image(tmp_path)
 
 
 def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
-    model = yg.load(engine=engine or FakeEngine(ANSWERS, head=HEAD, vocabulary=WORDS))
-    return Conversation(model, str(image), Displays(False), **{"interactive": False, **options})
+    return start_chat(image, engine or FakeEngine(ANSWERS, head=HEAD, vocabulary=WORDS), **options)
 
 
 @pytest.mark.parametrize(

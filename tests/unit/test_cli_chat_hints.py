@@ -5,22 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-import youtu_gguf as yg
+from tests.chats import start_chat, write_image
 from youtu_gguf.cli.chat import Conversation
-from youtu_gguf.cli.progress import Displays
 from youtu_gguf.testing import FakeEngine
 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    Image.new("RGB", (100, 50)).save(tmp_path / "image.png")
-    return tmp_path / "image.png"
+    return write_image(tmp_path)
 
 
-def start(image: Path, engine: FakeEngine | None = None, *, interactive: bool = False) -> Conversation:
-    return Conversation(yg.load(engine=engine or FakeEngine({})), str(image), Displays(False), interactive=interactive)
+def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
+    return start_chat(image, engine or FakeEngine({}), **options)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-import youtu_gguf as yg
-from youtu_gguf.cli.chat import Conversation, stdin_lines
-from youtu_gguf.cli.progress import Displays
+from tests.chats import start_chat, write_image
+from youtu_gguf.cli.chat import stdin_lines
 from youtu_gguf.testing import FakeEngine
 
 ANSWERS = {"What is it?": "A small red square.", "category of the primary object": "square"}
@@ -19,12 +17,7 @@ ANSWERS = {"What is it?": "A small red square.", "category of the primary object
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    Image.new("RGB", (100, 50)).save(tmp_path / "image.png")
-    return tmp_path / "image.png"
-
-
-def start(image: Path, engine: FakeEngine) -> Conversation:
-    return Conversation(yg.load(engine=engine), str(image), Displays(False), interactive=False)
+    return write_image(tmp_path)
 
 
 def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
@@ -33,7 +26,7 @@ def test_piped_lines_are_utf_8_and_other_bytes_spoil_their_line_only(
     given = "\ufeffWhat is it?\r\n/ground 杯子\n".encode() + b"caf\xe9?\n/classify"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="ascii"))
     engine = FakeEngine(ANSWERS)
-    assert start(image, engine).run(stdin_lines(interactive=False)) == 2
+    assert start_chat(image, engine).run(stdin_lines(interactive=False)) == 2
     assert engine.questions[0] == "What is it?"
     assert engine.questions[1].endswith("杯子")
     printed, errors = capsys.readouterr()

@@ -7,13 +7,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-import youtu_gguf as yg
+from tests.chats import start_chat, write_image
 from youtu_gguf.cli.chat import Conversation
-from youtu_gguf.cli.progress import Displays
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
@@ -50,16 +47,11 @@ class InterruptingSession(FakeSession):
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """100x50 px, prepared to 128x64: the left half black, the right half red."""
-    pixels = np.zeros((50, 100, 3), np.uint8)
-    pixels[:, 50:] = (255, 0, 0)
-    Image.fromarray(pixels).save(tmp_path / "image.png")
-    return tmp_path / "image.png"
+    return write_image(tmp_path)
 
 
 def start(image: Path, engine: FakeEngine | None = None, **options: bool) -> Conversation:
-    model = yg.load(engine=engine or FakeEngine(ANSWERS))
-    return Conversation(model, str(image), Displays(False), **{"interactive": False, **options})
+    return start_chat(image, engine or FakeEngine(ANSWERS), **options)
 
 
 def test_ctrl_c_ends_only_the_answer_and_its_words_are_kept(

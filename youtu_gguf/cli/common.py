@@ -15,6 +15,7 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.cli.help import ANSWER, MODEL
+from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
@@ -55,13 +56,6 @@ Command = Callable[..., None]
 """What typer makes a command of."""
 
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
-
-
-SETTINGS = (
-    "max_tokens", "max_s", "image_max_tokens", "n_ctx", "threads", "n_gpu_layers", "n_slots", "repack",
-    "temperature", "seed", "scores", "lang", "cache_dir", "server_flags", "server_log", "start_s",
-)  # fmt: skip
-"""Options that are settings of `youtu_gguf.load` by the same name."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,7 @@ class FileOptions:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that were given, as keywords of `youtu_gguf.load`."""
-        given = {name: getattr(self, name, None) for name in SETTINGS}
+        given = {name: getattr(self, name, None) for name in LoadSettings.__annotations__}
         return {name: value for name, value in given.items() if value is not None}
 
 

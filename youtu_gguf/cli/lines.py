@@ -20,10 +20,8 @@ from youtu_gguf.cli.common import TaskOptions, option_parameters
 from youtu_gguf.cli.help import GroupedCommand
 from youtu_gguf.cli.tasks import parameters
 from youtu_gguf.errors import InputError
+from youtu_gguf.scene.options import NAMES
 from youtu_gguf.tasks import TASKS
-
-RUN_OPTIONS = ("max_tokens", "max_s", "temperature", "seed", "scores", "strict", "lang")
-"""Options of a run, which a line of any task may have."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def parse_line(line: str) -> Line:
         raise InputError(f"{name}: {message[:1].lower()}{message[1:].rstrip('.')}. Usage: {usage(name)}") from exc
     except InputError as exc:
         raise InputError(f"{name}: {exc}") from exc
-    given = {o: typed[o] for o in RUN_OPTIONS if typed[o] is not None and typed[o] is not False}
+    given = {o: typed[o] for o in NAMES if typed.get(o) is not None and typed[o] is not False}
     return Line(name, arguments, given)
 
 
@@ -104,14 +102,15 @@ def _split(line: str) -> list[str]:
 @cache
 def _commands() -> dict[str, Any]:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    shared = [p for p in option_parameters(TaskOptions) if p.name in RUN_OPTIONS]
+    run_options = [p for p in option_parameters(TaskOptions) if p.name in NAMES]
     for name, task in TASKS.items():
+        taken = [*parameters(task), *run_options]
 
         def typed(**given: Any) -> dict[str, Any]:
             return given
 
-        typed.__signature__ = inspect.Signature([*parameters(task), *shared])  # type: ignore[attr-defined]
-        typed.__annotations__ = {p.name: p.annotation for p in (*parameters(task), *shared)}
+        typed.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+        typed.__annotations__ = {p.name: p.annotation for p in taken}
         typed.__doc__ = task.help
         app.command(name, cls=GroupedCommand, add_help_option=False)(typed)
     group: Any = typer.main.get_command(app)
