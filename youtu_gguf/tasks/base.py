@@ -130,16 +130,6 @@ def phrase(text: str, what: str) -> str:
     return text.strip()
 
 
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is not among the words that `name` may be.
-
-    Raises:
-        InputError: It is not among them.
-    """
-    if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}; got {short_repr(value)}.")
-
-
 def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the class names stripped, in order.
 

@@ -1,13 +1,14 @@
 """How many there are of something: the number the model says, or the boxes it finds."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 
+from youtu_gguf.arguments import one_of
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
 from youtu_gguf.facts import COORDINATE_TOKENS
-from youtu_gguf.tasks.base import TaskContext, check_choice, phrase, placed
+from youtu_gguf.tasks.base import TaskContext, phrase, placed
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.declaration import Choice, Phrase
 from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
@@ -28,7 +29,7 @@ def count(
         what: Their name; by detection best as a class is named, in the singular.
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
-    check_choice("by", by, get_args(CountBy))
+    one_of(CountBy)("by", by)
     words = phrase(what, "what to count")
     if by == "detection":
         return _detected(context, words)

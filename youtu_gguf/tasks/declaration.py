@@ -228,5 +228,5 @@ def _declared(name: str, hint: Any) -> Phrase | Names | Option | Switch:
             return extra
         if isinstance(extra, Choice):
             words = get_args(kind)
-            return Option(extra.help, choice_reader(name, words), "|".join(words), words[-1], words)
+            return Option(extra.help, choice_reader(name, kind), "|".join(words), words[-1], words)
     raise TypeError(f"argument {name} must be Annotated with a Phrase, Names, Option, Choice or Switch; got {hint}.")

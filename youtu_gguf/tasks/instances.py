@@ -8,18 +8,18 @@ of the classes named, is an addition of this package.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 
-from youtu_gguf.arguments import as_int, short_repr
+from youtu_gguf.arguments import as_int, one_of, short_repr
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
-from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
+from youtu_gguf.tasks.base import TaskContext, class_names, placed
 from youtu_gguf.tasks.boxes import CLASSES, detect
 from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option
@@ -62,8 +62,8 @@ def instances(
     if most is None or most < 1:
         raise InputError(f"limit must be a whole number of objects, at least 1; got {short_repr(limit)}.")
     check_knobs(crop_size, padding)
-    check_choice("find", find, get_args(Find))
-    check_choice("refine", refine, get_args(Refine))
+    one_of(Find)("find", find)
+    one_of(Refine)("refine", refine)
     if classes is not None and find == "everything":
         raise InputError('find="everything" takes no classes; leave one of the two out.')
     names = None if classes is None else class_names(classes)

@@ -8,16 +8,17 @@ grounded box had a mean IoU of 0.885 with the true one, and the extent 0.778.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 
+from youtu_gguf.arguments import one_of
 from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import COORDINATE_TOKENS, CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
-from youtu_gguf.tasks.base import TaskContext, check_choice, find_tokens
+from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase
@@ -70,11 +71,11 @@ def refer(
         refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
             not refined.
     """
-    check_choice("by", by, get_args(ReferBy))
+    one_of(ReferBy)("by", by)
     if (phrase is None) == (box is None):
         raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
     check_knobs(crop_size, padding)
-    check_choice("refine", refine, get_args(Refine))
+    one_of(Refine)("refine", refine)
     if by == "polygon":
         if refine in ("crf", "guided"):
             raise InputError(f'an outline is not refined; got by="polygon" and refine={refine!r}. Leave one out.')

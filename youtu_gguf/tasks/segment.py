@@ -1,11 +1,11 @@
 """A class for every pixel, from the image tokens' states."""
 
 from collections.abc import Sequence
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 
-from youtu_gguf.arguments import short_repr
+from youtu_gguf.arguments import one_of, switch
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.dense import class_scores, label_map, label_margin
 from youtu_gguf.decode.scores import item_scores
@@ -13,7 +13,7 @@ from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.refine.labels import choose_method, refined_labels
-from youtu_gguf.tasks.base import TaskContext, check_choice, class_names, placed
+from youtu_gguf.tasks.base import TaskContext, class_names, placed
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Choice, Names, Switch
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
@@ -57,10 +57,9 @@ def segment(
         tiles: Columns and rows of tiles that the prepared image is cut into.
     """
     names = () if classes is None else class_names(classes)
-    check_choice("present", present, get_args(Present))
-    check_choice("refine", refine, get_args(Refine))
-    if not isinstance(background, bool | np.bool_):
-        raise InputError(f"background must be True or False; got {short_repr(background)}.")
+    one_of(Present)("present", present)
+    one_of(Refine)("refine", refine)
+    switch("background", background)
     if classes is None and present == "all":
         raise InputError('present="all" needs the classes that are there; got none. Name them, or let the model do it.')
     cut = checked_tiles(tiles)

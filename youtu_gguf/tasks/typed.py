@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from youtu_gguf.arguments import one_of
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom
-from youtu_gguf.tasks.base import check_choice
 from youtu_gguf.types import Size
 
 
@@ -71,12 +71,13 @@ def read_box(texts: Sequence[str]) -> tuple[float, ...]:
     return tuple(_number(text, "a box must be left, top, right, bottom in pixels") for text in texts)
 
 
-def choice_reader(name: str, choices: Sequence[str]) -> Callable[[str], str]:
-    """Return what reads one of the words that the argument `name` may be, in any case."""
+def choice_reader(name: str, literal: Any) -> Callable[[str], str]:
+    """Return what reads one of the words of a `Literal`, which the argument `name` may be, in any case."""
+    rule = one_of(literal)
 
     def read(text: str) -> str:
-        check_choice(name, text.lower(), choices)
-        return text.lower()
+        word: str = rule(name, text.lower())
+        return word
 
     return read
 
