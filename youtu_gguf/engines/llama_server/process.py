@@ -137,11 +137,14 @@ class ChildProcess:
         return code
 
     def kill(self) -> None:
-        """End it at once, even if it is suspended."""
+        """End it at once, even if it is suspended, and wait until it and a launcher are gone."""
         for process in self._processes:
             with suppress(psutil.Error):  # it has ended, and may have left its number to another process
                 process.kill()
+        deadline = time.monotonic() + STOP_S
         self.wait(STOP_S)
+        while any(map(runs, self._processes)) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the program is not our child where a launcher is; a signal takes time to end it
 
     def close(self) -> None:
         """Ask it to end, and end it if it does not. Safe to call twice."""
@@ -210,3 +213,11 @@ def start_of(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
+
+
+def runs(process: psutil.Process) -> bool:
+    """Return whether this very process runs: a zombie does not, nor does another with its pid."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
