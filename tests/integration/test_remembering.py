@@ -18,7 +18,7 @@ from tests.integration.test_native_engine import load
 from tests.integration.test_soak import script
 from youtu_gguf.engines.base import Prefix, PrefixCost, Request, collect
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama.handles import N_SEQUENCES
+from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 
 
 @pytest.fixture
