@@ -135,17 +135,29 @@ def phrase(text: str, what: str) -> str:
     return text.strip()
 
 
+def thing(text: str, what: str) -> str:
+    """Return what names a thing, stripped.
+
+    Raises:
+        InputError: It is no phrase, or has no letter and no digit of any script, as "," has none.
+    """
+    words = phrase(text, what)
+    if not any(map(str.isalnum, words)):
+        raise InputError(f"{what} must have a letter or a digit; got {short_repr(text)}. Name the thing in words.")
+    return words
+
+
 def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the class names stripped, in order.
 
     Raises:
-        InputError: There are none, one is blank or twice there, or a string came in place of a list.
+        InputError: There are none, one is no name or twice there, or a string came in place of a list.
     """
     if isinstance(classes, str):
         raise InputError(f'classes must be a list of names; got the string {classes!r}. Pass ["{classes}"].')
     if not isinstance(classes, Iterable) or (np.ndim(classes) == 0 and isinstance(classes, np.ndarray)):
         raise InputError(f"classes must be a list of names; got {short_repr(classes)}.")
-    names = tuple(phrase(name, "a class name") for name in classes)
+    names = tuple(thing(name, "a class name") for name in classes)
     if not names:
         raise InputError("expected at least one class name; got none.")
     if len(set(names)) < len(names):

@@ -11,7 +11,7 @@ from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, listed
-from youtu_gguf.tasks.base import TaskContext, class_names, issues_of, phrase, written_zoom
+from youtu_gguf.tasks.base import TaskContext, class_names, issues_of, thing, written_zoom
 from youtu_gguf.tasks.declaration import Names, Option, Phrase
 from youtu_gguf.tasks.typed import read_zoom, read_zooms
 from youtu_gguf.types import F32, Boxes, Finish, Issue
@@ -26,11 +26,11 @@ CLASSES = Names("Classes to find; none for everything.", example=("car", "person
 
 def ground(
     context: TaskContext,
-    description: Annotated[str, Phrase("What to find.", example="the left cup")],
+    description: Annotated[str, Phrase("What to find.", example="the left cup", rule=thing)],
     zoom: Annotated[Zoom, ZOOM] = 1,
 ) -> Boxes:
     """Find the box of what a phrase describes."""
-    words = phrase(description, "the description")
+    words = thing(description, "the description")
     return _boxes(context, context.wording.ground.format(words), words, written_zoom(context, zoom))
 
 
