@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
@@ -373,6 +374,23 @@ def hub_cache() -> Path:
     """
     home = _folder("HF_HOME") or (_folder("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     return _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE") or home / "hub"
+
+
+def font_folders() -> list[Path]:
+    """Return the folders where this system keeps its fonts, and this user's first.
+
+    Sources: the XDG Base Directory Specification and fontconfig's defaults; Apple, "Font Book User Guide". Windows
+    keeps the fonts of all users in its own folder, and those of one in the local application data.
+    """
+    if sys.platform == "win32":
+        local, windows = _folder("LOCALAPPDATA"), _folder("WINDIR")
+        return [*([local / "Microsoft/Windows/Fonts"] if local else ()), *([windows / "Fonts"] if windows else ())]
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - where there is no home, this is no error
+    if sys.platform == "darwin":
+        return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]
+    data = _folder("XDG_DATA_HOME") or home / ".local/share"
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    return [data / "fonts", home / ".fonts", *(Path(folder) / "fonts" for folder in shared.split(":") if folder)]
 
 
 def _folder(variable: str) -> Path | None:
