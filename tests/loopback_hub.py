@@ -281,7 +281,8 @@ def redirecting(target: Hub, status: int, relative: str = "") -> Iterator[Hub]:
             pass
 
         def do_GET(self) -> None:
-            mirror.tokens.append(self.headers.get("Authorization"))
+            if REPOSITORY in self.path:
+                mirror.tokens.append(self.headers.get("Authorization"))
             here = bool(relative) and not self.path.startswith(relative)
             self.send_response(status)
             location = relative + self.path if here else target.url + self.path.removeprefix(relative)

@@ -81,7 +81,8 @@ def connected() -> httpx2.Client:
         ) from exc
     except (ValueError, httpx2.InvalidURL) as exc:
         raise ModelFileError(
-            f"expected {PROXIES} to be like http://HOST:PORT, or socks5h://HOST:PORT; got something else. Correct or unset it."
+            f"expected {PROXIES} to be like http://HOST:PORT or socks5h://HOST:PORT; got something else. Correct or "
+            "unset it."
         ) from exc
     except OSError as exc:
         raise ModelFileError(
