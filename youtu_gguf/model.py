@@ -159,7 +159,7 @@ class Model:
             InputError: The image cannot be used, or does not fit into the context.
         """
         rgb, focal_px = images.load_with_focal(image)
-        return Scene(self, rgb, focal_px, path=Path(image) if isinstance(image, str | Path) else None)
+        return Scene(self, rgb, focal_px, path=checked_path("image", image) if isinstance(image, str | Path) else None)
 
     def close(self) -> None:
         """Free the model and every scene of it."""

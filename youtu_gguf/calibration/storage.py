@@ -83,7 +83,7 @@ def store(report: CalibrationReport) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise InputError(f"expected to make the folder {path.parent}; got: {exc}. Make it yourself.") from exc
-    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
     return path
 
 

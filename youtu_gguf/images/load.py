@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
@@ -55,7 +56,7 @@ def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
     if isinstance(image, bytes | bytearray):
         return _decode(BytesIO(image), f"the image ({len(image)} bytes)")
     if isinstance(image, str | Path):
-        return _decode(Path(image), str(image))
+        return _decode(checked_path("image", image), str(image))
     raise InputError(
         f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError
 from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, write_gguf
@@ -73,7 +74,7 @@ def write_synthetic_pair(
         InputError: Unknown size or encoding, rows that an encoding cannot hold, or no room on the disk.
     """
     shape, report = _find_shape(size), progress or no_progress
-    folder = Path(folder)
+    folder = checked_path("folder", folder)
     projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
     model = folder / f"{shape.name}-{quant}.gguf"
     projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
