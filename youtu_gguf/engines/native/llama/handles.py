@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,7 @@ class LlamaModel:
             return True
 
         params.progress_callback = report
-        self.handle: Any = lib.llama_model_load_from_file(str(path).encode(), params)
+        self.handle: Any = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
