@@ -132,7 +132,10 @@ def checked_path(name: str, value: Any) -> Path:
         if value == "" or "\0" in str(value):
             raise ValueError("it is empty" if value == "" else "no name has a NUL in it")
         return Path(value).expanduser()
-    except (TypeError, ValueError, RuntimeError) as exc:
+    except RuntimeError as exc:
+        why = "no user has the home folder that it begins with"
+        raise InputError(f"{name} must be a path; got {short_repr(value)}: {why}. Write the path in full.") from exc
+    except (TypeError, ValueError) as exc:
         raise InputError(f"{name} must be a path; got {short_repr(value)}: {exc}.") from exc
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import MutableMapping, Sequence
+import sys
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -347,34 +348,85 @@ def server_environment(api_key: str, *, cuda_graphs: bool = False) -> dict[str, 
     return kept | {"LLAMA_API_KEY": api_key}
 
 
-def data_folder() -> Path:
-    """Return the folder for what is installed for this user, such as llama-server."""
+def data_folder() -> Path | None:
+    """Return the folder for what is installed for this user, such as llama-server; None where the user has no home."""
     from platformdirs import user_data_path
 
-    return user_data_path("youtu-gguf", appauthor=False)
+    return _in_home(lambda: user_data_path("youtu-gguf", appauthor=False))
 
 
-def calibrations_folder() -> Path:
-    """Return the folder of stored calibrations: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set."""
-    return _folder(CALIBRATIONS_VARIABLE) or data_folder() / "calibrations"
+def calibrations_folder() -> Path | None:
+    """Return the folder of stored calibrations: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set.
+
+    None where neither the variable nor a home folder says where.
+    """
+    if named := _folder(CALIBRATIONS_VARIABLE):
+        return named
+    data = data_folder()
+    return None if data is None else data / "calibrations"
 
 
 def state_folder() -> Path:
-    """Return the folder for what is known of running servers, and for their logs."""
+    """Return the folder for what is known of running servers, and for their logs.
+
+    Raises:
+        InputError: Neither a variable nor a home folder says where it is.
+    """
     from platformdirs import user_state_path
 
-    return user_state_path("youtu-gguf", appauthor=False)
+    found = _in_home(lambda: user_state_path("youtu-gguf", appauthor=False))
+    if found is None:
+        raise no_home("records of servers", "XDG_STATE_HOME")
+    return found
 
 
-def hub_cache() -> Path:
+def hub_cache() -> Path | None:
     """Return the folder where Hugging Face tools keep what they download, by the variables they read.
+
+    None where neither a variable nor a home folder says where it is.
 
     Source: huggingface_hub's documentation, "Environment variables".
     """
-    home = _folder("HF_HOME") or (_folder("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    return _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE") or home / "hub"
+    if named := _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE"):
+        return named
+    caches = _folder("XDG_CACHE_HOME") or _in_home(lambda: Path.home() / ".cache")
+    home = _folder("HF_HOME") or (None if caches is None else caches / "huggingface")
+    return None if home is None else home / "hub"
+
+
+def no_home(what: str, variable: str) -> InputError:
+    """Return the error for a folder that the user's home would hold, where there is none."""
+    return InputError(
+        f"expected a home folder for {what}; this user has none (HOME is not set, and no account names one). "
+        f"Set {variable} to a folder."
+    )
+
+
+def _in_home(find: Callable[[], Path]) -> Path | None:
+    try:
+        found = find()
+    except RuntimeError:  # of pathlib and platformdirs: there is no home
+        return None
+    return None if found.parts[:1] == ("~",) else found
+
+
+def font_folders() -> list[Path]:
+    """Return the folders where this system keeps its fonts, and this user's first.
+
+    Sources: the XDG Base Directory Specification and fontconfig's defaults; Apple, "Font Book User Guide". Windows
+    keeps the fonts of all users in its own folder, and those of one in the local application data.
+    """
+    if sys.platform == "win32":
+        local, windows = _folder("LOCALAPPDATA"), _folder("WINDIR")
+        return [*([local / "Microsoft/Windows/Fonts"] if local else ()), *([windows / "Fonts"] if windows else ())]
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - where there is no home, this is no error
+    if sys.platform == "darwin":
+        return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]
+    data = _folder("XDG_DATA_HOME") or home / ".local/share"
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    return [data / "fonts", home / ".fonts", *(Path(folder) / "fonts" for folder in shared.split(":") if folder)]
 
 
 def _folder(variable: str) -> Path | None:
     value = os.environ.get(variable)
-    return Path(os.path.expandvars(value)).expanduser() if value else None
+    return checked_path(variable, os.path.expandvars(value)) if value else None

@@ -297,6 +297,9 @@ def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | Non
 
 def _disk() -> Found:
     cache = hub_cache()
+    if cache is None:
+        yield Check("disk", "note", "this user has no home folder for downloads", "Set HF_HOME to a folder.")
+        return
     free = machine.free_disk(cache)
     enough = free >= MIN_FREE_DISK
     remedy = "" if enough else "Free some before you pull a model, or set HF_HUB_CACHE to a folder on another disk."

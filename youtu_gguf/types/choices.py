@@ -33,6 +33,11 @@ Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 DepthUnit = Literal["m", "relative"]
 """Unit of distances."""
 
+FileForm = Literal[
+    "named", "padded", "zero-padded", "normal", "special", "experts", "bos", "no-template", "other-template"
+]
+"""Forms of a random model file: `weights.synthetic.variants.VARIANTS` says what each is."""
+
 Method = Literal["crf", "guided"]
 """Refinements of borders."""
 

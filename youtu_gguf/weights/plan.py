@@ -11,8 +11,9 @@ from youtu_gguf import machine
 from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import LANGUAGE, N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, REPOSITORY, VISION
+from youtu_gguf.gguf.choice import quant_of
 from youtu_gguf.gguf.language import LanguageFacts
-from youtu_gguf.gguf.pair import check_pair, quant_of
+from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.hub.models import find
 from youtu_gguf.hub.spec import DEFAULT_SPEC, Spec
 

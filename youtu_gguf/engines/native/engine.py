@@ -109,6 +109,10 @@ class NativeEngine:
         """Return the ids of `text`; control tokens in it are read as plain text."""
         return tuple(self.model.tokenize(text, special=False))
 
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each of `texts`, as `tokenize` does, with fewer calls of llama.cpp."""
+        return [tuple(ids) for ids in self.model.tokenizer.ids_of_all(texts)]
+
     def token_id(self, token: str) -> int | None:
         """Return the id of the token whose text is exactly `token`, or None."""
         return self._ids.get(token)

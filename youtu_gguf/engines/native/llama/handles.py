@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
 from youtu_gguf.engines.native.llama.devices import handles_of
 from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 from youtu_gguf.engines.native.llama.placement import Placement
-from youtu_gguf.engines.native.llama.runs import check_runs
+from youtu_gguf.engines.native.llama.tokenizer import Tokenizer
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
 
@@ -67,10 +68,11 @@ class LlamaModel:
             return True
 
         params.progress_callback = report
-        self.handle: Any = lib.llama_model_load_from_file(str(path).encode(), params)
+        self.handle: Any = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
             raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
+        self.tokenizer = Tokenizer(self.vocab)
         self.n_embd: int = lib.llama_model_n_embd(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
@@ -80,13 +82,7 @@ class LlamaModel:
         Raises:
             InputError: A word in `text` is so long that llama.cpp would end the process.
         """
-        check_runs(text)
-        data = text.encode()
-        buffer = (lib.llama_token * (len(data) + 2))()
-        n = lib.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
-        if n < 0:
-            raise EngineError(f"llama.cpp could not tokenise {text[:80]!r}.{bindings.recent_warnings()}")
-        return list(buffer[:n])
+        return self.tokenizer.ids(text, special=special)
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token, which may hold parts of UTF-8 characters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ class VisionTower:
         params.n_threads = settings.n_threads
         params.warmup = False
         params.image_max_tokens = settings.image_max_tokens
-        self.handle: Any = mtmd.mtmd_init_from_file(str(path).encode(), model.handle, params)
+        self.handle: Any = mtmd.mtmd_init_from_file(os.fsencode(path), model.handle, params)
         if not self.handle:
             raise EngineError(
                 f"llama.cpp could not load the projector {path}.{bindings.recent_warnings()}{model.placement.remedy}"
