@@ -33,6 +33,9 @@ _DECODER_BYTES = {"JPEG2000": 16, "AVIF": 8, "HEIF": 8, "WEBP": 9, "JPEG": 6, "M
 of WebP, coefficients of a progressive JPEG, whole strips of TIFF, four components of 32 bits of JPEG 2000. Images of 5
 to 20 megapixels took 60 to 100 % of what these numbers give."""
 
+_DARK = 16
+"""What the upper 8 of 16 bits stay below where the upper 4 are not in use."""
+
 _ORIENTATION = 0x0112
 _TURNED = {
     2: lambda rgb: rgb[:, ::-1],
@@ -53,15 +56,17 @@ _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, (1,)
 def upright_rgb(image: Image.Image, name: str) -> U8:
     """Return (H, W, 3) uint8 pixels, turned as the EXIF data say where they are not broken; `image` is only loaded.
 
-    Transparency is laid over white. Grey values of more than 8 bits are scaled to 8, as `_grey_range` says.
+    Transparency is laid over white. Grey values of more than 8 bits are scaled to 8, as `_grey_range` says; of colours
+    of 16 bits per channel Pillow gives the upper 8.
 
     Raises:
-        InputError: Too many pixels, or grey values that have no range.
+        InputError: Too many pixels, floating-point values outside 0..1, or colours of 16 bits that use the lower 12.
         EngineError: It does not fit into the free memory.
         Exception: What Pillow raises where it cannot decode the image.
     """
     check_size(Size(*image.size), name)
     check_memory(image, name, machine.usable_memory().free)
+    halved = _is_halved(image)
     image.load()
     check_size(Size(*image.size), name)  # icons may turn out to be larger than they said
     rgb = np.empty((image.height, image.width, RGB), np.uint8)
@@ -70,6 +75,11 @@ def upright_rgb(image: Image.Image, name: str) -> U8:
     else:
         for top, strip in _strips(image):
             rgb[top : top + strip.height] = _rgb(strip)
+        if halved and rgb.max() < _DARK:
+            raise InputError(
+                f"{name} has 16 bits per channel, of which its colours use the lower 12 at most: it would be nearly "
+                "black. Scale it to 8 bits yourself."
+            )
     turn = _TURNED.get(_orientation(image) or 0)
     upright = rgb if turn is None else np.ascontiguousarray(turn(rgb))
     upright.setflags(write=False)
@@ -100,9 +110,9 @@ def check_memory(image: Image.Image, name: str, free: int) -> None:
     """
     from PIL import ImageFile
 
-    per_pixel = RGB if _orientation(image) not in _TURNED else 2 * RGB
+    per_pixel = 2 * RGB  # the second copy where it is turned: by then the decoder has ended
     if isinstance(image, ImageFile.ImageFile):
-        per_pixel += _STORED_BYTES.get(image.mode, _WIDEST_BYTES) + _DECODER_BYTES.get(image.format or "", 1)
+        per_pixel = RGB + _STORED_BYTES.get(image.mode, _WIDEST_BYTES) + _DECODER_BYTES.get(image.format or "", RGB)
     needed = image.width * image.height * per_pixel
     if needed > free:
         raise EngineError(
@@ -139,6 +149,12 @@ def _grey_range(lowest: float, highest: float, name: str, *, floats: bool) -> tu
     if lowest < 0:
         return lowest, max(highest, lowest + 1)
     return 0.0, next(float(white) for bits in _BITS if (white := 2**bits - 1) >= highest)
+
+
+def _is_halved(image: Image.Image) -> bool:
+    """Whether the pixels of `image`, still to be read, have 16 bits per channel, of which Pillow keeps 8."""
+    tiles = getattr(image, "tile", ())
+    return image.mode[0] not in "IF" and any(";16" in str(tile[3]) for tile in tiles)
 
 
 def _greys(image: Image.Image, unsigned: bool) -> Iterator[tuple[int, npt.NDArray[Any]]]:
