@@ -180,5 +180,6 @@ class Model:
     def __repr__(self) -> str:
         name = self.pair.model.path.name if self.pair else next(iter(self.files), "")
         n_ctx = self.settings.n_ctx if self.pair is None else self.settings.context(self.pair.language.n_ctx_train)
-        shown = (name, self.engine.name, "" if n_ctx is None else f"n_ctx {n_ctx}")
+        placement = str(getattr(self.engine, "placement", ""))  # of the native engine
+        shown = (name, self.engine.name, placement, "" if n_ctx is None else f"n_ctx {n_ctx}")
         return f"Model({', '.join(filter(None, shown))})"

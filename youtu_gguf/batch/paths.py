@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
 
@@ -36,7 +37,8 @@ def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[
 
 
 def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
-    path = Path(name)
+    path = checked_path("image", name)
+    name = str(path)
     if path.is_dir():
         found, what = _below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}"
     elif not path.exists() and glob.has_magic(name):
@@ -51,7 +53,7 @@ def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
 
 def _lines(name: str) -> list[str]:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else checked_path("list", name).read_bytes()
     except OSError as exc:
         raise InputError(
             f"expected a list of images, one path per line; got {name}: {exc.strerror}. Check the path."
