@@ -267,6 +267,10 @@ FOLDERS = {
     "published names": ("Youtu-VL-4B-Instruct-Q8_0.gguf", ["mmproj-Youtu-VL-4b-Instruct-BF16.gguf"], 0),
     "any spelling": ("a.gguf", ["B-MMPROJ.GGUF"], 0),
     "the namesake among several": ("tiny-Q8_0.gguf", ["mmproj-full-BF16.gguf", "tiny.mmproj-f16.gguf"], 1),
+    "one without a name among several": ("tiny-Q8_0.gguf", ["mmproj-full-BF16.gguf", "mmproj-f16.gguf"], 1),
+    "BF16 before F16": ("m-Q8_0.gguf", ["mmproj-m-F16.gguf", "mmproj-m-bf16.gguf", "mmproj-m-Q8_0.gguf"], 1),
+    "F16 before others": ("m-Q8_0.gguf", ["mmproj-m-Q8_0.gguf", "mmproj-m-F16.gguf"], 1),
+    "the tag before mmproj": ("m-Q8_0.gguf", ["m-f16_mmproj.gguf", "m-bf16_mmproj.gguf"], 1),
 }
 
 
@@ -275,8 +279,33 @@ def test_pair_is_found_by_its_names(name: str, tmp_path: Path) -> None:
     model, projectors, which = FOLDERS[name]
     for file in (model, *projectors, "notes.txt", ".half.mmproj.gguf"):
         (tmp_path / file).touch()
+    (tmp_path / "a folder.gguf").mkdir()
+    (tmp_path / "gone.gguf").symlink_to("nowhere")
     assert find_projector(tmp_path / model) == tmp_path / projectors[which]
     assert find_model(tmp_path) == tmp_path / model
+
+
+ENCODINGS = [
+    (["m-F16.gguf", "m-q8_0.gguf", "m-Q4_K_M.gguf"], 1),
+    (["m-Q4_K_S.gguf", "m-Q4_K_M.gguf", "m-IQ4_XS.gguf"], 1),
+    (["m-IQ4_XS.gguf", "m-UD-Q4_K_XL.gguf", "m-F16.gguf"], 2),
+    (["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf", "m-F16.gguf"], 2),
+    (["m-F16.gguf", "another-Q8_0.gguf"], 1),
+]
+
+
+@pytest.mark.parametrize(("names", "which"), ENCODINGS)
+def test_among_several_encodings_one_is_taken_and_said(
+    names: list[str], which: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    for _ in range(2):
+        assert find_model(tmp_path) == tmp_path / names[which]
+    if not any("-of-" in name for name in names):
+        (note,) = [record.getMessage() for record in caplog.records]  # once
+        assert f"several language models lie in {tmp_path}: {names[which]} is used, not" in note
+        assert all(name in note for name in names)
 
 
 def test_nothing_to_find_is_reported_with_the_argument_to_give(tmp_path: Path) -> None:
@@ -287,12 +316,40 @@ def test_nothing_to_find_is_reported_with_the_argument_to_give(tmp_path: Path) -
 
 
 def test_several_that_fit_are_listed_not_guessed(tmp_path: Path) -> None:
-    for file in ("m-Q8_0.gguf", "m-F16.gguf", "mmproj-m-F16.gguf", "mmproj-m-BF16.gguf"):
+    for file in ("m-Q8_0.gguf", "n-Q8_0.gguf", "mmproj-a-F16.gguf", "mmproj-b-BF16.gguf"):
         (tmp_path / file).touch()
-    with pytest.raises(ModelFileError, match=r"got m-F16.gguf, m-Q8_0.gguf"):
+    with pytest.raises(ModelFileError, match=r"got m-Q8_0.gguf, n-Q8_0.gguf.*model=PATH"):
         find_model(tmp_path)
-    with pytest.raises(ModelFileError, match=r"got mmproj-m-BF16.gguf, mmproj-m-F16.gguf"):
+    with pytest.raises(ModelFileError, match=r"got mmproj-a-F16.gguf, mmproj-b-BF16.gguf.*mmproj=PATH"):
         find_projector(tmp_path / "m-Q8_0.gguf")
+
+
+def test_parts_are_refused_with_the_command_that_joins_them(tmp_path: Path) -> None:
+    for n in (1, 2, 3):
+        (tmp_path / f"m-Q8_0-0000{n}-of-00003.gguf").touch()
+    first, whole = tmp_path / "m-Q8_0-00001-of-00003.gguf", tmp_path / "m-Q8_0.gguf"
+    with pytest.raises(ModelFileError) as caught:
+        find_model(tmp_path)
+    assert "one of 3 parts" in str(caught.value)
+    assert f"`llama-gguf-split --merge {first} {whole}`" in str(caught.value)
+
+
+def test_links_that_lead_nowhere_and_unfinished_downloads_are_named(tmp_path: Path) -> None:
+    (tmp_path / "m-Q8_0.gguf.part").touch()
+    with pytest.raises(ModelFileError, match=r"got unfinished downloads: m-Q8_0\.gguf\.part"):
+        find_model(tmp_path)
+    (tmp_path / "m-Q8_0.gguf").symlink_to("gone")
+    with pytest.raises(ModelFileError, match=r"got links that lead nowhere: m-Q8_0\.gguf"):
+        find_model(tmp_path)
+
+
+def test_folders_named_by_an_encoding_belong_to_the_folder_above(tmp_path: Path) -> None:
+    (tmp_path / "Q8_0").mkdir()
+    (tmp_path / "other").mkdir()
+    for file in ("Q8_0/m.gguf", "other/n.gguf", "mmproj-F16.gguf"):
+        (tmp_path / file).touch()
+    assert find_model(tmp_path) == tmp_path / "Q8_0" / "m.gguf"
+    assert find_projector(tmp_path / "Q8_0" / "m.gguf") == tmp_path / "mmproj-F16.gguf"
 
 
 def test_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ EngineName = Literal["native", "server"]
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 """How hidden states are read from llama.cpp."""
 
+GpuLayers = int | Literal["auto"]
+"""How many layers a device gets: "auto" means as many as fit, -1 all."""
+
 CountBy = Literal["answer", "detection"]
 """What counts: the number that the model says, or the boxes that it finds."""
 

@@ -57,6 +57,7 @@ class Program:
     command: Sequence[str]
     model: str
     version: str
+    cuda_graphs: bool = False
 
 
 def free_port() -> int:
@@ -259,7 +260,7 @@ class Supervisor:
             self._hung = False
             port = self._find_port()
             command = [*self._program.command, "--host", HOST, "--port", str(port), *self._settings.server_flags]
-            environment = server_environment(self._key)
+            environment = server_environment(self._key, cuda_graphs=self._program.cuda_graphs)
             process = self._process = ChildProcess(
                 command, environment, self.log, on_end=self._wake.set, binding=self._binding
             )

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError
 from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, write_gguf
@@ -82,7 +83,7 @@ def write_synthetic_pair(
         InputError: Unknown size, encoding or variant, rows that an encoding cannot hold, or no room on the disk.
     """
     shape, form, report = _find(SIZES, "size", size), _find(VARIANTS, "variant", variant), progress or no_progress
-    folder = Path(folder)
+    folder = checked_path("folder", folder)
     projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
     model = folder / f"{shape.name}-{quant}.gguf"
     projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
