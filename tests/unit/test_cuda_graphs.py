@@ -8,13 +8,8 @@ import sys
 
 import pytest
 
-from youtu_gguf.config import (
-    NO_CUDA_GRAPHS_VARIABLE,
-    cuda_graphs_forbidden,
-    make_settings,
-    server_environment,
-    set_cuda_graphs,
-)
+from youtu_gguf.config import make_settings
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, cuda_graphs_forbidden, server_environment, set_cuda_graphs
 from youtu_gguf.errors import InputError
 
 
