@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from youtu_gguf import machine
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.images.exif import FLAWS
+from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, Size
 
 if TYPE_CHECKING:
@@ -192,8 +192,7 @@ def _rgb(strip: Image.Image) -> U8:
 def _orientation(image: Image.Image) -> int | None:
     """Return how the image was turned, None where that is not known: the pixels may be good all the same."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of some broken data, and fails at others
+        with HIDDEN:  # Pillow warns of some broken data, and fails at others
             found = image.getexif().get(_ORIENTATION)
     except FLAWS:
         return None
