@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 MAX_PIXELS = 200_000_000
 """Larger images are refused before decoding."""
 
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 16
+"""Pixels that are converted at a time: few beside the image, and fewer than a limit that another library may set for
+Pillow, which holds for parts as well."""
+
 RGB = 3
 """Channels, and bytes, of a pixel."""
 
