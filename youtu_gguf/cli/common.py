@@ -20,6 +20,7 @@ from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.gguf.choice import LOG
+from youtu_gguf.render import fonts
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
 
@@ -236,7 +237,8 @@ def command(function: Callable[..., None]) -> Command:
 
     def call(given: dict[str, Any]) -> None:
         if given.get("quiet"):
-            LOG.setLevel(logging.ERROR)
+            for log in (LOG, fonts.LOG):
+                log.setLevel(logging.ERROR)
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
