@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from youtu_gguf import machine
-from youtu_gguf.config import NO_CUDA_GRAPHS_VARIABLE, cuda_graphs_forbidden, default_model, hub_cache
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, cuda_graphs_forbidden, default_model, hub_cache
 from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
 from youtu_gguf.hub.models import find, list_unfinished
 from youtu_gguf.model import load

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.config import LoadSettings, Settings, default_engine, make_settings
+from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
+from youtu_gguf.environment import default_engine
 from youtu_gguf.errors import InputError
 from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images

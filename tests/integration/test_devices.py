@@ -12,7 +12,7 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.config import NO_CUDA_GRAPHS_VARIABLE, make_settings
+from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native import engine
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama import vision
@@ -20,6 +20,7 @@ from youtu_gguf.engines.native.llama.bindings import log_listener
 from youtu_gguf.engines.native.llama.devices import devices, handle_of, handles_of
 from youtu_gguf.engines.native.llama.handles import LlamaModel
 from youtu_gguf.engines.native.llama.placement import Placement
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.types import F32, PreparedImage, no_progress
 

@@ -20,11 +20,12 @@ import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.integration.test_soak import script
 from tests.server.conftest import NANO, Serve, address_of, engine_of
-from youtu_gguf.config import NO_CUDA_GRAPHS_VARIABLE, OURS, make_settings, server_environment
+from youtu_gguf.config import make_settings
 from youtu_gguf.engines.http.transport import Hangup
 from youtu_gguf.engines.llama_server.engine import program
 from youtu_gguf.engines.llama_server.process import LAST_LINES, ChildProcess
 from youtu_gguf.engines.llama_server.supervisor import Supervisor, free_port
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, OURS, server_environment
 from youtu_gguf.gguf.pair import check_pair
 
 RGB = draw(TEST_SEEDS).rgb

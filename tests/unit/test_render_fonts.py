@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.config import font_folders
+from youtu_gguf.environment import font_folders
 from youtu_gguf.render import draw
 from youtu_gguf.render.canvas import Canvas, caption, printable
 from youtu_gguf.render.fonts import Fonts, Run, built_in_has, system_fonts

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.config import font_folders
+from youtu_gguf.environment import font_folders
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from youtu_gguf import machine
-from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
+from youtu_gguf.config import LoadSettings, Settings, make_settings
+from youtu_gguf.environment import default_model
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import LANGUAGE, N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, REPOSITORY, VISION
 from youtu_gguf.gguf.choice import quant_of

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import machine
 from youtu_gguf.backoff import Backoff
-from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
+from youtu_gguf.environment import server_environment
 from youtu_gguf.errors import EngineError, InputError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 

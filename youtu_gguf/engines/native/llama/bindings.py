@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
-from youtu_gguf.config import set_cuda_graphs
+from youtu_gguf.environment import set_cuda_graphs
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 
 __all__ = [
