@@ -7,6 +7,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 import youtu_gguf as yg
 from tests import loopback_hub as hubs
@@ -58,6 +59,16 @@ def test_the_commit_is_recorded_for_the_branch_as_hugging_face_tools_do(hub: Hub
     assert scanned.warnings == []
     (repository,) = scanned.repos
     assert (repository.repo_id, repository.nb_files) == (REPOSITORY, 2)
+
+
+def test_a_token_that_may_not_be_read_is_an_error_of_ours(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "token").mkdir()  # root may read everything but a folder
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    with pytest.raises(ModelFileError, match=r"could not be fetched: .*token'. Check the permissions, and HF_HOME"):
+        pull(SPEC, tmp_path)
 
 
 BAD_VARIABLES = {

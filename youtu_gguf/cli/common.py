@@ -18,7 +18,7 @@ import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import YoutuError
+from youtu_gguf.errors import EngineError, YoutuError
 from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
@@ -257,3 +257,6 @@ def _run(function: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
+    except OSError as exc:  # of a file or folder that no one has checked before
+        print(f"error: the system refuses: {exc}. Check that path and its permissions.", file=sys.stderr)
+        raise typer.Exit(EngineError.exit_code) from exc
