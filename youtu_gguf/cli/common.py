@@ -200,12 +200,15 @@ def command(function: Callable[..., None]) -> Command:
         _run(functools.partial(call, given))
 
     def call(given: dict[str, Any]) -> None:
-        if given.get("quiet"):
-            LOG.setLevel(logging.ERROR)
+        quiet = bool(given.get("quiet"))
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        function(**given)
+        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
+        try:
+            function(**given)
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
