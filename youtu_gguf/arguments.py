@@ -163,6 +163,13 @@ def checked_key(name: str, key: object) -> str:
     return key
 
 
+def checked_device(name: str, device: object) -> str:
+    """Return the name of a device to compute on; whether it exists is found out when a model is loaded."""
+    if not isinstance(device, str) or not device.strip() or not device.isprintable():
+        raise _refused(name, 'the name of a device, such as "CUDA0" or "cpu"', device)
+    return device.strip()
+
+
 def checked_flags(name: str, flags: object) -> tuple[str, ...]:
     """Return the further arguments of a command line."""
     if not isinstance(flags, list | tuple) or not all(isinstance(flag, str) and "\0" not in flag for flag in flags):

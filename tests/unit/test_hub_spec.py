@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.config import hub_cache
+from youtu_gguf.environment import hub_cache
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.hub.local import SHIPPED, find_in_cache, find_nano, find_pulled, locate
 from youtu_gguf.hub.spec import NANO_MODEL, Spec

@@ -9,18 +9,16 @@ from pathlib import Path
 
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError
-
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-"""Suffixes of images in folders. A file that the user names directly may have any suffix."""
+from youtu_gguf.images.formats import SUFFIXES
 
 
 def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[Path]:
     """Find the images that a user names.
 
     Args:
-        named: Paths of files; folders, searched at every depth without hidden files, sorted; patterns such as
-            `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line (empty
-            lines and lines that begin with # are skipped), `@-` for a list on standard input.
+        named: Paths of files, with any suffix; folders, searched at every depth without hidden files, sorted; patterns
+            such as `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line
+            (empty lines and lines that begin with # are skipped), `@-` for a list on standard input.
         leave_out: A folder that is skipped when folders and patterns are searched: the one that drawings are written
             to.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.report import CalibrationReport
-from youtu_gguf.config import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
+from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.hub.models import find

@@ -51,8 +51,34 @@ ContextLength = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [default: all cores]", **_MODEL)]
+
+
+def _gpu_layers(typed: str) -> int | str:
+    """Return the setting for what was typed; what is no number is left for the setting's own rule."""
+    try:
+        return -1 if typed == "all" else int(typed)
+    except ValueError:
+        return typed
+
+
 GpuLayers = Annotated[
-    int | None, typer.Option("--gpu-layers", metavar="N", help="Layers to run on the GPU. [default: all]", **_MODEL)
+    str | None,
+    typer.Option(
+        "--gpu-layers",
+        metavar="N|all|auto",
+        parser=_gpu_layers,
+        help="Layers to run on the GPU, of which the head is one. [default: auto, as many as fit]",
+        **_MODEL,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help='Device of the language model, as `youtu-gguf doctor` lists them, such as CUDA0; or "cpu". [default: the '
+        "first GPU, if any]",
+        **_MODEL,
+    ),
 ]
 
 Command = Callable[..., None]
@@ -93,6 +119,15 @@ class FileOptions:
     n_ctx: ContextLength = None
     threads: Threads = None
     n_gpu_layers: GpuLayers = None
+    device: Device = None
+    mmproj_device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Device of the projector. [default: as the language model]", **_MODEL),
+    ] = None
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option("--cuda-graphs", help="Compute with CUDA graphs, which may be wrong (docs/gpu.md).", **_MODEL),
+    ] = False
     n_slots: Annotated[
         int | None,
         typer.Option(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from youtu_gguf.arguments import checked_path
-from youtu_gguf.config import default_model, hub_cache, no_home
+from youtu_gguf.environment import default_model, hub_cache, no_home
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:

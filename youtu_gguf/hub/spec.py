@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from youtu_gguf.config import MODEL_VARIABLE
+from youtu_gguf.environment import MODEL_VARIABLE
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.choice import Choice, choose_model, choose_projector, how_to_join, is_projector, is_quant

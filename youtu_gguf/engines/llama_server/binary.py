@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from youtu_gguf.config import LLAMA_SERVER_VARIABLE, data_folder, default_llama_server, server_environment
+from youtu_gguf.environment import LLAMA_SERVER_VARIABLE, data_folder, default_llama_server, server_environment
 from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import PROJECTOR_TYPE
 

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import youtu_gguf as yg
-from youtu_gguf import config
+from youtu_gguf import environment
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.calibration.storage import read_for
 from youtu_gguf.cli.main import app
@@ -72,8 +72,8 @@ def test_without_a_home_what_ships_works_and_the_rest_says_which_variable_to_set
 def test_without_a_home_variables_say_where_folders_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HF_HOME", "XDG_STATE_HOME", "YOUTU_GGUF_CALIBRATIONS"):
         monkeypatch.setenv(variable, "/folder")
-    assert (config.hub_cache(), config.calibrations_folder()) == (Path("/folder/hub"), Path("/folder"))
-    assert config.state_folder() == Path("/folder/youtu-gguf")
+    assert (environment.hub_cache(), environment.calibrations_folder()) == (Path("/folder/hub"), Path("/folder"))
+    assert environment.state_folder() == Path("/folder/youtu-gguf")
 
 
 @contextmanager
@@ -196,9 +196,9 @@ def test_the_tilde_is_resolved_in_variables(variable: str, tmp_path: Path, monke
         assert yg.weights.find() == (tmp_path / "place" / "m.gguf", tmp_path / "place" / "mmproj.gguf")
         return
     found = {
-        "HF_HUB_CACHE": config.hub_cache,
-        "HF_HOME": lambda: Path(config.hub_cache() or "").parent,
-        "YOUTU_GGUF_CALIBRATIONS": config.calibrations_folder,
-        "YOUTU_GGUF_LLAMA_SERVER": config.default_llama_server,
+        "HF_HUB_CACHE": environment.hub_cache,
+        "HF_HOME": lambda: Path(environment.hub_cache() or "").parent,
+        "YOUTU_GGUF_CALIBRATIONS": environment.calibrations_folder,
+        "YOUTU_GGUF_LLAMA_SERVER": environment.default_llama_server,
     }[variable]()
     assert found == tmp_path / "place"
