@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -39,6 +40,15 @@ PARTIAL = ".incomplete"
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
 """Folders of the small model: in an installed package, and in a checkout."""
+
+
+@dataclass(frozen=True)
+class PulledPair:
+    """Paths of the two files of a spec; `commit` is None if the hub was not asked."""
+
+    model: Path
+    projector: Path
+    commit: str | None
 
 
 def as_spec(wanted: str | PathLike[str] | None) -> Spec | None:
