@@ -73,6 +73,6 @@ def test_a_second_writer_that_does_not_wait_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["no/such/folder/file", "a-file/file", "n" * 300])
 def test_where_nothing_can_be_written_is_an_input_error(name: str, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_bytes(b"")
-    with pytest.raises(InputError, match=r"expected to write .* a folder you may write to"):
+    with pytest.raises(InputError, match=r"expected to write .* a folder you may write to|too long"):
         write_bytes(tmp_path / name, b"data")
     assert list(tmp_path.iterdir()) == [tmp_path / "a-file"]

@@ -18,7 +18,7 @@ import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import YoutuError
+from youtu_gguf.errors import EngineError, YoutuError
 from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
@@ -235,12 +235,15 @@ def command(function: Callable[..., None]) -> Command:
         _run(functools.partial(call, given))
 
     def call(given: dict[str, Any]) -> None:
-        if given.get("quiet"):
-            LOG.setLevel(logging.ERROR)
+        quiet = bool(given.get("quiet"))
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        function(**given)
+        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
+        try:
+            function(**given)
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -292,3 +295,6 @@ def _run(function: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
+    except OSError as exc:  # of a file or folder that no one has checked before
+        print(f"error: the system refuses: {exc}. Check that path and its permissions.", file=sys.stderr)
+        raise typer.Exit(EngineError.exit_code) from exc
