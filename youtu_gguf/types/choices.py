@@ -43,8 +43,8 @@ Stopped = Literal["cancelled", "time"]
 """Why a run of several steps ends between two of them."""
 
 Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
-"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles, the
-caller, or nothing was generated."""
+"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles or
+on without anything new, the caller, or nothing was generated."""
 
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""
