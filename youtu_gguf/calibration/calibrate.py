@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from youtu_gguf.calibration.drawn import GRID, draw_images
 from youtu_gguf.calibration.observe import look
 from youtu_gguf.calibration.photographs import arrange_photographs
-from youtu_gguf.calibration.questions import find_bin_base, find_leading_space, find_position_shift, find_refine
+from youtu_gguf.calibration.questions import (
+    find_bin_base,
+    find_final_period,
+    find_leading_space,
+    find_normalise,
+    find_position_shift,
+    find_refine,
+)
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.engines.base import no_states
 from youtu_gguf.errors import CapabilityError, InputError
@@ -25,8 +32,9 @@ def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
     """Measure, on images of known layout, what is not published about the model's dense maps.
 
     Shows the model eight drawn images and, where scikit-image is installed, four put together from photographs, of 80
-    image tokens each; generates nothing, downloads nothing and stores nothing (`store` does). The model's
-    present calibration makes no difference. docs/calibration.md says what is measured and when it counts.
+    image tokens each, and asks which classes are there in those that it sees; downloads nothing and stores nothing
+    (`store` does). The model's present calibration makes no difference. docs/calibration.md says what is measured and
+    when it counts.
 
     Args:
         model: Loaded by an engine that gives hidden states.
@@ -53,9 +61,10 @@ def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
         report("calibrate", done, len(images))
         seen.append(look(model, image))
     report("calibrate", len(images), len(images))
-    readings = (find_position_shift(seen), find_leading_space(seen, engine.vocabulary))
-    so_far = CalibrationReport(readings).calibration
-    findings = (*readings, find_bin_base(seen), find_refine(seen, so_far))
+    readings = [find_position_shift(seen), find_leading_space(seen, engine.vocabulary)]
+    readings.append(find_normalise(seen, CalibrationReport(tuple(readings)).calibration))
+    refine = find_refine(seen, CalibrationReport(tuple(readings)).calibration)
+    findings = (*readings, find_bin_base(seen), find_final_period(seen), refine)
     files = (model.pair.model, model.pair.projector) if model.pair else ()
     return CalibrationReport(
         findings,

@@ -39,6 +39,9 @@ Refinement = Literal["crf", "guided", "none"]
 Refine = Literal["auto", "crf", "guided", "none"]
 """What a caller may ask to be done to borders; "auto" takes the best that is there."""
 
+Normalise = Literal["grid", "pixels"]
+"""Where class scores become probabilities: at the image tokens, before they are upsampled, or at the pixels, after."""
+
 Stopped = Literal["cancelled", "time"]
 """Why a run of several steps ends between two of them."""
 
