@@ -21,8 +21,6 @@ from youtu_gguf.cli.main import app
 OTHER = yg.Calibration(
     position_shift=-1, leading_space=True, bin_base=0, normalise="grid", final_period=True, refine="none"
 )
-    position_shift=-1, leading_space=True, bin_base=0, normalise="grid", final_period=True, refine="none"
-)
 QUESTIONS = ("position_shift", "leading_space", "normalise", "bin_base", "final_period", "refine")
 SEGMENT = ("sky", "grass", "sand", "circle")
 
