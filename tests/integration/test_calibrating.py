@@ -178,6 +178,14 @@ def test_refinements_are_measured_on_drawn_images_only(nano: yg.Model) -> None:
     assert guided > none
 
 
+@pytest.mark.parametrize(("far", "differs"), [(100, False), (80, True)])
+def test_a_range_of_depth_that_the_model_states_otherwise_is_noted(nano: yg.Model, far: int, differs: bool) -> None:
+    text = f"This is the <depth>, log-uniform quantified to 1-1000 from 0.5-{far}m at focal length 2000."
+    engine = AlteredEngine(nano.engine, answer=lambda question, said: text if "depth" in question else said)
+    notes = yg.calibration.run(yg.load(engine=engine)).notes
+    assert any("another range" in note and f"0.5-{far}m" in note for note in notes) == differs
+
+
 def test_an_engine_without_states_is_refused() -> None:
     engine = FakeEngine()
     engine.has_states = False  # type: ignore[misc]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from youtu_gguf.calibration.drawn import GRID, draw_images
-from youtu_gguf.calibration.observe import look
+from youtu_gguf.calibration.observe import Seen, depth_answer, look
 from youtu_gguf.calibration.photographs import arrange_photographs
 from youtu_gguf.calibration.questions import (
     find_bin_base,
@@ -17,13 +18,17 @@ from youtu_gguf.calibration.questions import (
     find_refine,
 )
 from youtu_gguf.calibration.report import CalibrationReport
+from youtu_gguf.decode.depth import stated_scale
 from youtu_gguf.engines.base import no_states
 from youtu_gguf.errors import CapabilityError, InputError
+from youtu_gguf.facts import DEPTH_SCALES
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
+
+OTHER_RANGE = "asked for the depth, the model speaks of another range than this package assumes ({}): {!r}"
 
 NO_PHOTOGRAPHS = "scikit-image (extra calibrate) is not installed, so only drawn images were shown, no photographs"
 
@@ -68,8 +73,20 @@ def run(model: Model, progress: ProgressFn | None = None) -> CalibrationReport:
     files = (model.pair.model, model.pair.projector) if model.pair else ()
     return CalibrationReport(
         findings,
-        () if photographs else (NO_PHOTOGRAPHS,),
+        (*(() if photographs else (NO_PHOTOGRAPHS,)), *_depth_notes(model, seen)),
         time.perf_counter() - started,
         fingerprint(*files) if files else None,
         tuple((header.path.name, header.file_size) for header in files),
     )
+
+
+def _depth_notes(model: Model, seen: Sequence[Seen]) -> tuple[str, ...]:
+    """Return a note if the model, asked about the first image it sees, states another range of depth than assumed."""
+    image = next((one.image for one in seen if one.is_understood), None)
+    if image is None:
+        return ()
+    answer, assumed = depth_answer(model, image), DEPTH_SCALES["open"]
+    if stated_scale(answer) in (None, assumed):
+        return ()
+    words = f"{assumed.near_m:g}-{assumed.far_m:g} m, log-uniform, at a focal length of {assumed.focal_px:g} px"
+    return (OTHER_RANGE.format(words, answer),)

@@ -136,6 +136,12 @@ def _named(session: Session, names: tuple[str, ...], final_period: bool) -> froz
     return frozenset(parse_classes(collect(session.generate(question, ANSWER)).text).names)
 
 
+def depth_answer(model: Model, image: LabelledImage) -> str:
+    """Return what the model answers when it is asked to estimate the depth; the map is not part of it."""
+    with closing(model.open(image.rgb)) as scene:
+        return collect(scene.session().generate(ENGLISH.depth, ANSWER)).text
+
+
 def _scores(patches: PatchStates, vocabulary: Vocabulary, names: tuple[str, ...], spacing: bool) -> F32:
     if patches.before is None:
         raise CapabilityError(
