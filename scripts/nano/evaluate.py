@@ -146,12 +146,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300, help="scenes")
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups of tasks")
     parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
-    parser.add_argument("--normalise", choices=get_args(Normalise), default="grid", help="as in Calibration")
+    parser.add_argument("--normalise", choices=get_args(Normalise), help="as in Calibration, not the model's own")
     parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     began = time.monotonic()
-    assumed = yg.Calibration(normalise=args.normalise)
+    assumed = yg.Calibration(normalise=args.normalise) if args.normalise else "stored"
     with yg.load(args.model, max_tokens=600, calibration=assumed) as model:
         tally = evaluate(model, args.n, args.seed, tuple(args.only), args.refine, _say)
     figures = tally.figures()

@@ -219,6 +219,19 @@ def letters(draw: Random) -> str:
     return " ".join(draw.choice(".-") * draw.randint(1, 3) for _ in range(n // 6))
 
 
+def survey(draw: Random) -> str:
+    """Rows that all have the same choices."""
+    choices = draw.choice((" ".join(("Never", "Rarely", "Sometimes", "Often", "Always")), "1 2 3 4 5", "Yes No Unsure"))
+    return "\n".join(f"{n}. {words(draw, draw.randint(3, 8))} {choices}" for n in range(1, draw.randint(10, 120)))
+
+
+def protein(draw: Random) -> str:
+    """A sequence of twenty words, as frequent as amino acids are."""
+    names = "Leu Ala Gly Ser Val Glu Lys Thr Asp Ile Arg Pro Asn Gln Phe Tyr Met His Cys Trp"
+    percents = (10, 8, 7, 7, 7, 6, 6, 5, 5, 6, 5, 5, 4, 4, 4, 3, 2, 2, 1, 1)
+    return draw.choice((" ", "-")).join(draw.choices(names.split(), percents, k=draw.randint(50, 2500)))
+
+
 def song(draw: Random) -> str:
     """Verses with a refrain, or a song that counts down."""
     if draw.random() < 0.3:
@@ -300,8 +313,8 @@ CORRECT: dict[str, Callable[[Random], str]] = {
     **dict(
         _kinds(
             scattered, stack, poses, outlines, named_classes, run_lengths, markdown, sheet, csv, html, ticks, matrix,
-            zeros, receipt, form, contents, timetable, calendar, log_lines, counting, letters, song, step_by_step,
-            chinese, data, code, prose,
+            zeros, receipt, form, contents, timetable, calendar, log_lines, counting, letters, survey, protein, song,
+            step_by_step, chinese, data, code, prose,
         )
     ),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How often the guard against endless answers ends a correct one, and after how many tokens it ends endless ones.
 
-    python scripts/soak/repetition.py                    # 400 answers of each of 30 correct kinds, 40 of each endless
+    python scripts/soak/repetition.py                    # 400 answers of each of 32 correct kinds, 40 of each endless
     python scripts/soak/repetition.py --correct 2000 --endless 200 --seed 7
 
 Exit code 1 if a correct answer was ended.
@@ -76,7 +76,7 @@ def main() -> int:
     for name in CORRECT:
         n_ended, n = false_alarms(name, args.correct, args.seed)
         n_wrong, n_answers, n_tokens = n_wrong + n_ended, n_answers + args.correct, n_tokens + n
-        print(f"{name:40}{args.correct:7} correct{n / args.correct:9.0f} tokens{n_ended:7} ended", flush=True)
+        print(f"{name:40}{args.correct:7} correct{n / max(1, args.correct):9.0f} tokens{n_ended:7} ended", flush=True)
     per_token = 1e6 * (time.process_time() - started) / max(1, n_tokens)
     print(
         f"{n_wrong} of {n_answers} correct answers, {n_tokens / 1e6:.1f} million tokens, were ended; "

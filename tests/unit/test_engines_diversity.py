@@ -15,7 +15,7 @@ from scripts.soak._endless import ENDLESS, PIECES, tokens
 from scripts.soak.repetition import ended_after, false_alarms
 from youtu_gguf.engines.diversity import CREEPING, DiversityDetector
 
-LATE = ("a cycle of 5 to 20 words, 5 % noise",)
+LATE = ("a cycle of 9 to 20 words, 5 % noise",)
 """Kinds that are ended late or not at all: so much noise is also what a table holds."""
 
 
