@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -151,7 +151,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     began = time.monotonic()
-    assumed = yg.Calibration(normalise=args.normalise) if args.normalise else "stored"
+    assumed: yg.Calibration | Literal["stored"] = "stored"
+    if args.normalise:
+        assumed = yg.Calibration(normalise=args.normalise)
     with yg.load(args.model, max_tokens=600, calibration=assumed) as model:
         tally = evaluate(model, args.n, args.seed, tuple(args.only), args.refine, _say)
     figures = tally.figures()
