@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError
 from youtu_gguf.locks import locked
 
@@ -22,7 +23,7 @@ def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None
     Raises:
         InputError: The folder does not exist or cannot be written to, or another process keeps writing the same file.
     """
-    path = Path(path)
+    path = checked_path("path", path)
     try:
         with replacing(path, WAIT_S) as temporary:
             temporary.touch(0o600 if private else 0o666)

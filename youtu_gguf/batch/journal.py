@@ -135,7 +135,9 @@ class Journal:
                 raise InputError(
                     f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
                 )
-            write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
+            write_bytes(
+                path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
+            )
             return
         try:
             before = dict(json.loads(path.read_bytes()))
@@ -174,4 +176,4 @@ class Journal:
 
 
 def _encoded(line: Line) -> bytes:
-    return (json.dumps(line, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # as JSON escapes it

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.config import state_folder
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
+from youtu_gguf.environment import state_folder
 
 CLOCK_S = 2.0
 """Largest difference between two readings of the start of one process: they move when the clock is set."""
