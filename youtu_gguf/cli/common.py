@@ -14,9 +14,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import YoutuError
+from youtu_gguf.errors import OutputError, YoutuError
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
 
@@ -150,9 +151,13 @@ class ModelOptions(FileOptions):
         ),
     ] = None
 
+    def loader(self) -> functools.partial[yg.Model]:
+        """Return `yg.load` with these options, as another process can call it too."""
+        return functools.partial(yg.load, self.model, self.mmproj, self.engine, **self.settings())
+
     def load(self, progress: ProgressFn) -> yg.Model:
         """Load the model with these options."""
-        return yg.load(self.model, self.mmproj, self.engine, progress, **self.settings())
+        return self.loader()(progress=progress)
 
 
 @dataclass(frozen=True)
@@ -237,6 +242,17 @@ def _run(function: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone
+        _drop_output()
         raise typer.Exit from None
+    except OSError as exc:
+        if exc.errno not in DISK_FULL:
+            raise
+        _drop_output()
+        print(f"error: expected to write the output; got: {exc.strerror}. Free some disk space.", file=sys.stderr)
+        raise typer.Exit(OutputError.exit_code) from exc
+
+
+def _drop_output() -> None:
+    """Give up what standard output still holds: without this, Python would report it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
