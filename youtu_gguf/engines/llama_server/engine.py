@@ -12,6 +12,7 @@ from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
 from youtu_gguf.engines.llama_server.binary import find_llama_server
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
 from youtu_gguf.errors import ServerError
+from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         *("--gpu-layers", n_gpu_layers),
         *("--cache-ram", str(settings.cache_bytes >> 20)),
         *(() if settings.repack else ("--no-repack",)),
+        *("--jinja", "--chat-template", TEMPLATE),  # whatever the file holds, the prompts are the native engine's
         "--no-warmup",
         "--offline",
         *(("--cors-origins", "localhost") if "--cors-origins" in found.flags else ()),
