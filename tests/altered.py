@@ -48,6 +48,9 @@ class AlteredEngine:
     def tokenize(self, text: str) -> tuple[int, ...]:
         return self.engine.vocabulary.tokenize(self.rename(text))
 
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        return self.engine.vocabulary.tokenize_all([self.rename(text) for text in texts])
+
     def token_id(self, token: str) -> int | None:
         return self.engine.vocabulary.token_id(token)
 

@@ -132,7 +132,10 @@ def checked_path(name: str, value: Any) -> Path:
         if value == "" or "\0" in str(value):
             raise ValueError("it is empty" if value == "" else "no name has a NUL in it")
         return Path(value).expanduser()
-    except (TypeError, ValueError, RuntimeError) as exc:
+    except RuntimeError as exc:
+        why = "no user has the home folder that it begins with"
+        raise InputError(f"{name} must be a path; got {short_repr(value)}: {why}. Write the path in full.") from exc
+    except (TypeError, ValueError) as exc:
         raise InputError(f"{name} must be a path; got {short_repr(value)}: {exc}.") from exc
 
 
@@ -141,6 +144,13 @@ def checked_key(name: str, key: object) -> str:
     if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError(f"{name} must be a key without blanks, in ASCII; it is not (and is not shown here).")
     return key
+
+
+def checked_device(name: str, device: object) -> str:
+    """Return the name of a device to compute on; whether it exists is found out when a model is loaded."""
+    if not isinstance(device, str) or not device.strip() or not device.isprintable():
+        raise _refused(name, 'the name of a device, such as "CUDA0" or "cpu"', device)
+    return device.strip()
 
 
 def checked_flags(name: str, flags: object) -> tuple[str, ...]:

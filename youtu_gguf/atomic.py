@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import OutputError
 from youtu_gguf.locks import locked
 
@@ -40,7 +41,7 @@ def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None
     Raises:
         OutputError: It cannot be written, or another process keeps writing it.
     """
-    path = Path(path)
+    path = checked_path("path", path)
     with writing(path), replacing(path, WAIT_S) as temporary:
         temporary.touch(0o600 if private else 0o666)
         temporary.write_bytes(data)

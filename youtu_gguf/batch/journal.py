@@ -189,7 +189,9 @@ class Journal:
                 raise InputError(
                     f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
                 )
-            write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
+            write_bytes(
+                path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
+            )
             return
         try:
             before = dict(json.loads(path.read_bytes()))
@@ -238,7 +240,7 @@ class Journal:
 
 
 def _encoded(line: Line) -> bytes:
-    return (json.dumps(line, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # as JSON escapes it
 
 
 def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:

@@ -8,6 +8,7 @@ which its parent holds, so it outlives its parent by a second at most, however t
 from __future__ import annotations
 
 import _thread
+import logging
 import os
 import pickle
 import queue
@@ -29,7 +30,7 @@ from typing import IO, Any, Self
 import youtu_gguf as yg
 from youtu_gguf import errors
 from youtu_gguf.batch.image import Done, Work
-from youtu_gguf.config import worker_environment
+from youtu_gguf.environment import worker_environment
 from youtu_gguf.errors import EngineError, InputError, ModelFileError, YoutuError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.types import ProgressFn, no_progress
@@ -64,13 +65,22 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What the worker logged: the logger's name, the level, and the message."""
+
+    logger: str
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Died:
     """The process has ended by itself, and with it the images that it was at work on."""
 
     how: str
 
 
-Message = Ready | Done | Ended | tuple[str, int, int]
+Message = Ready | Done | Ended | Note | tuple[str, int, int]
 
 
 def identity_of(model: yg.Model) -> dict[str, Any]:
@@ -210,9 +220,13 @@ class _Process:
             YoutuError: What ended the worker in an orderly way.
         """
         while True:
-            with suppress(queue.Empty):
+            try:
                 message = self._inbox.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            if not isinstance(message, Note):
                 break
+            logging.getLogger(message.logger).log(message.level, "%s", message.text)
         if isinstance(message, Ended):
             self.close()
             raise message.kind(message.message)
@@ -292,6 +306,17 @@ def serve() -> None:
     os._exit(code)  # the model is closed, and threads that still wait for it have nothing to wait for
 
 
+class _Notes(logging.Handler):
+    """Hands what is logged to the parent, whose settings say what becomes of it."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        super().__init__()
+        self._tell = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(Note(record.name, record.levelno, record.getMessage()))
+
+
 class _Desk:
     """A worker, as it sees itself."""
 
@@ -305,6 +330,9 @@ class _Desk:
     def run(self) -> None:
         """Load the model and do images until no more can come."""
         threading.Thread(target=self._listen, daemon=True).start()
+        log = logging.getLogger("youtu_gguf")
+        log.propagate = False
+        log.addHandler(_Notes(self._send))
         load = self._inbox.get()
         if load is None:
             return

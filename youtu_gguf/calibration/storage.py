@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.report import CalibrationReport
-from youtu_gguf.config import calibrations_folder
+from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.hub.models import find
@@ -82,7 +82,7 @@ def store(report: CalibrationReport) -> Path:
     }
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
     return path
 
 
@@ -121,8 +121,14 @@ def read_for(pair: ModelPair) -> StoredCalibration | None:
         ModelFileError: It is damaged.
     """
     folder = calibrations_folder()
-    if not folder.is_dir() or not any(folder.glob("*.json")):
-        return None
+    try:
+        if folder is None or not folder.is_dir() or not any(path.suffix == ".json" for path in folder.iterdir()):
+            return None
+    except OSError as exc:
+        raise ModelFileError(
+            f"expected to read the stored calibrations in {folder}; got: {exc}. Set {CALIBRATIONS_VARIABLE} to a "
+            'folder of your own, or load with calibration="default".'
+        ) from exc
     return _read(_path(fingerprint(pair.model, pair.projector)))
 
 
@@ -134,7 +140,10 @@ def _key(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) 
 
 
 def _path(key: str) -> Path:
-    return calibrations_folder() / f"{key}.json"
+    folder = calibrations_folder()
+    if folder is None:
+        raise no_home("calibrations", CALIBRATIONS_VARIABLE)
+    return folder / f"{key}.json"
 
 
 def _read(path: Path) -> StoredCalibration | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import OutputError, YoutuError
+from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
 
@@ -49,8 +52,34 @@ ContextLength = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [default: all cores]", **_MODEL)]
+
+
+def _gpu_layers(typed: str) -> int | str:
+    """Return the setting for what was typed; what is no number is left for the setting's own rule."""
+    try:
+        return -1 if typed == "all" else int(typed)
+    except ValueError:
+        return typed
+
+
 GpuLayers = Annotated[
-    int | None, typer.Option("--gpu-layers", metavar="N", help="Layers to run on the GPU. [default: all]", **_MODEL)
+    str | None,
+    typer.Option(
+        "--gpu-layers",
+        metavar="N|all|auto",
+        parser=_gpu_layers,
+        help="Layers to run on the GPU, of which the head is one. [default: auto, as many as fit]",
+        **_MODEL,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help='Device of the language model, as `youtu-gguf doctor` lists them, such as CUDA0; or "cpu". [default: the '
+        "first GPU, if any]",
+        **_MODEL,
+    ),
 ]
 
 Command = Callable[..., None]
@@ -91,6 +120,15 @@ class FileOptions:
     n_ctx: ContextLength = None
     threads: Threads = None
     n_gpu_layers: GpuLayers = None
+    device: Device = None
+    mmproj_device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Device of the projector. [default: as the language model]", **_MODEL),
+    ] = None
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option("--cuda-graphs", help="Compute with CUDA graphs, which may be wrong (docs/gpu.md).", **_MODEL),
+    ] = False
     n_slots: Annotated[
         int | None,
         typer.Option(
@@ -199,9 +237,15 @@ def command(function: Callable[..., None]) -> Command:
 
     @functools.wraps(function)
     def run(**given: Any) -> None:
+        _run(functools.partial(call, given))
+
+    def call(given: dict[str, Any]) -> None:
+        if given.get("quiet"):
+            LOG.setLevel(logging.ERROR)
+        given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        _run(functools.partial(function, **given))
+        function(**given)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -215,6 +259,13 @@ def command(function: Callable[..., None]) -> Command:
 def size_of(n_bytes: int) -> str:
     """Return a number of bytes in MB or GB."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _without_tilde(name: str, value: Any) -> Any:
+    """Return an option's value; of paths the "~" is resolved, which shells leave as it is in --option='~/file'."""
+    if isinstance(value, Path):
+        return checked_path(name, value)
+    return str(checked_path(name, value)) if name == "image" and value.startswith("~") else value
 
 
 def _is_bundle(annotation: object) -> bool:
@@ -235,7 +286,8 @@ def option_parameters(bundle: type[FileOptions]) -> list[inspect.Parameter]:
 def _run(function: Callable[[], None]) -> None:
     try:
         function()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by `>&-`
+            sys.stdout.flush()
     except YoutuError as exc:
         print(f"error: {exc}", file=sys.stderr)
         raise typer.Exit(exc.exit_code) from exc

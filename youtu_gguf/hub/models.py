@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from youtu_gguf.arguments import checked_path
-from youtu_gguf.config import default_model, hub_cache
+from youtu_gguf.environment import default_model, hub_cache, no_home
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def pull(
 
     wanted = DEFAULT_SPEC if spec is None else parse_spec(spec)
     place = None if folder is None else checked_path("folder", folder)
-    return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
+    cache = hub_cache()
+    if cache is None and place is None:
+        raise no_home("downloads", "HF_HOME")
+    return hub.pull(wanted, cache or Path(), place, progress or no_progress, notify or LOG.warning)
 
 
 def find(wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None) -> tuple[Path, Path]:
@@ -116,7 +119,10 @@ def remove(spec: str) -> int:
     from youtu_gguf.hub.local import remove
     from youtu_gguf.hub.spec import parse_spec
 
-    return remove(parse_spec(spec), hub_cache())
+    cache = hub_cache()
+    if cache is None:
+        raise no_home("downloads", "HF_HOME")
+    return remove(parse_spec(spec), cache)
 
 
 def _locate(wanted: str | PathLike[str] | None) -> Path:

@@ -39,6 +39,7 @@ class RunLog:
 
     def __init__(self, scene: Scene) -> None:
         self.answers: list[Answer] = []
+        self.notes: list[Issue] = []
         self.began = time.perf_counter()
         self._scenes = [scene]
         self._seen: list[Scene] = []
@@ -154,6 +155,11 @@ class TaskRun:
         """Report progress."""
         self._scene.model.progress(stage, done, total)
 
+    def note(self, issue: Issue) -> None:
+        """Add to the issues of this run, once."""
+        if issue not in self._log.notes:
+            self._log.notes.append(issue)
+
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens."""
         engine = self._scene.model.engine
@@ -208,7 +214,7 @@ class TaskRun:
         A task that ended itself between two steps says so in the `finish` of its value.
 
         Raises:
-            DecodeError: The run is strict and there are issues; names the first, its place, and how many there are.
+            DecodeError: The run is strict and there are flaws; names the first, its place, and how many there are.
         """
         issues = (*value.issues, *self._cut_short())
         if issues and self._options.strict:
@@ -219,7 +225,7 @@ class TaskRun:
             )
         finish = self._log.finish if value.finish == "none" else value.finish
         timings = self._log.timings(seconds)
-        return replace(value, raw=self._log.raw, finish=finish, issues=issues, timings=timings)
+        return replace(value, raw=self._log.raw, finish=finish, issues=(*self._log.notes, *issues), timings=timings)
 
     def _cut_short(self) -> tuple[Issue, ...]:
         return tuple(

@@ -97,7 +97,7 @@ def class_tokens(vocabulary: Vocabulary, names: Sequence[str], leading_space: bo
     Raises:
         InputError: A name tokenises to nothing.
     """
-    tokens = [vocabulary.tokenize(f" {name}" if leading_space else name) for name in names]
+    tokens = vocabulary.tokenize_all([f" {name}" if leading_space else name for name in names])
     for name, ids in zip(names, tokens, strict=True):
         if not ids:
             raise InputError(f"a class name must have tokens in the model's vocabulary; {name!r} has none. Rename it.")

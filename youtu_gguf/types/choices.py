@@ -12,6 +12,9 @@ EngineName = Literal["native", "server"]
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 """How hidden states are read from llama.cpp."""
 
+GpuLayers = int | Literal["auto"]
+"""How many layers a device gets: "auto" means as many as fit, -1 all."""
+
 CountBy = Literal["answer", "detection"]
 """What counts: the number that the model says, or the boxes that it finds."""
 
@@ -29,6 +32,11 @@ Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 
 DepthUnit = Literal["m", "relative"]
 """Unit of distances."""
+
+FileForm = Literal[
+    "named", "padded", "zero-padded", "normal", "special", "experts", "bos", "no-template", "other-template"
+]
+"""Forms of a random model file: `weights.synthetic.variants.VARIANTS` says what each is."""
 
 Method = Literal["crf", "guided"]
 """Refinements of borders."""

@@ -149,7 +149,8 @@ def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Se
             yield session
         except (OSError, ValueError) as exc:  # what requests raises is an OSError
             if not hangup.gone.is_set():
-                raise _translated(exc, url, hangup) from exc
+                variables = _bad_variables(exc)
+                raise (EngineError(variables) if variables else _translated(exc, url, hangup)) from exc
 
 
 def get_json(address: Address, path: str, timeout_s: float) -> Any:
@@ -208,6 +209,22 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     if isinstance(exc, requests.exceptions.JSONDecodeError):
         return ServerError(f"{url} answered with something that is not JSON.", retry=True)
     return ServerError(f"{url} broke off: {reason}. Ask again.", retry=True)
+
+
+def _bad_variables(exc: Exception) -> str:
+    """Return what is wrong with the variables for proxies or certificates, if that is why a call failed."""
+    if "SOCKS" in str(exc):
+        return (
+            "a proxy variable (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY) names a SOCKS proxy, which needs another package. "
+            'Install it with `pip install "youtu_gguf[socks]"`, or unset the variable.'
+        )
+    if isinstance(exc, requests.exceptions.InvalidProxyURL) or "Proxy URL" in str(exc):
+        return (
+            f"expected a proxy variable such as HTTPS_PROXY=http://host:8080; got another: {exc} Correct or unset it."
+        )
+    if not isinstance(exc, requests.RequestException) and "certificate" in str(exc):
+        return f"expected certificates where REQUESTS_CA_BUNDLE says; got: {exc}. Correct or unset it."
+    return ""
 
 
 def _timed_out(exc: BaseException | None) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
 
+from youtu_gguf.config import PROCESSOR
 from youtu_gguf.engines.http.engine import HttpEngine
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
 from youtu_gguf.engines.llama_server.binary import find_llama_server
@@ -85,7 +87,6 @@ def program(pair: ModelPair, settings: Settings) -> Program:
     """
     found = find_llama_server(settings.server.llama_server)
     sampling = settings.sampling
-    n_gpu_layers = "all" if settings.n_gpu_layers < 0 else str(settings.n_gpu_layers)
     command = [
         str(found.path),
         *("--model", str(Path(pair.model.path).absolute())),
@@ -101,7 +102,8 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         *("--batch-size", str(settings.n_batch)),
         *("--ubatch-size", str(settings.n_batch)),
         *("--threads", str(settings.n_threads)),
-        *("--gpu-layers", n_gpu_layers),
+        *("--gpu-layers", "all" if settings.n_gpu_layers == -1 else str(settings.n_gpu_layers)),
+        *_devices(settings),
         *("--cache-ram", str(settings.cache_bytes >> 20)),
         *(() if settings.repack else ("--no-repack",)),
         *("--jinja", "--chat-template", TEMPLATE),  # whatever the file holds, the prompts are the native engine's
@@ -109,4 +111,15 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         "--offline",
         *(("--cors-origins", "localhost") if "--cors-origins" in found.flags else ()),
     ]
-    return Program(command, str(pair.model.path), found.version)
+    return Program(command, str(pair.model.path), found.version, settings.cuda_graphs)
+
+
+def _devices(settings: Settings) -> Iterator[str]:
+    """Yield the flags of the devices that are named. Without any, llama-server uses all GPUs."""
+    if settings.device is not None:
+        yield from ("--device", "none" if settings.device.lower() == PROCESSOR else settings.device)
+    projector = settings.mmproj_device or (PROCESSOR if settings.n_gpu_layers == 0 else "")
+    if projector.lower() == PROCESSOR:
+        yield "--no-mmproj-offload"
+    elif projector:
+        yield from ("--mmproj-device", projector)

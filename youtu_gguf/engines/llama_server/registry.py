@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from youtu_gguf.atomic import write_bytes, writing
-from youtu_gguf.config import state_folder
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
+from youtu_gguf.environment import state_folder
 from youtu_gguf.errors import OutputError
 
 CLOCK_S = 2.0

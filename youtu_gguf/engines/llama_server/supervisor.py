@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import machine
 from youtu_gguf.backoff import Backoff
-from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
 from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess, check_log
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
+from youtu_gguf.environment import server_environment
 from youtu_gguf.errors import EngineError, OutputError, ServerError
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -54,6 +54,7 @@ class Program:
     command: Sequence[str]
     model: str
     version: str
+    cuda_graphs: bool = False
 
 
 def free_port() -> int:
@@ -266,7 +267,7 @@ class Supervisor:
             self._hung = False
             port = self._find_port()
             command = [*self._program.command, "--host", HOST, "--port", str(port), *self._settings.server_flags]
-            environment = server_environment(self._key)
+            environment = server_environment(self._key, cuda_graphs=self._program.cuda_graphs)
             process = self._process = ChildProcess(
                 command, environment, self.log, on_end=self._wake.set, binding=self._binding
             )

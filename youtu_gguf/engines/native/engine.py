@@ -19,7 +19,9 @@ from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation, Group, followers, pack
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
-from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.devices import place_pair
+from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.session import NativeSession
@@ -48,12 +50,15 @@ class NativeEngine:
 
     Args:
         pair: A checked model and projector.
-        settings: Context, threads, GPU layers, caches and how hidden states are read.
+        settings: Context, threads, devices, caches and how hidden states are read.
         progress: Called during loading, encoding, prefilling and generating, in the thread that caused the work.
 
+    Attributes:
+        placement: Which device computes what.
+
     Raises:
-        InputError: The context is longer than the model supports.
-        EngineError: llama.cpp refuses the files or runs out of memory.
+        InputError: The context is longer than the model supports, or there is no such device.
+        EngineError: llama.cpp refuses the files, the device has too little memory, or it encodes images wrongly.
         CapabilityError: The requested way of reading hidden states is missing.
     """
 
@@ -72,14 +77,15 @@ class NativeEngine:
         self.head = Head(pair.model)
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
-        self.files = _state_files(pair, settings, self.hidden_way)
+        self.placement = place_pair(pair, settings, n_ctx)
+        self.files = _state_files(pair, settings, f"{self.hidden_way}, {self.placement}")
         self._owned = ExitStack()
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._room = threading.Condition()
         self._n_freed = 0
         progress("load", 0, 100)
         with ExitStack() as stack:  # frees the earlier handles if a later step fails
-            self.model = LlamaModel(pair.model.path, settings, progress)
+            self.model = LlamaModel(pair.model.path, settings, self.placement, progress)
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
@@ -102,6 +108,10 @@ class NativeEngine:
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Return the ids of `text`; control tokens in it are read as plain text."""
         return tuple(self.model.tokenize(text, special=False))
+
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each of `texts`, as `tokenize` does, with fewer calls of llama.cpp."""
+        return [tuple(ids) for ids in self.model.tokenizer.ids_of_all(texts)]
 
     def token_id(self, token: str) -> int | None:
         """Return the id of the token whose text is exactly `token`, or None."""
@@ -368,5 +378,5 @@ def _state_files(pair: ModelPair, settings: Settings, way: str) -> StateFiles | 
     if settings.cache_dir is None:
         return None
     files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
-    identity = repr((files, bindings.VERSION, settings.n_batch, settings.n_gpu_layers, settings.repack, way))
+    identity = repr((files, bindings.VERSION, settings.n_batch, settings.repack, way))
     return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)
