@@ -27,6 +27,7 @@ from youtu_gguf.engines.llama_server.process import LAST_LINES, ChildProcess
 from youtu_gguf.engines.llama_server.supervisor import Supervisor, free_port
 from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, OURS, server_environment
 from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.prompts import TEMPLATE
 
 RGB = draw(TEST_SEEDS).rgb
 SECONDS = 20.0
@@ -60,7 +61,8 @@ def test_the_command_line_is_as_documented(serve: Serve, monkeypatch: pytest.Mon
         "--model", str(files.model.path), "--mmproj", str(files.projector.path),
         "--image-max-tokens", "2048", "--temp", "0.1", "--top-p", "0.001", "--repeat-penalty", "1.05", "-n", "12280",
         "--ctx-size", "2048", "--parallel", "3", "--kv-unified", "--batch-size", "512", "--ubatch-size", "512",
-        "--threads", "1", "--gpu-layers", "auto", "--cache-ram", "8", "--no-repack", "--no-warmup", "--offline",
+        "--threads", "1", "--gpu-layers", "auto", "--cache-ram", "8", "--no-repack",
+        "--jinja", "--chat-template", TEMPLATE, "--no-warmup", "--offline",
         "--cors-origins", "localhost",
         "--host", "127.0.0.1", "--port", url.removesuffix("/v1").rpartition(":")[2], "--log-prefix",
     ]  # fmt: skip

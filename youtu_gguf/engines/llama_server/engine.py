@@ -15,6 +15,7 @@ from youtu_gguf.engines.llama_server.binary import LlamaServer, find_llama_serve
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
 from youtu_gguf.engines.native.llama.placement import KINDS, Device, choose_devices
 from youtu_gguf.errors import ServerError
+from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         *_devices(settings, found),
         *("--cache-ram", str(settings.cache_bytes >> 20)),
         *(() if settings.repack else ("--no-repack",)),
+        *("--jinja", "--chat-template", TEMPLATE),  # whatever the file holds, the prompts are the native engine's
         "--no-warmup",
         "--offline",
         *(("--cors-origins", "localhost") if "--cors-origins" in found.flags else ()),
