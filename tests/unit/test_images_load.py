@@ -200,9 +200,10 @@ def test_an_image_is_what_it_was_when_it_was_loaded(tmp_path: Path) -> None:
 
 
 def test_a_pixel_array_cannot_be_made_writeable_again() -> None:
-    rgb = load(PIXELS.copy())
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        rgb.setflags(write=True)
+    for image in (PIXELS.copy(), Image.fromarray(PIXELS), png_bytes(Image.fromarray(PIXELS))):
+        rgb = load(image)
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            rgb.setflags(write=True)
 
 
 def test_a_home_folder_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

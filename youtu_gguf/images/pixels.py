@@ -86,7 +86,7 @@ def upright_rgb(image: Image.Image, name: str) -> U8:
     turn = _TURNED.get(_orientation(image) or 0)
     upright = rgb if turn is None else np.ascontiguousarray(turn(rgb))
     upright.setflags(write=False)
-    return upright
+    return upright.view()  # of which numpy does not let the flag be set again
 
 
 def check_size(size: Size, name: str) -> None:
