@@ -139,8 +139,8 @@ class OpenImage:
             format: Name of the format, one of `youtu_gguf.output.WRITERS`, whatever the suffix.
 
         Raises:
-            InputError: An unknown suffix or format, a value that the format has no form for, the image's own file, or a
-                file that cannot be written.
+            InputError: An unknown suffix or format, a value that the format has no form for, or the image's own file.
+            OutputError: The file cannot be written.
         """
         target = checked_path("path", path)
         write = find_writer(target, format)

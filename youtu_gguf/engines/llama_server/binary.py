@@ -88,6 +88,11 @@ def _find(setting: Path | None) -> tuple[Path, str]:
     return Path(on_path), "PATH"
 
 
+def list_devices(server: LlamaServer) -> list[str]:
+    """Return the names of the devices that a llama-server can compute on, without the processor."""
+    return re.findall(r"^  (\S+): .* MiB free\)$", _ask(server.path, "--list-devices"), re.MULTILINE)
+
+
 def _ask(path: Path, flag: str) -> str:
     """Return what the program prints for `flag`, on either stream."""
     try:
