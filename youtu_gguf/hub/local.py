@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.choice import choose_model, is_projector
@@ -117,7 +117,7 @@ def find_pulled(spec: Spec, hub_cache: Path | None, folder: Path = MODELS) -> Pa
 
 def find_in_folder(spec: Spec, folder: Path) -> Path | None:
     """Return the language model that `spec` means from a folder of plain files, by its published name."""
-    if spec.repository != REPOSITORY or spec.revision is not None or not folder.is_dir():
+    if spec.repository != REPOSITORY or spec.revision is not None or not is_there(folder):
         return None
     return _chosen([path for path in models_with_projector(folder) if is_published(path.name)], spec.quant, folder)
 
