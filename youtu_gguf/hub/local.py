@@ -257,7 +257,7 @@ def remove(spec: Spec, hub_cache: Path) -> int:
 def _chosen(models: list[Path], quant: str | None, folder: Path) -> Path | None:
     choice = choose_model(models, quant)
     if quant is None:
-        choice = choice.noted("language model", "Name another as ORG/NAME:QUANT.")
+        choice = choice.noted("language model", folder, "Name another as ORG/NAME:QUANT.")
     return choice.only("language model", folder, "Give the path of the file.")
 
 
