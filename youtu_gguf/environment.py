@@ -101,6 +101,14 @@ def server_environment(api_key: str, *, cuda_graphs: bool = False) -> dict[str, 
     return kept | {"LLAMA_API_KEY": api_key}
 
 
+def worker_environment() -> dict[str, str]:
+    """Return the environment for a process that runs llama.cpp for us: this one's, and no backtrace when it crashes.
+
+    ggml would start a debugger for one (ggml.c, `ggml_print_backtrace`), which takes seconds and may hang.
+    """
+    return {**os.environ, "GGML_NO_BACKTRACE": "1"}
+
+
 def data_folder() -> Path | None:
     """Return the folder for what is installed for this user, such as llama-server; None where the user has no home."""
     from platformdirs import user_data_path

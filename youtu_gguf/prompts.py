@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from youtu_gguf.facts import BEGIN, DEPTH_SCALES, END, VISION_START
+from youtu_gguf.facts import BEGIN, DEFAULT_SYSTEM, DEPTH_SCALES, END, VISION_END, VISION_START
 from youtu_gguf.types import Lang
 
 
@@ -174,3 +174,21 @@ def opening(system: str, before: str) -> str:
 def closing(question: str) -> str:
     """Return everything from the question to the place where the answer begins; `<|vision_end|>` is not in it."""
     return f"{question}{END}\n{BEGIN}assistant\n"
+
+
+TEMPLATE = (
+    "{% if messages[0]['role'] != 'system' %}"
+    f"{{{{ '{BEGIN}system\\n{DEFAULT_SYSTEM}{END}\\n' }}}}"
+    "{% endif %}{% for message in messages %}"
+    f"{{{{ '{BEGIN}' + message['role'] + '\\n' }}}}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}"
+    f"{{{{ '{VISION_START}<|image_pad|>{VISION_END}' }}}}"
+    "{% endif %}{% endfor %}{% endif %}"
+    f"{{{{ '{END}\\n' }}}}"
+    "{% endfor %}{% if add_generation_prompt %}"
+    f"{{{{ '{BEGIN}assistant\\n' }}}}"
+    "{% endif %}"
+)
+"""What `opening` and `closing` say, as a Jinja template on one line, for programs that apply one themselves. A model
+file need not hold it, and llama-server then takes ChatML without a word."""

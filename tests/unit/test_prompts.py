@@ -8,8 +8,18 @@ from dataclasses import asdict
 
 import pytest
 
-from youtu_gguf.facts import MPII_JOINTS
-from youtu_gguf.prompts import CHINESE, ENGLISH, SCREEN_ACTIONS, WORDINGS, Wording, computer_use
+from youtu_gguf.facts import BEGIN, DEFAULT_SYSTEM, END, MPII_JOINTS, VISION_END
+from youtu_gguf.prompts import (
+    CHINESE,
+    ENGLISH,
+    SCREEN_ACTIONS,
+    TEMPLATE,
+    WORDINGS,
+    Wording,
+    closing,
+    computer_use,
+    opening,
+)
 
 HAN = re.compile("[\u4e00-\u9fff]")
 FIELDS = sorted(asdict(ENGLISH))
@@ -71,3 +81,15 @@ def test_every_language_declares_the_same_tool_and_shows_a_call(wording: Wording
     system = wording.clicking(640, 480)
     assert computer_use(640, 480) in system.splitlines()
     assert system.endswith('<tool_call>{"name": "computer_use", "arguments": {...}}</tool_call>')
+
+
+def test_the_template_for_servers_says_what_the_native_engine_does() -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    content = [{"type": "text", "text": "before"}, {"type": "image_url"}, {"type": "text", "text": "Why?"}]
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+    written = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked, add_generation_prompt=True)
+    image = f"<|image_pad|>{VISION_END}"
+    assert written == "".join((*opening("Be brief.", "before"), image, *closing("Why?")))
+    alone = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked[1:])
+    assert alone.startswith(f"{BEGIN}system\n{DEFAULT_SYSTEM}{END}\n{BEGIN}user\n")
+    assert "\n" not in TEMPLATE

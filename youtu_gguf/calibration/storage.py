@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from youtu_gguf.atomic import write_bytes
+from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
@@ -63,7 +63,8 @@ def store(report: CalibrationReport) -> Path:
     """Store what a calibration measured, for `load` to use with the same model files; return the file written.
 
     Raises:
-        InputError: The model had no files, or the folder cannot be written to.
+        InputError: The model had no files.
+        OutputError: The folder cannot be written to.
     """
     from youtu_gguf.version import __version__
 
@@ -82,10 +83,8 @@ def store(report: CalibrationReport) -> Path:
         "decided": [finding.question for finding in report.findings if finding.answer is not None],
         "evidence": report.form(),
     }
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise InputError(f"expected to make the folder {path.parent}; got: {exc}. Make it yourself.") from exc
     write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
     return path
 

@@ -16,9 +16,10 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path
+from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import YoutuError
+from youtu_gguf.errors import EngineError, OutputError, YoutuError
 from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
@@ -188,9 +189,13 @@ class ModelOptions(FileOptions):
         ),
     ] = None
 
+    def loader(self) -> functools.partial[yg.Model]:
+        """Return `yg.load` with these options, as another process can call it too."""
+        return functools.partial(yg.load, self.model, self.mmproj, self.engine, **self.settings())
+
     def load(self, progress: ProgressFn) -> yg.Model:
         """Load the model with these options."""
-        return yg.load(self.model, self.mmproj, self.engine, progress, **self.settings())
+        return self.loader()(progress=progress)
 
 
 @dataclass(frozen=True)
@@ -235,12 +240,15 @@ def command(function: Callable[..., None]) -> Command:
         _run(functools.partial(call, given))
 
     def call(given: dict[str, Any]) -> None:
-        if given.get("quiet"):
-            LOG.setLevel(logging.ERROR)
+        quiet = bool(given.get("quiet"))
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        function(**given)
+        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
+        try:
+            function(**given)
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -289,6 +297,19 @@ def _run(function: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone
+        _drop_output()
         raise typer.Exit from None
+    except OSError as exc:
+        if exc.errno in DISK_FULL:
+            _drop_output()
+            print(f"error: expected to write the output; got: {exc.strerror}. Free some disk space.", file=sys.stderr)
+            raise typer.Exit(OutputError.exit_code) from exc
+        # of a file or folder that no one has checked before
+        print(f"error: the system refuses: {exc}. Check that path and its permissions.", file=sys.stderr)
+        raise typer.Exit(EngineError.exit_code) from exc
+
+
+def _drop_output() -> None:
+    """Give up what standard output still holds: without this, Python would report it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from youtu_gguf.errors import EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.errors import EngineError, ServerError, YoutuError
 
 LONGEST_LINE = 4 << 20
 """Bytes. An event has some hundred bytes; a server that sends longer lines is not an OpenAI-compatible one."""
@@ -150,7 +150,7 @@ def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Se
         except (OSError, ValueError) as exc:  # what requests raises is an OSError
             if not hangup.gone.is_set():
                 variables = _bad_variables(exc)
-                raise (InputError(variables) if variables else _translated(exc, url, hangup)) from exc
+                raise (EngineError(variables) if variables else _translated(exc, url, hangup)) from exc
 
 
 def get_json(address: Address, path: str, timeout_s: float) -> Any:
@@ -198,7 +198,7 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     cause = exc.args[0] if exc.args else exc
     reason = getattr(cause, "reason", cause)
     if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | UnicodeError):
-        return InputError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
+        return EngineError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
     if isinstance(exc, requests.exceptions.SSLError):
         return EngineError(f"{url} cannot be trusted: {reason}.")
     if not hangup.connected:
@@ -237,7 +237,8 @@ def _check(response: requests.Response, url: str) -> None:
     if response.status_code == requests.codes.ok:
         return
     if response.is_redirect:
-        raise InputError(f"{url} redirects to {response.headers['Location']!r:.{SHOWN}}. Name that address instead.")
+        where = f"{response.headers['Location']!r:.{SHOWN}}"
+        raise ServerError(f"{url} redirects to {where}. Name that address instead.")
     words, kind = _words(response)
     wait = response.headers.get("Retry-After", "")
     raise RefusedError(url, response.status_code, words, kind, float(wait) if wait.isdigit() else 0.0)

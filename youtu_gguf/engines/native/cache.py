@@ -20,7 +20,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.types import F32
 
 MAGIC = b"youtu-gguf prefix state 2\n"
@@ -154,7 +154,7 @@ class StateFiles:
         if len(data) > self._bound:
             return
         path = self.path(key)
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(OutputError):
             write_bytes(path, data)
             self._shrink(path)
 
