@@ -62,7 +62,7 @@ class Sampling:
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
     loop_guard: Annotated[bool, switch] = True
-    """Whether an answer that repeats itself without end is stopped (engines/repetition.py defines that)."""
+    """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False
     """Whether pieces carry the probabilities of their tokens."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
-from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, OWN_MODELS, Calibration
 from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.environment import default_engine
@@ -101,7 +101,9 @@ def _stored_calibration(pair: ModelPair) -> Calibration:
     from youtu_gguf.calibration.storage import read_for
 
     stored = read_for(pair)
-    return DEFAULT if stored is None else stored.calibration
+    if stored is not None:
+        return stored.calibration
+    return OWN_MODELS.get(str(pair.model.metadata.get("general.name")), DEFAULT)
 
 
 def _find_pair(

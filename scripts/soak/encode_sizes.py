@@ -5,7 +5,7 @@
 
 Half of the images come in random order, half in runs of one size. Prints the largest relative difference (the norm of
 the difference between two encodings, divided by that of the first) for each size, and exits with 1 if one is too large.
-On a CUDA device, --cuda-graphs tells whether the guard described in youtu_gguf/config.py is still needed.
+On a CUDA device, --cuda-graphs tells whether the guard described in youtu_gguf/environment.py is still needed.
 """
 
 from __future__ import annotations

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.config import make_settings
+from youtu_gguf.engines.native import engine
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama import vision
+from youtu_gguf.engines.native.llama.bindings import log_listener
 from youtu_gguf.engines.native.llama.devices import devices, handle_of, handles_of
 from youtu_gguf.engines.native.llama.handles import LlamaModel
 from youtu_gguf.engines.native.llama.placement import Placement
 from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE
 from youtu_gguf.errors import EngineError, InputError
-from youtu_gguf.types import no_progress
+from youtu_gguf.types import F32, PreparedImage, no_progress
 
 LOGS = """
 import ctypes, sys
@@ -95,6 +99,37 @@ def test_the_check_encodes_with_the_loaded_projector(tiny_pair: Pair) -> None:
     with yg.load(*tiny_pair, n_ctx=512, threads=1, device="cpu") as model:
         assert isinstance(model.engine, NativeEngine)
         vision.check_encoder(model.engine.vision.encode, 100, cuda_graphs=True)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Placement:
+    """A placement in which llama.cpp's own device of the processor takes a GPU's place."""
+    placement = Placement(("CPU",), 2, 3, "CPU", 2)
+    monkeypatch.setattr(engine, "place_pair", lambda *_: placement)
+    return placement
+
+
+def test_the_devices_of_a_placement_reach_llama_cpp(stand_in: Placement, tiny_pair: Pair) -> None:
+    log: list[str] = []
+    with log_listener(log.append), yg.load(*tiny_pair, n_ctx=512, threads=1, image_max_tokens=64) as model:
+        assert repr(model) == f"Model({tiny_pair[0].name}, native, CPU 2 of 3 layers, n_ctx 512)"
+        assert isinstance(model.engine, NativeEngine)
+        assert not model.engine.context.pads
+        assert model.open(np.zeros((64, 96, 3), np.uint8)).depth().values.shape == (64, 96)
+    assert "CLIP using CPU backend" in "".join(log)
+
+
+def test_a_device_that_encodes_wrongly_is_refused_when_a_model_is_loaded(
+    stand_in: Placement, tiny_pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, n_encoded = vision.VisionTower.encode, itertools.count()
+
+    def wrong_after_others(self: vision.VisionTower, image: PreparedImage) -> F32:
+        return encode(self, image) * np.float32(1 if next(n_encoded) < 12 else 3)
+
+    monkeypatch.setattr(vision.VisionTower, "encode", wrong_after_others)
+    with pytest.raises(EngineError, match="must encode an image the same way every time"):
+        yg.load(*tiny_pair, n_ctx=512, threads=1, image_max_tokens=64)
 
 
 def test_handles_are_found_by_name_and_end_with_none() -> None:

@@ -69,6 +69,14 @@ def test_the_tilde_is_resolved_wherever_a_path_is_given(home: Path) -> None:
     assert json.loads(line)["image"] == str(home / "image.png")
 
 
+def test_a_choice_among_files_is_said_unless_quiet_is_asked_for(home: Path) -> None:
+    shutil.copy(home / "pair" / MODEL, home / "pair" / MODEL.replace("Q8_0", "F16"))
+    for quiet, count in (((), 1), (("-q",), 0)):
+        command = [sys.executable, "-m", "youtu_gguf", "classify", "~/image.png", "-m", "~/pair", *FAST, *quiet]
+        done = subprocess.run(command, capture_output=True, check=True)
+        assert done.stderr.count(b"several language models lie in") == count
+
+
 def test_the_tilde_is_resolved_in_python(home: Path) -> None:
     with yg.load("~/pair", threads=1, n_ctx=512) as model, model.open("~/image.png") as scene:
         scene.save(scene.detect(["cat"]), "~/boxes.json")

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from tests.loopback_hub import MODEL, PROJECTOR, REPOSITORY, Hub
-from youtu_gguf.hub.pull import PulledPair
+from youtu_gguf.hub.local import PulledPair
 from youtu_gguf.hub.spec import Spec
 
 SPEC = Spec(REPOSITORY, "Q8_0")

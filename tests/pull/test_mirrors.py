@@ -7,11 +7,12 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 import youtu_gguf as yg
 from tests import loopback_hub as hubs
 from tests.loopback_hub import MODEL, REPOSITORY, Hub, redirecting
-from tests.pull.checks import SPEC, check_pulled, use_endpoint
+from tests.pull.checks import SPEC, check_pulled, command, use_endpoint
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.hub.pull import pull
 from youtu_gguf.hub.spec import Spec
@@ -58,6 +59,29 @@ def test_the_commit_is_recorded_for_the_branch_as_hugging_face_tools_do(hub: Hub
     assert scanned.warnings == []
     (repository,) = scanned.repos
     assert (repository.repo_id, repository.nb_files) == (REPOSITORY, 2)
+
+
+def test_a_token_that_may_not_be_read_is_an_error_of_ours(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    (tmp_path / "token").mkdir()  # root may read everything but a folder
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    with pytest.raises(ModelFileError, match=r"could not be fetched: .*token'. Check the permissions, and HF_HOME"):
+        pull(SPEC, tmp_path)
+
+
+def test_variables_that_hugging_face_tools_cannot_read_are_an_error_of_ours(hub: Hub, tmp_path: Path) -> None:
+    for variable in ({"HF_ENDPOINT": "http://["}, {"HF_HUB_DOWNLOAD_TIMEOUT": "soon"}):
+        process = command(hub, tmp_path, "pull", HF_HUB_OFFLINE="0", **variable)
+        assert "Correct HF_ENDPOINT, or the one that begins with HF_HUB_" in process.communicate()[1]
+        assert process.returncode == ModelFileError.exit_code
+
+
+def test_a_token_that_cannot_be_sent_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_é")
+    with pytest.raises(ModelFileError, match="HF_TOKEN must be ASCII"):
+        pull(SPEC, tmp_path)
 
 
 BAD_VARIABLES = {

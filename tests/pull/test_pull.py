@@ -202,6 +202,21 @@ def test_files_in_folders_named_by_an_encoding_are_fetched_and_found(
     assert locate(tmp_path / "plain", None).read_bytes() == contents[MODEL]
 
 
+def test_a_lost_projector_is_said_and_fetched_again(
+    hub: Hub, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(SPEC, tmp_path).projector.resolve().unlink()
+    assert find_pulled(SPEC, tmp_path) is None
+    (listed,) = [pair for pair in local_pairs(tmp_path, tmp_path / "none") if pair.name == REPOSITORY]
+    assert listed.model.name == PROJECTOR and "incomplete" in str(listed.problem)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelFileError, match=rf"{PROJECTOR} are gone, and HF_HUB_OFFLINE is set\. Unset it"):
+        pull(SPEC, tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    check_pulled(pull(SPEC, tmp_path), contents)
+    assert hub.sent(MODEL) == len(contents[MODEL])
+
+
 @pytest.mark.parametrize("damage", ["no blob", "cut short", "empty"])
 def test_what_the_cache_has_lost_is_fetched_again(
     damage: str, hub: Hub, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,9 @@ def wait_for(what: Callable[[], object], seconds: float = SECONDS) -> None:
         time.sleep(0.01)
 
 
+NANO_PAIR = check_pair(*yg.weights.find("nano"))
+
+
 def supervise(find_port: Callable[[], int] = free_port, **settings: object) -> Supervisor:
     chosen = make_settings(**{**NANO, **settings})
     return Supervisor(program(check_pair(*yg.weights.find("nano")), chosen), chosen.server, find_port=find_port)
@@ -65,19 +68,41 @@ def test_the_command_line_is_as_documented(serve: Serve, monkeypatch: pytest.Mon
     ]  # fmt: skip
 
 
+def with_two_cards(folder: Path) -> Path:
+    """Return a program that answers as a llama-server with two GPUs does."""
+    stand_in = folder / "llama-server"
+    listed = "".join(f"  CUDA{i}: a card (24000 MiB, 23000 MiB free)\\n" for i in range(2))
+    flags = "--image-max-tokens --mmproj --kv-unified --cache-ram"
+    stand_in.write_text(
+        f"#!/bin/sh\n# youtuvl\n[ $1 = --list-devices ] && printf 'Available devices:\\n{listed}' && exit\n"
+        f"echo 'version: 9 (abc)'; echo '{flags}'\n"
+    )
+    stand_in.chmod(0o755)
+    return stand_in
+
+
+@pytest.mark.parametrize("setting", ["device", "mmproj_device"])
+def test_a_device_that_the_server_does_not_have_is_refused_with_those_it_has(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match=f"{setting} must be among cpu, CUDA0, CUDA1; got CUDA2"):
+        program(NANO_PAIR, make_settings(llama_server=with_two_cards(tmp_path), **{setting: "CUDA2"}))  # type: ignore[arg-type]
+    with pytest.raises(yg.InputError, match=r"must be among cpu; got CUDA0\. This llama.cpp sees no GPU"):
+        program(NANO_PAIR, make_settings(**{setting: "CUDA0"}))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("settings", "flags"),
     [
         ({"n_gpu_layers": -1}, "--gpu-layers all"),
-        ({"n_gpu_layers": 7, "device": "CUDA1"}, "--gpu-layers 7 --device CUDA1"),
+        ({"n_gpu_layers": 7, "device": "cuda1"}, "--gpu-layers 7 --device CUDA1"),
         ({"device": "CPU"}, "--gpu-layers auto --device none"),
         ({"n_gpu_layers": 0}, "--gpu-layers 0 --no-mmproj-offload"),
         ({"mmproj_device": "cpu"}, "--gpu-layers auto --no-mmproj-offload"),
         ({"device": "cpu", "mmproj_device": "CUDA0"}, "--gpu-layers auto --device none --mmproj-device CUDA0"),
     ],
 )
-def test_devices_are_named_as_llama_server_names_them(settings: dict[str, object], flags: str) -> None:
-    command = program(check_pair(*yg.weights.find("nano")), make_settings(**settings)).command  # type: ignore[arg-type]
+def test_devices_are_named_as_llama_server_names_them(settings: dict[str, object], flags: str, tmp_path: Path) -> None:
+    stand_in = with_two_cards(tmp_path)
+    command = program(NANO_PAIR, make_settings(llama_server=stand_in, **settings)).command  # type: ignore[arg-type]
     start = command.index("--gpu-layers")
     assert command[start : command.index("--cache-ram")] == flags.split()
 

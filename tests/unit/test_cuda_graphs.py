@@ -54,7 +54,8 @@ def test_variables_that_change_what_a_server_does_are_not_passed_on(monkeypatch:
 def test_the_variable_reaches_getenv_of_c() -> None:
     code = (
         "import ctypes; from youtu_gguf.environment import *; set_cuda_graphs(False);"
-        "getenv = ctypes.CDLL(None).getenv; getenv.restype = ctypes.c_char_p; print(getenv(NO_CUDA_GRAPHS_VARIABLE.encode()))"
+        "getenv = ctypes.CDLL(None).getenv; getenv.restype = ctypes.c_char_p;"
+        "print(getenv(NO_CUDA_GRAPHS_VARIABLE.encode()))"
     )
     if sys.platform == "win32":
         pytest.skip("CDLL(None) is not for Windows")

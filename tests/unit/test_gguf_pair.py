@@ -291,6 +291,7 @@ ENCODINGS = [
     (["m-IQ4_XS.gguf", "m-UD-Q4_K_XL.gguf", "m-F16.gguf"], 2),
     (["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf", "m-F16.gguf"], 2),
     (["m-F16.gguf", "another-Q8_0.gguf"], 1),
+    (["m-slim-Q8_0.gguf", "m-Q8_0.gguf", "m-old-Q8_0.gguf"], 1),
 ]
 
 

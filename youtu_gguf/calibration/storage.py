@@ -16,13 +16,13 @@ from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, n
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.hub.models import find
-from youtu_gguf.types import Refinement
+from youtu_gguf.types import Normalise, Refinement
 
 if TYPE_CHECKING:
     from youtu_gguf.gguf.pair import ModelPair
 
-FORMAT = 1
-"""Of the files; a file of another number was written by another version of this package."""
+FORMAT = 2
+"""Of the files; a file of another number was written by another version of this package. 1 had fewer questions."""
 
 REMEDY = "Delete it with `youtu-gguf calibrate --forget`, or measure again with `youtu-gguf calibrate`."
 
@@ -31,6 +31,9 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "leading_space": (False, True),
     "bin_base": (0, 1),
     "align_corners": (False, True),
+    "normalise": get_args(Normalise),
+    "sigmoid_divisor": (4, 1),
+    "final_period": (False, True),
     "refine": (None, *get_args(Refinement)),
 }
 
@@ -155,7 +158,7 @@ def _read(path: Path) -> StoredCalibration | None:
         raise _damaged(path, str(exc)) from exc
     if not isinstance(form, dict) or form.get("format") != FORMAT:
         got = form.get("format") if isinstance(form, dict) else type(form).__name__
-        raise _damaged(path, f"format {got!r}, not {FORMAT}")
+        raise _damaged(path, f"one of format {got!r}, not {FORMAT}, as another version of this package writes them")
     if form.get("key") != path.stem:
         raise _damaged(path, f"the calibration of other files, {form.get('key')!r}")
     values, decided, evidence = form.get("calibration"), form.get("decided"), form.get("evidence")

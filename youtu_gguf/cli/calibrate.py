@@ -22,6 +22,8 @@ QUESTIONS = {
     "position_shift": "Which position's state tells what an image token shows?",
     "leading_space": "Are class names tokenised with a space before them?",
     "bin_base": "Which depth bin does <custom_1> stand for?",
+    "normalise": "Where do class scores become probabilities: at image tokens, or at pixels?",
+    "final_period": "Does a period follow the last class in the question which are there?",
     "refine": "Which refinement brings label maps closest to the true outlines?",
 }
 

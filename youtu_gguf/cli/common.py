@@ -19,7 +19,7 @@ from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import OutputError, YoutuError
+from youtu_gguf.errors import EngineError, OutputError, YoutuError
 from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
@@ -240,12 +240,15 @@ def command(function: Callable[..., None]) -> Command:
         _run(functools.partial(call, given))
 
     def call(given: dict[str, Any]) -> None:
-        if given.get("quiet"):
-            LOG.setLevel(logging.ERROR)
+        quiet = bool(given.get("quiet"))
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        function(**given)
+        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
+        try:
+            function(**given)
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -298,11 +301,13 @@ def _run(function: Callable[[], None]) -> None:
         _drop_output()
         raise typer.Exit from None
     except OSError as exc:
-        if exc.errno not in DISK_FULL:
-            raise
-        _drop_output()
-        print(f"error: expected to write the output; got: {exc.strerror}. Free some disk space.", file=sys.stderr)
-        raise typer.Exit(OutputError.exit_code) from exc
+        if exc.errno in DISK_FULL:
+            _drop_output()
+            print(f"error: expected to write the output; got: {exc.strerror}. Free some disk space.", file=sys.stderr)
+            raise typer.Exit(OutputError.exit_code) from exc
+        # of a file or folder that no one has checked before
+        print(f"error: the system refuses: {exc}. Check that path and its permissions.", file=sys.stderr)
+        raise typer.Exit(EngineError.exit_code) from exc
 
 
 def _drop_output() -> None:

@@ -72,7 +72,10 @@ def _note(text: str) -> None:
 
 
 def choose_model(files: Sequence[P], quant: str | None = None) -> Choice[P]:
-    """Choose the language model encoded as `quant`; without it the first in the order of `MODEL_QUANTS`."""
+    """Choose the language model encoded as `quant`; without it the first in the order of `MODEL_QUANTS`.
+
+    Among names of the same encoding the one is taken that all others begin with, as m-Q8_0 beside m-slim-Q8_0.
+    """
     models = [file for file in files if not is_projector(file)]
     if quant is not None:
         wanted = _normal(quant)
@@ -152,8 +155,11 @@ def _first(files: Sequence[P], order: Sequence[str]) -> Choice[P]:
 
     ordered = sorted(files, key=lambda file: (place(file), file))
     whole = [file for file in ordered if not is_part(file)]
-    best = [file for file in whole if place(file) == place(whole[0])]
-    return Choice(tuple(best), tuple(whole[len(best) :]), tuple(file for file in ordered if is_part(file)))
+    equal = [file for file in whole if place(file) == place(whole[0])]
+    plain = [file for file in equal if all(base_name(other).startswith(base_name(file)) for other in equal)]
+    best = plain if len(plain) == 1 else equal
+    others = (file for file in whole if file not in best)
+    return Choice(tuple(best), tuple(others), tuple(file for file in ordered if is_part(file)))
 
 
 def _normal(quant: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gguf.constants import TokenType
 
@@ -73,7 +73,9 @@ def find_codebook(
     doubt = "either of which may be it" if others else _doubt(run, texts, coordinates.first)
     if doubt:
         return None, f"{seen}, {doubt}"
-    return Run(max(run.first, run.stop - N_CODEBOOK), min(run.count, N_CODEBOOK)), seen
+    count = min(run.count, N_CODEBOOK)  # one token of unknown use before them may be numbered alike
+    run = replace(run, first=run.stop - count, count=count)
+    return Run(run.first, count), _described(run, texts)
 
 
 def _doubt(run: _Counted, texts: Sequence[bytes], stop: int) -> str | None:

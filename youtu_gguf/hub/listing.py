@@ -9,7 +9,7 @@ from pathlib import Path
 
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.facts import REPOSITORY
-from youtu_gguf.gguf.choice import LOG, quant_of
+from youtu_gguf.gguf.choice import LOG, is_projector, quant_of
 from youtu_gguf.gguf.pair import check_pair, model_files, projectors_of
 from youtu_gguf.hub.local import (
     HASH,
@@ -19,7 +19,7 @@ from youtu_gguf.hub.local import (
     SHA256_DIGITS,
     all_snapshots,
     find_nano,
-    links_without_file,
+    lost_files,
     models_with_projector,
     references,
 )
@@ -80,11 +80,14 @@ def _repositories(hub_cache: Path | None) -> list[Path]:
 
 
 def _in_snapshot(name: str, snapshot: Path) -> Iterator[LocalPair]:
-    for path in models_with_projector(snapshot):
-        yield _described(_spec_of(name, snapshot, path), path)
-    for path in links_without_file(snapshot):
-        gone = "incomplete: its data are gone from the cache. Pull it again."
-        yield LocalPair(_spec_of(name, snapshot, path), path, None, 0, gone)
+    usable = models_with_projector(snapshot)
+    for path in usable:
+        yield _described(_spec_of(name, snapshot, quant_of(path)), path)
+    for path in lost_files(snapshot):
+        if not is_projector(path) or not usable:
+            quant = None if is_projector(path) else quant_of(path)
+            gone = "incomplete: its data are gone from the cache. Pull it again."
+            yield LocalPair(_spec_of(name, snapshot, quant), path, None, 0, gone)
 
 
 def partial_downloads(hub_cache: Path | None, folder: Path = MODELS) -> list[Path]:
@@ -106,10 +109,10 @@ def is_as_its_hash(path: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == hash_in_name(path)
 
 
-def _spec_of(repository: str, snapshot: Path, model: Path) -> str:
+def _spec_of(repository: str, snapshot: Path, quant: str | None) -> str:
     names = [name for name, commit in references(snapshot.parents[1]).items() if commit == snapshot.name]
     revision = None if MAIN in names else next(iter(names), snapshot.name)
-    return str(Spec(repository, quant_of(model), revision))
+    return str(Spec(repository, quant, revision))
 
 
 def _described(name: str, model: Path) -> LocalPair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -39,6 +40,15 @@ PARTIAL = ".incomplete"
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "models" / NANO, _PACKAGE.parent / "models" / NANO)
 """Folders of the small model: in an installed package, and in a checkout."""
+
+
+@dataclass(frozen=True)
+class PulledPair:
+    """Paths of the two files of a spec; `commit` is None if the hub was not asked."""
+
+    model: Path
+    projector: Path
+    commit: str | None
 
 
 def as_spec(wanted: str | PathLike[str] | None) -> Spec | None:
@@ -181,6 +191,8 @@ def references(repository: Path) -> dict[str, str]:
         OSError: They cannot be read.
     """
     root = repository / "refs"
+    if not root.exists() or not any(root.iterdir()):  # rglob passes over what may not be read
+        return {}
     files = [path for path in sorted(root.rglob("*")) if path.is_file()]
     return {
         path.relative_to(root).as_posix(): path.read_text(encoding="ascii", errors="replace").strip() for path in files
@@ -209,9 +221,10 @@ def models_with_projector(folder: Path) -> list[Path]:
     return [path for path in files if not is_projector(path)] if any(map(is_projector, files)) else []
 
 
-def links_without_file(snapshot: Path) -> list[Path]:
-    """List the language models of a downloaded commit whose data are gone: links that lead nowhere, and empty files."""
-    return [path for path in _named(snapshot) if not path.exists() or not path.stat().st_size]
+def lost_files(snapshot: Path) -> list[Path]:
+    """List the files of a downloaded commit whose data are gone: links that lead nowhere, and empty files."""
+    files = [path for path in sorted(snapshot.rglob("*")) if is_gguf(path)]
+    return [path for path in files if not path.exists() or not path.stat().st_size]
 
 
 def remove(spec: Spec, hub_cache: Path) -> int:
@@ -252,7 +265,7 @@ def _not_there(spec: Spec, hub_cache: Path | None, missing: str) -> Path:
     """Raise the error for a model that is not there; say so where other revisions are, or the data are gone."""
     repository = repository_folder(spec.repository, hub_cache) if hub_cache is not None else None
     folders = [] if repository is None else all_snapshots(repository)
-    gone = next((path for folder in folders for path in links_without_file(folder)), None)
+    gone = next((path for folder in folders for path in lost_files(folder)), None)
     others = sorted(
         name
         for name, commit in ({} if repository is None else references(repository)).items()

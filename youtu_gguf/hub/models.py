@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.environment import default_model, hub_cache, no_home
+from youtu_gguf.errors import ModelFileError
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from youtu_gguf.hub.listing import LocalPair
-    from youtu_gguf.hub.pull import PulledPair
+    from youtu_gguf.hub.local import PulledPair
 
 LOG = logging.getLogger("youtu_gguf")
 
@@ -42,6 +43,7 @@ def pull(
         InputError: An invalid spec, a folder that cannot be written to, or too little room on the disk.
         ModelFileError: The hub cannot be reached or refuses, a file is not the published one, or the two do not fit.
     """
+    require_library()
     from youtu_gguf.hub import pull as hub
     from youtu_gguf.hub.spec import DEFAULT_SPEC, parse_spec
 
@@ -75,11 +77,27 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
 
     spec = as_spec(wanted or default_model())
     if spec is not None and find_pulled(spec, hub_cache()) is None:
+        require_library()
         from huggingface_hub import constants
 
         if not constants.is_offline_mode():
             return pull(str(spec), progress=_of_both(progress)).model
     return _locate(wanted)
+
+
+def require_library() -> None:
+    """Import huggingface-hub, which reads its variables when it is imported.
+
+    Raises:
+        ModelFileError: One of them cannot be used.
+    """
+    try:
+        import huggingface_hub.constants  # noqa: F401
+    except ValueError as exc:
+        raise ModelFileError(
+            f"expected variables that Hugging Face tools can use; got: {exc}. Correct HF_ENDPOINT, or the one that "
+            "begins with HF_HUB_, or unset it."
+        ) from exc
 
 
 def _of_both(progress: ProgressFn) -> ProgressFn:

@@ -14,7 +14,7 @@ from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.gguf.writer import check_room
 from youtu_gguf.hub.destinations import Cache, Folder
 from youtu_gguf.hub.download import LIBRARY, Notify, RemoteFile, Report, fetch
-from youtu_gguf.hub.local import HASH, find_in_cache, find_in_folder
+from youtu_gguf.hub.local import HASH, PulledPair, find_in_cache, find_in_folder, lost_files, snapshots
 from youtu_gguf.hub.retry import connected, explained, with_retries
 from youtu_gguf.hub.spec import LICENCE_NOTE, Spec, pick_remote
 from youtu_gguf.types import ProgressFn, no_progress
@@ -31,15 +31,6 @@ class RemotePair:
     commit: str
     model: RemoteFile
     projector: RemoteFile
-
-
-@dataclass(frozen=True)
-class PulledPair:
-    """Paths of the two files of a spec; `commit` is None if the hub was not asked."""
-
-    model: Path
-    projector: Path
-    commit: str | None
 
 
 def find_remote(spec: Spec) -> RemotePair:
@@ -68,6 +59,12 @@ def find_remote(spec: Spec) -> RemotePair:
                 files[entry.rfilename] = RemoteFile(entry.rfilename, size, etag, url)
     except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
         raise ModelFileError(explained(exc, str(spec))) from exc
+    except OSError as exc:  # a file of huggingface-hub's own, such as the one with the token
+        raise ModelFileError(f"{spec} could not be fetched: {exc}. Check the permissions, and HF_HOME.") from exc
+    except UnicodeEncodeError as exc:
+        raise ModelFileError(
+            f"{spec} could not be fetched: HF_TOKEN must be ASCII, and it is not. Set another."
+        ) from exc
     except HFValidationError as exc:
         raise ModelFileError(f"expected the name of a repository; got {spec.repository!r}: {exc}.") from exc
     except (ValueError, TypeError, AttributeError, KeyError, httpx2.InvalidURL) as exc:  # that was not a listing
@@ -111,6 +108,9 @@ def pull(
             notify("HF_HUB_OFFLINE is set: the files pulled before are used without a check.")
             pair = check_pair(found)
             return PulledPair(pair.model.path, pair.projector.path, None)
+        lost = [file for snapshot in snapshots(spec, cache) for file in lost_files(snapshot)] if folder is None else []
+        if lost:
+            raise ModelFileError(f"the data of {lost[0]} are gone, and HF_HUB_OFFLINE is set. Unset it.")
     remote = find_remote(spec)
     places = Cache(cache, spec, remote.commit) if folder is None else Folder(folder)
     files = (remote.projector, remote.model)  # the small one first: a wrong repository is noticed early

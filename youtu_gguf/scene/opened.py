@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.config import Settings
 from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
@@ -146,7 +146,7 @@ class OpenImage:
         write = find_writer(target, format)
         if not isinstance(value, Result):
             raise InputError(f"expected a value that a task returned; got {value!r}. Save one row as value[i:i + 1].")
-        if self.path is not None and target.exists() and self.path.exists() and target.samefile(self.path):
+        if self.path is not None and is_there(target) and is_there(self.path) and target.samefile(self.path):
             raise InputError(f"expected a file to write; got {target}, the image itself. Name another file.")
         write(target, value, Source(self.rgb, {} if self.path is None else {"image": str(self.path)}))
 

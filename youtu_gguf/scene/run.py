@@ -28,7 +28,7 @@ AnswerFn = Callable[[Request], Answer]
 CUT_SHORT = {
     "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
     "time": "the answer was cut off at the time limit; raise max_s for the rest",
-    "loop": "the answer repeated itself and was ended there",
+    "loop": "the answer repeated itself or went on without saying anything new, and was ended there",
     "cancelled": "the answer was cancelled before its end",
 }
 """The issue of an answer that did not end by itself."""

@@ -47,12 +47,15 @@ Refinement = Literal["crf", "guided", "none"]
 Refine = Literal["auto", "crf", "guided", "none"]
 """What a caller may ask to be done to borders; "auto" takes the best that is there."""
 
+Normalise = Literal["grid", "pixels"]
+"""Where class scores become probabilities: at the image tokens, before they are upsampled, or at the pixels, after."""
+
 Stopped = Literal["cancelled", "time"]
 """Why a run of several steps ends between two of them."""
 
 Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
-"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles, the
-caller, or nothing was generated."""
+"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles or
+on without anything new, the caller, or nothing was generated."""
 
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""

@@ -15,7 +15,7 @@ from youtu_gguf.facts import LANGUAGE, N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJ
 from youtu_gguf.gguf.choice import quant_of
 from youtu_gguf.gguf.language import LanguageFacts
 from youtu_gguf.gguf.pair import check_pair
-from youtu_gguf.hub.models import find
+from youtu_gguf.hub.models import find, require_library
 from youtu_gguf.hub.spec import DEFAULT_SPEC, Spec
 
 if TYPE_CHECKING:
@@ -167,10 +167,11 @@ def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
 
 
 def _published(spec: Spec) -> _Files:
-    from youtu_gguf.hub.pull import find_remote
-
     sizes_from: SizesFrom
     try:
+        require_library()
+        from youtu_gguf.hub.pull import find_remote
+
         remote, sizes_from = find_remote(spec), "hub"
         weights, projector = remote.model.n_bytes, remote.projector.n_bytes
         encoding = _encoding(Path(remote.model.name), "Q8_0")

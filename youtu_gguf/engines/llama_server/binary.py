@@ -71,13 +71,13 @@ def find_llama_server(setting: Path | None = None) -> LlamaServer:
 def _find(setting: Path | None) -> tuple[Path, str]:
     for named, found_by in ((setting, "llama_server"), (default_llama_server(), LLAMA_SERVER_VARIABLE)):
         if named is not None:
-            if not (named.is_file() and os.access(named, os.X_OK)):
+            if not (os.access(named, os.X_OK) and named.is_file()):
                 raise EngineError(
                     f"{found_by} must name the program llama-server; got {named}. Correct it, or leave it out."
                 )
             return named, found_by
     ours = installed()
-    if ours is not None and ours.is_file():
+    if ours is not None and os.access(ours, os.X_OK):
         return ours, BUILD
     on_path = shutil.which("llama-server")
     if on_path is None:
@@ -86,6 +86,11 @@ def _find(setting: Path | None) -> tuple[Path, str]:
             f'your own in {LLAMA_SERVER_VARIABLE}. engine="native" needs none.'
         )
     return Path(on_path), "PATH"
+
+
+def list_devices(server: LlamaServer) -> list[str]:
+    """Return the names of the devices that a llama-server can compute on, without the processor."""
+    return re.findall(r"^  (\S+): .* MiB free\)$", _ask(server.path, "--list-devices"), re.MULTILINE)
 
 
 def _ask(path: Path, flag: str) -> str:

@@ -11,8 +11,9 @@ from weakref import finalize
 from youtu_gguf.config import PROCESSOR
 from youtu_gguf.engines.http.engine import HttpEngine
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
-from youtu_gguf.engines.llama_server.binary import find_llama_server
+from youtu_gguf.engines.llama_server.binary import LlamaServer, find_llama_server, list_devices
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
+from youtu_gguf.engines.native.llama.placement import KINDS, Device, choose_devices
 from youtu_gguf.errors import ServerError
 from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.types import ProgressFn, no_progress
@@ -82,7 +83,7 @@ def program(pair: ModelPair, settings: Settings) -> Program:
     those that make it compute as the native engine does, and keep it on this machine.
 
     Raises:
-        InputError: The context is longer than the model was made for.
+        InputError: The context is longer than the model was made for, or llama-server has no device of that name.
         EngineError: No llama-server can run it.
     """
     found = find_llama_server(settings.server.llama_server)
@@ -103,7 +104,7 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         *("--ubatch-size", str(settings.n_batch)),
         *("--threads", str(settings.n_threads)),
         *("--gpu-layers", "all" if settings.n_gpu_layers == -1 else str(settings.n_gpu_layers)),
-        *_devices(settings),
+        *_devices(settings, found),
         *("--cache-ram", str(settings.cache_bytes >> 20)),
         *(() if settings.repack else ("--no-repack",)),
         *("--jinja", "--chat-template", TEMPLATE),  # whatever the file holds, the prompts are the native engine's
@@ -114,12 +115,15 @@ def program(pair: ModelPair, settings: Settings) -> Program:
     return Program(command, str(pair.model.path), found.version, settings.cuda_graphs)
 
 
-def _devices(settings: Settings) -> Iterator[str]:
+def _devices(settings: Settings, found: LlamaServer) -> Iterator[str]:
     """Yield the flags of the devices that are named. Without any, llama-server uses all GPUs."""
+    wanted = settings.device, settings.mmproj_device
+    named = any(device is not None and device.lower() != PROCESSOR for device in wanted)
+    gpus = {name: Device(name, "", KINDS[1], 0, 0) for name in (list_devices(found) if named else ())}
     if settings.device is not None:
-        yield from ("--device", "none" if settings.device.lower() == PROCESSOR else settings.device)
-    projector = settings.mmproj_device or (PROCESSOR if settings.n_gpu_layers == 0 else "")
-    if projector.lower() == PROCESSOR:
-        yield "--no-mmproj-offload"
-    elif projector:
-        yield from ("--mmproj-device", projector)
+        devices = choose_devices("device", settings.device, gpus)
+        yield from ("--device", ",".join(device.name for device in devices) or "none")
+    projector = settings.mmproj_device or (PROCESSOR if settings.n_gpu_layers == 0 else None)
+    if projector is not None:
+        devices = choose_devices("mmproj_device", projector, gpus, most=1)
+        yield from ("--mmproj-device", devices[0].name) if devices else ("--no-mmproj-offload",)

@@ -17,7 +17,7 @@ import psutil
 from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
 from youtu_gguf.environment import state_folder
-from youtu_gguf.errors import OutputError
+from youtu_gguf.errors import InputError, OutputError
 
 CLOCK_S = 2.0
 """Largest difference between two readings of the start of one process: they move when the clock is set."""
@@ -117,9 +117,21 @@ def folder() -> Path:
     return state_folder() / "servers"
 
 
+def _files() -> list[Path]:
+    try:
+        return sorted(path for path in folder().iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise InputError(
+            f"expected to read the records of servers in {folder()}; got: {exc.strerror}. Set XDG_STATE_HOME to a "
+            "folder of your own."
+        ) from exc
+
+
 def running() -> Iterator[Record]:
     """Yield all running servers; delete the records of those that have ended, and end those whose owner has died."""
-    for path in sorted(folder().glob("*.json")):
+    for path in _files():
         record = _read(path)
         if record is None or not record.server.is_running:
             _remove(path)

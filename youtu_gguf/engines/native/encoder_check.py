@@ -16,7 +16,7 @@ from youtu_gguf.types import F32, PreparedImage
 Grid = tuple[int, int]
 
 ORDER: tuple[Grid, ...] = ((15, 20), (30, 40), (15, 20), (9, 9))
-"""Rows and columns of image tokens, in the order that llama.cpp's CUDA graphs are known to get wrong (config.py)."""
+"""Rows and columns of image tokens, in an order that CUDA graphs are known to get wrong (environment.py)."""
 
 IMAGES_IN_A_ROW = 3
 """CUDA graphs are recorded for the second image of one size and used from then on."""

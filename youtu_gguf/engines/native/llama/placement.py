@@ -5,7 +5,7 @@ This file needs no llama.cpp.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from youtu_gguf.errors import EngineError, InputError
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
+    from youtu_gguf.types import GpuLayers
 
 KINDS = ("CPU", "GPU", "integrated GPU", "accelerator")
 """enum ggml_backend_dev_type in ggml-backend.h."""
@@ -86,18 +87,16 @@ def place(settings: Settings, available: Sequence[Device], memory: DeviceMemory)
         InputError: A device that is named does not exist.
         EngineError: The layers that are asked for, or the projector, do not fit; the message has the number that fits.
     """
-    gpus = {device.name: device for device in available if device.is_gpu}
-    devices = [] if settings.n_gpu_layers == 0 else _chosen("device", settings.device, gpus)
-    projector = _projector(settings.mmproj_device, devices, gpus)
+    devices, projector = _wanted_devices(settings, available)
     shared = projector in devices
     if projector is not None and not shared and not _has_room(projector, memory.total(0)):
         raise EngineError(
             f"the projector needs {_compared(memory.total(0), [projector])} Choose another mmproj_device."
         )
-    n_layers, auto = memory.n_layer + 1, settings.n_gpu_layers == "auto"
+    auto = settings.n_gpu_layers == "auto"
     fitting = _fitting(memory, devices, ROOM if auto else 1.0, projector=shared)
-    n = n_layers if isinstance(settings.n_gpu_layers, str) or settings.n_gpu_layers < 0 else settings.n_gpu_layers
-    n = min(n, n_layers) if devices else 0
+    n_layers = memory.n_layer + 1
+    n = _n_wanted(settings.n_gpu_layers, n_layers) if devices else 0
     if fitting is not None and n > fitting:
         if not auto:
             raise EngineError(
@@ -112,15 +111,36 @@ def place(settings: Settings, available: Sequence[Device], memory: DeviceMemory)
     return Placement(names, n, n_layers, projector.name if projector else None, fitting)
 
 
+def _wanted_devices(settings: Settings, available: Sequence[Device]) -> tuple[list[Device], Device | None]:
+    """Return the devices of the language model and that of the projector, as the settings have it."""
+    gpus = {device.name: device for device in available if device.is_gpu}
+    devices = default_devices(available)
+    if settings.device is not None:
+        devices = choose_devices("device", settings.device, gpus)
+    if settings.n_gpu_layers == 0:
+        devices = []
+    projectors = devices
+    if settings.mmproj_device is not None:
+        projectors = choose_devices("mmproj_device", settings.mmproj_device, gpus, most=1)
+    return devices, projectors[0] if projectors else None
+
+
+def _n_wanted(n_gpu_layers: GpuLayers, n_layers: int) -> int:
+    return n_layers if n_gpu_layers in ("auto", -1) else min(int(n_gpu_layers), n_layers)
+
+
 def default_devices(available: Iterable[Device]) -> list[Device]:
     """Return the device that is used where none is named: the first GPU, else the first integrated one, if any."""
     gpus = [device for device in available if device.is_gpu]
     return sorted(gpus, key=lambda device: device.kind != KINDS[1])[:1]
 
 
-def _chosen(setting: str, wanted: str | None, gpus: dict[str, Device]) -> list[Device]:
-    if wanted is None:
-        return default_devices(gpus.values())
+def choose_devices(setting: str, wanted: str, gpus: Mapping[str, Device], most: int | None = None) -> list[Device]:
+    """Return the devices that a setting names, at most `most` of them; none for the processor.
+
+    Raises:
+        InputError: There is no such device among `gpus`, or they are too many.
+    """
     if wanted.lower() == PROCESSOR:
         return []
     by_name = {name.lower(): device for name, device in gpus.items()}
@@ -130,14 +150,10 @@ def _chosen(setting: str, wanted: str | None, gpus: dict[str, Device]) -> list[D
         there = ", ".join([PROCESSOR, *gpus])
         remedy = "" if gpus else " This llama.cpp sees no GPU; docs/gpu.md says how to build it for one."
         raise InputError(f"{setting} must be among {there}; got {', '.join(unknown)}.{remedy}")
-    return [by_name[name.lower()] for name in dict.fromkeys(names)]
-
-
-def _projector(wanted: str | None, devices: Sequence[Device], gpus: dict[str, Device]) -> Device | None:
-    found = devices if wanted is None else _chosen("mmproj_device", wanted, gpus)
-    if wanted is not None and len(found) > 1:
-        raise InputError(f"mmproj_device must be one device; got {wanted!r}. Name one of them.")
-    return found[0] if found else None
+    found = [by_name[name] for name in dict.fromkeys(name.lower() for name in names)]
+    if most is not None and len(found) > most:
+        raise InputError(f"{setting} must be one device; got {wanted!r}. Name one of them.")
+    return found
 
 
 def _fitting(memory: DeviceMemory, devices: Sequence[Device], share: float, *, projector: bool) -> int | None:
