@@ -131,10 +131,12 @@ class Checks:
 
 
 def seen(group: Group) -> tuple[int, float, float]:
-    """Return threads, free and total memory in MB, as a process in the group sees them."""
+    """Return threads (OpenCV's included), free and total memory in MB, as a process in the group sees them."""
     code = (
-        "import json; from youtu_gguf.machine import *; from youtu_gguf.config import Settings; m = usable_memory();"
-        "print(json.dumps([Settings().n_threads, m.free, m.total]))"
+        "import json, cv2, numpy; from youtu_gguf.machine import *; from youtu_gguf.config import Settings;"
+        "from youtu_gguf.refine.guided import GuidedFilter; m = usable_memory();"
+        "GuidedFilter(numpy.zeros((8, 8, 3), 'u1'), 1); cv2_threads = cv2.getNumThreads();"
+        "print(json.dumps([max(Settings().n_threads, cv2_threads), m.free, m.total]))"
     )
     done = group.run(sys.executable, "-c", code)
     threads, free, total = json.loads(done.stdout)
