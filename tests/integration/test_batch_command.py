@@ -41,17 +41,18 @@ def n_lines(images: Path) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("least", [0, 1], ids=["loading", "asking"])
+@pytest.mark.parametrize(
+    ("number", "code", "least"), [("SIGINT", 130, 0), ("SIGINT", 130, 1), ("SIGTERM", 143, 1), ("SIGHUP", 129, 0)]
+)
 def test_an_interrupted_batch_leaves_no_process_and_is_resumed(
-    images: Path, number: int, code: int, least: int
+    images: Path, number: str, code: int, least: int
 ) -> None:
     batch = start(images)
     deadline = time.monotonic() + SECONDS
     while not (workers := psutil.Process(batch.pid).children()) or n_lines(images) < least:
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    batch.send_signal(number)
+    batch.send_signal(getattr(signal, number))
     error = batch.communicate(timeout=SECONDS)[1]
     assert (batch.returncode, "Traceback" in error) == (code, False)
     assert psutil.wait_procs(workers, SECONDS)[1] == []
