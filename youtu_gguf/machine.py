@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from youtu_gguf.arguments import is_there
+
 ROOT = Path("/")
 """Where `proc` and `sys` are."""
 
@@ -51,7 +53,7 @@ def usable_cores() -> int:
 
 def free_disk(folder: Path) -> int:
     """Return the free bytes of the disk that holds `folder`, which need not exist yet."""
-    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
+    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if is_there(path))).free
 
 
 def memory_within(system: UsableMemory, root: Path) -> UsableMemory:

@@ -58,11 +58,11 @@ class Choice(Generic[P]):
             raise ModelFileError(f"expected a {role} in one file in {place}; {how_to_join(self.parts[0])}")
         return None
 
-    def noted(self, role: str, remedy: str) -> Choice[P]:
+    def noted(self, role: str, place: object, remedy: str) -> Choice[P]:
         """Log which file was chosen where there were others, once in a process; return this choice."""
         if len(self.best) == 1 and self.others:
             taken = self.best[0]
-            _note(f"several {role}s lie in {taken.parent}: {taken.name} is used, not {names_of(self.others)}. {remedy}")
+            _note(f"several {role}s lie in {place}: {taken.name} is used, not {names_of(self.others)}. {remedy}")
         return self
 
 
