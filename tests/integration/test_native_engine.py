@@ -17,7 +17,6 @@ from youtu_gguf.engines.base import Prefix, collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
-from youtu_gguf.engines.native.llama.vision import check_memory
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.types import no_progress
@@ -112,12 +111,6 @@ def test_a_context_too_small_for_anything_is_refused_at_the_image(tiny_pair: Pai
     with pytest.raises(InputError, match=f"n_ctx={n_ctx}"):
         loaded.open(Prefix(picture(1)))
     loaded.close()
-
-
-def test_an_image_whose_mask_exceeds_the_memory_is_refused() -> None:
-    check_memory(2048, 16 * 10**9)
-    with pytest.raises(EngineError, match=r"20000 tokens needs 64.0 GB to encode; 16.0 GB are free. Lower image_max"):
-        check_memory(20_000, 16 * 10**9)
 
 
 def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None:
