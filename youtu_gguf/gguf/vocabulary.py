@@ -81,6 +81,15 @@ def take_inventory(header: Header) -> Inventory:
     return Inventory(len(texts), codebook, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
 
 
+def control_tokens(header: Header) -> tuple[str, ...]:
+    """Return the texts of all tokens of the type "control"; none where the file has no list of types."""
+    texts = header.metadata.get(TOKENS)
+    if not isinstance(texts, GGUFArray) or (types := _types(header, len(texts))) is None:
+        return ()
+    control = int(TokenType.CONTROL)
+    return tuple(text for text, kind in zip(texts.strings(), types, strict=True) if kind == control)
+
+
 def _types(header: Header, n_tokens: int) -> list[int] | None:
     types = header.metadata.get(TYPES)
     if not isinstance(types, GGUFArray) or len(types) != n_tokens:

@@ -12,6 +12,7 @@ from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
 from youtu_gguf.engines.llama_server.binary import find_llama_server
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
 from youtu_gguf.errors import ServerError
+from youtu_gguf.gguf.vocabulary import control_tokens
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class ServerEngine(HttpEngine):
         super().__init__(settings, progress)
         self.pair = pair
         self.model = pair.model.path.stem
+        self.control_tokens = control_tokens(pair.model)
         self.supervisor = Supervisor(program(pair, settings), settings.server)
         self._finalize = finalize(self, self.supervisor.close)  # runs when the interpreter exits too
         try:

@@ -22,6 +22,7 @@ from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
+from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.header import GGUFArray
@@ -87,6 +88,7 @@ class NativeEngine:
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self.prefixes = Prefixes(self.context)
+        self.prompt_tokens = PromptTokens(self.model)
         progress("load", 100, 100)
 
     @property

@@ -97,6 +97,10 @@ class LlamaModel:
             n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
         return buffer.raw[:n]
 
+    def is_control(self, token: int) -> bool:
+        """Whether `token` is a control token, which llama.cpp does not find in plain text."""
+        return bool(lib.llama_vocab_is_control(self.vocab, token))
+
     def ends(self, token: int) -> bool:
         """Whether `token` ends an answer."""
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
