@@ -11,7 +11,7 @@ ROOT = PACKAGE.parent
 MAX_LINES = 400
 
 LAYERS = (
-    "version", "errors", "facts", "types", "arguments", "machine", "config", "backoff", "locks", "atomic",
+    "version", "errors", "forks", "facts", "types", "arguments", "machine", "config", "backoff", "locks", "atomic",
     "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
     "decode", "refine", "render", "output",
     "engines.sequential", "engines.repetition", "engines.native", "engines.http", "engines.llama_server",

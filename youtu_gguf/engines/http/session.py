@@ -16,6 +16,7 @@ from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Requ
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
 from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, stream_events
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.forks import Owner
 from youtu_gguf.prompts import as_words
 from youtu_gguf.types import Finish, ProgressFn
 
@@ -160,6 +161,7 @@ class HttpParallelGeneration:
 
     def __init__(self, host: Host, session: HttpSession) -> None:
         self._host, self._session = host, session
+        self._owner = Owner("this answer")
         self._waiting: list[tuple[int, Request]] = []
         self._active: dict[Call, int] = {}
         self._news: News = queue.SimpleQueue()
@@ -172,7 +174,12 @@ class HttpParallelGeneration:
         return self._count - 1
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Wait for the next pieces of any answer."""
+        """Wait for the next pieces of any answer.
+
+        Raises:
+            EngineError: This process was forked from the one that asked.
+        """
+        self._owner.check()
         while True:
             if self._session.closed:
                 return self._ended_by_closing()
@@ -225,7 +232,9 @@ class HttpParallelGeneration:
         return self._active.pop(call)
 
     def close(self) -> None:
-        """Hang up on unfinished answers."""
+        """Hang up on unfinished answers. Does nothing in a forked process, whose connections are its parent's."""
+        if not self._owner.is_here:
+            return
         self._waiting.clear()
         for call in list(self._active):
             self._drop(call)

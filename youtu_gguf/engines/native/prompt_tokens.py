@@ -8,21 +8,36 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from youtu_gguf.facts import PROMPT_TOKENS, VISION_TOKENS
+from youtu_gguf.gguf.header import GGUFArray
+from youtu_gguf.gguf.vocabulary import TOKENS
 from youtu_gguf.prompts import TAG, Control
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.handles import LlamaModel
+    from youtu_gguf.gguf.header import Header
 
 _IN_CONTROL = re.compile(r"(?<=<)(?=\|)")
 """A place in every control token of the chat template."""
 
 
 class PromptTokens:
-    """Tokenises the parts of prompts for one model."""
+    """Tokenises the parts of prompts for one model.
 
-    def __init__(self, model: LlamaModel) -> None:
-        self._model = model
+    Args:
+        model: Tokenises.
+        header: Of the model's file.
+    """
+
+    def __init__(self, model: LlamaModel, header: Header) -> None:
+        self._model, self._header = model, header
         self._control: dict[str, list[int]] = {}
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Ids by text: llama.cpp has no look-up, and tokenising searches the text for every special token."""
+        tokens = self._header.metadata[TOKENS]
+        assert isinstance(tokens, GGUFArray)
+        return {token: i for i, token in enumerate(tokens.strings())}
 
     def __call__(self, parts: Iterable[str]) -> list[int]:
         """Return the tokens of `parts`, which `prompts.opening` or `prompts.closing` gave.

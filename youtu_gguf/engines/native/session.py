@@ -165,6 +165,7 @@ class NativeSession:
     def _check_open(self) -> None:
         if self._closed:
             raise EngineError("this scene is closed. Open the image again.")
+        self._engine.check_open()
 
     def close(self) -> None:
         """Release the states; the caches of the engine keep their copies."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Literal
 
 from youtu_gguf.errors import CapabilityError, EngineError
+from youtu_gguf.forks import Owner
 
 __all__ = [
     "VERSION",
@@ -77,13 +78,23 @@ def read_tap(context: Any) -> Any:
     return _tap().llama_get_embeddings_nextn(context)
 
 
-@cache
 def start() -> None:
-    """Start llama.cpp once per process and redirect its log to this module."""
+    """Start llama.cpp once per process and redirect its log to this module.
+
+    Raises:
+        EngineError: This process was forked from one that has used it: llama.cpp would wait for ever for the threads
+            that it computes with (OpenMP's), which do not exist here.
+    """
+    _started().check()
+
+
+@cache
+def _started() -> Owner:
     lib.llama_backend_init()
     lib.llama_log_set(_log, ctypes.c_void_p(0))
     mtmd.mtmd_log_set(_log, ctypes.c_void_p(0))
     mtmd.mtmd_helper_log_set(_log, ctypes.c_void_p(0))
+    return Owner("llama.cpp")
 
 
 def recent_warnings() -> str:
