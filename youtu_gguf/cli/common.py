@@ -15,6 +15,7 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.cli.help import ANSWER, MODEL
+from youtu_gguf.cli.interrupts import INTERRUPTED, raising
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.scene.options import Options
@@ -54,8 +55,6 @@ GpuLayers = Annotated[
 
 Command = Callable[..., None]
 """What typer makes a command of."""
-
-_INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -229,14 +228,15 @@ def option_parameters(bundle: type[FileOptions]) -> list[inspect.Parameter]:
 
 def _run(function: Callable[[], None]) -> None:
     try:
-        function()
-        sys.stdout.flush()
+        with raising():
+            function()
+            sys.stdout.flush()
     except YoutuError as exc:
         print(f"error: {exc}", file=sys.stderr)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
