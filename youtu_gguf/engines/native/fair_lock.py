@@ -66,7 +66,10 @@ class FairLock:
 
     def enter_if_free(self) -> bool:
         """Take the lock, if nothing has it, for good."""
-        return self._try_acquire(threading.Lock(), queue=False)
+        if not self._try_acquire(threading.Lock(), queue=False):
+            return False
+        self._thread = get_ident()
+        return True
 
     def _try_acquire(self, gate: threading.Lock, *, queue: bool = True) -> bool:
         """Take the lock if it is free, else queue for it."""
