@@ -20,6 +20,7 @@ from youtu_gguf.engines.base import (
     PrefixCost,
     Session,
     Vocabulary,
+    collect,
 )
 from youtu_gguf.types import F32
 
@@ -28,11 +29,12 @@ Alter = Callable[[PatchStates], PatchStates]
 
 @dataclass(frozen=True)
 class AlteredEngine:
-    """`engine` with its states and its tokens passed through functions."""
+    """`engine` with its states, its tokens and its answers passed through functions."""
 
     engine: Engine
     alter: Alter = lambda states: states
     rename: Callable[[str], str] = lambda text: text
+    answer: Callable[[str, str], str] = lambda _question, said: said
     name: str = "altered"
     n_parallel: int = 1
     has_states: bool = True
@@ -48,11 +50,14 @@ class AlteredEngine:
     def tokenize(self, text: str) -> tuple[int, ...]:
         return self.engine.vocabulary.tokenize(self.rename(text))
 
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        return self.engine.vocabulary.tokenize_all([self.rename(text) for text in texts])
+
     def token_id(self, token: str) -> int | None:
         return self.engine.vocabulary.token_id(token)
 
     def open(self, prefix: Prefix) -> Session:
-        return AlteredSession(self.engine.open(prefix), self.alter)
+        return AlteredSession(self.engine.open(prefix), self.alter, self.answer)
 
     def close(self) -> None:
         self.engine.close()
@@ -62,6 +67,7 @@ class AlteredEngine:
 class AlteredSession:
     session: Session
     alter: Alter
+    answer: Callable[[str, str], str]
 
     @property
     def prefix(self) -> Prefix:
@@ -75,7 +81,8 @@ class AlteredSession:
         return self.alter(self.session.patches(aside=aside))
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
-        return self.session.generate(question, sampling, cancel)
+        said = collect(self.session.generate(question, sampling, cancel))
+        yield Piece(self.answer(question, said.text), said.n_tokens, said.finish)
 
     def parallel(self) -> ParallelGeneration:
         return self.session.parallel()

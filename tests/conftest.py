@@ -17,6 +17,10 @@ import youtu_gguf as yg
 
 Pair = tuple[Path, Path]
 
+ON_PROCESSOR = {"device": "cpu"}
+"""Settings of tests that claim equality to the last bit, or equal answers whatever is decoded beside them: llama.cpp
+promises neither on a GPU (docs/architecture.md, "Rounding"). tests/integration/test_on_gpu.py has what holds there."""
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # a spec that is not on this machine is not to be fetched by accident
 CALIBRATIONS = tempfile.mkdtemp(prefix="youtu-gguf-calibrations-")
 os.environ["YOUTU_GGUF_CALIBRATIONS"] = CALIBRATIONS  # what the developer's machine knows about models is not tested

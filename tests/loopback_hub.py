@@ -244,16 +244,53 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(hub: Hub) -> Iterator[Hub]:
     """Serve `hub` at `hub.url` while this lasts."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
+    with _running(type("Handler", (_Handler,), {"hub": hub})) as hub.url:
+        try:
+            yield hub
+        finally:
+            hub.stop.set()
+
+
+@contextmanager
+def _running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a server while this lasts; gives its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield hub
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        hub.stop.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def redirecting(target: Hub, status: int, relative: str = "") -> Iterator[Hub]:
+    """Serve a mirror that sends every request on to `target`, with a relative address below `relative` first if given.
+
+    It records the tokens that it gets, and serves nothing itself.
+    """
+    mirror = Hub({})
+
+    class Mirror(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            if REPOSITORY in self.path:
+                mirror.tokens.append(self.headers.get("Authorization"))
+            here = bool(relative) and not self.path.startswith(relative)
+            self.send_response(status)
+            location = relative + self.path if here else target.url + self.path.removeprefix(relative)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
+
+    with _running(Mirror) as mirror.url:
+        yield mirror

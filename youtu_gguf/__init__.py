@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         EngineError,
         InputError,
         ModelFileError,
+        OutputError,
         ServerError,
         YoutuError,
     )
@@ -78,6 +79,7 @@ __all__ = [
     "Mask",
     "Model",
     "ModelFileError",
+    "OutputError",
     "Polygon",
     "Polygons",
     "Pose",
@@ -108,7 +110,8 @@ _NAMESPACES = ("calibration", "doctor", "servers", "testing", "weights")
 _MODULES = {
     "calibration.assumptions": ("Calibration",),
     "errors": (
-        "CapabilityError", "DecodeError", "EngineError", "InputError", "ModelFileError", "ServerError", "YoutuError",
+        "CapabilityError", "DecodeError", "EngineError", "InputError", "ModelFileError", "OutputError", "ServerError",
+        "YoutuError",
     ),
     "model": ("Model", "load"),
     "scene.many": ("Update",),

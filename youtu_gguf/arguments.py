@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -126,14 +127,33 @@ def checked_path(name: str, value: Any) -> Path:
     """Return `value` as a path, "~" resolved.
 
     Raises:
-        InputError: It cannot be one; names the argument `name`.
+        InputError: It cannot be one, or the system takes no such name; names the argument `name`.
     """
     try:
         if value == "" or "\0" in str(value):
             raise ValueError("it is empty" if value == "" else "no name has a NUL in it")
-        return Path(value).expanduser()
+        path = Path(value).expanduser()
+        is_there(path)
     except (TypeError, ValueError, RuntimeError) as exc:
-        raise InputError(f"{name} must be a path; got {short_repr(value)}: {exc}.") from exc
+        why = "no user has the home folder that it begins with" if isinstance(exc, RuntimeError) else exc
+        shown = short_repr(str(value) if isinstance(value, PurePath) else value)
+        raise InputError(f"{name} must be a path; got {shown}: {why}.") from exc
+    return path
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a file or folder exists and may be looked at.
+
+    Raises:
+        ValueError: The system takes no such name.
+    """
+    try:
+        path.stat()
+    except OSError as exc:
+        if exc.errno in (errno.ENAMETOOLONG, errno.EINVAL):
+            raise ValueError(exc.strerror) from exc
+        return False
+    return True
 
 
 def checked_key(name: str, key: object) -> str:
@@ -141,6 +161,13 @@ def checked_key(name: str, key: object) -> str:
     if not isinstance(key, str) or not key or not key.isascii() or not key.isprintable() or " " in key:
         raise InputError(f"{name} must be a key without blanks, in ASCII; it is not (and is not shown here).")
     return key
+
+
+def checked_device(name: str, device: object) -> str:
+    """Return the name of a device to compute on; whether it exists is found out when a model is loaded."""
+    if not isinstance(device, str) or not device.strip() or not device.isprintable():
+        raise _refused(name, 'the name of a device, such as "CUDA0" or "cpu"', device)
+    return device.strip()
 
 
 def checked_flags(name: str, flags: object) -> tuple[str, ...]:

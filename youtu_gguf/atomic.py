@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from youtu_gguf.errors import InputError
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.errors import OutputError
 from youtu_gguf.locks import locked
 
 WAIT_S = 60.0
 """Longest wait for another writer of the same small file."""
+
+DISK_FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
+"""Errors of a file system that has no room, for this user at least."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Make an `OutputError` about `path` of any failure of the file system meanwhile.
+
+    Raises:
+        OutputError: Says whether room or permission is lacking.
+    """
+    try:
+        yield
+    except OSError as exc:
+        remedy = "Free some disk space" if exc.errno in DISK_FULL else "Name a file in a folder you may write to"
+        raise OutputError(f"expected to write {path}; got: {exc.strerror or exc}. {remedy}.") from exc
 
 
 def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None:
@@ -20,17 +39,12 @@ def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None
     A `private` file is readable for this user only; any other has the permissions that new files have.
 
     Raises:
-        InputError: The folder does not exist or cannot be written to, or another process keeps writing the same file.
+        OutputError: It cannot be written, or another process keeps writing it.
     """
-    path = Path(path)
-    try:
-        with replacing(path, WAIT_S) as temporary:
-            temporary.touch(0o600 if private else 0o666)
-            temporary.write_bytes(data)
-    except OSError as exc:
-        raise InputError(
-            f"expected to write {path}; got: {exc.strerror or exc}. Name a file in a folder you may write to."
-        ) from exc
+    path = checked_path("path", path)
+    with writing(path), replacing(path, WAIT_S) as temporary:
+        temporary.touch(0o600 if private else 0o666)
+        temporary.write_bytes(data)
 
 
 @contextmanager
@@ -44,14 +58,14 @@ def replacing(path: Path, wait_s: float = 0.0) -> Iterator[Path]:
         wait_s: Longest wait for another process, or thread, that writes the same file.
 
     Raises:
-        InputError: Another one is still writing it.
+        OutputError: Another one is still writing it.
         OSError: The file cannot be written.
     """
     temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
     path.parent.stat()  # a missing folder is an error; the lock would make it
 
     def busy() -> None:
-        raise InputError(f"expected to write {path}; another process is doing so. Wait, or name another file.")
+        raise OutputError(f"expected to write {path}; another process is doing so. Wait, or name another file.")
 
     with locked(lock, busy, wait_s):
         try:

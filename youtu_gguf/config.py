@@ -1,9 +1,8 @@
-"""What a user may set, with the defaults and their reasons. The only reader of the environment."""
+"""What a user may set, with the defaults and their reasons."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
@@ -15,38 +14,29 @@ from youtu_gguf.arguments import (
     LARGEST,
     THREADS,
     apply_rules,
+    as_int,
+    checked_device,
     checked_flags,
     checked_key,
     checked_path,
     number,
     one_of,
+    short_repr,
     switch,
     whole,
 )
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MAX_ANSWER_TOKENS, MAX_IMAGE_TOKENS, REPEAT_PENALTY, TEMPERATURE, TOP_P
-from youtu_gguf.types import HiddenWay, Lang
-
-MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
-"""Names the model to load where the caller does not."""
-
-ENGINE_VARIABLE = "YOUTU_GGUF_ENGINE"
-"""Names the engine that the command line uses where --engine is not given."""
-
-KEY_VARIABLE = "YOUTU_GGUF_API_KEY"
-"""Holds the key of a server named by its address."""
-
-LLAMA_SERVER_VARIABLE = "YOUTU_GGUF_LLAMA_SERVER"
-"""Names the llama-server program to run."""
-
-CALIBRATIONS_VARIABLE = "YOUTU_GGUF_CALIBRATIONS"
-"""Names the folder where calibrations are kept, in place of one in the user's data folder."""
+from youtu_gguf.types import GpuLayers, HiddenWay, Lang
 
 MOST_IMAGE_TOKENS = 62_500
 """llama.cpp's own limit for this projector (clip.cpp)."""
 
 DEFAULT_CONTEXT = 16_384
 """Holds the largest image (2,048 tokens) and the longest documented answer (12,280)."""
+
+PROCESSOR = "cpu"
+"""Names the processor among the devices."""
 
 _INT32_MAX = (1 << 31) - 1
 _MAX_BYTES = 1 << 62
@@ -72,7 +62,7 @@ class Sampling:
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
     loop_guard: Annotated[bool, switch] = True
-    """Whether an answer that repeats itself without end is stopped (engines/repetition.py defines that)."""
+    """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False
     """Whether pieces carry the probabilities of their tokens."""
 
@@ -128,6 +118,17 @@ class ServerSettings:
         apply_rules(self)
 
 
+def _gpu_layers(name: str, value: object) -> GpuLayers:
+    number = as_int(value)
+    if isinstance(value, str) and value == "auto":
+        return "auto"
+    if number is None or not -1 <= number <= _INT32_MAX:
+        raise InputError(
+            f'{name} must be "auto" or a whole number from -1, for all, to {_INT32_MAX}; got {short_repr(value)}.'
+        )
+    return number
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a model is loaded and asked.
@@ -136,7 +137,15 @@ class Settings:
         n_ctx: Positions shared by the image, the questions and the answers. None means `DEFAULT_CONTEXT`, or the
             model's own context where that is shorter. The cache takes 46 KB a position at full size.
         n_batch: Positions decoded at a time.
-        n_gpu_layers: Layers given to a GPU; -1 means all. Without a GPU build of llama.cpp it has no effect.
+        n_gpu_layers: Layers given to the device. "auto" means all if they fit into its free memory by an estimate, else
+            as many as fit; -1 means all, and more than fit are an error. The head counts as one layer; 0 means that
+            everything runs on the processor. Without a GPU build of llama.cpp it has no effect.
+        device: Device of the language model by llama.cpp's name, such as "CUDA0"; several with commas between them; or
+            "cpu". None means the first GPU, else the processor. `youtu-gguf doctor` lists the devices.
+        mmproj_device: Device of the projector; None means the first of the language model's.
+        cuda_graphs: Compute with CUDA graphs: text is generated 2 % faster, but with llama.cpp of llama-cpp-python
+            0.3.36 images may be encoded wrongly; a check while loading looks for that. The first model loaded in a
+            process decides for the process.
         repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
             file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
             depends on processor and encoding; measure it (docs/quantisation.md has one processor).
@@ -155,7 +164,10 @@ class Settings:
 
     n_ctx: Annotated[int | None, whole(1, _INT32_MAX)] = None
     n_batch: Annotated[int, whole(1, _INT32_MAX)] = 512
-    n_gpu_layers: Annotated[int, whole(-1, _INT32_MAX)] = -1
+    n_gpu_layers: Annotated[GpuLayers, _gpu_layers] = "auto"
+    device: Annotated[str | None, checked_device] = None
+    mmproj_device: Annotated[str | None, checked_device] = None
+    cuda_graphs: Annotated[bool, switch] = False
     repack: Annotated[bool, switch] = False
     threads: Annotated[int | None, THREADS] = None
     image_max_tokens: Annotated[int, whole(1, MOST_IMAGE_TOKENS)] = MAX_IMAGE_TOKENS
@@ -192,7 +204,10 @@ class LoadSettings(TypedDict, total=False):
 
     n_ctx: int | None
     n_batch: int
-    n_gpu_layers: int
+    n_gpu_layers: GpuLayers
+    device: str | None
+    mmproj_device: str | None
+    cuda_graphs: bool
     repack: bool
     threads: int | None
     image_max_tokens: int
@@ -239,72 +254,3 @@ def make_settings(**named: Unpack[LoadSettings]) -> Settings:
         for part, kind in (("sampling", Sampling), ("server", ServerSettings))
     }
     return Settings(**given, **of_parts)
-
-
-def default_model() -> str | None:
-    """Return the model named by the environment variable `YOUTU_GGUF_MODEL`, if it is set."""
-    return os.environ.get(MODEL_VARIABLE) or None
-
-
-def default_engine() -> str | None:
-    """Return the engine named by the environment variable `YOUTU_GGUF_ENGINE`, if it is set."""
-    return os.environ.get(ENGINE_VARIABLE) or None
-
-
-def default_api_key() -> str | None:
-    """Return the key in the environment variable `YOUTU_GGUF_API_KEY`, if it is set.
-
-    Raises:
-        InputError: It cannot be sent.
-    """
-    key = os.environ.get(KEY_VARIABLE) or None
-    return None if key is None else checked_key(KEY_VARIABLE, key)
-
-
-def default_llama_server() -> Path | None:
-    """Return the llama-server named by the environment variable `YOUTU_GGUF_LLAMA_SERVER`, if it is set."""
-    value = os.environ.get(LLAMA_SERVER_VARIABLE)
-    return checked_path(LLAMA_SERVER_VARIABLE, value) if value else None
-
-
-def server_environment(api_key: str) -> dict[str, str]:
-    """Return the environment for a llama-server that this package starts.
-
-    It is this process's, without the variables that change what a llama-server does (`LLAMA_...`) and those of Hugging
-    Face tools (`HF_...`), among them a token; its key is in `LLAMA_API_KEY`, where other users cannot read it.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("LLAMA_", "HF_"))}
-    return kept | {"LLAMA_API_KEY": api_key}
-
-
-def data_folder() -> Path:
-    """Return the folder for what is installed for this user, such as llama-server."""
-    from platformdirs import user_data_path
-
-    return user_data_path("youtu-gguf", appauthor=False)
-
-
-def calibrations_folder() -> Path:
-    """Return the folder of stored calibrations: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set."""
-    return _folder(CALIBRATIONS_VARIABLE) or data_folder() / "calibrations"
-
-
-def state_folder() -> Path:
-    """Return the folder for what is known of running servers, and for their logs."""
-    from platformdirs import user_state_path
-
-    return user_state_path("youtu-gguf", appauthor=False)
-
-
-def hub_cache() -> Path:
-    """Return the folder where Hugging Face tools keep what they download, by the variables they read.
-
-    Source: huggingface_hub's documentation, "Environment variables".
-    """
-    home = _folder("HF_HOME") or (_folder("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    return _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE") or home / "hub"
-
-
-def _folder(variable: str) -> Path | None:
-    value = os.environ.get(variable)
-    return Path(os.path.expandvars(value)).expanduser() if value else None

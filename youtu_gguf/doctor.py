@@ -1,13 +1,20 @@
-"""Checks whether everything that a user needs works on this machine. A failed check does not stop the others."""
+"""Checks whether everything that a user needs works on this machine. A failed check does not stop the others.
+
+What runs code of llama.cpp first runs in a child process, because a library that was built for another processor, or a
+broken driver, ends its process or hangs. `main` is what the child runs.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,13 +22,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from youtu_gguf import machine
-from youtu_gguf.config import default_model, hub_cache
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, cuda_graphs_forbidden, default_model, hub_cache
 from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
 from youtu_gguf.hub.models import find, list_unfinished
 from youtu_gguf.model import load
 from youtu_gguf.weights.plan import plan
 
 if TYPE_CHECKING:
+    from youtu_gguf.engines.native.llama.placement import Device
     from youtu_gguf.gguf.header import Header
     from youtu_gguf.gguf.pair import ModelPair
 
@@ -32,11 +40,25 @@ MAX_STATE_DIFFERENCE = 0.05
 """Largest difference between the two ways of reading hidden states; values of nano's go to about 10."""
 
 LIBRARY = "llama.cpp"
-NEEDS_LIBRARY = {"nano", "memory"}
 REMEDIES = {
     LIBRARY: "pip install --force-reinstall --no-cache-dir llama-cpp-python (needs a C++ compiler)",
     "nano": "Reinstall youtu_gguf and llama-cpp-python; if that does not help, report the lines above.",
 }
+
+PROBE_S = 300.0
+"""Longest time for a check in a child process; compiling kernels for a new GPU may take minutes, once."""
+ILLEGAL, HANG = "SIGILL", "hang"
+REMEDIES_OF_ENDS = {
+    ILLEGAL: "llama.cpp was built for another processor. Build it on this one: pip install --force-reinstall "
+    "--no-cache-dir --no-binary llama-cpp-python llama-cpp-python",
+    "SIGKILL": "Something killed it; where memory runs out, the system does. Free some and try again.",
+    HANG: "A GPU's driver may hang: restart the machine or update the driver; without GPU: --device cpu.",
+}
+ENDS_OF_WINDOWS = {0xC000001D: ILLEGAL, 0xC0000005: "an access violation", 0xC0000409: "an abort"}
+"""Exit codes that stand for a crash: NTSTATUS values in ntstatus.h."""
+_CHILD = f"import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {__name__} import main; main()"
+_MARK = "doctor: "
+_LAST_LINES = 3
 
 State = Literal["ok", "note", "broken"]
 Found = Iterator["Check"]
@@ -64,8 +86,7 @@ def diagnose(
     """
     checks: tuple[tuple[str, Callable[[], Found]], ...] = (
         ("versions", _versions),
-        (LIBRARY, _library),
-        ("nano", _nano),
+        (LIBRARY, probe),
         ("model files", lambda: _files(model, mmproj, hashes=hashes)),
         ("memory", lambda: _memory(model, mmproj)),
         ("disk", _disk),
@@ -73,13 +94,68 @@ def diagnose(
     )
     broken = set()
     for name, check in checks:
-        if name in NEEDS_LIBRARY and LIBRARY in broken:
+        if name == "memory" and LIBRARY in broken:  # it asks llama.cpp for devices
             continue
-        try:
-            yield from check()
-        except YoutuError as exc:
-            broken.add(name)
-            yield Check(name, "broken", str(exc), REMEDIES.get(name, "Follow the message, then run doctor again."))
+        for found in _reported(name, check):
+            if found.state == "broken":
+                broken.add(found.name)
+            yield found
+
+
+def _reported(name: str, check: Callable[[], Found]) -> Found:
+    """Yield what `check` finds; an error of ours is one of its findings."""
+    try:
+        yield from check()
+    except YoutuError as exc:
+        yield Check(name, "broken", str(exc), REMEDIES.get(name, "Follow the message, then run doctor again."))
+
+
+def main() -> None:
+    """Run `PROBES` in this process; write a line as each begins, and one for each of its findings."""
+    for name, check in PROBES.items():
+        _tell({"begins": name})
+        findings = list(_reported(name, check))
+        for found in findings:
+            _tell(asdict(found))
+        if any(found.state == "broken" for found in findings):
+            return
+
+
+def _tell(line: dict[str, str]) -> None:
+    sys.stdout.write(f"{_MARK}{json.dumps(line)}\n")
+    sys.stdout.flush()
+
+
+def probe() -> Found:
+    """Run `PROBES` in a child process, for at most `PROBE_S` seconds.
+
+    Yields what it finds; that it crashed, or did not end in time, is the last finding.
+    """
+    command = [sys.executable, "-c", _CHILD, json.dumps(sys.path)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_S, check=False)
+        output, errors, end = done.stdout, done.stderr, _end(done.returncode)
+    except subprocess.TimeoutExpired as exc:
+        output, errors, end = exc.stdout or b"", exc.stderr or b"", HANG
+    name = LIBRARY
+    for line in output.decode("utf-8", "replace").splitlines():
+        if line.startswith(_MARK):
+            told = json.loads(line.removeprefix(_MARK))
+            name = told.get("begins", name)
+            if "begins" not in told:
+                yield Check(**told)
+    if end:
+        words = " | ".join(errors.decode("utf-8", "replace").splitlines()[-_LAST_LINES:])
+        what = f"took more than {PROBE_S:g} s" if end == HANG else f"ended by {end}"
+        remedy = REMEDIES_OF_ENDS.get(end, REMEDIES[name])
+        yield Check(name, "broken", f"the process that tried it {what}{words and ': '}{words}", remedy)
+
+
+def _end(code: int) -> str:
+    """Return what ended a process, in a word; "" if it ended well."""
+    if code < 0:
+        return signal.Signals(-code).name
+    return ENDS_OF_WINDOWS.get(code, f"exit code {code}") if code else ""
 
 
 def _versions() -> Found:
@@ -107,9 +183,20 @@ def _library() -> Found:
     else:
         remedy = f"pip install llama-cpp-python=={max(bindings.TAP_VERSIONS)}"
         yield Check("hidden states", "note", "read by way of outputs, which takes longer and more memory", remedy)
-    for device in devices():
+    found = devices()
+    for device in found:
         memory = f", {device.free / 1e9:.1f} of {device.total / 1e9:.1f} GB free" if device.total else ""
         yield Check("device", "ok", f"{device.name} ({device.kind}): {device.description}{memory}")
+    yield from _cuda_graphs(found)
+
+
+def _cuda_graphs(devices: Sequence[Device]) -> Found:
+    """Say whether CUDA graphs are in force, where a device could use them; ROCm and MUSA share CUDA's code."""
+    if any(device.name.startswith(("CUDA", "ROCm", "MUSA")) for device in devices):
+        if cuda_graphs_forbidden():
+            yield Check("CUDA graphs", "ok", f"off, by {NO_CUDA_GRAPHS_VARIABLE} in the environment")
+        else:
+            yield Check("CUDA graphs", "ok", "off, as images may be encoded wrongly with them (docs/gpu.md)")
 
 
 def _nano() -> Found:
@@ -129,6 +216,10 @@ def _nano() -> Found:
         return
     found = f"loads, answers, hidden states agree to {difference:.1g}: {time.perf_counter() - started:.1f} s"
     yield Check("nano", "ok", found)
+
+
+PROBES: dict[str, Callable[[], Found]] = {LIBRARY: _library, "nano": _nano}
+"""What runs in a child process."""
 
 
 def _files(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None, *, hashes: bool) -> Found:
@@ -198,10 +289,17 @@ def _memory(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | Non
     needed = found.wanted.memory.total
     text = f"{found.free / 1e9:.1f} of {found.total / 1e9:.1f} GB free; the model needs about {needed / 1e9:.1f}"
     yield Check("memory", "ok" if found.fits else "note", text, "" if found.fits else "youtu-gguf plan")
+    if found.gpus:
+        all_layers = found.placement.n_gpu_layers == found.placement.n_layers
+        text = f"{found.gpu_memory / 1e9:.1f} GB with all layers on a GPU; where the model runs: {found.placement}"
+        yield Check("GPU memory", "ok" if all_layers else "note", text, "" if all_layers else "youtu-gguf plan")
 
 
 def _disk() -> Found:
     cache = hub_cache()
+    if cache is None:
+        yield Check("disk", "note", "this user has no home folder for downloads", "Set HF_HOME to a folder.")
+        return
     free = machine.free_disk(cache)
     enough = free >= MIN_FREE_DISK
     remedy = "" if enough else "Free some before you pull a model, or set HF_HUB_CACHE to a folder on another disk."

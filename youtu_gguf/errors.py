@@ -5,6 +5,7 @@ YoutuError
 ├── ModelFileError    the person who placed the files: missing, broken, or not a pair
 ├── EngineError       the machine or the llama.cpp library
 │   └── ServerError   a llama-server or another server: says whether asking again may help
+├── OutputError       the disk, or the place named for a file: what was to be written cannot be
 ├── CapabilityError   choose another engine or another model: this one cannot do it
 └── DecodeError       no one: the model's answer is unusable (strict decoding; a count without a number used as one)
 
@@ -49,6 +50,15 @@ class ServerError(EngineError):
     def __init__(self, message: str, *, retry: bool = False) -> None:
         super().__init__(message)
         self.retry = retry
+
+
+class OutputError(YoutuError):
+    """A file cannot be written: the disk is full or read-only, or the place is missing or not this user's to write to.
+
+    No input is to blame, so what works through many of them stops.
+    """
+
+    exit_code: ClassVar[int] = 2
 
 
 class CapabilityError(YoutuError):

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 REPOSITORY = "tencent/Youtu-VL-4B-Instruct-GGUF"
 """The published model on Hugging Face (facts: files)."""
 
-PUBLISHED_BYTES = {"Q8_0": 5_209_259_776, "F16": 9_797_900_000}
-PUBLISHED_PROJECTOR_BYTES = 893_397_152
-"""Sizes of files of the published shapes, by encoding (facts: files)."""
+PUBLISHED_BYTES = {"Q8_0": 5_211_323_488, "F16": 9_800_262_688}
+PUBLISHED_PROJECTOR_BYTES = 893_397_344
+"""Sizes of the published files, by encoding: that of Q8_0 and the projector's are known, that of F16 follows from the
+shapes and from the metadata of Q8_0 (facts: files)."""
 
 # Shapes
 
@@ -103,6 +104,9 @@ BARE_TAGS = ("depth", "BG", "FG", "OTHERS")
 TAGS = (*(tag for name in BLOCK_TAGS for tag in (f"<{name}>", f"</{name}>")), *(f"<{name}>" for name in BARE_TAGS))
 """Tags seen in answers: names of those that open and close a block, of those that stand alone, and all as written
 (facts: answers by task)."""
+
+SPELLED_TAGS = ("<mask>", "</mask>", "<depth>")
+"""Tags that are no tokens of their own (facts: tokens)."""
 
 # Prompt
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
-from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
-from youtu_gguf.config import LoadSettings, Settings, default_engine, make_settings
+from youtu_gguf.calibration.assumptions import DEFAULT, OWN_MODELS, Calibration
+from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
+from youtu_gguf.environment import default_engine
 from youtu_gguf.errors import InputError
 from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
@@ -17,7 +19,6 @@ from youtu_gguf.types import EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from os import PathLike
     from types import TracebackType
 
     from youtu_gguf.engines.llama_server.engine import ServerEngine
@@ -100,7 +101,9 @@ def _stored_calibration(pair: ModelPair) -> Calibration:
     from youtu_gguf.calibration.storage import read_for
 
     stored = read_for(pair)
-    return DEFAULT if stored is None else stored.calibration
+    if stored is not None:
+        return stored.calibration
+    return OWN_MODELS.get(str(pair.model.metadata.get("general.name")), DEFAULT)
 
 
 def _find_pair(
@@ -153,13 +156,17 @@ class Model:
         """Decode an image and get ready to ask about it; encoding waits for the first question.
 
         Args:
-            image: A path, a file's bytes, a Pillow image, or an (H, W, 3) uint8 RGB array.
+            image: A path, a file's bytes, a Pillow image, or an (H, W, 3) uint8 RGB array. What it becomes later makes
+                no difference: a buffer may be filled again, and a file written over.
 
         Raises:
             InputError: The image cannot be used, or does not fit into the context.
+            EngineError: It does not fit into the free memory.
         """
+        if isinstance(image, str | PathLike):
+            image = checked_path("image", image)
         rgb, focal_px = images.load_with_focal(image)
-        return Scene(self, rgb, focal_px, path=Path(image) if isinstance(image, str | Path) else None)
+        return Scene(self, rgb, focal_px, path=image if isinstance(image, Path) else None)
 
     def close(self) -> None:
         """Free the model and every scene of it."""
@@ -176,5 +183,6 @@ class Model:
     def __repr__(self) -> str:
         name = self.pair.model.path.name if self.pair else next(iter(self.files), "")
         n_ctx = self.settings.n_ctx if self.pair is None else self.settings.context(self.pair.language.n_ctx_train)
-        shown = (name, self.engine.name, "" if n_ctx is None else f"n_ctx {n_ctx}")
+        placement = str(getattr(self.engine, "placement", ""))  # of the native engine
+        shown = (name, self.engine.name, placement, "" if n_ctx is None else f"n_ctx {n_ctx}")
         return f"Model({', '.join(filter(None, shown))})"

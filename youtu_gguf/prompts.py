@@ -9,7 +9,16 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from youtu_gguf.facts import BARE_TAGS, BEGIN, BLOCK_TAGS, DEPTH_SCALES, END, VISION_START
+from youtu_gguf.facts import (
+    BARE_TAGS,
+    BEGIN,
+    BLOCK_TAGS,
+    DEFAULT_SYSTEM,
+    DEPTH_SCALES,
+    END,
+    VISION_END,
+    VISION_START,
+)
 from youtu_gguf.types import Lang
 
 
@@ -37,6 +46,8 @@ class Wording:
     """Text before the image that selects a data set's depth range."""
     between_names: str
     """Separator of the names in a list."""
+    full_stop: str
+    """Follows the last name of a list where `Calibration.final_period` says so."""
     think: str
     """Asks a question so that its answer reasons first."""
     click: str
@@ -46,10 +57,10 @@ class Wording:
         """Ask for the boxes of `classes`, or of everything when None."""
         return self.detect_all if classes is None else self.detect_some.format(self.between_names.join(classes))
 
-    def segment(self, classes: Sequence[str], *, background: bool) -> str:
+    def segment(self, classes: Sequence[str], *, background: bool, final_period: bool = False) -> str:
         """Ask which of `classes` are in the image; the mask itself is computed, not generated."""
         wording = self.segment_with_background if background else self.segment_some
-        return wording.format(self.between_names.join(classes))
+        return wording.format(self.between_names.join(classes) + self.full_stop * final_period)
 
     def clicking(self, width: int, height: int) -> str:
         """Return the system text for clicks on a screenshot prepared to `width` x `height` pixels."""
@@ -91,6 +102,7 @@ ENGLISH = Wording(
     depth="Estimate the depth.",
     depth_before="Please estimate the depth of this image from the {} dataset.",
     between_names=", ",
+    full_stop=".",
     think="{}\nThink step-by-step.",
     click=(  # our own: see `computer_use`
         "You operate a computer for its user. The picture is a screenshot of what it shows now. To do what the user "
@@ -125,6 +137,7 @@ CHINESE = Wording(
     depth="估计深度。",
     depth_before="请估计这张来自{}数据集的图片的深度。",
     between_names="、",
+    full_stop="。",
     think="{}\n请逐步思考。",
     click=(
         "你为用户操作一台电脑。图片是电脑当前画面的截图。请调用以下函数来完成用户的要求：\n{}\n"
@@ -205,3 +218,21 @@ def as_words(text: str, control: Collection[str] = ()) -> str:
     text = _OPENS_CONTROL.sub("<" + ZERO_WIDTH_SPACE, text)
     found = "|".join(re.escape(token) for token in control if len(token) > 1 and not TAG.fullmatch(token))
     return re.sub(f"(?={found})(.)", rf"\1{ZERO_WIDTH_SPACE}", text, flags=re.DOTALL) if found else text
+
+
+TEMPLATE = (
+    "{% if messages[0]['role'] != 'system' %}"
+    f"{{{{ '{BEGIN}system\\n{DEFAULT_SYSTEM}{END}\\n' }}}}"
+    "{% endif %}{% for message in messages %}"
+    f"{{{{ '{BEGIN}' + message['role'] + '\\n' }}}}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}"
+    f"{{{{ '{VISION_START}<|image_pad|>{VISION_END}' }}}}"
+    "{% endif %}{% endfor %}{% endif %}"
+    f"{{{{ '{END}\\n' }}}}"
+    "{% endfor %}{% if add_generation_prompt %}"
+    f"{{{{ '{BEGIN}assistant\\n' }}}}"
+    "{% endif %}"
+)
+"""What `opening` and `closing` say, as a Jinja template on one line, for programs that apply one themselves. A model
+file need not hold it, and llama-server then takes ChatML without a word."""

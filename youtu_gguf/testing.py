@@ -79,6 +79,10 @@ class FakeEngine:
         """Return the ids of the known words of `text`."""
         return tuple(self._ids[word] for word in text.split() if word in self._ids)
 
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each of `texts`."""
+        return [self.tokenize(text) for text in texts]
+
     def token_id(self, token: str) -> int | None:
         """Return the id of `token`; coordinate tokens exist in every fake."""
         if token.startswith(("<x_", "<y_")):

@@ -15,6 +15,7 @@ import numpy as np
 
 from youtu_gguf.gguf.pair import find_model, find_projector
 from youtu_gguf.types import U8
+from youtu_gguf.weights.inspect import inspect
 from youtu_gguf.weights.quantize import quantize
 from youtu_gguf.weights.slim import slim
 from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
@@ -30,12 +31,22 @@ def add_pair_option(parser: argparse.ArgumentParser) -> None:
 
 def full_pair(folder: Path) -> tuple[Path, Path]:
     """Return the model and projector in `folder`; write the random full-size pair (6.1 GB) if they are missing."""
-    if not list(folder.glob("*.gguf")):
+    if not _is_current(folder):
         print(f"writing the full-size synthetic pair to {folder}", file=sys.stderr)
+        for old in folder.glob("*.gguf"):
+            old.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         write_synthetic_pair(folder, "full")
     model = find_model(folder)
     return model, find_projector(model)
+
+
+def _is_current(folder: Path) -> bool:
+    """Whether the pair in `folder` is complete and has names for its codebook, as the published one."""
+    if len(list(folder.glob("*.gguf"))) < 2:
+        return False
+    tokens = inspect(find_model(folder)).tokens
+    return tokens is not None and "type CONTROL" in tokens.codebook_finding
 
 
 def smaller_pair(folder: Path, name: str) -> tuple[Path, Path]:
@@ -45,7 +56,7 @@ def smaller_pair(folder: Path, name: str) -> tuple[Path, Path]:
         return model, mmproj
     tag = "slim-Q8_0" if name == "slim" else name
     smaller = folder.with_name(f"{folder.name}-{name}") / model.name.replace("Q8_0", tag)
-    if not smaller.exists():
+    if not smaller.exists() or smaller.stat().st_mtime < model.stat().st_mtime:
         print(f"writing {smaller}", file=sys.stderr)
         smaller.parent.mkdir(parents=True, exist_ok=True)
         if name == "slim":

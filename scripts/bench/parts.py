@@ -33,7 +33,7 @@ from youtu_gguf.engines.native.generation import token_probability
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.bindings import VERSION, lib
 from youtu_gguf.engines.native.session import NativeSession
-from youtu_gguf.engines.repetition import RepetitionDetector
+from youtu_gguf.engines.repetition import LoopGuard, RepetitionDetector
 
 N_VOCAB = 283_386
 """Rows of the published model's head (facts: shapes)."""
@@ -68,8 +68,15 @@ def without_a_model() -> None:
     tokens = np.random.default_rng(0).integers(0, 1000, 5000).tolist()
     guard = RepetitionDetector()
     report("repetition detector, per token", 1e6 * seconds(lambda: [guard.add(t) for t in tokens], 9, 5000), "us")
+    pieces = [(n, f"<x_{n}>" if n % 6 else " word") for n in tokens]
+    both = LoopGuard()
+    report(
+        "with the diversity of the text, per token",
+        1e6 * seconds(lambda: [both.add(*p) for p in pieces], 9, 5000),
+        "us",
+    )
     tracemalloc.start()
-    kept = RepetitionDetector()
+    kept = LoopGuard()
     report("the same, memory", tracemalloc.get_traced_memory()[0] / 1e3, "KB")
     tracemalloc.stop()
     del kept

@@ -30,7 +30,7 @@ import youtu_gguf as yg
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS
 from scripts.nano.scenes import draw as draw_scene
-from youtu_gguf.calibration.assumptions import DEFAULT
+from youtu_gguf.calibration.assumptions import OWN_MODELS
 from youtu_gguf.decode.dense import class_scores, label_map
 from youtu_gguf.refine import crf
 from youtu_gguf.refine import labels as refining
@@ -38,6 +38,7 @@ from youtu_gguf.refine.guided import EPSILON
 from youtu_gguf.tasks.segment import class_tokens
 from youtu_gguf.types import F32, I32, U8, Size
 
+NANO = OWN_MODELS["Youtu-VL-nano"]
 CELL = 32
 SIZES = (Size(640, 480), Size(1280, 960))
 ROW_PX = {480: (256, 224), 960: (256, 256, 224, 224)}
@@ -59,8 +60,8 @@ def methods() -> tuple[str, ...]:
 
 def labels(method: str, given: Map) -> I32:
     if method == "none":
-        return label_map(given.scores, Size(given.rgb.shape[1], given.rgb.shape[0]))
-    return refining.refined_labels(given.scores, given.rgb, method, calibration=DEFAULT)  # type: ignore[arg-type]
+        return label_map(given.scores, Size(given.rgb.shape[1], given.rgb.shape[0]), calibration=NANO)
+    return refining.refined_labels(given.scores, given.rgb, method, calibration=NANO)  # type: ignore[arg-type]
 
 
 def seconds(given: Map, rounds: int) -> dict[str, float]:
@@ -177,7 +178,7 @@ def settings(n_scenes: int, noises: Iterable[float]) -> None:
 
                 def guided(given: Map, radius: float = radius, epsilon: float = epsilon) -> I32:
                     return refining.labels_by_guided_filter(
-                        given.scores, given.rgb, round(radius * CELL), epsilon, calibration=DEFAULT
+                        given.scores, given.rgb, round(radius * CELL), epsilon, calibration=NANO
                     )
 
                 report(f"guided, radius {radius} tokens, epsilon {epsilon:g}", guided)

@@ -29,8 +29,9 @@ from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.engines.native.llama.handles import Sampler
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.gguf.codebook import Run
 from youtu_gguf.gguf.header import read_header
-from youtu_gguf.gguf.vocabulary import Run, take_inventory
+from youtu_gguf.gguf.vocabulary import take_inventory
 from youtu_gguf.types import U8
 
 QUESTIONS = (

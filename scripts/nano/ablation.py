@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, draw
-from youtu_gguf.calibration.assumptions import DEFAULT
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.dense import class_scores, label_map
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.labels import refined_labels
@@ -52,12 +52,25 @@ def argmax_first(seen: Seen) -> I32:
     return enlarged
 
 
+def plain(scores: F32, seen: Seen, calibration: Calibration) -> I32:
+    return label_map(scores, seen.size, calibration=calibration)
+
+
+GRID, PIXELS = Calibration(normalise="grid"), Calibration(normalise="pixels")
+
 WAYS: dict[str, Callable[[Seen], I32]] = {
-    "mean of the name's tokens, upsampled, then argmax": lambda seen: label_map(seen.scores, seen.size),
-    "first token of the name only": lambda seen: label_map(seen.by_first, seen.size),
+    "mean of the name's tokens, upsampled, then argmax": lambda seen: plain(seen.scores, seen, PIXELS),
+    "first token of the name only": lambda seen: plain(seen.by_first, seen, PIXELS),
     "argmax, then upsampled": argmax_first,
-    "refined: guided filter": lambda seen: refined_labels(seen.scores, seen.rgb, "guided", calibration=DEFAULT),
-    "refined: CRF": lambda seen: refined_labels(seen.scores, seen.rgb, "crf", calibration=DEFAULT),
+    "refined: guided filter": lambda seen: refined_labels(seen.scores, seen.rgb, "guided", calibration=PIXELS),
+    "refined: CRF": lambda seen: refined_labels(seen.scores, seen.rgb, "crf", calibration=PIXELS),
+    "probabilities upsampled": lambda seen: plain(seen.scores, seen, GRID),
+    "probabilities upsampled, refined: guided filter": lambda seen: refined_labels(
+        seen.scores, seen.rgb, "guided", calibration=GRID
+    ),
+    "probabilities upsampled, refined: CRF": lambda seen: refined_labels(
+        seen.scores, seen.rgb, "crf", calibration=GRID
+    ),
 }
 
 
@@ -65,7 +78,7 @@ def ablate(model: yg.Model, n: int, seed: int) -> dict[str, float]:
     """Return the mean IoU of every variant that can run on this machine."""
     ways = {name: way for name, way in WAYS.items() if "CRF" not in name or crf.installed()}
     tallies = {name: Confusion() for name in ways}
-    tokens = class_tokens(model.engine.vocabulary, CLASSES, leading_space=DEFAULT.leading_space)
+    tokens = class_tokens(model.engine.vocabulary, CLASSES, leading_space=GRID.leading_space)
     for i in range(n):
         truth = draw(TEST_SEEDS + seed * 1_000_000 + i)
         with closing(model.open(truth.rgb)) as scene:

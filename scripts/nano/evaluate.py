@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from scripts.nano import measures
 from scripts.nano.lessons import count
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
 from youtu_gguf.decode.polygons import fill_outlines
-from youtu_gguf.types import Refine
+from youtu_gguf.types import Normalise, Refine
 
 FLOORS = {
     "segment_all_miou": 0.80, "segment_model_miou": 0.75, "detect_ap50": 0.60, "ground_acc50": 0.70,
@@ -145,11 +146,15 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=300, help="scenes")
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups of tasks")
     parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
+    parser.add_argument("--normalise", choices=get_args(Normalise), help="as in Calibration, not the model's own")
     parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     began = time.monotonic()
-    with yg.load(args.model, max_tokens=600) as model:
+    assumed: yg.Calibration | Literal["stored"] = "stored"
+    if args.normalise:
+        assumed = yg.Calibration(normalise=args.normalise)
+    with yg.load(args.model, max_tokens=600, calibration=assumed) as model:
         tally = evaluate(model, args.n, args.seed, tuple(args.only), args.refine, _say)
     figures = tally.figures()
     seconds = round(time.monotonic() - began, 1)

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +20,12 @@ from typing import Self
 
 from gguf.constants import TokenType
 
-from youtu_gguf.weights.synthetic.tokens import VocabularyShape, byte_to_text, make_tokens
+from youtu_gguf.facts import TAGS
+from youtu_gguf.weights.synthetic.tokens import PADDED, VocabularyShape, byte_to_text, make_tokens
 
 N_CONTROL, N_CODEBOOK = 8, 256
+NAMING = replace(PADDED, tags=TAGS)
+"""Nano was trained with every tag as a token of its own."""
 N_BYTES = 256
 MAX_CACHED_WORDS = 1 << 16
 
@@ -65,7 +69,7 @@ class Tokenizer:
 
     def __init__(self, merges: Sequence[str]) -> None:
         self.shape = VocabularyShape(N_BYTES + len(merges), N_CONTROL, N_CODEBOOK)
-        table = make_tokens(self.shape, merges)
+        table = make_tokens(self.shape, merges, NAMING)
         self.texts, self.types, self.merges = table.texts, table.types, table.merges
         self._ids = {text: token for token, text in enumerate(self.texts)}
         self._ranks = {tuple(merge.split(" ")): rank for rank, merge in enumerate(self.merges)}

@@ -15,9 +15,11 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import youtu_gguf as yg
 from youtu_gguf.gguf.header import Header, read_header
+from youtu_gguf.types import FileForm
 
 REACH = 24
 """Bytes after a name that hold the type and value of a key, or the dimensions, type and offset of a tensor."""
@@ -82,9 +84,9 @@ class Child:
             self._process.communicate(timeout=CHILD_S)
 
 
-def run(n: int, seed: int, folder: Path) -> Counter[str]:
-    """Damage and open `n` files; return how often each outcome occurred."""
-    pair = yg.weights.write_synthetic_pair(folder, "tiny")
+def run(n: int, seed: int, folder: Path, form: FileForm = "named") -> Counter[str]:
+    """Damage and open `n` files of this form; return how often each outcome occurred."""
+    pair = yg.weights.write_synthetic_pair(folder, "tiny", variant=form)
     originals = [(path, path.read_bytes(), read_header(path)) for path in pair]
     broken = folder / "broken.gguf"
     outcomes: Counter[str] = Counter()
@@ -108,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variant", choices=get_args(FileForm), default="named", help="form of the files")
     parser.add_argument("--keep", type=Path, help="folder in which to keep the files that killed the process")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -115,7 +118,7 @@ def main() -> None:
         child()
         return
     with tempfile.TemporaryDirectory() as scratch:
-        outcomes = run(args.n, args.seed, args.keep or Path(scratch))
+        outcomes = run(args.n, args.seed, args.keep or Path(scratch), args.variant)
     for outcome, count in outcomes.most_common():
         print(f"{count:6} {outcome}")
     sys.exit(any(outcome.startswith("died") for outcome in outcomes))

@@ -63,6 +63,7 @@ def altered_nano(n_seeds: int) -> int:
                     steps = [noisy(noise, seed), rolled(-shift), *([] if base else [apart])]
                     model = yg.load(engine=AlteredEngine(nano.engine, chain(*steps)))
                     truth: dict[str, object] = {"position_shift": shift, "leading_space": False, "bin_base": base}
+                    truth["normalise"] = "pixels"
                     judge(yg.calibration.run(model), truth, counts)
             n_wrong += show(f"nano, noise {noise:g}", counts)
     return n_wrong
@@ -70,7 +71,7 @@ def altered_nano(n_seeds: int) -> int:
 
 def random_weights(n_pairs: int) -> int:
     counts: Counter[tuple[str, str]] = Counter()
-    truth = dict.fromkeys(("position_shift", "leading_space", "bin_base", "refine"))
+    truth = dict.fromkeys(("position_shift", "leading_space", "normalise", "bin_base", "final_period", "refine"))
     for seed in range(n_pairs):
         with tempfile.TemporaryDirectory() as folder:
             pair = yg.weights.write_synthetic_pair(folder, "tiny", seed=seed)

@@ -26,6 +26,7 @@ from scripts.nano.scenes import draw
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native.llama.handles import LlamaModel
+from youtu_gguf.engines.native.llama.placement import Placement
 from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.types import no_progress
 from youtu_gguf.weights.synthetic.pair import TINY, find_type, language_tensors, vision_tensors
@@ -138,7 +139,7 @@ def run(count: int, seed: int, path: Path) -> list[str]:
     """Tokenise `count` texts both ways, with and without control tokens, and decode them; return those that differ."""
     tokenizer = read_tokenizer(path)
     texts = Texts(tokenizer, real_texts(count, seed), seed)
-    model = LlamaModel(path, make_settings(threads=1), no_progress)
+    model = LlamaModel(path, make_settings(threads=1), Placement(), no_progress)
     try:
         return [text for text in (texts.draw() for _ in range(count)) if not _agree(tokenizer, model, text)]
     finally:

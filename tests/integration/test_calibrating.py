@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import youtu_gguf as yg
 from tests.altered import AlteredEngine, noisy, rolled, zero_based
 from tests.conftest import Pair
-from youtu_gguf.calibration.drawn import draw_images
-from youtu_gguf.calibration.observe import look
-from youtu_gguf.calibration.questions import find_refine
+from youtu_gguf.calibration.assumptions import OWN_MODELS
+from youtu_gguf.calibration.drawn import LabelledImage, draw_images
+from youtu_gguf.calibration.observe import Seen, look
+from youtu_gguf.calibration.questions import find_final_period, find_normalise, find_refine
+from youtu_gguf.facts import CLASS_TEMPERATURE, TOKEN_PX
 from youtu_gguf.refine import crf
 from youtu_gguf.testing import FakeEngine
 
@@ -40,9 +44,10 @@ def finding(report: yg.calibration.CalibrationReport, question: str) -> yg.calib
 
 def test_the_truth_about_nano_is_found(report: yg.calibration.CalibrationReport) -> None:
     found = report.calibration
-    assert (found.position_shift, found.leading_space, found.bin_base) == (0, False, 1)
+    assert (found.position_shift, found.leading_space, found.bin_base, found.normalise) == (0, False, 1, "pixels")
+    assert found == replace(OWN_MODELS["Youtu-VL-nano"], refine=found.refine)
     assert {f.question for f in report.findings if f.answer is not None} >= {
-        "position_shift", "leading_space", "bin_base",
+        "position_shift", "leading_space", "bin_base", "normalise",
     }  # fmt: skip
 
 
@@ -62,6 +67,33 @@ def test_the_refinement_is_decided_only_where_the_crf_was_tried(report: yg.calib
     else:
         assert refine.answer is None
         assert "pydensecrf2 (extra crf) is not installed" in refine.reason
+
+
+def test_scores_that_are_shares_of_the_tokens_pixels_are_found_to_want_the_grid(nano: yg.Model) -> None:
+    def shares(one: Seen) -> Seen:
+        kinds = range(len(one.image.names))
+        cells = one.image.labels.reshape(one.truth.shape[0], TOKEN_PX, one.truth.shape[1], TOKEN_PX)
+        share = np.stack([(cells == k).mean(axis=(1, 3)).ravel() for k in kinds], axis=1)
+        scores = CLASS_TEMPERATURE * np.log(np.maximum(share, 1e-6)).astype(np.float32)
+        return replace(one, scores=dict.fromkeys((False, True), np.concatenate([scores[:1], scores])))
+
+    found = find_normalise([shares(look(nano, image)) for image in draw_images()], yg.Calibration())
+    assert found.answer == "grid"
+
+
+def test_the_classes_are_asked_for_only_where_the_layout_is_seen(nano: yg.Model) -> None:
+    image = draw_images()[0]
+    assert set(look(nano, image).named) == {False, True}
+    assert not look(yg.load(engine=AlteredEngine(nano.engine, noisy(20))), image).named
+
+
+@pytest.mark.parametrize(("right", "answer"), [(False, None), (True, True)])
+def test_a_period_is_wanted_where_it_makes_answers_right(nano: yg.Model, right: bool, answer: bool | None) -> None:
+    def named(image: LabelledImage) -> Seen:
+        there = frozenset(image.names[k] for k in np.unique(image.labels))
+        return replace(look(nano, image), named={False: there if not right else frozenset(), True: there})
+
+    assert find_final_period([named(image) for image in draw_images()]).answer is answer
 
 
 def test_states_one_position_early_are_found_out(nano: yg.Model) -> None:
@@ -144,6 +176,14 @@ def test_refinements_are_measured_on_drawn_images_only(nano: yg.Model) -> None:
     assert found.answer is None  # two images prove nothing
     none, guided = found.test.means[:2]
     assert guided > none
+
+
+@pytest.mark.parametrize(("far", "differs"), [(100, False), (80, True)])
+def test_a_range_of_depth_that_the_model_states_otherwise_is_noted(nano: yg.Model, far: int, differs: bool) -> None:
+    text = f"This is the <depth>, log-uniform quantified to 1-1000 from 0.5-{far}m at focal length 2000."
+    engine = AlteredEngine(nano.engine, answer=lambda question, said: text if "depth" in question else said)
+    notes = yg.calibration.run(yg.load(engine=engine)).notes
+    assert any("another range" in note and f"0.5-{far}m" in note for note in notes) == differs
 
 
 def test_an_engine_without_states_is_refused() -> None:

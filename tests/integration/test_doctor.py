@@ -20,6 +20,7 @@ from tests.edited import write_edited
 from tests.loopback_hub import sha256_of
 from youtu_gguf import doctor as diagnosis
 from youtu_gguf.cli.main import app
+from youtu_gguf.engines.native.llama.placement import Device
 from youtu_gguf.errors import EngineError
 from youtu_gguf.machine import UsableMemory
 
@@ -75,7 +76,7 @@ def test_a_truncated_file(tiny_pair: Pair, tmp_path: Path) -> None:
     model.write_bytes(model.read_bytes()[:-1000])
     assert "truncated. Download it again" in broken(run("--model", model), 3)
     shutil.copy(tiny_pair[0], tmp_path)
-    projector.write_bytes(projector.read_bytes()[:5000])
+    projector.write_bytes(projector.read_bytes()[:-1000])
     assert "truncated. Download it again" in broken(run("--model", model), 3)
 
 
@@ -143,17 +144,78 @@ def test_a_library_that_cannot_be_loaded_is_said_once(tmp_path: Path) -> None:
     assert "-> pip install --force-reinstall" in done.stdout
 
 
-def test_a_library_that_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(folder: Path, code: str) -> None:
+    """Write a module that Python imports instead of llama-cpp-python, where `folder` is first on its path."""
+    (folder / "llama_cpp").mkdir()
+    (folder / "llama_cpp" / "__init__.py").write_text(f"import os, signal, sys, time\n{code}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end no process on Windows")
+@pytest.mark.parametrize(
+    ("code", "found", "remedy"),
+    [
+        ("os.kill(os.getpid(), signal.SIGILL)", "ended by SIGILL", "built for another processor"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV", "pip install --force-reinstall"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL", "memory"),
+        ("print('GGML_ASSERT(ok) failed', file=sys.stderr); os.abort()", "SIGABRT: GGML_ASSERT(ok) failed", "pip"),
+        ("os._exit(7)", "ended by exit code 7", "pip install --force-reinstall"),
+        ("time.sleep(600)", "took more than 2 s", "driver"),
+    ],
+)
+def test_a_library_that_ends_its_process_is_a_finding_and_the_other_checks_go_on(
+    code: str, found: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(diagnosis, "PROBE_S", 2.0 if "sleep" in code else 120.0)
+    checks = {check.name: check for check in yg.doctor.diagnose()}
+    assert checks["llama.cpp"].state == "broken"
+    assert found in checks["llama.cpp"].found
+    assert remedy in checks["llama.cpp"].remedy
+    assert "nano" not in checks
+    assert {"packages", "disk", "llama-server"} <= checks.keys()
+
+
+def told_by_child(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    """Return what `main` writes when it runs in this process, by name."""
+    diagnosis.main()
+    lines = [json.loads(line.removeprefix("doctor: ")) for line in capsys.readouterr().out.splitlines()]
+    return {line["name"]: line for line in lines if "name" in line}
+
+
+def test_an_error_of_the_child_is_one_of_its_findings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def load(*_: object, **__: object) -> None:
         raise EngineError("llama.cpp could not load it.")
 
     monkeypatch.setattr(diagnosis, "load", load)
-    assert "llama.cpp could not load it" in broken(run(), 4)
+    told = told_by_child(capsys)["nano"]
+    assert (told["name"], told["state"], told["found"]) == ("nano", "broken", "llama.cpp could not load it.")
+    assert told["remedy"].startswith("Reinstall youtu_gguf")
 
 
-def test_hidden_states_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_states_that_differ(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(diagnosis, "MAX_STATE_DIFFERENCE", -1.0)
-    assert "the two ways of reading hidden states differ" in broken(run(), 4)
+    told = told_by_child(capsys)["nano"]
+    assert told["state"] == "broken"
+    assert "the two ways of reading hidden states differ" in told["found"]
+
+
+def test_the_devices_memory_and_cuda_graphs_are_told_of_where_there_is_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, tiny_pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = Device("CUDA0", "a card", "GPU", 10**9, 8 * 10**9)
+    monkeypatch.setattr("youtu_gguf.engines.native.llama.devices.devices", lambda: (card,))
+    monkeypatch.delitem(diagnosis.PROBES, "nano")  # it would be loaded on that card
+    found = {check.name: check for check in yg.doctor.diagnose(tiny_pair[0])}
+    assert found["GPU memory"].state == "ok"
+    assert found["GPU memory"].found == "0.5 GB with all layers on a GPU; where the model runs: CUDA0"
+    for value, text in (("1", "off, by GGML_CUDA_DISABLE_GRAPHS in the environment"), ("youtu-gguf", "off, as images")):
+        monkeypatch.setenv("GGML_CUDA_DISABLE_GRAPHS", value)
+        told = told_by_child(capsys)
+        assert told["device"]["found"] == "CUDA0 (GPU): a card, 1.0 of 8.0 GB free"
+        assert told["CUDA graphs"]["found"].startswith(text)
 
 
 def test_little_room_and_little_memory_are_noted(monkeypatch: pytest.MonkeyPatch, tiny_pair: Pair) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from tests.conftest import Pair
+from tests.conftest import ON_PROCESSOR, Pair
 
 GREY = np.full((60, 200, 3), 128, np.uint8)
 
@@ -46,7 +46,7 @@ def test_on_the_native_engine_clicks_and_other_questions_do_not_wait_for_each_ot
         ("click", "open it"), ("ask", "What?"), ("reason", "Why?"), ("count", "cat", "detection"),
         ("click", "close it"), ("segment", ["cat", "sky"], "all"), ("classify",),
     ]  # fmt: skip
-    with yg.load(*tiny_pair, threads=1, max_tokens=6, n_ctx=n_ctx) as model:
+    with yg.load(*tiny_pair, threads=1, max_tokens=6, n_ctx=n_ctx, **ON_PROCESSOR) as model:
         scene = model.open(GREY)
         alone = [scene.click("open it").raw, scene.ask("What?").raw]
         found: list[yg.Result] = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import Pair
+from tests.conftest import ON_PROCESSOR, Pair
 from tests.engine_contract import GREEDY, StatesContract, picture
 from tests.unit.test_gguf_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import Sampling, make_settings
@@ -24,7 +24,7 @@ from youtu_gguf.types import no_progress
 
 
 def load(pair: Pair, **settings: Any) -> NativeEngine:
-    return NativeEngine(check_pair(*pair), make_settings(**{"n_ctx": 2048, "threads": 1, **settings}))
+    return NativeEngine(check_pair(*pair), make_settings(**{"n_ctx": 2048, "threads": 1, **ON_PROCESSOR, **settings}))
 
 
 @pytest.fixture

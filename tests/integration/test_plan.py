@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import youtu_gguf as yg
 from tests.conftest import Pair
 from youtu_gguf.cli.main import app
-from youtu_gguf.engines.native.llama.devices import Device, devices, features, library
+from youtu_gguf.engines.native.llama.devices import devices, features, library
+from youtu_gguf.engines.native.llama.placement import Device
 from youtu_gguf.machine import UsableMemory
 
 SPEC = "tencent/Youtu-VL-4B-Instruct-GGUF:Q8_0"
@@ -40,7 +41,7 @@ def test_a_model_that_is_not_there_is_planned_from_what_is_documented(machine: S
         assert plan.name == SPEC
         assert plan.sizes_from == "documentation"
         assert plan.fits
-        assert plan.wanted.memory.weights == 5_209_259_776
+        assert plan.wanted.memory.weights == 5_211_323_488  # the published file
         assert plan.wanted.memory.context == 16_384 * 46_080  # facts: 46 KB a token
         assert 7.5 * GB < plan.wanted.memory.total < 8.5 * GB
 
@@ -142,15 +143,20 @@ def test_what_cannot_be_planned_with_is_refused(settings: dict[str, object], mes
 
 
 def test_layers_are_counted_that_fit_on_a_gpu(machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = [Device("CUDA0", "a card", "GPU", free * GB, 24 * GB) for free in (1, 6, 20)]
-    layers = []
-    for device in card:
-        monkeypatch.setattr("youtu_gguf.engines.native.llama.devices.devices", lambda device=device: (device,))
-        layers.append(yg.weights.plan(SPEC).gpu_layers)
-    assert layers[0] == 0
-    assert 0 < layers[1] < 40
-    assert layers[2] == 40
-    assert "CUDA0 (a card): 20.00 GB free; about 40 layers fit" in CliRunner().invoke(app, ["plan"]).stdout
+    cards = [Device("CUDA0", "a card", "GPU", free * GB, 24 * GB) for free in (1, 6, 20)]
+    plans = []
+    for card in cards:
+        monkeypatch.setattr("youtu_gguf.engines.native.llama.devices.devices", lambda card=card: (card,))
+        plans.append(yg.weights.plan(SPEC))
+    assert [plan.placement.n_gpu_layers for plan in plans if plan.gpu_memory > plan.gpus[0].free] == [0, 25]
+    assert plans[2].placement.n_gpu_layers == plans[2].placement.n_layers == 41
+    text = CliRunner().invoke(app, ["plan"]).stdout
+    assert "CUDA0 (a card): 20.00 GB of 24.00 GB free" in text
+    assert "with all layers on a GPU it takes 7.68 GB there; where it runs: CUDA0\n" in text
+    monkeypatch.setattr("youtu_gguf.engines.native.llama.devices.devices", lambda: (cards[1],))
+    assert "where it runs: CUDA0 25 of 41 layers\n" in CliRunner().invoke(app, ["plan"]).stdout
+    assert "where it runs: CPU\n" in CliRunner().invoke(app, ["plan", "--device", "cpu"]).stdout
+    assert "device must be among cpu, CUDA0" in CliRunner().invoke(app, ["plan", "--device", "CUDA1"]).stderr
 
 
 def test_the_command_prints_what_the_function_returns(machine: SimpleNamespace) -> None:

@@ -12,13 +12,13 @@ from PIL import Image
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
-from tests.conftest import Pair
+from tests.conftest import ON_PROCESSOR, Pair
 from tests.engine_contract import GREEDY, picture
 from tests.integration.test_native_engine import load
 from tests.integration.test_soak import script
 from youtu_gguf.engines.base import Prefix, PrefixCost, Request, collect
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama.handles import N_SEQUENCES
+from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_answers_side_by_side_are_the_prompts_own(engine: NativeEngine) -> None:
 
 
 def test_answers_got_together_are_those_got_one_by_one() -> None:
-    with yg.load("nano", threads=1, temperature=0.0, max_tokens=60) as model:
+    with yg.load("nano", threads=1, temperature=0.0, max_tokens=60, **ON_PROCESSOR) as model:
         asked, differed = script("together").run(model, 3)
     assert asked.total() == 27
     assert +differed == {}
@@ -154,7 +154,7 @@ def test_answers_got_together_are_those_got_one_by_one() -> None:
 
 def test_threads_get_the_answers_of_a_single_thread() -> None:
     pictures = [draw(TEST_SEEDS + seed).rgb for seed in range(3)]
-    with yg.load("nano", threads=1, n_ctx=1024, temperature=0.0, max_tokens=60) as model:
+    with yg.load("nano", threads=1, n_ctx=1024, temperature=0.0, max_tokens=60, **ON_PROCESSOR) as model:
         tally = script("threads").run(model, pictures, n_threads=6, seconds=4.0)
     assert set(+tally) <= {"right", "tie"}
     assert tally["right"] > 20

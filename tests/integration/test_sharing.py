@@ -10,6 +10,7 @@ import pytest
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
+from tests.conftest import ON_PROCESSOR
 from tests.engine_contract import GREEDY
 from youtu_gguf import prompts
 from youtu_gguf.engines.base import Prefix, Request, collect
@@ -25,7 +26,7 @@ OTHER = "Describe the picture."
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[NativeEngine]:
-    with yg.load("nano", threads=1, n_gpu_layers=0) as model:
+    with yg.load("nano", threads=1, **ON_PROCESSOR) as model:
         assert isinstance(model.engine, NativeEngine)
         yield model.engine
 

@@ -14,7 +14,7 @@ import pytest
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
-from tests.conftest import Pair
+from tests.conftest import ON_PROCESSOR, Pair
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.pair import find_projector
@@ -25,7 +25,7 @@ QUESTIONS = ["Detect all objects in the provided image.", "What colour is the st
 
 @pytest.fixture(scope="module")
 def nano() -> Iterator[yg.Model]:
-    with yg.load("nano", threads=1, temperature=0.0, max_tokens=60) as model:
+    with yg.load("nano", threads=1, temperature=0.0, max_tokens=60, **ON_PROCESSOR) as model:
         yield model
 
 
@@ -37,7 +37,7 @@ def beside_projector(folder: Path) -> Path:
 
 def test_a_slim_model_answers_to_the_last_bit_as_the_whole_one(nano: yg.Model, tmp_path: Path) -> None:
     done = yg.weights.slim(find_nano(), beside_projector(tmp_path) / "Youtu-VL-nano-slim-Q8_0.gguf")
-    with yg.load(done.path, threads=1, temperature=0.0, max_tokens=60) as slim:
+    with yg.load(done.path, threads=1, temperature=0.0, max_tokens=60, **ON_PROCESSOR) as slim:
         for seed in range(3):
             rgb = draw(TEST_SEEDS + seed).rgb
             with closing(nano.open(rgb)) as whole, closing(slim.open(rgb)) as less:

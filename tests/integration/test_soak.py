@@ -70,3 +70,11 @@ def test_no_damaged_answer_is_misread() -> None:
     assert fault == ""
     assert outcomes.total() == 1200
     assert len(outcomes) == 14
+
+
+def test_images_of_several_sizes_are_encoded_as_they_were_the_first_time() -> None:
+    soak = script("encode_sizes")
+    with yg.load("nano", n_ctx=512, threads=1) as model:
+        worst = soak.run(model, ["96x64", "64x64", "128x96"], 30, seed=0)
+    assert worst.keys() == {"96x64", "64x64", "128x96"}
+    assert max(worst.values()) <= soak.MAX_DIFFERENCE

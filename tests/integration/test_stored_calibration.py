@@ -15,9 +15,13 @@ from typer.testing import CliRunner, Result
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import Pair
+from youtu_gguf.calibration.assumptions import OWN_MODELS
 from youtu_gguf.cli.main import app
 
-OTHER = yg.Calibration(position_shift=-1, leading_space=True, bin_base=0, refine="none")
+OTHER = yg.Calibration(
+    position_shift=-1, leading_space=True, bin_base=0, normalise="grid", final_period=True, refine="none"
+)
+QUESTIONS = ("position_shift", "leading_space", "normalise", "bin_base", "final_period", "refine")
 SEGMENT = ("sky", "grass", "sand", "circle")
 
 
@@ -57,7 +61,7 @@ def test_what_is_stored_comes_back_with_its_evidence(report: yg.calibration.Cali
     assert stored.path == path
     assert path.parent == folder
     assert stored.calibration == OTHER
-    assert stored.decided == ("position_shift", "leading_space", "bin_base", "refine")
+    assert stored.decided == QUESTIONS
     assert stored.version == yg.__version__
     assert stored.evidence["files"][0]["name"] == "Youtu-VL-nano-Q8_0.gguf"
     assert stored.evidence["findings"][0]["images"][0] == {
@@ -67,7 +71,7 @@ def test_what_is_stored_comes_back_with_its_evidence(report: yg.calibration.Cali
 
 def test_loading_takes_what_is_stored_unless_told_otherwise(report: yg.calibration.CalibrationReport) -> None:
     with yg.load("nano", threads=1) as model:
-        assert model.calibration == yg.Calibration()
+        assert model.calibration == OWN_MODELS["Youtu-VL-nano"]
     yg.calibration.store(answering(report, OTHER))
     own = yg.Calibration(bin_base=0)
     for given, expected in (("stored", OTHER), ("default", yg.Calibration()), (own, own)):
@@ -121,11 +125,13 @@ def test_another_projector_is_another_key(copies: list[Path]) -> None:
 DAMAGES = {
     "no JSON": lambda text: text[: len(text) // 2],
     "a list": lambda _: "[]",
-    "another format": lambda text: text.replace('"format": 1', '"format": 2'),
+    "another format": lambda text: text.replace('"format": 2', '"format": 1'),
     "another key": lambda text: text.replace('"key": "', '"key": "0'),
     "a value out of range": lambda text: text.replace('"position_shift": -1', '"position_shift": 7'),
     "a number for a truth value": lambda text: text.replace('"leading_space": true', '"leading_space": 1'),
     "a refinement nobody knows": lambda text: text.replace('"refine": "none"', '"refine": "best"'),
+    "an order of steps that does not exist": lambda text: text.replace('"normalise": "grid"', '"normalise": "both"'),
+    "a divisor out of range": lambda text: text.replace('"sigmoid_divisor": 4', '"sigmoid_divisor": 2'),
     "a list for a value": lambda text: text.replace('"bin_base": 0', '"bin_base": [0]'),
     "a field too few": lambda text: text.replace('    "align_corners": false,\n', ""),
     "no date": lambda text: text.replace('"date"', '"when"'),
@@ -181,7 +187,7 @@ def test_a_dry_run_stores_nothing(folder: Path) -> None:
 def test_json_holds_all_that_was_seen(folder: Path) -> None:
     form = json.loads(run("-m", "nano", "--threads", 1, "--json").stdout)
     assert form["calibration"]["bin_base"] == 1
-    assert [f["question"] for f in form["findings"]] == ["position_shift", "leading_space", "bin_base", "refine"]
+    assert tuple(f["question"] for f in form["findings"]) == QUESTIONS
     assert form["stored"] == str(next(folder.iterdir()))
     shown = json.loads(run("-m", "nano", "--show", "--json").stdout)
     assert shown["evidence"]["findings"] == form["findings"]

@@ -8,12 +8,22 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+from huggingface_hub import constants
+
 from tests.loopback_hub import MODEL, PROJECTOR, REPOSITORY, Hub
-from youtu_gguf.hub.pull import PulledPair
+from youtu_gguf.hub.local import PulledPair
 from youtu_gguf.hub.spec import Spec
 
 SPEC = Spec(REPOSITORY, "Q8_0")
 PATIENCE_S = 60.0
+
+
+def use_endpoint(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set HF_ENDPOINT for a huggingface-hub that is imported already."""
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "ENDPOINT", url)
 
 
 def check_pulled(pulled: PulledPair, contents: dict[str, bytes]) -> None:

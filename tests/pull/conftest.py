@@ -11,6 +11,7 @@ from huggingface_hub import constants
 
 from tests.conftest import Pair
 from tests.loopback_hub import MODEL, PROJECTOR, Hub, serving
+from tests.pull.checks import use_endpoint
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +28,7 @@ def contents(tiny_pair: Pair) -> dict[str, bytes]:
 @pytest.fixture
 def hub(contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with serving(Hub(dict(contents))) as hub:
-        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.url)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        use_endpoint(hub.url, monkeypatch)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.5)
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests import loopback_hub as hubs
 from tests.loopback_hub import MODEL, PROJECTOR, Hub
 from tests.pull.checks import SPEC, arrives, check_pulled, command, environment, whole_files
-from youtu_gguf.hub.pull import PulledPair, pull
+from youtu_gguf.hub.local import PulledPair
+from youtu_gguf.hub.pull import pull
 
 
 def test_two_threads_that_pull_the_same_fetch_it_once(hub: Hub, contents: dict[str, bytes], tmp_path: Path) -> None:

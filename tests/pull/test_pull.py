@@ -14,6 +14,8 @@ from tests import loopback_hub as hubs
 from tests.loopback_hub import COMMIT, MODEL, PROJECTOR, REPOSITORY, Hub
 from tests.pull.checks import SPEC, check_pulled, whole_files
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.pair import find_projector
+from youtu_gguf.hub.listing import local_pairs
 from youtu_gguf.hub.local import find_pulled, locate
 from youtu_gguf.hub.pull import pull
 from youtu_gguf.hub.spec import Spec
@@ -150,7 +152,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_error(hub: Hub, tmp_pat
         ([MODEL, PROJECTOR], Spec(REPOSITORY, "Q4_K_M"), f"in Q4_K_M in {REPOSITORY}; got {MODEL}"),
         ([MODEL], SPEC, "expected one projector .*got none"),
         ([PROJECTOR], SPEC, "got none. Name a repository"),
-        (["a-Q8_0-00001-of-00002.gguf", PROJECTOR], Spec(REPOSITORY), "in one .gguf file"),
+        (["a-Q8_0-00001-of-00002.gguf", PROJECTOR], Spec(REPOSITORY), "one of 2 parts.*--merge.*hf download"),
         ([MODEL, "mmproj-a-BF16.gguf", "mmproj-b-BF16.gguf"], SPEC, "got mmproj-a-BF16.gguf, mmproj-b-BF16.gguf"),
         (["model.safetensors"], SPEC, "got none"),
     ],
@@ -168,6 +170,86 @@ def test_the_projector_of_the_widest_known_encoding_is_taken(
 ) -> None:
     hub.files["mmproj-Youtu-VL-4b-Instruct-F16.gguf"] = hub.files["mmproj-Youtu-VL-4b-Instruct-Q8_0.gguf"] = b"GGUF"
     check_pulled(pull(SPEC, tmp_path), contents)
+
+
+def test_every_tool_that_chooses_takes_the_same_files(
+    hub: Hub, contents: dict[str, bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What another tool has fetched with everything in it: `pull` and `load` take the same pair of it."""
+    names = ["Youtu-VL-4B-Instruct-F16.gguf", MODEL, "mmproj-Youtu-VL-4b-Instruct-F16.gguf", PROJECTOR]
+    hub.files = {name: contents[PROJECTOR if "mmproj" in name else MODEL] for name in names}
+    pulled = pull(Spec(REPOSITORY), tmp_path / "pulled")
+    folder = tmp_path / "cache" / "models--tencent--Youtu-VL-4B-Instruct-GGUF" / "snapshots" / COMMIT
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(hub.files[name])
+    model = locate(REPOSITORY, tmp_path / "cache")
+    assert (model.name, find_projector(model).name) == (pulled.model.name, pulled.projector.name) == (MODEL, PROJECTOR)
+    assert locate(folder, None) == model
+    assert "Youtu-VL-4B-Instruct-F16.gguf" in caplog.text  # said to be passed over
+
+
+@pytest.mark.parametrize("name", [f"Q8_0/{MODEL}", "q8_0/model.gguf"])
+def test_files_in_folders_named_by_an_encoding_are_fetched_and_found(
+    name: str, hub: Hub, contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    hub.files = {name: contents[MODEL], PROJECTOR: contents[PROJECTOR], "docs/Q8_0/x-Q8_0.gguf": b"GGUF"}
+    for folder in (None, tmp_path / "plain"):
+        pulled = pull(SPEC, tmp_path / "cache", folder)
+        assert pulled.model.as_posix().endswith(name)
+        assert find_projector(pulled.model) == pulled.projector
+    assert locate(str(SPEC), tmp_path / "cache").read_bytes() == contents[MODEL]
+    assert locate(tmp_path / "plain", None).read_bytes() == contents[MODEL]
+
+
+def test_a_lost_projector_is_said_and_fetched_again(
+    hub: Hub, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(SPEC, tmp_path).projector.resolve().unlink()
+    assert find_pulled(SPEC, tmp_path) is None
+    (listed,) = [pair for pair in local_pairs(tmp_path, tmp_path / "none") if pair.name == REPOSITORY]
+    assert listed.model.name == PROJECTOR and "incomplete" in str(listed.problem)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelFileError, match=rf"{PROJECTOR} are gone, and HF_HUB_OFFLINE is set\. Unset it"):
+        pull(SPEC, tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    check_pulled(pull(SPEC, tmp_path), contents)
+    assert hub.sent(MODEL) == len(contents[MODEL])
+
+
+@pytest.mark.parametrize("damage", ["no blob", "cut short", "empty"])
+def test_what_the_cache_has_lost_is_fetched_again(
+    damage: str, hub: Hub, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = pull(SPEC, tmp_path).model.resolve()
+    if damage == "no blob":
+        blob.unlink()
+    else:
+        blob.write_bytes(contents[MODEL][: -1000 if damage == "cut short" else 0])
+    if damage != "cut short":
+        assert find_pulled(SPEC, tmp_path) is None
+        (listed,) = [pair for pair in local_pairs(tmp_path, tmp_path / "none") if pair.name == str(SPEC)]
+        assert listed.problem is not None and "incomplete" in listed.problem
+        with pytest.raises(ModelFileError, match=r"its data are gone.*`youtu-gguf pull`"):
+            locate(str(SPEC), tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelFileError, match=r"HF_HUB_OFFLINE is set\. Unset it|truncated"):
+        pull(SPEC, tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    hub.served.clear()
+    check_pulled(pull(SPEC, tmp_path), contents)
+    assert hub.sent(MODEL) == len(contents[MODEL]) and hub.sent(PROJECTOR) == 0
+
+
+def test_without_links_the_files_themselves_are_named(
+    hub: Hub, contents: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS", True)
+    for _ in range(2):
+        pulled = pull(SPEC, tmp_path)
+        check_pulled(pulled, contents)
+        assert not pulled.model.is_symlink()
+    assert len(hub.served) == 2
 
 
 def test_files_of_another_model_end_in_an_error_of_their_own(

@@ -1,12 +1,15 @@
 """Class probabilities in one step, as the report states them, to hold the package's strips against."""
 
+from typing import Any, TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
-from youtu_gguf.types import F32
+Real = TypeVar("Real", bound=npt.NDArray[np.floating[Any]])
 
 
-def class_probabilities(scores: F32) -> F32:
+def class_probabilities(scores: Real) -> Real:
     """Return the softmax of `scores` (K, ...) over the classes at temperature 0.2, same shape."""
-    raised = np.exp((scores - scores.max(axis=0)) / np.float32(0.2))
-    probabilities: F32 = raised / raised.sum(axis=0)
+    raised = np.exp((scores - scores.max(axis=0)) / scores.dtype.type(0.2))
+    probabilities: Real = raised / raised.sum(axis=0)
     return probabilities

@@ -8,6 +8,7 @@ import pytest
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
+from tests.conftest import ON_PROCESSOR
 from tests.engine_contract import EngineContract
 from tests.server.conftest import NANO, Serve, address_of
 from youtu_gguf.engines.base import Engine
@@ -42,19 +43,19 @@ def answers(model: yg.Model, rgb: U8) -> list[str]:
 class TestServerEngine(EngineContract):
     @pytest.fixture
     def engine(self, serve: Serve) -> Engine:
-        return serve(n_batch=EXACT).engine
+        return serve(n_batch=EXACT, **ON_PROCESSOR).engine
 
 
 class TestRemoteEngine(EngineContract):
     @pytest.fixture
     def engine(self, serve: Serve) -> Iterator[Engine]:
-        url, key = address_of(serve(n_batch=EXACT))
+        url, key = address_of(serve(n_batch=EXACT, **ON_PROCESSOR))
         with yg.load(engine=url, api_key=key) as model:
             yield model.engine
 
 
 def test_native_server_and_remote_answer_alike(serve: Serve) -> None:
-    alike = {**NANO, "n_batch": EXACT}
+    alike = {**NANO, **ON_PROCESSOR, "n_batch": EXACT}
     server = serve(**alike)
     url, key = address_of(server)
     with yg.load("nano", **alike) as native, yg.load(engine=url, api_key=key, **alike) as remote:
@@ -66,9 +67,9 @@ def test_native_server_and_remote_answer_alike(serve: Serve) -> None:
 
 def test_boxes_and_scores_of_a_server_are_those_of_the_native_engine(serve: Serve) -> None:
     rgb = draw(TEST_SEEDS + 5).rgb
-    with yg.load("nano", **NANO) as native:
+    with yg.load("nano", **NANO, **ON_PROCESSOR) as native:
         expected = native.open(rgb).detect(scores=True)
-    found = serve().open(rgb).detect(scores=True)
+    found = serve(**ON_PROCESSOR).open(rgb).detect(scores=True)
     assert len(expected) > 0
     assert found.labels == expected.labels
     assert (found.xyxy == expected.xyxy).all()
@@ -77,9 +78,9 @@ def test_boxes_and_scores_of_a_server_are_those_of_the_native_engine(serve: Serv
 
 def test_number_of_tokens_is_that_of_the_native_engine(serve: Serve) -> None:
     rgb = draw(TEST_SEEDS + 5).rgb
-    with yg.load("nano", **NANO) as native:
+    with yg.load("nano", **NANO, **ON_PROCESSOR) as native:
         expected = native.open(rgb).describe()
-    found = serve().open(rgb).describe()
+    found = serve(**ON_PROCESSOR).open(rgb).describe()
     assert found.finish == expected.finish == "stop"
     assert found.timings is not None and expected.timings is not None
     assert found.timings.n_generated == expected.timings.n_generated

@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Reply, type[yg.YoutuError], str, bool | None]] = {
         "do not fit: too long",
         None,
     ),
-    "a redirect": (Reply((b"",), 307, headers={"Location": "http://elsewhere/"}), yg.InputError, "elsewhere", None),
+    "a redirect": (Reply((b"",), 307, headers={"Location": "http://elsewhere/"}), yg.ServerError, "elsewhere", False),
     "a web page": (Reply((b"<html>hello</html>",), kind="text/html"), yg.ServerError, "got text/html: <html>", True),
     "one JSON in place of events": (
         Reply((b'{"choices": []}',), kind="application/json"),

@@ -20,12 +20,14 @@ import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.integration.test_soak import script
 from tests.server.conftest import NANO, Serve, address_of, engine_of
-from youtu_gguf.config import make_settings, server_environment
+from youtu_gguf.config import make_settings
 from youtu_gguf.engines.http.transport import Hangup
 from youtu_gguf.engines.llama_server.engine import program
 from youtu_gguf.engines.llama_server.process import LAST_LINES, ChildProcess
 from youtu_gguf.engines.llama_server.supervisor import Supervisor, free_port
+from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, OURS, server_environment
 from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.prompts import TEMPLATE
 
 RGB = draw(TEST_SEEDS).rgb
 SECONDS = 20.0
@@ -42,6 +44,9 @@ def wait_for(what: Callable[[], object], seconds: float = SECONDS) -> None:
         time.sleep(0.01)
 
 
+NANO_PAIR = check_pair(*yg.weights.find("nano"))
+
+
 def supervise(find_port: Callable[[], int] = free_port, **settings: object) -> Supervisor:
     chosen = make_settings(**{**NANO, **settings})
     return Supervisor(program(check_pair(*yg.weights.find("nano")), chosen), chosen.server, find_port=find_port)
@@ -56,10 +61,50 @@ def test_the_command_line_is_as_documented(serve: Serve, monkeypatch: pytest.Mon
         "--model", str(files.model.path), "--mmproj", str(files.projector.path),
         "--image-max-tokens", "2048", "--temp", "0.1", "--top-p", "0.001", "--repeat-penalty", "1.05", "-n", "12280",
         "--ctx-size", "2048", "--parallel", "3", "--kv-unified", "--batch-size", "512", "--ubatch-size", "512",
-        "--threads", "1", "--gpu-layers", "all", "--cache-ram", "8", "--no-repack", "--no-warmup", "--offline",
+        "--threads", "1", "--gpu-layers", "auto", "--cache-ram", "8", "--no-repack",
+        "--jinja", "--chat-template", TEMPLATE, "--no-warmup", "--offline",
         "--cors-origins", "localhost",
         "--host", "127.0.0.1", "--port", url.removesuffix("/v1").rpartition(":")[2], "--log-prefix",
     ]  # fmt: skip
+
+
+def with_two_cards(folder: Path) -> Path:
+    """Return a program that answers as a llama-server with two GPUs does."""
+    stand_in = folder / "llama-server"
+    listed = "".join(f"  CUDA{i}: a card (24000 MiB, 23000 MiB free)\\n" for i in range(2))
+    flags = "--image-max-tokens --mmproj --kv-unified --cache-ram"
+    stand_in.write_text(
+        f"#!/bin/sh\n# youtuvl\n[ $1 = --list-devices ] && printf 'Available devices:\\n{listed}' && exit\n"
+        f"echo 'version: 9 (abc)'; echo '{flags}'\n"
+    )
+    stand_in.chmod(0o755)
+    return stand_in
+
+
+@pytest.mark.parametrize("setting", ["device", "mmproj_device"])
+def test_a_device_that_the_server_does_not_have_is_refused_with_those_it_has(setting: str, tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match=f"{setting} must be among cpu, CUDA0, CUDA1; got CUDA2"):
+        program(NANO_PAIR, make_settings(llama_server=with_two_cards(tmp_path), **{setting: "CUDA2"}))  # type: ignore[arg-type]
+    with pytest.raises(yg.InputError, match=r"must be among cpu; got CUDA0\. This llama.cpp sees no GPU"):
+        program(NANO_PAIR, make_settings(**{setting: "CUDA0"}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags"),
+    [
+        ({"n_gpu_layers": -1}, "--gpu-layers all"),
+        ({"n_gpu_layers": 7, "device": "cuda1"}, "--gpu-layers 7 --device CUDA1"),
+        ({"device": "CPU"}, "--gpu-layers auto --device none"),
+        ({"n_gpu_layers": 0}, "--gpu-layers 0 --no-mmproj-offload"),
+        ({"mmproj_device": "cpu"}, "--gpu-layers auto --no-mmproj-offload"),
+        ({"device": "cpu", "mmproj_device": "CUDA0"}, "--gpu-layers auto --device none --mmproj-device CUDA0"),
+    ],
+)
+def test_devices_are_named_as_llama_server_names_them(settings: dict[str, object], flags: str, tmp_path: Path) -> None:
+    stand_in = with_two_cards(tmp_path)
+    command = program(NANO_PAIR, make_settings(llama_server=stand_in, **settings)).command  # type: ignore[arg-type]
+    start = command.index("--gpu-layers")
+    assert command[start : command.index("--cache-ram")] == flags.split()
 
 
 def test_the_environment_is_ours_without_what_would_change_the_server(
@@ -68,11 +113,13 @@ def test_the_environment_is_ours_without_what_would_change_the_server(
     monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "64")
     monkeypatch.setenv("llama_arg_temp", "2")
     monkeypatch.setenv("LLAMA_API_KEY", "somebody's")
+    monkeypatch.setenv("MTMD_BACKEND_DEVICE", "none")
     monkeypatch.setenv("HF_TOKEN", "secret")
     monkeypatch.setenv("LANG", "C.UTF-8")
     _, key = address_of(serve())
     (child,) = servers()
-    expected = {n: v for n, v in os.environ.items() if not n.upper().startswith(("LLAMA_", "HF_"))}
+    expected = {n: v for n, v in os.environ.items() if not n.upper().startswith(("LLAMA_", "MTMD_", "HF_"))}
+    expected.setdefault(NO_CUDA_GRAPHS_VARIABLE, OURS)
     assert child.environ() == expected | {"LLAMA_API_KEY": key}
     assert not any(key in part for part in child.cmdline())
 

@@ -165,7 +165,7 @@ def test_a_scene_can_be_zoomed_by_numbers_up_to_4_alone(zoom: Any) -> None:
 
 
 @pytest.mark.parametrize("lang", WORDINGS)
-@pytest.mark.parametrize("words", ["{}", "{0}", "{x", "a}b", "{{}}", "{click.__class__}", "%s"])
+@pytest.mark.parametrize("words", ["{}a", "{0}", "{x", "a}b", "{{}}1", "{click.__class__}", "%s"])
 def test_braces_in_a_phrase_reach_the_model_as_they_are(words: str, lang: str) -> None:
     scene, engine = open_scene()
     options: Any = {"lang": lang}

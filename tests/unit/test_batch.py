@@ -15,7 +15,8 @@ from PIL import Image
 
 import youtu_gguf as yg
 from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images
-from youtu_gguf.batch.run import MOST_ENGINE_ERRORS, folder_of, name_of
+from youtu_gguf.batch.image import folder_of, name_of
+from youtu_gguf.batch.run import MOST_ENGINE_ERRORS
 from youtu_gguf.cli.lines import parse_line
 from youtu_gguf.engines.base import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
@@ -62,6 +63,10 @@ def run(out: Path, images: list[Path], engine: FakeEngine | None = None, **optio
     return batch
 
 
+def counts(batch: Batch) -> tuple[int, int, int]:
+    return batch.tally.done, batch.tally.skipped, batch.tally.broken
+
+
 def results(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
 
@@ -83,7 +88,7 @@ def test_every_image_gets_a_line_and_files(tmp_path: Path, images: list[Path]) -
         assert arrays["xyxy"].shape == (1, 4)
     with Image.open(tmp_path / "out" / boxes["files"][1]) as drawing:
         assert drawing.width >= 48
-    assert vars(batch.tally) == {"done": 4, "skipped": 0, "broken": 1}
+    assert counts(batch) == (4, 0, 1)
 
 
 def test_a_broken_image_is_recorded_and_the_others_go_on(tmp_path: Path, images: list[Path]) -> None:
@@ -142,10 +147,10 @@ def test_what_is_finished_is_not_asked_again(tmp_path: Path, images: list[Path])
     engine = CountingEngine()
     batch = run(tmp_path / "out", images, engine)
     assert engine.opened == 1  # the broken one is not even opened
-    assert vars(batch.tally) == {"done": 2, "skipped": 2, "broken": 1}
+    assert counts(batch) == (2, 2, 1)
     again = run(tmp_path / "out", images, engine)
     assert engine.opened == 1
-    assert vars(again.tally) == {"done": 0, "skipped": 4, "broken": 1}
+    assert counts(again) == (0, 4, 1)
 
 
 def test_an_image_with_other_bytes_is_done_again(tmp_path: Path, images: list[Path]) -> None:
@@ -163,7 +168,7 @@ def test_an_image_with_other_bytes_is_done_again(tmp_path: Path, images: list[Pa
 def test_retry_asks_broken_images_again(tmp_path: Path, images: list[Path]) -> None:
     run(tmp_path / "out", images, CountingEngine({1: EngineError("no memory")}))
     batch = run(tmp_path / "out", images, retry=True)
-    assert vars(batch.tally) == {"done": 2, "skipped": 2, "broken": 1}
+    assert counts(batch) == (2, 2, 1)
     assert sorted("error" in line for line in results(tmp_path / "out")) == [False, False, False, True]
 
 
@@ -326,16 +331,3 @@ def test_files_of_another_shape_are_named(tmp_path: Path, name: str, text: str |
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=name):
         Journal(tmp_path, SETTINGS)
-
-
-def test_a_full_disk_ends_the_batch_with_a_message(
-    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Journal(tmp_path / "out", SETTINGS) as journal:
-
-        def full(*_: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("youtu_gguf.batch.journal.os.fsync", full)
-        with pytest.raises(InputError, match=r"cannot write .*results.jsonl: No space left"):
-            list(Batch(yg.load(engine=CountingEngine()), ASKED, journal).run(images[2:3]))

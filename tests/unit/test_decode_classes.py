@@ -17,6 +17,13 @@ def messages(found: FoundClasses) -> list[str]:
         ("<ref>road</ref><ref><OTHERS></ref>", ("road",), True),
         ("<ref>road</ref><OTHERS>", ("road",), True),
         ("The results are 0 for <ref><BG></ref> and 1 for <ref><FG></ref>.", ("<BG>", "<FG>"), False),
+        ("The results are 0 for <ref><FG></ref> and 1 for <ref><BG></ref>.", ("<FG>", "<BG>"), False),
+        (
+            "The results are 1 for <ref><FG></ref> and 0 for <ref><BG></ref>.",
+            ("<FG>", "<BG>"),
+            False,
+        ),
+        ("This is the <depth>, log-uniform quantified to 1-1000 from 0.5-100m at focal length 2000.", (), False),
         ("<ref>a</ref>.<mask>(0, 12),(1, 3)<ref>b</ref></mask>", ("a",), False),
         ("<ins><ref>a</ref></ins><person><ref><OTHERS></ref></person>", ("a",), True),
         ("", (), False),

@@ -14,6 +14,7 @@ from youtu_gguf.types import F32, I32, Size
 
 F64 = npt.NDArray[np.float64]
 
+GRID, PIXELS = Calibration(), Calibration(normalise="pixels")
 TWO = np.array([[[4.0, -4.0]], [[-4.0, 4.0]]], np.float32)
 
 
@@ -95,19 +96,58 @@ def test_a_score_that_equals_the_background_channel_wins() -> None:
     assert label_map(np.zeros((2, 1, 1), np.float32), Size(1, 1), background=True).tolist() == [[0]]
 
 
-def test_background_on_logits_is_background_on_sigmoids() -> None:
-    scores = 4 * noise((5, 6, 4)) - 3
+def channels(scores: F32, size: Size, calibration: Calibration, *, background: bool) -> F64:
+    """Return all that is compared at every pixel in float64, the background's 0.5 last: normalised, then upsampled."""
+
+    def normalised(values: F32) -> F64:
+        wide = values.astype(np.float64)
+        return 1 / (1 + np.exp(-wide / calibration.sigmoid_divisor)) if background else class_probabilities(wide)
+
+    if calibration.normalise == "grid":
+        values = upsample_scores(normalised(scores).astype(np.float32), size).astype(np.float64)
+    else:
+        values = normalised(upsample_scores(scores, size))
+    return np.concatenate((values, np.full((1, *values.shape[1:]), 0.5))) if background else values
+
+
+ORDERS = [GRID, PIXELS, Calibration(sigmoid_divisor=1), Calibration(normalise="pixels", sigmoid_divisor=1)]
+
+
+@pytest.mark.parametrize("calibration", ORDERS)
+@pytest.mark.parametrize("background", [False, True])
+def test_labels_and_margins_follow_the_order_of_steps(calibration: Calibration, background: bool) -> None:
+    scores = noise((5, 6, 4)) * (4 if background else 0.3) - (1 if background else 0)
     size = Size(64, 96)
-    sigmoids = 1 / (1 + np.exp(-upsample_scores(scores, size).astype(np.float64) / 4))
-    channels = np.concatenate((sigmoids, np.full((1, 96, 64), 0.5)))
-    expected = channels.argmax(axis=0)
+    values = channels(scores, size, calibration, background=background)
+    top = np.sort(values, axis=0)
+    lead = top[-1] - top[-2]
+    expected = values.argmax(axis=0)
     expected[expected == 5] = -1
 
-    found = label_map(scores, size, background=True)
+    found = label_map(scores, size, background=background, calibration=calibration)
+    margin = label_margin(scores, size, background=background, calibration=calibration)
 
-    assert (found == -1).any()
-    assert (found >= 0).any()
-    assert np.array_equal(found, expected)
+    # float32 rounds to about 1e-7; closer ties may go either way.
+    assert np.array_equal(found[lead > 1e-6], expected[lead > 1e-6])
+    assert (lead > 1e-6).mean() > 0.99
+    assert (found == -1).any() == background
+    np.testing.assert_allclose(margin, lead, atol=1e-5)
+
+
+def test_the_order_of_steps_moves_a_border() -> None:
+    scores = np.array([[[6.0, -1.0]], [[0.0, 0.0]]], np.float32)
+    borders = [int((label_map(scores, Size(64, 1), calibration=c)[0] == 0).sum()) for c in (GRID, PIXELS)]
+    assert borders == [32, 43]  # the middle between two sure tokens; where the scores cross, at 6/7 of the way
+
+
+def test_the_divisor_moves_the_border_to_the_background_on_the_grid_only() -> None:
+    scores = np.array([[[8.0, -1.0]]], np.float32)
+    for order, moves in (("grid", True), ("pixels", False)):
+        four, one = (
+            label_map(scores, Size(64, 1), background=True, calibration=Calibration(normalise=order, sigmoid_divisor=d))  # type: ignore[arg-type]
+            for d in (4, 1)
+        )
+        assert np.array_equal(four, one) != moves
 
 
 def plain_label_map(scores: F32, size: Size) -> tuple[I32, F64]:
@@ -138,7 +178,7 @@ def plain_label_map(scores: F32, size: Size) -> tuple[I32, F64]:
 def test_label_map_agrees_with_loops_over_pixels(shape: tuple[int, int, int], size: Size) -> None:
     scores = noise(shape)
 
-    found = label_map(scores, size)
+    found = label_map(scores, size, calibration=PIXELS)
     expected, lead = plain_label_map(scores, size)
 
     # The order of float32 operations may decide only where two classes are within their rounding, about 1e-6.
@@ -151,7 +191,7 @@ def test_a_large_map_equals_the_argmax_of_the_full_upsampling() -> None:
     size = Size(640, 480)
     full = upsample_scores(scores, size)
 
-    found = label_map(scores, size)
+    found = label_map(scores, size, calibration=PIXELS)
 
     # Both blend in float32 but in a different order, so near-ties (2e-6 apart) may differ.
     chosen = np.take_along_axis(full, found[None].astype(np.intp), axis=0)[0]
@@ -165,31 +205,8 @@ def test_the_calibration_decides_how_the_grid_lies_on_the_image() -> None:
     assert upsample_scores(scores, Size(4, 1)).tolist() == [[[0, 0.75, 2.25, 3]]]
 
 
-def test_the_margin_is_the_lead_of_the_best_probability() -> None:
-    scores = noise((4, 3, 5), scale=0.2)
-    size = Size(40, 24)
-    top = np.sort(class_probabilities(upsample_scores(scores, size)), axis=0)
-
-    # Probabilities are at most 1, so a few float32 roundings stay below 1e-5.
-    np.testing.assert_allclose(label_margin(scores, size), top[-1] - top[-2], atol=1e-5)
-
-
 def test_a_single_class_has_full_margin() -> None:
     assert label_margin(noise((1, 2, 2)), Size(3, 2)).tolist() == [[1, 1, 1], [1, 1, 1]]
-
-
-def test_with_background_the_margin_is_the_lead_among_sigmoids_and_the_background_channel() -> None:
-    scores = 4 * noise((4, 3, 5)) - 3
-    size = Size(40, 24)
-    sigmoids = 1 / (1 + np.exp(-upsample_scores(scores, size).astype(np.float64) / 4))
-    top = np.sort(np.concatenate([sigmoids, np.full((1, 24, 40), 0.5)]), axis=0)
-    labels = label_map(scores, size, background=True)
-
-    found = label_margin(scores, size, background=True)
-
-    assert 0.1 < np.mean(labels < 0) < 0.9
-    np.testing.assert_allclose(found, top[-1] - top[-2], atol=1e-6)
-    np.testing.assert_allclose(found[labels < 0], 0.5 - sigmoids.max(axis=0)[labels < 0], atol=1e-6)
 
 
 def test_a_single_class_leads_or_trails_the_background_channel() -> None:
@@ -197,17 +214,22 @@ def test_a_single_class_leads_or_trails_the_background_channel() -> None:
     assert label_margin(scores, Size(2, 1), background=True)[0].tolist() == pytest.approx([0.25, 0.25])
 
 
+@pytest.mark.parametrize("calibration", [GRID, PIXELS])
 @pytest.mark.parametrize(("background", "expected"), [(False, [1, 0, 1]), (True, [0.5, 0, 0.5])])
-def test_margins_of_huge_and_equal_scores_do_not_overflow(background: bool, expected: list[float]) -> None:
+def test_margins_of_huge_and_equal_scores_do_not_overflow(
+    background: bool, expected: list[float], calibration: Calibration
+) -> None:
     scores = np.array([[[1e4, 500, -1e4]], [[-1e4, 500, -2e4]]], np.float32)
-    assert label_margin(scores, Size(3, 1), background=background)[0].tolist() == expected
+    found = label_margin(scores, Size(3, 1), background=background, calibration=calibration)
+    assert found[0].tolist() == expected
 
 
-def test_the_margin_map_needs_no_more_than_strips_beside_the_result() -> None:
+@pytest.mark.parametrize("calibration", [GRID, PIXELS])
+def test_the_margin_map_needs_no_more_than_strips_beside_the_result(calibration: Calibration) -> None:
     scores = noise((30, 6, 8))
     size = Size(800, 600)
     tracemalloc.start()
-    label_margin(scores, size)
+    label_margin(scores, size, calibration=calibration)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.decode.depth import bins_to_depth, depth_bins, depth_map, depth_scale, depth_unit, resize_bins
+from youtu_gguf.decode.depth import (
+    bins_to_depth,
+    depth_bins,
+    depth_map,
+    depth_scale,
+    depth_unit,
+    resize_bins,
+    stated_scale,
+)
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import DEPTH_SCALES
+from youtu_gguf.facts import DEPTH_SCALES, DepthScale
 from youtu_gguf.types import F32, Scale, Size
 
 OPEN = DEPTH_SCALES["open"]
@@ -148,3 +156,21 @@ def test_an_unknown_scale_is_refused_with_the_known_names() -> None:
 def test_logits_of_the_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=r"must be \(rows, cols, 1000\)"):
         depth_bins(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("answer", "stated"),
+    [
+        ("This is the <depth>, log-uniform quantified to 1-1000 from 0.5-100m at focal length 2000.", OPEN),
+        ("This is the <depth>, log-uniform quantized to 1-1000 from 0.5 m - 100 m at a focal length of 2000", OPEN),
+        ("This is the <depth>, uniform quantified to 1-1000 from 0-10m.", DepthScale(0, 10)),
+        ("<depth>, Log-uniform quantified to 1-1000 from 1-80m at focal length 15.5.", DepthScale(1, 80, True, 15.5)),
+        ("This is the <depth>.", None),
+        ("", None),
+        ("log-uniform quantified to 1-1000 from near to far", None),
+        ("log-uniform quantified to 1-1000 from 0.5-", None),
+        ("log-" * 50_000, None),
+    ],
+)  # fmt: skip
+def test_an_answer_may_state_the_range_of_its_depth(answer: str, stated: DepthScale | None) -> None:
+    assert stated_scale(answer) == stated

@@ -1,17 +1,20 @@
 import numpy as np
 import pytest
 
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.dense import foreground, foreground_score
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Size
+from youtu_gguf.types import Normalise, Size
 
 
-def test_foreground_is_where_it_outscores_the_background_after_upsampling() -> None:
+@pytest.mark.parametrize(("order", "n_background"), [("pixels", 5), ("grid", 4)])
+def test_foreground_is_where_it_is_likelier_than_the_background(order: Normalise, n_background: int) -> None:
     scores = np.zeros((2, 1, 2), np.float32)
     scores[:, 0, 0], scores[:, 0, 1] = (3, 0), (0, 1)  # leads -3 and 1: the line between them crosses 0 at 3/4
-    bits, _ = foreground(scores, Size(8, 2))
-    # Centres of the cells lie at 2 and 6; the lead is 0 at 5: pixels 0..4 have their centres below.
-    assert bits.tolist() == [[False] * 5 + [True] * 3] * 2
+    bits, _ = foreground(scores, Size(8, 2), calibration=Calibration(normalise=order))
+    # Centres of the cells lie at 2 and 6. The lead is 0 at 5: pixels 0..4 have their centres below. At the tokens the
+    # foreground has a probability of nearly 0 and of 0.993: it reaches one half at 4.01, within pixel 4.
+    assert bits.tolist() == [[False] * n_background + [True] * (8 - n_background)] * 2
 
 
 def test_score_is_the_mean_sigmoid_of_the_lead_inside() -> None:

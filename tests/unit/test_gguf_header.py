@@ -96,8 +96,51 @@ def test_missing_file_is_reported_with_its_path(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="there is none"):
+    with pytest.raises(ModelFileError, match="is a folder"):
         read_header(tmp_path)
+
+
+MISTAKEN = {
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64, r"Git LFS.*`git lfs pull`"),
+    "Xet": (b"# xet version 0\nfilesize = 5\n", "Xet.*`youtu-gguf pull`"),
+    "web page": (b"\n <!DOCTYPE html><html>", "a web page"),
+    "web page with a mark": (b"\xef\xbb\xbf<html>", "a web page"),
+    "error message": (b'{"error": "Repository not found"}', "JSON"),
+    "gzip": (b"\x1f\x8b\x08\0", "compressed with gzip.*Unpack"),
+    "zip": (b"PK\x03\x04\0\0", "ZIP archive or a PyTorch checkpoint"),
+    "safetensors": (struct.pack("<Q", 99) + b'{"a":', "safetensors.*convert_hf_to_gguf"),
+    "older format": (b"tjgg\x03\0\0\0", "format before GGUF"),
+    "room made for a download": (bytes(4096), "zero bytes.*Download it again"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKEN)
+def test_what_is_taken_for_a_model_by_mistake_is_named(name: str, tmp_path: Path) -> None:
+    data, message = MISTAKEN[name]
+    (tmp_path / "model.gguf").write_bytes(data)
+    with pytest.raises(ModelFileError, match=message):
+        read_header(tmp_path / "model.gguf")
+
+
+def test_an_unfinished_download_is_named(whole: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.gguf.part").write_bytes(whole.read_bytes()[:-50])
+    with pytest.raises(ModelFileError, match=r"truncated\. Finish the download"):
+        read_header(tmp_path / "model.gguf.part")
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_are_named(tmp_path: Path) -> None:
+    (tmp_path / "gone.gguf").symlink_to("nowhere")
+    (tmp_path / "a.gguf").symlink_to("b.gguf")
+    (tmp_path / "b.gguf").symlink_to("a.gguf")
+    for name, target in (("gone", "nowhere"), ("a", "b.gguf")):
+        with pytest.raises(ModelFileError, match=f"a link to {target}, which"):
+            read_header(tmp_path / f"{name}.gguf")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_the_system_refuses_is_an_error_of_ours(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="expected"):
+        read_header(tmp_path / name)
 
 
 BROKEN = {

@@ -12,6 +12,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import dequantize, quantize
 
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.checks import MATRIX_TYPES
 from youtu_gguf.gguf.header import read_header
 from youtu_gguf.gguf.lm_head import Head, find_head
 
@@ -142,3 +143,21 @@ def test_threads_get_their_own_rows(head: Head) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_an_encoding_that_cannot_be_read_by_rows_is_named(tmp_path: Path) -> None:
+    kind = next(kind for kind in GGMLQuantizationType if kind.name == "Q1_0")
+    block, size = GGML_QUANT_SIZES[kind]
+    path = write(tmp_path / "m.gguf", {"token_embd.weight": np.zeros((N, DIM // block * size), np.uint8)}, kind)
+    with pytest.raises(ModelFileError, match=r"token_embd\.weight .* got Q1_0\. Maps and scores need"):
+        Head(read_header(path)).rows([3])
+
+
+@pytest.mark.parametrize("kind", sorted(MATRIX_TYPES), ids=lambda kind: kind.name)
+def test_every_encoding_that_the_checks_let_pass_is_read_or_named(kind: GGMLQuantizationType, tmp_path: Path) -> None:
+    block, size = GGML_QUANT_SIZES[kind]
+    path = write(tmp_path / "m.gguf", {"token_embd.weight": np.zeros((N, DIM // block * size), np.uint8)}, kind)
+    try:
+        assert Head(read_header(path)).rows([0, N - 1]).shape == (2, DIM)
+    except ModelFileError as exc:
+        assert kind.name == "Q1_0", exc

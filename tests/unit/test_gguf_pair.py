@@ -26,6 +26,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return write_synthetic_pair(tmp_path_factory.mktemp("pair"), "tiny")
 
 
+D, A = "deepseek2.", "deepseek2.attention."
+
+
 def without(*keys: str) -> Edit:
     return lambda metadata, _: [metadata.pop(key) for key in keys] and None
 
@@ -48,6 +51,11 @@ def remake(name: str, **changes: Any) -> Edit:
 
 def token(at: int, text: str) -> Edit:
     return lambda metadata, _: metadata["tokenizer.ggml.tokens"].value.__setitem__(at, text)
+
+
+def experts(count: int, used: int, groups: int = 0, used_groups: int = 0) -> Edit:
+    values = {"count": count, "used_count": used, "group_count": groups, "group_used_count": used_groups}
+    return lambda metadata, _: metadata.update({f"{D}expert_{key}": GGUFValue(n, U32) for key, n in values.items()})
 
 
 def tokens_as_numbers(metadata: dict[str, GGUFValue], _: list[TensorSpec]) -> None:
@@ -118,7 +126,6 @@ def test_projector_of_another_width_is_refused_with_both_widths(pair: Pair, tmp_
         check_pair(pair[0], other)
 
 
-D, A = "deepseek2.", "deepseek2.attention."
 BAD_MODELS: dict[str, tuple[Edit, str]] = {
     "another architecture": (put("general.architecture", "llama", STRING), "architecture 'llama'"),
     "no architecture": (without("general.architecture"), "architecture 'unknown'"),
@@ -126,7 +133,7 @@ BAD_MODELS: dict[str, tuple[Edit, str]] = {
     "no layers": (put(D + "block_count", 0), "block_count between 1 and 512; got 0"),
     "endless layers": (put(D + "block_count", 4_000_000_000), "block_count between"),
     "layer count as text": (put(D + "block_count", "3", STRING), "block_count as UINT32; got STRING"),
-    "more layers than tensors": (put(D + "block_count", 4), r"leading_dense_block_count between 4"),
+    "more layers than tensors": (put(D + "block_count", 4), r"leading_dense_block_count = 3 of 4 layers"),
     "no width": (without(D + "embedding_length"), "embedding_length as UINT32; got none"),
     "another width": (put(D + "embedding_length", 128), r"token_embd.weight of shape \(128, 5578\)"),
     "another output width": (put(D + "embedding_length_out", 96), "embedding_length_out = 64"),
@@ -138,8 +145,27 @@ BAD_MODELS: dict[str, tuple[Edit, str]] = {
     "no context length": (without(D + "context_length"), "context_length"),
     "no norm epsilon": (without(A + "layer_norm_rms_epsilon"), "epsilon as FLOAT32"),
     "norm epsilon of zero": (put(A + "layer_norm_rms_epsilon", 0.0, F32), "epsilon above 0"),
-    "experts": (put(D + "expert_count", 8), r"expert_count = 0 \(Youtu-VL has no experts\); got 8"),
-    "experts in use": (put(D + "expert_used_count", 2), "expert_used_count = 0"),
+    "layers with experts": (
+        put(D + "leading_dense_block_count", 1),
+        "model without experts; got deepseek2.leading_dense_block_count = 1 of 3 layers",
+    ),
+    "tensors of experts": (
+        lambda _, specs: specs.append(replace(specs[1], name="blk.1.ffn_up_exps.weight")),
+        "without experts; got tensor blk.1.ffn_up_exps.weight",
+    ),
+    "a router": (
+        lambda _, specs: specs.append(replace(specs[1], name="blk.1.ffn_gate_inp.weight")),
+        "tensor blk.1.ffn",
+    ),
+    "more experts than llama.cpp takes": (experts(2000, 8), "expert_count between 0 and 1024; got 2000"),
+    "experts in use without experts": (experts(0, 2), "expert_used_count between 0 and 0; got 2"),
+    "experts of which none is used": (experts(8, 0), "expert_used_count from 1 to 8; got 0"),
+    "more experts used than there are": (experts(8, 9), "expert_used_count between 0 and 8; got 9"),
+    "as many groups as experts": (experts(8, 2, 8, 2), "expert_group_count between 0 and 7; got 8"),
+    "groups that do not divide": (experts(8, 2, 3, 1), "expert_group_count to divide expert_count"),
+    "all groups in use": (experts(8, 2, 4, 4), "above expert_group_used_count; got 4, 8 and 4"),
+    "groups without experts": (experts(0, 0, 2, 1), "expert_group_count between 0 and 0; got 2"),
+    "expert scale as a number": (put(D + "expert_weights_scale", 2), "expert_weights_scale as FLOAT32; got UINT32"),
     "layers that predict on": (put(D + "nextn_predict_layers", 1), "nextn_predict_layers = 0"),
     "no latent rank": (without(A + "kv_lora_rank"), "kv_lora_rank as UINT32; got none"),
     "no query rank": (without(A + "q_lora_rank"), "q_lora_rank as UINT32"),
@@ -212,6 +238,9 @@ HARMLESS_MODELS = {
     "no first token": without("tokenizer.ggml.bos_token_id"),
     "a key nobody knows": put("youtu.note", "hello", STRING),
     "routing left over": put(D + "expert_weights_scale", 2.5, F32),
+    "experts left over": experts(256, 8, 8, 4),
+    "experts left over, without groups": experts(8, 2),
+    "experts left over, in one group": experts(64, 6, 1, 1),
 }
 
 
@@ -238,6 +267,10 @@ FOLDERS = {
     "published names": ("Youtu-VL-4B-Instruct-Q8_0.gguf", ["mmproj-Youtu-VL-4b-Instruct-BF16.gguf"], 0),
     "any spelling": ("a.gguf", ["B-MMPROJ.GGUF"], 0),
     "the namesake among several": ("tiny-Q8_0.gguf", ["mmproj-full-BF16.gguf", "tiny.mmproj-f16.gguf"], 1),
+    "one without a name among several": ("tiny-Q8_0.gguf", ["mmproj-full-BF16.gguf", "mmproj-f16.gguf"], 1),
+    "BF16 before F16": ("m-Q8_0.gguf", ["mmproj-m-F16.gguf", "mmproj-m-bf16.gguf", "mmproj-m-Q8_0.gguf"], 1),
+    "F16 before others": ("m-Q8_0.gguf", ["mmproj-m-Q8_0.gguf", "mmproj-m-F16.gguf"], 1),
+    "the tag before mmproj": ("m-Q8_0.gguf", ["m-f16_mmproj.gguf", "m-bf16_mmproj.gguf"], 1),
 }
 
 
@@ -246,8 +279,34 @@ def test_pair_is_found_by_its_names(name: str, tmp_path: Path) -> None:
     model, projectors, which = FOLDERS[name]
     for file in (model, *projectors, "notes.txt", ".half.mmproj.gguf"):
         (tmp_path / file).touch()
+    (tmp_path / "a folder.gguf").mkdir()
+    (tmp_path / "gone.gguf").symlink_to("nowhere")
     assert find_projector(tmp_path / model) == tmp_path / projectors[which]
     assert find_model(tmp_path) == tmp_path / model
+
+
+ENCODINGS = [
+    (["m-F16.gguf", "m-q8_0.gguf", "m-Q4_K_M.gguf"], 1),
+    (["m-Q4_K_S.gguf", "m-Q4_K_M.gguf", "m-IQ4_XS.gguf"], 1),
+    (["m-IQ4_XS.gguf", "m-UD-Q4_K_XL.gguf", "m-F16.gguf"], 2),
+    (["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf", "m-F16.gguf"], 2),
+    (["m-F16.gguf", "another-Q8_0.gguf"], 1),
+    (["m-slim-Q8_0.gguf", "m-Q8_0.gguf", "m-old-Q8_0.gguf"], 1),
+]
+
+
+@pytest.mark.parametrize(("names", "which"), ENCODINGS)
+def test_among_several_encodings_one_is_taken_and_said(
+    names: list[str], which: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    for _ in range(2):
+        assert find_model(tmp_path) == tmp_path / names[which]
+    if not any("-of-" in name for name in names):
+        (note,) = [record.getMessage() for record in caplog.records]  # once
+        assert f"several language models lie in {tmp_path}: {names[which]} is used, not" in note
+        assert all(name in note for name in names)
 
 
 def test_nothing_to_find_is_reported_with_the_argument_to_give(tmp_path: Path) -> None:
@@ -258,12 +317,40 @@ def test_nothing_to_find_is_reported_with_the_argument_to_give(tmp_path: Path) -
 
 
 def test_several_that_fit_are_listed_not_guessed(tmp_path: Path) -> None:
-    for file in ("m-Q8_0.gguf", "m-F16.gguf", "mmproj-m-F16.gguf", "mmproj-m-BF16.gguf"):
+    for file in ("m-Q8_0.gguf", "n-Q8_0.gguf", "mmproj-a-F16.gguf", "mmproj-b-BF16.gguf"):
         (tmp_path / file).touch()
-    with pytest.raises(ModelFileError, match=r"got m-F16.gguf, m-Q8_0.gguf"):
+    with pytest.raises(ModelFileError, match=r"got m-Q8_0.gguf, n-Q8_0.gguf.*model=PATH"):
         find_model(tmp_path)
-    with pytest.raises(ModelFileError, match=r"got mmproj-m-BF16.gguf, mmproj-m-F16.gguf"):
+    with pytest.raises(ModelFileError, match=r"got mmproj-a-F16.gguf, mmproj-b-BF16.gguf.*mmproj=PATH"):
         find_projector(tmp_path / "m-Q8_0.gguf")
+
+
+def test_parts_are_refused_with_the_command_that_joins_them(tmp_path: Path) -> None:
+    for n in (1, 2, 3):
+        (tmp_path / f"m-Q8_0-0000{n}-of-00003.gguf").touch()
+    first, whole = tmp_path / "m-Q8_0-00001-of-00003.gguf", tmp_path / "m-Q8_0.gguf"
+    with pytest.raises(ModelFileError) as caught:
+        find_model(tmp_path)
+    assert "one of 3 parts" in str(caught.value)
+    assert f"`llama-gguf-split --merge {first} {whole}`" in str(caught.value)
+
+
+def test_links_that_lead_nowhere_and_unfinished_downloads_are_named(tmp_path: Path) -> None:
+    (tmp_path / "m-Q8_0.gguf.part").touch()
+    with pytest.raises(ModelFileError, match=r"got unfinished downloads: m-Q8_0\.gguf\.part"):
+        find_model(tmp_path)
+    (tmp_path / "m-Q8_0.gguf").symlink_to("gone")
+    with pytest.raises(ModelFileError, match=r"got links that lead nowhere: m-Q8_0\.gguf"):
+        find_model(tmp_path)
+
+
+def test_folders_named_by_an_encoding_belong_to_the_folder_above(tmp_path: Path) -> None:
+    (tmp_path / "Q8_0").mkdir()
+    (tmp_path / "other").mkdir()
+    for file in ("Q8_0/m.gguf", "other/n.gguf", "mmproj-F16.gguf"):
+        (tmp_path / file).touch()
+    assert find_model(tmp_path) == tmp_path / "Q8_0" / "m.gguf"
+    assert find_projector(tmp_path / "Q8_0" / "m.gguf") == tmp_path / "mmproj-F16.gguf"
 
 
 def test_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_two_writers_of_one_file_do_not_mix(tiny_pair: Pair, tmp_path: Path) -> 
     target = tmp_path / "out.gguf"
     with replacing(target) as temporary:
         temporary.write_bytes(b"first")
-        with pytest.raises(yg.InputError, match="another process is doing so"):
+        with pytest.raises(yg.OutputError, match="another process is doing so"):
             yg.weights.slim(tiny_pair[0], target)
     assert target.read_bytes() == b"first"
     assert [path.name for path in tmp_path.iterdir()] == ["out.gguf"]

@@ -1,4 +1,4 @@
-"""Models by name: the one that ships, and what Hugging Face tools have downloaded. Empty files stand in for models."""
+"""Models by name: the one that ships, and what Hugging Face tools have downloaded. Four bytes stand in for a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.config import hub_cache
+from youtu_gguf.environment import hub_cache
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.hub.local import SHIPPED, find_in_cache, find_nano, find_pulled, locate
 from youtu_gguf.hub.spec import NANO_MODEL, Spec
@@ -22,7 +22,7 @@ SPEC = f"{REPOSITORY}:Q8_0"
 def put(folder: Path, names: Iterable[str]) -> Path:
     folder.mkdir(parents=True)
     for name in names:
-        (folder / name).touch()
+        (folder / name).write_bytes(b"GGUF")
     return folder
 
 
@@ -61,10 +61,40 @@ def test_the_newest_snapshot_that_holds_the_pair_is_taken(tmp_path: Path) -> Non
     assert find_in_cache(Spec(REPOSITORY), tmp_path) == wanted / MODEL
 
 
+def refer(snapshot: Path, revision: str) -> None:
+    reference = snapshot.parents[1] / "refs" / revision
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(snapshot.name)
+
+
+def test_the_commit_recorded_for_the_branch_is_taken_not_the_newest(tmp_path: Path) -> None:
+    old, new = "a" * 40, "b" * 40
+    main = snapshot(tmp_path, old, MODEL, MMPROJ, age=300)
+    tagged = snapshot(tmp_path, new, MODEL, MMPROJ)
+    refer(main, "main")
+    refer(tagged, "refs/pr/3")
+    for revision, folder in ((None, main), ("main", main), ("refs/pr/3", tagged), (new, tagged), ("bbbbbbb", tagged)):
+        assert find_in_cache(Spec(REPOSITORY, None, revision), tmp_path) == folder / MODEL
+    for revision in ("v1", "bbb", "c" * 40):
+        assert find_in_cache(Spec(REPOSITORY, None, revision), tmp_path) is None
+
+
+def test_another_revision_is_not_taken_for_main_but_named(tmp_path: Path) -> None:
+    refer(snapshot(tmp_path, "abc", MODEL, MMPROJ), "v1")
+    with pytest.raises(yg.ModelFileError, match=rf"{REPOSITORY}@v1 is there\)"):
+        locate(REPOSITORY, tmp_path)
+
+
 def test_an_encoding_that_is_not_there_is_not_replaced_by_another(tmp_path: Path) -> None:
     snapshot(tmp_path, "abc", F16, MMPROJ)
     assert find_in_cache(Spec(REPOSITORY, "Q8_0"), tmp_path) is None
     assert find_in_cache(Spec(REPOSITORY), tmp_path) is not None
+
+
+@pytest.mark.parametrize("wanted", ["Q4_K_XL", "ud-q4_k_xl"])
+def test_names_of_encodings_may_leave_out_who_made_them(wanted: str, tmp_path: Path) -> None:
+    folder = snapshot(tmp_path, "abc", "m-UD-Q4_K_XL.gguf", "m-Q4_K_M.gguf", MMPROJ)
+    assert find_in_cache(Spec(REPOSITORY, wanted), tmp_path) == folder / "m-UD-Q4_K_XL.gguf"
 
 
 def test_a_folder_named_like_a_repository_is_a_folder(tmp_path: Path) -> None:

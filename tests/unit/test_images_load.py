@@ -130,10 +130,14 @@ WHOLE_PNG = png_bytes(Image.fromarray(np.random.default_rng(1).integers(0, 256, 
         (np.zeros((0, 5, 3), np.uint8), "must have pixels"),
         (np.zeros((5, 5), np.uint8), r"\(H, W, 3\) uint8"),
         (np.zeros((5, 5, 3), np.float32), r"\(H, W, 3\) uint8"),
-        (Image.new("F", (4, 4)), "floating-point"),
+        (Image.new("F", (4, 4), 1.5), "floating-point pixels must lie in 0..1.*1.5"),
+        (Image.new("F", (4, 4), float("nan")), "floating-point pixels must lie in 0..1"),
         (42, "a path, bytes, a PIL image"),
     ],
-    ids=["missing", "empty", "text", "truncated", "bomb", "bomb-just-over", "no-rows", "grey", "float", "F", "number"],
+    ids=[
+        *("missing", "empty", "text", "truncated", "bomb", "bomb-just-over"),
+        *("no-rows", "grey", "float", "F", "NaN", "number"),
+    ],
 )
 def test_unusable_image_is_an_input_error_that_says_why(image: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -143,3 +147,80 @@ def test_unusable_image_is_an_input_error_that_says_why(image: object, message: 
 def test_a_folder_in_place_of_an_image_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("array", "remedy"),
+    [
+        (np.zeros((5, 5), np.uint8), r"np.repeat\(image"),
+        (np.zeros((3, 5, 6), np.uint8), r"image.transpose\(1, 2, 0\)"),
+        (np.zeros((5, 5, 4), np.uint8), r"image\[:, :, :3\]"),
+        (np.zeros((5, 5, 3), np.float64), r"image \* 255"),
+        (np.zeros((5, 5, 3), np.int64), r"image.astype\(np.uint8\)"),
+    ],
+)
+def test_an_array_of_another_kind_is_refused_with_its_conversion(array: np.ndarray, remedy: str) -> None:
+    with pytest.raises(InputError, match=remedy):
+        load(array)
+
+
+PIXELS = np.random.default_rng(3).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+def writeable(tmp_path: Path) -> list[tuple[object, np.ndarray]]:
+    """Images that share their memory with the array beside them."""
+    own, locked, strided = PIXELS.copy(), PIXELS.copy(), np.zeros((6, 16, 3), np.uint8)
+    strided[:, ::2] = PIXELS
+    view = locked.view()
+    view.setflags(write=False)
+    buffer = np.dstack([PIXELS, np.full((6, 8, 1), 255, np.uint8)])
+    mapped = np.memmap(tmp_path / "frame.raw", np.uint8, "w+", shape=PIXELS.shape)
+    mapped[:] = PIXELS
+    encoded = np.frombuffer(bytearray(png_bytes(Image.fromarray(PIXELS))), np.uint8)
+    return [
+        (own, own),
+        (view, locked),
+        (strided[:, ::2], strided),
+        (Image.frombuffer("RGBX", (8, 6), buffer, "raw", "RGBX", 0, 1), buffer),
+        (mapped, mapped),
+        (memoryview(encoded), encoded),
+    ]
+
+
+def test_an_image_is_what_it_was_when_it_was_loaded(tmp_path: Path) -> None:
+    for image, memory in writeable(tmp_path):
+        rgb = load(image)  # type: ignore[arg-type]
+        memory[:] = 0
+        assert np.array_equal(rgb, PIXELS)
+        with pytest.raises(ValueError, match="read-only"):
+            rgb[0] = 0
+
+
+def test_a_pixel_array_cannot_be_made_writeable_again() -> None:
+    rgb = load(PIXELS.copy())
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        rgb.setflags(write=True)
+
+
+def test_a_home_folder_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "picture.png").write_bytes(WHOLE_PNG)
+    assert load("~/picture.png").shape == (64, 64, 3)
+
+
+def test_broken_pixels_of_a_pillow_image_are_an_input_error() -> None:
+    broken = Image.open(io.BytesIO(WHOLE_PNG[: len(WHOLE_PNG) // 2]))
+    closed = Image.open(io.BytesIO(WHOLE_PNG))
+    closed.close()
+    for image in (broken, closed):
+        with pytest.raises(InputError, match="cannot be decoded"):
+            load(image)
+
+
+def test_images_up_to_the_limit_are_not_refused_by_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    assert load(WHOLE_PNG).shape == (64, 64, 3)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="cannot be decoded"):  # there are no pixels behind the header
+        load(bomb_bytes(20_000, 10_000))

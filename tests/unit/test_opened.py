@@ -37,6 +37,17 @@ def filed(tmp_path: Path) -> yg.Scene:
     return open_model().open(tmp_path / "street.png")
 
 
+def test_a_scene_is_of_the_image_as_it_was_opened() -> None:
+    frame = RGB.copy()
+    scene = open_model().open(frame)
+    frame[:] = 0
+    assert np.array_equal(scene.rgb, RGB)
+    assert scene.patches().hidden.any()
+    assert np.array_equal(scene.patches().hidden, open_model().open(RGB).patches().hidden)
+    with pytest.raises(ValueError, match="read-only"):
+        scene.rgb[:] = 0
+
+
 def test_a_scene_is_closed_behind_its_block_and_may_be_closed_again() -> None:
     with open_model() as model, model.open(RGB) as scene:
         assert scene.ask("cup") == "a red cup"

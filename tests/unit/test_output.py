@@ -164,13 +164,13 @@ def test_an_image_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     (taken / "inside").mkdir(parents=True)
-    with pytest.raises(yg.InputError, match="expected to write"):
+    with pytest.raises(yg.OutputError, match="expected to write"):
         write_bytes(taken, b"new")
     assert list(tmp_path.iterdir()) == [taken]
 
 
-def test_a_missing_folder_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(yg.InputError, match="folder you may write to"):
+def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(yg.OutputError, match="folder you may write to"):
         write_bytes(tmp_path / "no" / "file", b"new")
 
 

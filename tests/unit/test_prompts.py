@@ -9,11 +9,12 @@ from dataclasses import asdict
 
 import pytest
 
-from youtu_gguf.facts import BEGIN, END, MPII_JOINTS, VISION_START
+from youtu_gguf.facts import BEGIN, DEFAULT_SYSTEM, END, MPII_JOINTS, VISION_END, VISION_START
 from youtu_gguf.prompts import (
     CHINESE,
     ENGLISH,
     SCREEN_ACTIONS,
+    TEMPLATE,
     WORDINGS,
     ZERO_WIDTH_SPACE,
     Control,
@@ -26,7 +27,7 @@ from youtu_gguf.prompts import (
 
 HAN = re.compile("[\u4e00-\u9fff]")
 FIELDS = sorted(asdict(ENGLISH))
-SPOKEN = [name for name in FIELDS if name != "between_names"]
+SPOKEN = [name for name in FIELDS if name not in ("between_names", "full_stop")]
 
 
 @pytest.mark.parametrize("name", SPOKEN)
@@ -117,3 +118,15 @@ def test_no_mixture_of_control_tokens_leaves_one_for_a_server() -> None:
 def test_only_the_templates_own_tokens_are_marked_as_control() -> None:
     parts = (*opening(HOSTILE, HOSTILE), *closing(HOSTILE))
     assert [str(part) for part in parts if isinstance(part, Control)] == [BEGIN, END, BEGIN, VISION_START, END, BEGIN]
+
+
+def test_the_template_for_servers_says_what_the_native_engine_does() -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    content = [{"type": "text", "text": "before"}, {"type": "image_url"}, {"type": "text", "text": "Why?"}]
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+    written = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked, add_generation_prompt=True)
+    image = f"<|image_pad|>{VISION_END}"
+    assert written == "".join((*opening("Be brief.", "before"), image, *closing("Why?")))
+    alone = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked[1:])
+    assert alone.startswith(f"{BEGIN}system\n{DEFAULT_SYSTEM}{END}\n{BEGIN}user\n")
+    assert "\n" not in TEMPLATE

@@ -6,17 +6,18 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from youtu_gguf.calibration.assumptions import DEFAULT
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.dense import ProbabilityMaps, label_map
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.refine import crf
 from youtu_gguf.refine.guided import GuidedFilter
 from youtu_gguf.refine.labels import choose_method, labels_by_guided_filter, refined_labels
-from youtu_gguf.types import Refine, Size
+from youtu_gguf.types import Normalise, Refine, Size
 
 RNG = np.random.default_rng(0)
 # A 96x64 picture whose edge, at x = 40, is off the border between its tokens' classes.
@@ -93,10 +94,12 @@ def test_a_crf_that_is_not_installed_names_the_extra(missing: None) -> None:
         choose_method("crf", background=False)
 
 
-def test_guided_labels_follow_the_edge_of_the_picture() -> None:
-    plain = label_map(SCORES, Size(96, 64))
+@pytest.mark.parametrize("order", get_args(Normalise))
+def test_guided_labels_follow_the_edge_of_the_picture(order: Normalise) -> None:
+    calibration = Calibration(normalise=order)
+    plain = label_map(SCORES, Size(96, 64), calibration=calibration)
     assert (plain == (np.arange(96) >= 32)).all()  # the middle between the tokens
-    guided = refined_labels(SCORES, PICTURE, "guided", calibration=DEFAULT)
+    guided = refined_labels(SCORES, PICTURE, "guided", calibration=calibration)
     assert (guided == (np.arange(96) >= 40)).all()
 
 

@@ -114,12 +114,6 @@ def test_text_has_no_drawing() -> None:
         draw(GREY, yg.Text("a cup"))
 
 
-def test_characters_the_font_lacks_are_shown_as_question_marks() -> None:
-    assert printable("杯 cup\n") == "? cup?"
-    assert printable("café × ß") == "caf? ? ?"
-    assert len(printable("x" * 500)) == 32
-
-
 @pytest.mark.parametrize(
     ("label", "score", "text"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.testing import FakeEngine
+from youtu_gguf.types import Lang
 
 # A source image of 100x50 px is prepared to 128x64: x shrinks by 100/128, y by 50/64.
 IMAGE = np.zeros((50, 100, 3), np.uint8)
@@ -98,6 +99,25 @@ def test_a_class_the_answer_invents_is_labelled_and_reported() -> None:
     labels = open_scene({"Segment: red": "include <ref>black</ref>, numbered"}).segment(["red"])
     assert labels.classes == ("black",)
     assert any("'black', which was not asked for" in issue.message for issue in labels.issues)
+
+
+@pytest.mark.parametrize(
+    ("lang", "background", "question"),
+    [
+        ("en", False, "Segment: black, red., without the background class."),
+        ("en", True, "Segment: black, red."),
+        ("zh", True, "分割：black、red。"),
+    ],
+)
+def test_a_period_follows_the_last_class_where_the_calibration_says_so(
+    lang: Lang, background: bool, question: str
+) -> None:
+    engine = FakeEngine({"": "<ref>red</ref>"}, head=HEAD, vocabulary=WORDS)
+    for final_period in (True, False):
+        model = yg.load(engine=engine, calibration=yg.Calibration(final_period=final_period))
+        model.open(IMAGE).segment(["black", "red"], background=background, lang=lang)
+    assert engine.questions[0] == question
+    assert question not in engine.questions[1:]
 
 
 def test_labels_say_which_refinement_ran() -> None:

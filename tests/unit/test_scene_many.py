@@ -131,3 +131,16 @@ def test_a_bug_in_a_task_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(scene, "perform", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         scene.many([("ask", "one")])
+
+
+def test_arguments_are_those_of_the_moment_of_asking() -> None:
+    scene = yg.load(engine=FakeEngine({"cup": BOX, "cat": BOX}, vocabulary={"<BG>": 1, "<FG>": 2})).open(IMAGE)
+    classes, box = ["cup"], np.array([0.0, 0, 32, 32])
+    updates = scene.many([("detect", classes), ("refer", None, box)], stream=True)
+    kept = yg.Question("detect", (classes,))
+    classes[0] = "dog"
+    box[:] = -1
+    results = {update.index: update.result for update in updates if not update.text}
+    assert results[0].labels == ("cup",)  # type: ignore[union-attr]
+    assert results[1] is not None  # a box outside the image would be an error
+    assert kept.arguments == (["cup"],)

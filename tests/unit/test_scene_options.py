@@ -69,6 +69,7 @@ NUMPYS: dict[str, Any] = {
     "n_ctx": np.int64(512),
     "n_batch": np.uint8(64),
     "n_gpu_layers": np.int8(-1),
+    "cuda_graphs": np.bool_(False),
     "repack": np.bool_(True),
     "threads": np.int64(1),
     "image_max_tokens": np.int64(100),

@@ -152,3 +152,12 @@ def test_a_large_frame_needs_little_more_than_its_logits() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 300e6
+
+
+def test_depth_asks_nothing_so_whatever_the_model_would_answer_is_no_flaw() -> None:
+    answer = "This is the <depth>, log-uniform quantified to 1-1000 from 0.5-100m at focal length 2000."
+    engine = FakeEngine({"Estimate the depth": answer}, head=HEAD, vocabulary=VOCABULARY)
+    scene = yg.load(engine=engine).open(IMAGE)
+    assert scene.depth(strict=True).issues == ()
+    assert scene.ask("Estimate the depth.", strict=True).value == answer
+    assert len(engine.questions) == 1

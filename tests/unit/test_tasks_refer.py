@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.testing import FakeEngine, mean_colours
+from youtu_gguf.types import Normalise
 
 # 160x128 px, prepared as it is: black, with a red square from 64,32 to 96,64.
 IMAGE = np.zeros((128, 160, 3), np.uint8)
@@ -17,9 +20,11 @@ TAGS = {"<FG>": 1, "<BG>": 2}
 ANSWER = "<box><x_64><y_32><x_96><y_64></box>"
 
 
-def open_scene(answer: str = "", vocabulary: dict[str, int] = TAGS) -> tuple[yg.Scene, FakeEngine]:
+def open_scene(
+    answer: str = "", vocabulary: dict[str, int] = TAGS, calibration: yg.Calibration | Literal["default"] = "default"
+) -> tuple[yg.Scene, FakeEngine]:
     engine = FakeEngine({"the square": answer}, head=HEAD, vocabulary=vocabulary)
-    return yg.load(engine=engine).open(IMAGE), engine
+    return yg.load(engine=engine, calibration=calibration).open(IMAGE), engine
 
 
 def test_a_phrase_is_grounded_and_its_object_masked_in_source_pixels() -> None:
@@ -48,15 +53,16 @@ def test_the_same_box_gives_the_same_mask_by_phrase() -> None:
     assert np.array_equal(scene.refer("the square", crop_size=320).bits, scene.refer(box=SQUARE, crop_size=320).bits)
 
 
-def test_the_border_of_a_mask_follows_the_edges_of_the_picture() -> None:
-    scene, _ = open_scene()
+@pytest.mark.parametrize(("order", "left"), [("pixels", 0.1), ("grid", 0.8)])
+def test_the_border_of_a_mask_follows_the_edges_of_the_picture(order: Normalise, left: float) -> None:
+    scene, _ = open_scene(calibration=yg.Calibration(normalise=order))
     inside = np.zeros(IMAGE.shape[:2], bool)
     inside[32:64, 64:96] = True
     plain, guided = (
         scene.refer(box=SQUARE, crop_size=128, padding=1.5, refine=refine) for refine in ("none", "guided")
     )
     off_plain, off_guided = ((mask.bits != inside).sum() for mask in (plain, guided))
-    assert off_guided < off_plain / 4
+    assert off_guided < off_plain * left
     assert (plain.refined_by, guided.refined_by) == ("none", "guided")
     assert scene.refer(box=SQUARE, crop_size=64).refined_by in ("guided", "crf")  # whether pydensecrf2 is installed
     assert guided.score is not None

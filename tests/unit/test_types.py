@@ -56,6 +56,28 @@ def test_arrays_are_read_only_and_the_callers_stays_writable() -> None:
     with pytest.raises(ValueError, match="read-only"):
         labels.ids[0, 0] = 1
     own[0, 0] = 1
+    assert labels.ids[0, 0] == 0
+
+
+def test_a_value_does_not_change_with_the_buffer_it_was_made_from() -> None:
+    buffer, raw = np.ones((2, 4), np.float32), bytearray(32)
+    view = buffer.view()
+    view.setflags(write=False)
+    for made_from, memory in ((buffer, buffer), (view, buffer), (np.frombuffer(raw, np.float32).reshape(2, 4), raw)):
+        boxes = yg.Boxes(made_from, ("a", "b"))
+        before = boxes.xyxy.copy()
+        memory[:] = bytes(32) if memory is raw else np.float32(7)
+        raw[0] ^= 1
+        assert np.array_equal(boxes.xyxy, before)
+        buffer[:] = 1
+
+
+def test_a_large_array_that_is_handed_over_is_not_copied() -> None:
+    bits = np.zeros((4, 4), bool)
+    bits.setflags(write=False)
+    mask = yg.Mask(bits)
+    assert np.shares_memory(mask.bits, bits)
+    assert np.shares_memory(yg.Instances(bits[None], [[0, 0, 1, 1]], ("a",)).masks, bits)
 
 
 def test_a_class_that_is_not_in_the_map_is_named_with_those_that_are() -> None:

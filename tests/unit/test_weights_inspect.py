@@ -15,6 +15,7 @@ import youtu_gguf as yg
 from tests.conftest import Pair
 from tests.edited import write_edited
 from youtu_gguf.errors import ModelFileError
+from youtu_gguf.facts import SPELLED_TAGS
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -31,7 +32,7 @@ def test_a_good_pair(tiny_pair: Pair) -> None:
     assert model.tokens is not None
     assert model.tokens.coordinates is not None
     assert (model.tokens.coordinates.count, model.tokens.n_bins) == (4096, 1000)
-    assert None not in model.tokens.tags.values()
+    assert [tag for tag, token in model.tokens.tags.items() if token is None] == list(SPELLED_TAGS)
     for found in (model, projector):
         assert sum(group.n_bytes for group in found.groups) < found.n_bytes
         assert "other" not in [group.name for group in found.groups]

@@ -5,19 +5,23 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from gguf.constants import TokenType
 
+import youtu_gguf as yg
 from tests.reference.weights import Weights
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import N_TOKENS
+from youtu_gguf.facts import N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, SPELLED_TAGS, TAGS
 from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.types import FileForm
 from youtu_gguf.weights.synthetic import pair as synthetic
 from youtu_gguf.weights.synthetic.pair import FULL, TINY, write_synthetic_pair
 from youtu_gguf.weights.synthetic.tokens import TokenTable, make_tokens
+from youtu_gguf.weights.synthetic.variants import VARIANTS
 
 MEGABYTE = 1_000_000
 POOLED = replace(TINY, name="pooled", pooled=True)
@@ -85,15 +89,66 @@ def test_ids_of_the_full_vocabulary_are_the_published_ones(full_tokens: TokenTab
         "<|begin_of_text|>": 128_000, "<|end_of_text|>": 128_001, "<|vision_start|>": 128_262,
         "<|vision_end|>": 128_263, "<|image_pad|>": 128_264, "<|video_pad|>": 128_265,
         "<x_0>": 278_267, "<y_0>": 278_268, "<x_2047>": 282_361, "<y_2047>": 282_362, "<custom_1>": 282_363,
+        "<custom_1000>": 283_362, "<ins>": 283_365, "<ref>": 283_371, "</ref>": 283_372, "<OTHERS>": 283_375,
     }  # fmt: skip
     assert {text: at[text] for text in published} == published
+    assert not at.keys() & set(SPELLED_TAGS)
+    assert set(TAGS) - set(SPELLED_TAGS) < at.keys()
+
+
+def test_codebook_entries_have_names_of_the_published_length(full_tokens: TokenTable) -> None:
+    names = full_tokens.texts[128_267:278_267]
+    assert names[0] == "<|image_code_0|>"
+    assert names[-1] == "<|image_code_149999|>"
+    assert 18 <= np.mean([len(name) for name in names]) <= 21
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_passes_the_checks(variant: FileForm, tmp_path: Path) -> None:
+    form = VARIANTS[variant]
+    found = yg.weights.inspect(write_synthetic_pair(tmp_path, "tiny", variant=variant)[0])
+    assert found.problem is None
+    assert found.chat_template == form.chat_template
+    assert found.tokens is not None
+    assert found.tokens.codebook is not None
+    assert found.tokens.codebook.stop == found.tokens.coordinates.first  # type: ignore[union-attr]
+    metadata = read_header(found.path).metadata
+    assert metadata.get("tokenizer.ggml.add_bos_token") == form.add_bos
+    assert ("deepseek2.expert_count" in metadata) is form.experts
+
+
+def test_unknown_forms_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"variant must be one of named, padded, .*; got 'odd'"):
+        write_synthetic_pair(tmp_path, "tiny", variant="odd")  # type: ignore[arg-type]
+
+
+def test_metadata_and_tensors_come_in_the_converters_order(tmp_path: Path) -> None:
+    model, projector = map(read_header, write_synthetic_pair(tmp_path, "tiny"))
+    assert list(get_args(FileForm)) == list(VARIANTS)
+    assert [*model.metadata][:3] == ["general.architecture", "general.type", "general.name"]
+    keys = [key for key in model.metadata if not key.startswith(("general.", "tokenizer."))]
+    assert [keys[0], keys[-1]] == ["deepseek2.block_count", "deepseek2.rope.dimension_count"]
+    assert [*model.metadata].index("general.quantization_version") < [*model.metadata].index("tokenizer.ggml.model")
+    assert [*model.metadata][-1] == "tokenizer.chat_template"
+    assert [*model.tensors][:2] == ["token_embd.weight", "blk.0.attn_norm.weight"]
+    assert [*model.tensors][-1] == "output_norm.weight"
+    assert next(iter(projector.tensors)) == "mm.input_norm.weight"
+    assert [*projector.metadata][-1] == "general.quantization_version"
+
+
+@pytest.mark.parametrize(("quant", "patches"), [("F16", "F16"), ("BF16", "F32"), ("F32", "F32")])
+def test_patch_embedding_has_the_converters_encoding(quant: str, patches: str, tmp_path: Path) -> None:
+    header = read_header(write_synthetic_pair(tmp_path, "tiny", projector_quant=quant)[1])
+    assert header.tensors["v.patch_embd.weight"].type.name == patches
+    assert header.tensors["v.post_ln.weight"].type.name == "F32"
 
 
 def test_token_types_are_those_of_the_converter(full_tokens: TokenTable) -> None:
     kinds = dict(zip(full_tokens.texts, full_tokens.types, strict=True))
     assert kinds["<|vision_start|>"] == TokenType.CONTROL
     assert kinds["<x_5>"] == kinds["<custom_1000>"] == kinds["</box>"] == TokenType.USER_DEFINED
-    assert kinds["[PAD128267]"] == TokenType.UNUSED
+    assert kinds["<|image_code_7|>"] == TokenType.CONTROL
+    assert kinds["[PAD283385]"] == TokenType.UNUSED
     assert kinds["a"] == TokenType.NORMAL
 
 
@@ -109,8 +164,10 @@ def test_every_merge_joins_tokens_into_a_token(shape: synthetic.Shape) -> None:
 def test_full_sizes_are_the_published_ones() -> None:
     language = synthetic.language_tensors(FULL, synthetic.find_type("Q8_0"))
     vision = synthetic.vision_tensors(FULL, synthetic.find_type("BF16"))
-    assert sum(spec.n_bytes for spec in language) == pytest.approx(5.208e9, rel=2e-3)  # the token list adds 7 MB
-    assert sum(spec.n_bytes for spec in vision) == pytest.approx(893.4e6, rel=1e-4)
+    assert PUBLISHED_BYTES["Q8_0"] - sum(spec.n_bytes for spec in language) == pytest.approx(
+        9.4e6, rel=0.01
+    )  # metadata
+    assert PUBLISHED_PROJECTOR_BYTES - sum(spec.n_bytes for spec in vision) < 30_000
 
 
 def test_template_opens_a_turn_the_way_the_model_knows(tmp_path: Path) -> None:
@@ -180,6 +237,6 @@ def test_unknown_size_or_encoding_names_the_known_ones(arguments: dict[str, str]
 
 
 def test_rows_that_are_no_whole_blocks_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"rows of v.blk.0.attn_q.weight must be multiples of 32 for Q8_0; got 48"):
+    with pytest.raises(InputError, match=r"rows of v.blk.0.ffn_up.weight must be multiples of 32 for Q8_0; got 48"):
         write_synthetic_pair(tmp_path, "tiny", projector_quant="Q8_0")
     assert list(tmp_path.iterdir()) == []

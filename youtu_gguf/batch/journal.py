@@ -3,6 +3,8 @@
 A folder holds `settings.json`, written before anything else; `results.jsonl`, to which a finished image adds one line
 that is on the disk before the next image begins; and `files/` with drawings and arrays, written before the line. So a
 line means that the image is finished; a half-written last line, or files without a line, mean that it is done again.
+While a batch runs, `begun.json` counts how often each image without a line was begun: an image that kills everything,
+this process too, is known by that.
 """
 
 from __future__ import annotations
@@ -11,17 +13,21 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from youtu_gguf.errors import InputError
+from youtu_gguf.atomic import DISK_FULL, writing
+from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
 
-SETTINGS, RESULTS, FILES, LOCK = "settings.json", "results.jsonl", "files", ".lock"
+SETTINGS, RESULTS, FILES, BEGUN, LOCK = "settings.json", "results.jsonl", "files", "begun.json", ".lock"
+
+FORMAT = 2
+"""Raised when settings.json changes so that older folders cannot be resumed. 1 had a model's file names and sizes."""
 
 _WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z]+\.(npz|png)(\..*)?")
 """What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
@@ -41,29 +47,29 @@ class Journal:
         lines: The line of every finished image, by the name of the image.
 
     Raises:
-        InputError: The folder cannot be used, another process is using it, or it was written with other settings.
+        InputError: The folder is not a batch's, another process is using it, or it was written with other settings.
+        OutputError: The folder cannot be written to.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
         self.folder = folder
         self.lines: dict[str, Line] = {}
+        self._begun: dict[str, int] = {}
+        self._results: IO[bytes] | None = None
         self._lock = ExitStack()
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(locked(folder / LOCK, self._refuse))
-        except OSError as exc:
-            raise InputError(
-                f"expected a folder to write results to; got {folder}: {exc.strerror}. Name another folder."
-            ) from exc
         try:
-            if restart:
-                self._clear()
-            for stale in (
-                *folder.glob(f".{RESULTS}.*"),
-                *folder.glob(f".{SETTINGS}.*"),
-            ):  # left by a run that was killed
-                stale.unlink()
-            self._check(settings)
+            with writing(folder):
+                if restart:
+                    self._clear()
+                for stale in (
+                    *folder.glob(f".{RESULTS}.*"),
+                    *folder.glob(f".{SETTINGS}.*"),
+                ):  # left by a run that was killed
+                    stale.unlink()
+            self._check({"format": FORMAT, **settings})
             self._read()
         except BaseException:
             self._lock.close()
@@ -73,20 +79,65 @@ class Journal:
         """Add the line of a finished image. It is on the disk when this returns.
 
         Raises:
-            InputError: The line cannot be written.
+            OutputError: The line cannot be written. No part of it is left where the system allows that.
         """
-        self.lines[name] = line
         path = self.folder / RESULTS
         try:
-            with path.open("ab") as file:
-                file.write(_encoded(line))
-                file.flush()
-                os.fsync(file.fileno())
+            if self._results is None:
+                self._results = path.open("ab", buffering=0)
+            file = self._results.fileno()
+            if not os.path.samestat(os.fstat(file), path.stat()):
+                raise OutputError(
+                    f"{path} was moved or replaced while a batch was writing to it. Put it back, and run the same "
+                    "command again."
+                )
+            length = os.fstat(file).st_size
+            try:
+                rest = memoryview(_encoded(line))
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+                os.fsync(file)
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(file, length)
+                raise
         except OSError as exc:
-            raise InputError(
-                f"cannot write {path}: {exc.strerror}. Free some disk space and run the same command again; finished "
-                "images are kept."
+            remedy = "Free some disk space" if exc.errno in DISK_FULL else "Let this user write there"
+            raise OutputError(
+                f"cannot write {path}: {exc.strerror}. {remedy} and run the same command again; finished images are "
+                "kept."
             ) from exc
+        self.lines[name] = line
+        self._begun.pop(name, None)
+
+    def begin(self, name: str) -> None:
+        """Note that an image is begun, before it can do harm.
+
+        Raises:
+            OutputError: That cannot be written.
+        """
+        self._begun[name] = self.tries(name) + 1
+        self._note()
+
+    def tries(self, name: str) -> int:
+        """Return how often an image without a line was begun, in this run and in those that were killed."""
+        return self._begun.get(name, 0)
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Take back that images were begun: what ended was their batch, by something else."""
+        for name in names:
+            self._begun[name] = self.tries(name) - 1
+        self._begun = {name: n for name, n in self._begun.items() if n > 0}
+        with suppress(OutputError):  # what ended the batch matters more
+            self._note()
+
+    def _note(self) -> None:
+        path = self.folder / BEGUN
+        with writing(path):
+            if self._begun:
+                path.write_text(json.dumps(self._begun), encoding="utf-8")
+            else:
+                path.unlink(missing_ok=True)
 
     def drop(self, unwanted: Callable[[Line], bool]) -> None:
         """Delete the lines of images that must be done again."""
@@ -101,6 +152,9 @@ class Journal:
 
     def close(self) -> None:
         """Release the folder for other processes."""
+        if self._results is not None:
+            self._results.close()
+            self._results = None
         self._lock.close()
 
     def _refuse(self) -> None:
@@ -117,7 +171,7 @@ class Journal:
         self.close()
 
     def _clear(self) -> None:
-        for name in (RESULTS, SETTINGS):
+        for name in (RESULTS, SETTINGS, BEGUN):
             (self.folder / name).unlink(missing_ok=True)
         files = self.folder / FILES
         for path in list(files.glob("*/*")):
@@ -135,12 +189,19 @@ class Journal:
                 raise InputError(
                     f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
                 )
-            write_bytes(path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode())
+            write_bytes(
+                path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
+            )
             return
         try:
             before = dict(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError) as exc:
             raise InputError(f"expected the settings of a batch in {path}; got: {exc}. Name another folder.") from exc
+        if before.get("format") != FORMAT:
+            raise InputError(
+                f"{self.folder} was written by another version of this package, whose settings cannot be compared with "
+                "these. Name another folder, or start over with --restart."
+            )
         if before != wanted:
             other = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
             was = "; ".join(f"{name}: {before.get(name)} before, {wanted.get(name)} now" for name in other)
@@ -166,12 +227,25 @@ class Journal:
                     f"expected a result of `youtu-gguf batch` in line {number} of {path}; got {text[:60]!r}. Delete "
                     "that line, or start over with --restart."
                 ) from exc
-        if len(whole) < len(data):
-            self._rewrite()
+        with writing(path):
+            if len(whole) < len(data):  # in place, which works on a full disk too
+                os.truncate(path, len(whole))
+        self._begun = _counts(self.folder / BEGUN, self.lines)
 
     def _rewrite(self) -> None:
+        if self._results is not None:
+            self._results.close()
+            self._results = None
         write_bytes(self.folder / RESULTS, b"".join(map(_encoded, self.lines.values())))
 
 
 def _encoded(line: Line) -> bytes:
-    return (json.dumps(line, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # as JSON escapes it
+
+
+def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:
+    """Return what `begun.json` says of images without a line; nothing where it is missing or half-written."""
+    with suppress(OSError, ValueError, AttributeError):
+        read = json.loads(path.read_bytes())
+        return {name: n for name, n in read.items() if type(n) is int and n > 0 and name not in lines}
+    return {}

@@ -7,19 +7,18 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import InputError
-
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-"""Suffixes of images in folders. A file that the user names directly may have any suffix."""
+from youtu_gguf.images.formats import SUFFIXES
 
 
 def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[Path]:
     """Find the images that a user names.
 
     Args:
-        named: Paths of files; folders, searched at every depth without hidden files, sorted; patterns such as
-            `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line (empty
-            lines and lines that begin with # are skipped), `@-` for a list on standard input.
+        named: Paths of files, with any suffix; folders, searched at every depth without hidden files, sorted; patterns
+            such as `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line
+            (empty lines and lines that begin with # are skipped), `@-` for a list on standard input.
         leave_out: A folder that is skipped when folders and patterns are searched: the one that drawings are written
             to.
 
@@ -38,7 +37,8 @@ def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[
 
 
 def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
-    path = Path(name)
+    path = checked_path("image", name)
+    name = str(path)
     if path.is_dir():
         found, what = _below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}"
     elif not path.exists() and glob.has_magic(name):
@@ -53,7 +53,7 @@ def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
 
 def _lines(name: str) -> list[str]:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else checked_path("list", name).read_bytes()
     except OSError as exc:
         raise InputError(
             f"expected a list of images, one path per line; got {name}: {exc.strerror}. Check the path."

@@ -1,61 +1,80 @@
-"""Runs a batch: open each image, ask all questions, write the results, record that it is finished."""
+"""Runs a batch: begins each image that is not finished, and records how it ended."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import youtu_gguf as yg
-from youtu_gguf.batch.journal import FILES, Journal, Line
-from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
-from youtu_gguf.output import WRITERS, Source, to_json
+from youtu_gguf.batch.image import Asked, Done, Work, digest_of, folder_of, line_of, name_of
+from youtu_gguf.batch.journal import Journal, Line
+from youtu_gguf.batch.worker import Died, Worker, identity_of
+from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.output.json import SCHEMA
-from youtu_gguf.types import in_words
 
 MOST_ENGINE_ERRORS = 3
 """The batch ends when the engine fails on this many images in a row: the images are then hardly the cause."""
-OF_THE_ENGINE = (EngineError.__name__, ServerError.__name__)
-OF_THE_IMAGE = (InputError, DecodeError, EngineError)
-"""Errors that are recorded, and the batch continues. Others, such as a model that lacks tokens, affect every image."""
 
+TRIES = 2
+"""How often an image is begun that the process does not survive."""
 
-@dataclass(frozen=True)
-class Asked:
-    """A question for every image.
-
-    Attributes:
-        words: As the user typed it; `task` in the results.
-        question: The question.
-        context: Further keys of its result in JSON.
-    """
-
-    words: str
-    question: yg.Question
-    context: Mapping[str, Any] = field(default_factory=dict)
+NAMED = 5
+"""Images with errors that a tally names."""
 
 
 @dataclass
 class Tally:
-    """Images of one run: done in this run, skipped because an earlier run finished them; of both, those with errors."""
+    """Images of one run: done in this run, skipped because an earlier run finished them; of both, those with errors.
+
+    Attributes:
+        done: Done in this run.
+        skipped: Finished by an earlier run.
+        broken: Of both, those with errors.
+        named: The first of these.
+    """
 
     done: int = 0
     skipped: int = 0
     broken: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def count(self, line: Line) -> None:
+        """Count an image's errors."""
+        if errors_in(line):
+            self.broken += 1
+            self.named += [line["image"]] if len(self.named) < NAMED else []
+
+
+class Asker(Protocol):
+    """What does the images that a batch begins."""
+
+    @property
+    def n_parallel(self) -> int:
+        """Images to begin before waiting."""
+        ...
+
+    def start(self, path: Path) -> None:
+        """Begin an image."""
+        ...
+
+    def wait(self) -> Done | Died:
+        """Return the next image that is done, or that all images in progress are lost."""
+        ...
+
+    def stop(self) -> None:
+        """Give up the images in progress."""
+        ...
 
 
 class Batch:
     """Asks many images the same questions, all questions of an image together.
 
     Args:
-        model: Answers the questions.
+        model: Answers the questions. A `Worker` survives images that kill the process; with a model in this process,
+            the next run on the same journal begins such an image once more, and then records it.
         asked: The questions.
         journal: Where the results go.
         arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
@@ -63,172 +82,169 @@ class Batch:
     """
 
     def __init__(
-        self, model: yg.Model, asked: Sequence[Asked], journal: Journal, *, arrays: bool = True, drawings: bool = False
+        self,
+        model: yg.Model | Worker,
+        asked: Sequence[Asked],
+        journal: Journal,
+        *,
+        arrays: bool = True,
+        drawings: bool = False,
     ) -> None:
-        self._model = model
-        self._asked = asked
+        work = Work(tuple(asked), journal.folder, arrays, drawings)
+        if isinstance(model, Worker):
+            model.prepare(work)
+        self._asker: Asker = model if isinstance(model, Worker) else _Here(model, work)
         self._journal = journal
-        self._arrays, self._drawings = arrays, drawings
-        self._n_parallel = model.engine.n_parallel
+        self._running: list[Path] = []
+        self._in_a_row = 0
         self.tally = Tally()
 
     def run(self, images: Sequence[Path], *, retry: bool = False) -> Iterator[Path]:
         """Do the images that are not finished. Yield each image once it is finished, also those of earlier runs.
 
         An image is done again if its file has changed, and with `retry` if it has errors. If an image cannot be opened
-        or a question cannot be answered, the image's line says so, and the other questions and images continue.
+        or a question cannot be answered, the image's line says so, and the other questions and images continue. So it
+        does for an image that has killed the process twice. Several images may be in progress, and finish in any order.
 
         Raises:
             EngineError: The engine failed on several images in a row.
+            OutputError: Results cannot be written.
             YoutuError: An error that would affect every image.
         """
         if retry:
             named = set(map(name_of, images))
-            self._journal.drop(lambda line: line["image"] in named and bool(_errors(line)))
-        in_a_row = 0
-        for path, line in self._lines(images):
-            name = name_of(path)
-            if line is None:
-                self.tally.skipped += 1
-                self.tally.broken += bool(_errors(self._journal.lines[name]))
-                yield path
-                continue
-            self._journal.add(name, line)
-            errors = _errors(line)
-            self.tally.done += 1
-            self.tally.broken += bool(errors)
-            yield path
-            in_a_row = in_a_row + 1 if any(error["class"] in OF_THE_ENGINE for error in errors) else 0
-            if in_a_row >= max(MOST_ENGINE_ERRORS, self._n_parallel):
-                raise EngineError(
-                    f"the engine failed on {in_a_row} images in a row, the last with: {errors[-1]['message']} Fix "
-                    "the cause, then ask those images again with --retry."
-                )
-
-    def _lines(self, images: Sequence[Path]) -> Iterator[tuple[Path, Line | None]]:
-        """Yield each image with its line when it is done, or with None if the journal already has the line.
-
-        An engine that works on several images at a time gets that many, and they may finish in any order.
-        """
-        if self._n_parallel == 1:
-            for path in images:
-                data = self._due(path)
-                yield path, None if data is None else self._line(path, data)
-            return
-        pool = ThreadPoolExecutor(self._n_parallel, "youtu-gguf batch")
-        running: dict[Future[Line], Path] = {}
+            self._journal.drop(lambda line: line["image"] in named and bool(errors_in(line)))
         try:
             for path in images:
-                data = self._due(path)
-                if data is None:
-                    yield path, None
-                    continue
-                running[pool.submit(self._line, path, data)] = path
-                if len(running) == self._n_parallel:
-                    yield from _ended(running)
-            while running:
-                yield from _ended(running)
+                yield from self._one(path)
+            while self._running:
+                yield from self._next()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # closing the model ends the answers in progress
+            self._asker.stop()
+            self._journal.let_go(map(name_of, self._running))
+            self._running = []
 
-    def _due(self, path: Path) -> bytes | InputError | None:
-        """Return an image's bytes, or why it cannot be read; None if the journal has a line for exactly these bytes."""
-        data, name = _bytes(path), name_of(path)
-        known = self._journal.lines.get(name)
-        if known is None:
-            return data
-        if known["sha256"] == _digest(data):
-            return None
-        self._journal.drop(lambda line: bool(line["image"] == name))
-        return data
-
-    def _line(self, path: Path, data: bytes | InputError) -> Line:
-        """Ask all questions of one image, write its files, and return its line."""
-        started = time.perf_counter()
-        self._journal.clear_files(folder_of(path))
-        line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": _digest(data)}
+    def _one(self, path: Path) -> Iterator[Path]:
+        """Skip, record or begin an image; yield those that are finished meanwhile."""
+        name = name_of(path)
+        digest: str | None = None
+        unreadable = None
         try:
-            if isinstance(data, InputError):
-                raise data
-            with closing(self._model.open(data)) as scene:
-                line["size"] = list(scene.size)
-                line["results"] = self._results(scene, path)
-        except OF_THE_IMAGE as exc:
-            line["error"] = _error(exc)
-        line["seconds"] = round(time.perf_counter() - started, 3)
-        return line
-
-    def _results(self, scene: yg.Scene, path: Path) -> list[dict[str, Any]]:
-        results: list[dict[str, Any]] = [{}] * len(self._asked)
-        for update in self._updates(scene):
-            asked = self._asked[update.index]
-            if update.error is not None:
-                if not isinstance(update.error, OF_THE_IMAGE):
-                    raise update.error
-                results[update.index] = {"task": asked.words, "error": _error(update.error)}
-            elif update.result is not None:
-                written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
-                form = to_json(update.result, task=asked.words, **asked.context)
-                results[update.index] = form | ({"files": written} if written else {})
-        return results
-
-    def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
-        """Ask all questions together; one after the other where several images are in progress.
-
-        A server then finds the image in the slot of the first question. If the questions came together, they would go
-        to several slots, and each slot would have to encode the image.
-        """
-        if self._n_parallel == 1:
-            yield from scene.many([asked.question for asked in self._asked], stream=True)
+            digest = digest_of(path)
+        except InputError as exc:
+            unreadable = exc
+        known = self._journal.lines.get(name)
+        if known is not None and known["sha256"] == digest:
+            self.tally.skipped += 1
+            self.tally.count(known)
+            yield path
             return
-        for index, asked in enumerate(self._asked):
-            *_, end = scene.many([asked.question], stream=True)
-            if isinstance(end.error, ServerError) and end.error.retry:
-                *_, end = scene.many([asked.question], stream=True)
-            yield replace(end, index=index)
+        if known is not None:
+            self._journal.drop(lambda line: bool(line["image"] == name))
+        if unreadable is not None:
+            yield self._finish(Done(path, line_of(path, None, unreadable)))
+            return
+        suspect = self._journal.tries(name) > 0
+        while self._running and (suspect or len(self._running) == self._asker.n_parallel):
+            yield from self._next()
+        if suspect:
+            yield from self._alone(path, "together with the batch.")
+            return
+        self._begin(path)
+        if self._asker.n_parallel == 1:
+            yield from self._next()
 
-    def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
-        """Write the drawing and the arrays of a result; return their paths, relative to the journal's folder."""
-        if in_words(result):
-            return []
-        names = []
-        folder = Path(FILES, folder_of(path))
-        if self._arrays or self._drawings:
-            (self._journal.folder / folder).mkdir(parents=True, exist_ok=True)
-        if self._arrays:
-            names.append((folder / f"{stem}.npz").as_posix())
-            WRITERS["npz"](self._journal.folder / names[-1], result)
-        if self._drawings:
-            names.append((folder / f"{stem}.png").as_posix())
-            WRITERS["png"](self._journal.folder / names[-1], result, Source(scene.rgb))
-        return names
+    def _begin(self, path: Path) -> None:
+        self._journal.clear_files(folder_of(path))
+        self._journal.begin(name_of(path))
+        self._running.append(path)
+        self._asker.start(path)
+
+    def _next(self) -> Iterator[Path]:
+        """Wait until an image is done. If the process has died, do those in progress again, each by itself."""
+        outcome = self._asker.wait()
+        if isinstance(outcome, Done):
+            yield self._finish(outcome)
+            return
+        lost, self._running = self._running, []
+        for path in lost:
+            yield from self._alone(path, outcome.how)
+
+    def _alone(self, path: Path, how: str) -> Iterator[Path]:
+        """Do an image that was in progress when the process died, with nothing beside it."""
+        while self._journal.tries(name_of(path)) < TRIES:
+            self._begin(path)
+            outcome = self._asker.wait()
+            if isinstance(outcome, Done):
+                yield self._finish(outcome)
+                return
+            self._running.remove(path)
+            how = outcome.how
+        error = EngineError(f"the process that worked on this image ended {TRIES} times, last {how}")
+        yield self._finish(Done(path, line_of(path, _digest(path), error), engine_works=False))
+
+    def _finish(self, done: Done) -> Path:
+        """Record an image.
+
+        Raises:
+            EngineError: The engine failed on it, and on those before it.
+        """
+        self._journal.add(name_of(done.path), done.line)
+        if done.path in self._running:
+            self._running.remove(done.path)
+        self.tally.done += 1
+        self.tally.count(done.line)
+        if done.engine_works is not None:
+            self._in_a_row = 0 if done.engine_works else self._in_a_row + 1
+        if self._in_a_row >= max(MOST_ENGINE_ERRORS, self._asker.n_parallel):
+            raise EngineError(
+                f"the engine failed on {self._in_a_row} images in a row, the last with: "
+                f"{errors_in(done.line)[-1]['message']} Fix the cause, then ask those images again with --retry."
+            )
+        return done.path
 
 
-def _ended(running: dict[Future[Line], Path]) -> Iterator[tuple[Path, Line]]:
-    """Wait until at least one of `running` is done; remove and yield those that are."""
-    for future in wait(running, return_when=FIRST_COMPLETED).done:
-        yield running.pop(future), future.result()
+class _Here:
+    """Does images in this process."""
 
+    def __init__(self, model: yg.Model, work: Work) -> None:
+        self._model, self._work = model, work
+        self.n_parallel = model.engine.n_parallel
+        self._pool: ThreadPoolExecutor | None = None
+        self._futures: set[Future[Done]] = set()
 
-def name_of(path: Path) -> str:
-    r"""Return an image's name in JSON: its path, with \xff for bytes that are not UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    def start(self, path: Path) -> None:
+        if self.n_parallel == 1:  # in the thread of the caller
+            future: Future[Done] = Future()
+            future.set_result(self._work.do(self._model, path))
+        else:
+            self._pool = self._pool or ThreadPoolExecutor(self.n_parallel, "youtu-gguf batch")
+            future = self._pool.submit(self._work.do, self._model, path)
+        self._futures.add(future)
 
+    def wait(self) -> Done:
+        future = next(iter(wait(self._futures, return_when=FIRST_COMPLETED).done))
+        self._futures.remove(future)
+        return future.result()
 
-def folder_of(path: Path) -> str:
-    """Return the name of the folder for an image's files: readable, and different for every path."""
-    readable = re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:40].strip(".") or "image"
-    return f"{readable}-{hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]}"
+    def stop(self) -> None:
+        if self._pool is not None:  # closing the model ends the answers in progress
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+        self._futures.clear()
 
 
 def settings_of(
-    model: yg.Model, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, drawings: bool
+    model: yg.Model | Worker, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, drawings: bool
 ) -> dict[str, Any]:
-    """Return the settings that the results of a batch depend on; the journal compares them."""
+    """Return the settings that the results of a batch depend on; the journal compares them.
+
+    A model counts by the content of its files, wherever they are and whatever their names.
+    """
     return {
         "schema": SCHEMA,
         "version": yg.__version__,
-        "model": dict(model.files),
+        **(model.identity if isinstance(model, Worker) else identity_of(model)),
         "tasks": [asked.words for asked in asked],
         "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
         "files": [kind for kind, wanted in (("npz", arrays), ("png", drawings)) if wanted],
@@ -239,24 +255,14 @@ OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "s
 """Settings of a model that change its answers, not only its speed."""
 
 
-def _bytes(path: Path) -> bytes | InputError:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        return InputError(f"expected an image file; got {path}: {exc.strerror}. Check the path.")
-    except ValueError as exc:  # a list may hold a name with a zero byte
-        return InputError(f"expected an image file; got {str(path)!r}: {exc}. Correct the list.")
-
-
-def _digest(data: bytes | InputError) -> str | None:
-    return hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else None
-
-
-def _error(exc: YoutuError) -> dict[str, str]:
-    return {"class": type(exc).__name__, "message": str(exc)}
-
-
-def _errors(line: Line) -> list[dict[str, str]]:
+def errors_in(line: Line) -> list[dict[str, str]]:
     """Return the errors of an image and of its questions."""
     parts = [line, *line.get("results", ())]
     return [part["error"] for part in parts if "error" in part]
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return digest_of(path)
+    except InputError:
+        return None

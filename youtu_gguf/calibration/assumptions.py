@@ -6,7 +6,7 @@ Facts: "Not published".
 from dataclasses import dataclass
 from typing import Literal
 
-from youtu_gguf.types import Refinement
+from youtu_gguf.types import Normalise, Refinement
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,19 @@ class Calibration:
     """How grid values lie on the image when upsampled. False (half-pixel): a value sits in the middle of its 32x32 px
     cell, the default of the usual resize calls; True: the outer values sit on the image's outer pixels."""
 
+    normalise: Normalise = "grid"
+    """Where class scores become probabilities. "grid": at the image tokens, and the probabilities are upsampled, as
+    in a port of the authors' decoder that cites their code. "pixels": the scores are upsampled, as the report's text
+    may also be read. The two differ at borders."""
+
+    sigmoid_divisor: Literal[4, 1] = 4
+    """What scores are divided by before the sigmoid that is compared with the background's 0.5. 4 is the report's; the
+    same port has none. Makes a difference at borders, with `normalise` "grid", and to margins."""
+
+    final_period: bool = False
+    """Whether a period follows the last class in the question which classes are there. The report prints none; the
+    public demo writes "a, b, c., without the background class" in one place."""
+
     refine: Refinement | None = None
     """What `refine="auto"` takes without background. None: the CRF where it is installed, as the reference does, else
     the guided filter."""
@@ -37,3 +50,7 @@ class Calibration:
 
 DEFAULT = Calibration()
 """Used until a model has been measured."""
+
+OWN_MODELS = {"Youtu-VL-nano": Calibration(normalise="pixels")}
+"""By `general.name` of the file: what replaces the defaults for models of this package, about which nothing is unknown.
+Nano was trained on upsampled scores (scripts/nano/losses.py)."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from youtu_gguf.calibration.drawn import LabelledImage
+from youtu_gguf.config import Sampling
+from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.dense import class_scores
-from youtu_gguf.engines.base import PatchStates, Vocabulary
+from youtu_gguf.engines.base import PatchStates, Session, Vocabulary, collect
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.facts import BIN_TOKENS, TOKEN_PX
+from youtu_gguf.prompts import ENGLISH
 from youtu_gguf.tasks.base import find_tokens
 from youtu_gguf.tasks.segment import class_tokens
 from youtu_gguf.types import F32, I32, Bits, checked
@@ -30,6 +33,12 @@ SPACINGS = (False, True)
 
 PURE = 0.75
 """Share of an image token's pixels of one class from which the token counts: a mixed one has no right answer."""
+
+PERIODS = (False, True)
+"""Whether a period follows the last class of the question which are there."""
+
+ANSWER = Sampling(temperature=0, max_tokens=64)
+"""How that question is answered. Six names take less than 50 tokens."""
 
 UNDERSTOOD = 0.5
 """How far from guessing (0) to faultless (1) an image must be labelled under some reading for its vote to count."""
@@ -51,6 +60,8 @@ class Seen:
         scores: By spacing, (1 + n, K) class scores: at the position before the image, and at the n image tokens.
         near: (n, 21) logits of `NEAR_BINS`.
         far: (n, 20) logits of `FAR_BINS`.
+        named: By period, the classes that an answer named; empty where the image is not understood, and was not asked
+            about.
     """
 
     image: LabelledImage
@@ -58,6 +69,7 @@ class Seen:
     scores: Mapping[bool, F32]
     near: F32
     far: F32
+    named: Mapping[bool, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "truth", checked("truth", self.truth, (None, None), np.int32))
@@ -97,7 +109,7 @@ class Seen:
 
 
 def look(model: Model, image: LabelledImage) -> Seen:
-    """Show an image to the model; nothing is generated.
+    """Show an image to the model, and ask which classes are there if it sees them.
 
     Raises:
         CapabilityError: The engine does not give the state before the image.
@@ -106,14 +118,28 @@ def look(model: Model, image: LabelledImage) -> Seen:
     vocabulary = model.engine.vocabulary
     near, far = (find_tokens(vocabulary, bins, "calibrating") for bins in (NEAR_BINS, FAR_BINS))
     with closing(model.open(image.rgb)) as scene:
-        patches = scene.session().patches(aside=True)
-    return Seen(
-        image,
-        _token_labels(image),
-        {spacing: _scores(patches, vocabulary, image.names, spacing) for spacing in SPACINGS},
-        patches.logits(near).reshape(-1, len(near)),
-        patches.logits(far).reshape(-1, len(far)),
-    )
+        patches = scene.session().patches()
+        seen = Seen(
+            image,
+            _token_labels(image),
+            {spacing: _scores(patches, vocabulary, image.names, spacing) for spacing in SPACINGS},
+            patches.logits(near).reshape(-1, len(near)),
+            patches.logits(far).reshape(-1, len(far)),
+        )
+        if not seen.is_understood:
+            return seen
+        return replace(seen, named={period: _named(scene.session(), image.names, period) for period in PERIODS})
+
+
+def _named(session: Session, names: tuple[str, ...], final_period: bool) -> frozenset[str]:
+    question = ENGLISH.segment(names, background=False, final_period=final_period)
+    return frozenset(parse_classes(collect(session.generate(question, ANSWER)).text).names)
+
+
+def depth_answer(model: Model, image: LabelledImage) -> str:
+    """Return what the model answers when it is asked to estimate the depth; the map is not part of it."""
+    with closing(model.open(image.rgb)) as scene:
+        return collect(scene.session().generate(ENGLISH.depth, ANSWER)).text
 
 
 def _scores(patches: PatchStates, vocabulary: Vocabulary, names: tuple[str, ...], spacing: bool) -> F32:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.calibration.sign_test import Evidence, SignTest
 
-QuestionName = Literal["position_shift", "leading_space", "bin_base", "refine"]
+QuestionName = Literal["position_shift", "leading_space", "bin_base", "normalise", "final_period", "refine"]
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from youtu_gguf.atomic import write_bytes
+from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.report import CalibrationReport
-from youtu_gguf.config import calibrations_folder
+from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.hub.models import find
-from youtu_gguf.types import Refinement
+from youtu_gguf.types import Normalise, Refinement
 
 if TYPE_CHECKING:
     from youtu_gguf.gguf.pair import ModelPair
 
-FORMAT = 1
-"""Of the files; a file of another number was written by another version of this package."""
+FORMAT = 2
+"""Of the files; a file of another number was written by another version of this package. 1 had fewer questions."""
 
 REMEDY = "Delete it with `youtu-gguf calibrate --forget`, or measure again with `youtu-gguf calibrate`."
 
@@ -31,6 +31,9 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "leading_space": (False, True),
     "bin_base": (0, 1),
     "align_corners": (False, True),
+    "normalise": get_args(Normalise),
+    "sigmoid_divisor": (4, 1),
+    "final_period": (False, True),
     "refine": (None, *get_args(Refinement)),
 }
 
@@ -60,7 +63,8 @@ def store(report: CalibrationReport) -> Path:
     """Store what a calibration measured, for `load` to use with the same model files; return the file written.
 
     Raises:
-        InputError: The model had no files, or the folder cannot be written to.
+        InputError: The model had no files.
+        OutputError: The folder cannot be written to.
     """
     from youtu_gguf.version import __version__
 
@@ -79,11 +83,9 @@ def store(report: CalibrationReport) -> Path:
         "decided": [finding.question for finding in report.findings if finding.answer is not None],
         "evidence": report.form(),
     }
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise InputError(f"expected to make the folder {path.parent}; got: {exc}. Make it yourself.") from exc
-    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
     return path
 
 
@@ -122,8 +124,14 @@ def read_for(pair: ModelPair) -> StoredCalibration | None:
         ModelFileError: It is damaged.
     """
     folder = calibrations_folder()
-    if not folder.is_dir() or not any(folder.glob("*.json")):
-        return None
+    try:
+        if folder is None or not folder.is_dir() or not any(path.suffix == ".json" for path in folder.iterdir()):
+            return None
+    except OSError as exc:
+        raise ModelFileError(
+            f"expected to read the stored calibrations in {folder}; got: {exc}. Set {CALIBRATIONS_VARIABLE} to a "
+            'folder of your own, or load with calibration="default".'
+        ) from exc
     return _read(_path(fingerprint(pair.model, pair.projector)))
 
 
@@ -135,7 +143,10 @@ def _key(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) 
 
 
 def _path(key: str) -> Path:
-    return calibrations_folder() / f"{key}.json"
+    folder = calibrations_folder()
+    if folder is None:
+        raise no_home("calibrations", CALIBRATIONS_VARIABLE)
+    return folder / f"{key}.json"
 
 
 def _read(path: Path) -> StoredCalibration | None:
@@ -147,7 +158,7 @@ def _read(path: Path) -> StoredCalibration | None:
         raise _damaged(path, str(exc)) from exc
     if not isinstance(form, dict) or form.get("format") != FORMAT:
         got = form.get("format") if isinstance(form, dict) else type(form).__name__
-        raise _damaged(path, f"format {got!r}, not {FORMAT}")
+        raise _damaged(path, f"one of format {got!r}, not {FORMAT}, as another version of this package writes them")
     if form.get("key") != path.stem:
         raise _damaged(path, f"the calibration of other files, {form.get('key')!r}")
     values, decided, evidence = form.get("calibration"), form.get("decided"), form.get("evidence")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -68,19 +69,19 @@ def batch(
 
     Example: youtu-gguf batch photos -t "detect car person" -t depth -o results
     """
-    from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images, settings_of
+    from youtu_gguf.batch import FILES, Asked, Batch, Journal, Worker, find_images, settings_of
 
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
     paths = find_images(images, leave_out=output / FILES)
-    with shown(not options.quiet) as display:
-        model = options.load(display.report)
-    with model:
-        settings = settings_of(model, asked, options.settings(), arrays=arrays, drawings=drawings)
-        with Journal(output, settings, restart=restart) as journal:
-            _run(
-                Batch(model, asked, journal, arrays=arrays, drawings=drawings), paths, retry=retry, quiet=options.quiet
-            )
+    with _ending_on_sigterm():
+        with shown(not options.quiet) as display:
+            worker = Worker(options.loader(), display.report)
+        with worker:
+            settings = settings_of(worker, asked, options.settings(), arrays=arrays, drawings=drawings)
+            with Journal(output, settings, restart=restart) as journal:
+                work = Batch(worker, asked, journal, arrays=arrays, drawings=drawings)
+                _run(work, paths, retry=retry, quiet=options.quiet)
 
 
 batch.__doc__ = f"{inspect.cleandoc(batch.__doc__ or '')}\n\n{TASKS_HELP}"
@@ -102,12 +103,30 @@ def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> Non
         raise typer.Exit(SOME_BROKEN)
 
 
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """End as Ctrl-C does when the system, or a scheduler, asks for it: no image is to blame then."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)  # as shells say it
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _summary(tally: Tally, n: int, seconds: float) -> None:
     rate = f" ({tally.done / seconds * 60:.1f} per minute)" if tally.done else ""
     print(
         f"{tally.done + tally.skipped} of {n} images finished: {tally.done} now, in {seconds:.1f} s{rate}, "
         f"{tally.skipped} earlier; {tally.broken} with errors"
     )
+    if tally.broken:
+        rest = tally.broken - len(tally.named)
+        more = f" and {rest} more" if rest else ""
+        print(f"With errors: {', '.join(tally.named)}{more}.", file=sys.stderr)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import AsJson, GpuLayers, Mmproj, ModelName, Quiet, Threads, size_of
+from youtu_gguf.cli.common import AsJson, Device, GpuLayers, Mmproj, ModelName, Quiet, Threads, size_of
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import ProgressFn
@@ -22,6 +22,8 @@ QUESTIONS = {
     "position_shift": "Which position's state tells what an image token shows?",
     "leading_space": "Are class names tokenised with a space before them?",
     "bin_base": "Which depth bin does <custom_1> stand for?",
+    "normalise": "Where do class scores become probabilities: at image tokens, or at pixels?",
+    "final_period": "Does a period follow the last class in the question which are there?",
     "refine": "Which refinement brings label maps closest to the true outlines?",
 }
 
@@ -31,6 +33,7 @@ def calibrate(
     mmproj: Mmproj = None,
     threads: Threads = None,
     n_gpu_layers: GpuLayers = None,
+    device: Device = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure and report, but store nothing.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Only show what is stored for these files.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Only delete what is stored for these files.")] = False,
@@ -54,7 +57,9 @@ def calibrate(
         else:
             print("nothing is stored about these files" if gone is None else f"deleted {gone}")
     else:
-        _measure(model, mmproj, _given(threads=threads, n_gpu_layers=n_gpu_layers), dry_run, as_json, quiet)
+        _measure(
+            model, mmproj, _given(threads=threads, n_gpu_layers=n_gpu_layers, device=device), dry_run, as_json, quiet
+        )
 
 
 def _measure(
@@ -86,7 +91,7 @@ def _only(display: Display, *stages: str) -> ProgressFn:
     return report
 
 
-def _given(**settings: int | None) -> dict[str, Any]:
+def _given(**settings: int | str | None) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 

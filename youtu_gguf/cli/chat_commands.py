@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.cli.lines import help_of, parse_line, table, usage
 from youtu_gguf.errors import InputError
 from youtu_gguf.tasks import TASKS
@@ -139,13 +140,7 @@ def _path(given: str) -> Path:
         parts = shlex.split(given) if os.sep == "/" else [given.strip('"')]
     except ValueError:  # the name has an apostrophe
         parts = []
-    path = Path(parts[0] if len(parts) == 1 else given)
-    try:
-        return path.expanduser()
-    except RuntimeError as exc:
-        raise InputError(
-            f"expected a path; got {given}, but no user has the home folder that it begins with. Check the path."
-        ) from exc
+    return checked_path("the file", parts[0] if len(parts) == 1 else given)
 
 
 COMMANDS = (

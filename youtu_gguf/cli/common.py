@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -14,10 +15,13 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
 from youtu_gguf.cli.interrupts import INTERRUPTED, raising
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import YoutuError
+from youtu_gguf.errors import EngineError, OutputError, YoutuError
+from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
 
@@ -49,8 +53,34 @@ ContextLength = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="CPU threads. [default: all cores]", **_MODEL)]
+
+
+def _gpu_layers(typed: str) -> int | str:
+    """Return the setting for what was typed; what is no number is left for the setting's own rule."""
+    try:
+        return -1 if typed == "all" else int(typed)
+    except ValueError:
+        return typed
+
+
 GpuLayers = Annotated[
-    int | None, typer.Option("--gpu-layers", metavar="N", help="Layers to run on the GPU. [default: all]", **_MODEL)
+    str | None,
+    typer.Option(
+        "--gpu-layers",
+        metavar="N|all|auto",
+        parser=_gpu_layers,
+        help="Layers to run on the GPU, of which the head is one. [default: auto, as many as fit]",
+        **_MODEL,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help='Device of the language model, as `youtu-gguf doctor` lists them, such as CUDA0; or "cpu". [default: the '
+        "first GPU, if any]",
+        **_MODEL,
+    ),
 ]
 
 Command = Callable[..., None]
@@ -89,6 +119,15 @@ class FileOptions:
     n_ctx: ContextLength = None
     threads: Threads = None
     n_gpu_layers: GpuLayers = None
+    device: Device = None
+    mmproj_device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Device of the projector. [default: as the language model]", **_MODEL),
+    ] = None
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option("--cuda-graphs", help="Compute with CUDA graphs, which may be wrong (docs/gpu.md).", **_MODEL),
+    ] = False
     n_slots: Annotated[
         int | None,
         typer.Option(
@@ -149,9 +188,13 @@ class ModelOptions(FileOptions):
         ),
     ] = None
 
+    def loader(self) -> functools.partial[yg.Model]:
+        """Return `yg.load` with these options, as another process can call it too."""
+        return functools.partial(yg.load, self.model, self.mmproj, self.engine, **self.settings())
+
     def load(self, progress: ProgressFn) -> yg.Model:
         """Load the model with these options."""
-        return yg.load(self.model, self.mmproj, self.engine, progress, **self.settings())
+        return self.loader()(progress=progress)
 
 
 @dataclass(frozen=True)
@@ -193,9 +236,18 @@ def command(function: Callable[..., None]) -> Command:
 
     @functools.wraps(function)
     def run(**given: Any) -> None:
+        _run(functools.partial(call, given))
+
+    def call(given: dict[str, Any]) -> None:
+        quiet = bool(given.get("quiet"))
+        given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        _run(functools.partial(function, **given))
+        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
+        try:
+            function(**given)
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -209,6 +261,13 @@ def command(function: Callable[..., None]) -> Command:
 def size_of(n_bytes: int) -> str:
     """Return a number of bytes in MB or GB."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10**8 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def _without_tilde(name: str, value: Any) -> Any:
+    """Return an option's value; of paths the "~" is resolved, which shells leave as it is in --option='~/file'."""
+    if isinstance(value, Path):
+        return checked_path(name, value)
+    return str(checked_path(name, value)) if name == "image" and value.startswith("~") else value
 
 
 def _is_bundle(annotation: object) -> bool:
@@ -230,13 +289,27 @@ def _run(function: Callable[[], None]) -> None:
     try:
         with raising():
             function()
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by `>&-`
+                sys.stdout.flush()
     except YoutuError as exc:
         print(f"error: {exc}", file=sys.stderr)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:  # the reader of our output has gone; without this, Python reports it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone
+        _drop_output()
         raise typer.Exit from None
+    except OSError as exc:
+        if exc.errno in DISK_FULL:
+            _drop_output()
+            print(f"error: expected to write the output; got: {exc.strerror}. Free some disk space.", file=sys.stderr)
+            raise typer.Exit(OutputError.exit_code) from exc
+        # of a file or folder that no one has checked before
+        print(f"error: the system refuses: {exc}. Check that path and its permissions.", file=sys.stderr)
+        raise typer.Exit(EngineError.exit_code) from exc
+
+
+def _drop_output() -> None:
+    """Give up what standard output still holds: without this, Python would report it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli.common import AsJson, ContextLength, Mmproj, ModelName, size_of
+from youtu_gguf.cli.common import AsJson, ContextLength, Device, Mmproj, ModelName, size_of
 from youtu_gguf.cli.help import MODEL
 from youtu_gguf.errors import EngineError, ModelFileError
 
@@ -25,6 +25,7 @@ def plan(
     image_max_tokens: Annotated[
         int, typer.Option(metavar="N", rich_help_panel=MODEL, help="Most image tokens.")
     ] = 2048,
+    device: Device = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate the memory a model needs.
@@ -32,7 +33,7 @@ def plan(
     Compares it with the free memory of this machine, and recommends settings that fit. The model need not be
     downloaded. The exit code is 4 if it does not fit with the given settings.
     """
-    found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens)
+    found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens, device=device)
     if as_json:
         setups = {"wanted": found.wanted, "recommended": found.recommended}
         totals = {name: setup and setup.memory.total for name, setup in setups.items()}
@@ -87,7 +88,9 @@ def _lines(found: yg.weights.Plan) -> Iterator[str]:
     yield f"  {'in all':10}{total:>10}  of {size_of(found.free)} free, {size_of(found.total)} installed"
     yield ""
     for gpu in found.gpus:
-        yield f"{gpu.name} ({gpu.description}): {size_of(gpu.free)} free; about {found.gpu_layers} layers fit"
+        yield f"{gpu.name} ({gpu.description}): {size_of(gpu.free)} of {size_of(gpu.total)} free"
+    if found.gpus:
+        yield f"  with all layers on a GPU it takes {size_of(found.gpu_memory)} there; where it runs: {found.placement}"
     yield "It fits." if found.fits else f"It does not fit.{_remedy(found)}"
 
 

@@ -57,8 +57,8 @@ def _root(
     To begin: "youtu-gguf doctor" checks this machine, "youtu-gguf pull" downloads the model (6.1 GB), "youtu-gguf
     TASK --help" shows the options of a task.
 
-    Exit codes: 0 success, 1 errors on some images of a batch, 2 wrong input, 3 unusable model file, 4 engine failure,
-    5 flawed answer (with --strict).
+    Exit codes: 0 success, 1 errors on some images of a batch, 2 wrong input or a file that cannot be written,
+    3 unusable model file, 4 engine failure, 5 flawed answer (with --strict).
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,7 @@ def pull(
         raise InputError("expected --dir FOLDER or --here; got both. Remove one.")
     with _bars(not quiet) as report:
         pulled = yg.weights.pull(spec, Path("models") if here else folder, progress=report, notify=_say)
-    print(pulled.model)
-    print(pulled.projector)
+    _print_paths(pulled.model, pulled.projector)
 
 
 def list_(as_json: AsJson = False) -> None:
@@ -83,8 +83,7 @@ def path(
     Prints the language model first, then the projector. Downloads nothing. The exit code is 3 if the files are not on
     this machine.
     """
-    for file in yg.weights.find(spec):
-        print(file)
+    _print_paths(*yg.weights.find(spec))
 
 
 def rm(
@@ -102,6 +101,17 @@ def rm(
             )
         typer.confirm(f"Delete {spec} from this machine?", abort=True, err=True)
     print(f"{size_of(yg.weights.remove(spec))} freed")
+
+
+def _print_paths(*paths: Path) -> None:
+    """Print one path per line; where another program reads them, in the very bytes of the names."""
+    sys.stdout.flush()
+    for path in paths:
+        if sys.stdout.isatty():
+            print(path)
+        else:
+            sys.stdout.buffer.write(os.fsencode(path) + b"\n")
+    sys.stdout.flush()
 
 
 def _say(text: str) -> None:

@@ -56,6 +56,7 @@ def start(
     options: ServerOptions,
     *,
     foreground: Annotated[bool, typer.Option("--foreground", help="Do not return; Ctrl-C stops the server.")] = False,
+    started: Annotated[bool, typer.Option("--started", hidden=True, help="Report to the starting process.")] = False,
 ) -> None:
     r"""Start a server in the background.
 
@@ -63,7 +64,7 @@ def start(
     as lines for a shell, so that later commands use the server: eval "$(youtu-gguf server start)"
     """
     if foreground:
-        _stay(options)
+        _stay(options, started=started)
         return
     with shown(not options.quiet) as display:
         server = yg.servers.start(typed_options(options), start_s=options.start_s, progress=display.report)
@@ -73,7 +74,7 @@ def start(
         print(f"server {server.pid} is ready at {server.url}; its log is {server.log}", file=sys.stderr)
 
 
-def _stay(options: ServerOptions) -> None:
+def _stay(options: ServerOptions, *, started: bool) -> None:
     """Run the server in this process until a signal ends it."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -81,7 +82,7 @@ def _stay(options: ServerOptions) -> None:
     settings = options.settings()
     if options.server_flags is not None:
         settings["server_flags"] = _split(options.server_flags)
-    yg.servers.run(options.model, options.mmproj, stop, port=options.port, **settings)
+    yg.servers.run(options.model, options.mmproj, stop, port=options.port, started=started, **settings)
 
 
 def _split(flags: str) -> list[str]:

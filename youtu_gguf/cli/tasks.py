@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.results import lines, score_line, warnings
@@ -128,7 +129,7 @@ def check_image(image: str) -> None:
     Raises:
         InputError: The file does not exist.
     """
-    if not Path(image).exists():
+    if not is_there(checked_path("image", image)):
         raise InputError(f"expected an image file; {image} does not exist. Check the path.")
 
 
@@ -144,10 +145,10 @@ def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool)
         )
     if options.npz and options.npz.suffix.lower() != ".npz":
         raise InputError(f"an .npz file holds arrays; got --npz {options.npz}. Use the suffix .npz.")
-    if options.output and options.output.exists() and options.output.samefile(image):
+    if options.output and is_there(options.output) and options.output.samefile(image):
         raise InputError(f"the result would be written over the image itself, {image}. Name another file.")
     for path in (options.output, options.npz):
-        if path and not path.parent.is_dir():
+        if path and not (is_there(path.parent) and path.parent.is_dir()):
             raise InputError(f"expected a folder to write {path} to; {path.parent} does not exist. Create it first.")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -14,6 +14,7 @@ import youtu_gguf as yg
 from youtu_gguf.cli.common import AsJson, Quiet
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.errors import ModelFileError
+from youtu_gguf.types import FileForm
 
 Source = Annotated[Path, typer.Argument(metavar="SRC", help="GGUF file to read.")]
 Destination = Annotated[Path, typer.Argument(metavar="DST", help="GGUF file to write; overwritten if it exists.")]
@@ -50,6 +51,7 @@ def slim(source: Source, destination: Destination, quiet: Quiet = False) -> None
     with shown(not quiet) as display:
         done = yg.weights.slim(source, destination, progress=display.report)
     print(f"{done.path}: {done.dropped.count:,} entries dropped, from {done.dropped.first} to {done.dropped.stop - 1}")
+    print(f"entries: {done.entries}")
     print(_change(done.bytes_before, done.bytes_after))
 
 
@@ -80,6 +82,12 @@ def synth(
     quant: Annotated[
         str, typer.Option(metavar="TYPE", help="Encoding of the language model: F32, F16, BF16 or Q8_0.")
     ] = "Q8_0",
+    variant: Annotated[
+        FileForm,
+        typer.Option(
+            metavar="FORM", help=f"Tokens and metadata as a converter may write them: {', '.join(get_args(FileForm))}."
+        ),
+    ] = "named",
     quiet: Quiet = False,
 ) -> None:
     """Write a model with random weights.
@@ -88,7 +96,9 @@ def synth(
     tests.
     """
     with shown(not quiet) as display:
-        paths = yg.weights.write_synthetic_pair(folder, size, seed=seed, quant=quant, progress=display.report)
+        paths = yg.weights.write_synthetic_pair(
+            folder, size, seed=seed, quant=quant, variant=variant, progress=display.report
+        )
     for path in paths:
         print(path)
 
@@ -119,8 +129,13 @@ def _tokens(found: yg.weights.Inspection) -> Iterator[str]:
     tokens = found.tokens
     assert tokens is not None
     yield f"{'tokens':14}{tokens.n_tokens:,}"
-    for name, run in (("codebook", tokens.codebook), ("coordinates", tokens.coordinates)):
+    for name, run, finding in (
+        ("codebook", tokens.codebook, tokens.codebook_finding),
+        ("coordinates", tokens.coordinates, ""),
+    ):
         yield f"  {name:12}{f'{run.count:,} from {run.first} to {run.stop - 1}' if run else 'none found'}"
+        if finding:
+            yield f"  {'':12}{finding}"
     if found.n_dropped:
         yield f"  {'dropped':12}{found.n_dropped:,} codebook entries, by slim"
     yield f"  {'depth bins':12}{tokens.n_bins:,} of 1,000"

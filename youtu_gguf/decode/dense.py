@@ -74,34 +74,36 @@ def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAU
 def label_map(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> I32:
     """Return the (H, W) int32 index of the best class per pixel; equal scores go to the earlier class.
 
-    Scores are upsampled bilinearly first and compared then. The full (K, H, W) never exists: in addition to the result
-    it takes K x rows x W values.
+    Probabilities over the classes, or sigmoids with a background, are upsampled bilinearly and compared; or else the
+    scores are, as the calibration says. The full (K, H, W) never exists: in addition to the result it takes
+    K x rows x W values.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.
         size: Width and height of the result, in any frame that the grid spans.
         background: Give -1 to pixels where no class reaches the constant background channel; a class that equals
             it wins.
-        calibration: How grid values lie on the image.
+        calibration: Where scores become probabilities, and how grid values lie on the image.
 
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
 
-    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 2 and 4). Our
-    interpretation: scores are upsampled before the sigmoid, not after it.
+    Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7, and for the order of steps a port of the
+    authors' decoder (facts: dense maps, 2 to 4).
     """
     check_maps("scores", scores)
     check_size(size)
+    values = _upsampled_values(scores, calibration, background=background)
     small_ids = np.empty((size.height, size.width), np.min_scalar_type(len(scores) - 1))
     result = np.empty(small_ids.shape, np.int32)
-    wide = stretch_columns(scores, size.width, align_corners=calibration.align_corners)
+    wide = stretch_columns(values, size.width, align_corners=calibration.align_corners)
     for strip, weight in _strips(scores, size, calibration):
         rows = slice(strip.start, strip.stop)
         best = _best_of_strip(wide[:, strip.low], wide[:, strip.high], weight, small_ids[rows])
         result[rows] = small_ids[rows]
         if background:
-            # The report compares sigmoid(logit / 4) with 0.5. The sigmoid rises steadily and is 0.5 at 0, so the
-            # order of the classes is that of their logits, and 0.5 is beaten where a logit is above 0.
+            # The background's 0.5 is 0 here: see `_upsampled_values`. For scores too: the sigmoid rises steadily and is
+            # 0.5 at 0, so the order of the classes is that of their scores.
             result[rows][best < 0] = -1
     return result
 
@@ -109,17 +111,16 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
 def label_margin(scores: F32, size: Size, *, background: bool = False, calibration: Calibration = DEFAULT) -> F32:
     """Return how clear each pixel's class is: (H, W) float32, what `label_map` compares there, best minus second best.
 
-    Without background that is the lead in the softmax, at temperature 0.2, of the upsampled scores, 0..1; a single
-    class has margin 1. With background it is the lead among sigmoid(logit / 4) of the classes and the constant 0.5,
-    0..0.5: how far the best class is above the background channel or the next class, or, where the background wins,
-    below it.
+    Without background that is the lead in the softmax at temperature 0.2, 0..1; a single class has margin 1. With
+    background it is the lead among the sigmoids of the classes and the constant 0.5, 0..0.5: how far the best class is
+    above the background channel or the next class, or, where the background wins, below it.
     Takes K x rows x W values in addition to the result, as `label_map` does.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.
         size: Width and height of the result, in any frame that the grid spans.
         background: Whether a pixel may belong to no class.
-        calibration: How grid values lie on the image.
+        calibration: Where scores become probabilities, and how grid values lie on the image.
 
     Raises:
         InputError: `scores` is not a finite (K, rows, cols), or `size` is empty.
@@ -129,21 +130,40 @@ def label_margin(scores: F32, size: Size, *, background: bool = False, calibrati
     result = np.ones((size.height, size.width), np.float32)
     if len(scores) == 1 and not background:
         return result
-    wide = stretch_columns(scores, size.width, align_corners=calibration.align_corners)
+    values = _upsampled_values(scores, calibration, background=background)
+    wide = stretch_columns(values, size.width, align_corners=calibration.align_corners)
     for strip, weight in _strips(scores, size, calibration):
         low, high = wide[:, strip.low], wide[:, strip.high]
         rows = slice(strip.start, strip.stop)
-        result[rows] = _background_lead(low, high, weight) if background else _probability_lead(low, high, weight)
+        if calibration.normalise == "pixels" and not background:
+            result[rows] = _probability_lead(low, high, weight)
+            continue
+        best, second = _best_two(low, high, weight, background=background)
+        if calibration.normalise == "pixels":
+            best, second = (_above_half(score, calibration) for score in (best, second))
+        result[rows] = best - second
     return result
 
 
-def _background_lead(low: F32, high: F32, weight: F32) -> F32:
-    """Return (n, W) the lead among the sigmoids of (K, W) scores between two grid rows and the background's 0.5."""
-    best, second = _best_two(low, high, weight, background=True)
-    eighth, half = np.float32(1 / 8), np.float32(1 / 2)
-    # sigmoid(x / 4) = (1 + tanh(x / 8)) / 2, which cannot overflow.
-    lead: F32 = (np.tanh(best * eighth) - np.tanh(second * eighth)) * half
-    return lead
+def _upsampled_values(scores: F32, calibration: Calibration, *, background: bool) -> F32:
+    """Return the (K, rows, cols) values to upsample and compare; those of the background channel are 0 everywhere."""
+    if calibration.normalise == "pixels":
+        return scores
+    return _above_half(scores, calibration) if background else _softmax(scores)
+
+
+def _above_half(scores: F32, calibration: Calibration) -> F32:
+    """Return by how much the sigmoids of scores are above the background's 0.5."""
+    # sigmoid(x / d) = (1 + tanh(x / 2d)) / 2, which cannot overflow.
+    above: F32 = np.tanh(scores * np.float32(0.5 / calibration.sigmoid_divisor)) * np.float32(0.5)
+    return above
+
+
+def _softmax(scores: F32) -> F32:
+    """Return the softmax over the classes at temperature 0.2, same shape."""
+    raised: F32 = np.exp((scores - scores.max(axis=0)) / np.float32(CLASS_TEMPERATURE))
+    raised /= raised.sum(axis=0)
+    return raised
 
 
 def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
@@ -157,7 +177,7 @@ def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
 
 
 def _best_two(low: F32, high: F32, weight: F32, *, background: bool = False) -> tuple[F32, F32]:
-    """Return the highest and second-highest score, (n, W) each; the background's is 0."""
+    """Return the highest and second-highest value, (n, W) each; the background's is 0."""
     shape = (len(weight), low.shape[1])
     best = np.full(shape, 0 if background else -np.inf, np.float32)
     second = np.full(shape, -np.inf, np.float32)
@@ -196,12 +216,12 @@ def _best_of_strip(low: F32, high: F32, weight: F32, ids: npt.NDArray[Any]) -> F
 
 
 class ProbabilityMaps:
-    """The softmax at temperature 0.2 of bilinearly upsampled scores.
+    """The softmax at temperature 0.2 of class scores at every pixel, upsampled bilinearly before it or after it.
 
     Args:
         scores: Grid scores (K, rows, cols), raw logits.
         size: Width and height of the maps, in any frame that the grid spans.
-        calibration: How grid values lie on the image.
+        calibration: Where scores become probabilities, and how grid values lie on the image.
         step: Take only the middles of squares of so many pixels, the incomplete ones at the right and bottom included;
             rows and maps are then counted in squares.
 
@@ -214,14 +234,19 @@ class ProbabilityMaps:
         check_size(size)
         self.size = size
         self.n_classes, n_rows, _ = scores.shape
-        raised, corners = scores / np.float32(CLASS_TEMPERATURE), calibration.align_corners
-        self._wide = stretch_columns(raised, size.width, align_corners=corners, step=step)
+        self._ready, corners = calibration.normalise == "grid", calibration.align_corners
+        values = _softmax(scores) if self._ready else scores / np.float32(CLASS_TEMPERATURE)
+        self._wide = stretch_columns(values, size.width, align_corners=corners, step=step)
         self._taps = axis_taps(n_rows, size.height, align_corners=corners, step=step)
 
     def rows(self, start: int, stop: int) -> Iterator[F32]:
         """Yield a (stop - start, W) float32 map per class, in order."""
         low, high, weight = self._taps
         taps = Taps(low[start:stop], high[start:stop], weight[start:stop])
+        if self._ready:
+            for wide in self._wide:
+                yield blend(wide, taps)
+            return
         best = blend(self._wide[0], taps)
         for wide in self._wide[1:]:
             np.maximum(best, blend(wide, taps), out=best)
@@ -238,20 +263,19 @@ def foreground(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -
     Args:
         scores: Grid scores (2, rows, cols) of background and foreground, in this order, raw logits.
         size: Width and height of the result, in any frame that the grid spans.
-        calibration: How grid values lie on the image.
+        calibration: Where scores become probabilities, and how grid values lie on the image.
 
     Returns:
-        (H, W) bool, and the mean of sigmoid(foreground - background) over its pixels: above 0.5, or 0 where there are
-        none. The score is our own: the report has none.
+        (H, W) bool, and their score: the mean over them of sigmoid(foreground - background), upsampled before the
+        sigmoid or after it; 0 where there are none. The score is our own: the report has none.
 
     Raises:
         InputError: `scores` is not a finite (2, rows, cols), or `size` is empty.
     """
     if len(scores) != 2:  # noqa: PLR2004
         raise InputError(f"scores must be (2, rows, cols): background, foreground; got {scores.shape}.")
-    lead = _lead(scores, size, calibration)
-    bits: Bits = lead > 0
-    return bits, _score(lead, bits)
+    bits: Bits = label_map(scores, size, calibration=calibration) == 1
+    return bits, foreground_score(scores, bits, calibration=calibration)
 
 
 def foreground_score(scores: F32, bits: Bits, *, calibration: Calibration = DEFAULT) -> float:
@@ -260,15 +284,16 @@ def foreground_score(scores: F32, bits: Bits, *, calibration: Calibration = DEFA
     Args:
         scores: As there.
         bits: (H, W) bool, over what the grid spans.
-        calibration: How grid values lie on the image.
+        calibration: As there.
     """
-    return _score(_lead(scores, Size(bits.shape[1], bits.shape[0]), calibration), bits)
+    if not bits.any():
+        return 0.0
+    lead, size = scores[1:] - scores[:1], Size(bits.shape[1], bits.shape[0])
+    if calibration.normalise == "grid":
+        return float(upsample_scores(_sigmoid(lead), size, calibration=calibration)[0][bits].mean())
+    return float(_sigmoid(upsample_scores(lead, size, calibration=calibration)[0][bits]).mean())
 
 
-def _lead(scores: F32, size: Size, calibration: Calibration) -> F32:
-    lead: F32 = upsample_scores(scores[1:] - scores[:1], size, calibration=calibration)[0]
-    return lead
-
-
-def _score(lead: F32, bits: Bits) -> float:
-    return float(np.mean(1 / (1 + np.exp(-lead[bits])))) if bits.any() else 0.0
+def _sigmoid(values: F32) -> F32:
+    result: F32 = (1 + np.tanh(values * np.float32(0.5))) * np.float32(0.5)
+    return result

@@ -1,8 +1,10 @@
-"""From the logits of the depth tokens to a distance per pixel.
+"""From the logits of the depth tokens to a distance per pixel, and the range that an answer about depth states.
 
 Argmax over `<custom_1>`..`<custom_1000>` after upsampling the logits x2, then the bins resized to full size; bin 0 is
 invalid. Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 5).
 """
+
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,13 @@ from youtu_gguf.types import F32, I32, DepthUnit, Size
 
 MAX_FOCAL_PX = 1e6
 """Beyond any lens; far beyond, distances would overflow."""
+
+_STATED = re.compile(
+    r"(?P<log>log[- ]?)?(?:uniform|linear)(?:ly)? quanti(?:fi|[sz])ed (?:in)?to 1 ?- ?1000 "
+    r"from (?P<near>[0-9]{1,4}(?:\.[0-9]{1,4})?) ?m? ?- ?(?P<far>[0-9]{1,4}(?:\.[0-9]{1,4})?) ?m\b"
+    r"(?: at (?:a )?focal length (?:of )?(?P<focal>[0-9]{1,5}(?:\.[0-9]{1,4})?))?",
+    re.IGNORECASE,
+)
 
 _MAJORITY = 0.5
 """Share of a pixel's bilinear weight that valid bins must hold; at one half, edges stay where they were."""
@@ -35,6 +44,19 @@ def depth_scale(name: str) -> DepthScale:
     if not isinstance(name, str) or name not in DEPTH_SCALES:
         raise InputError(f"expected a depth scale among {', '.join(DEPTH_SCALES)}; got {short_repr(name)}.")
     return DEPTH_SCALES[name]
+
+
+def stated_scale(text: str) -> DepthScale | None:
+    """Return the range that an answer to "Estimate the depth." states; None where it states none, as it need not.
+
+    A real answer reads "This is the <depth>, log-uniform quantified to 1-1000 from 0.5-100m at focal length 2000."
+    (facts: dense maps, 5); what follows `<depth>` varies.
+    """
+    found = _STATED.search(text)
+    if found is None:
+        return None
+    focal_px = float(found["focal"]) if found["focal"] else None
+    return DepthScale(float(found["near"]), float(found["far"]), bool(found["log"]), focal_px)
 
 
 def depth_bins(logits: F32, *, calibration: Calibration = DEFAULT) -> I32:

@@ -264,6 +264,10 @@ class Vocabulary(Protocol):
         """Return the ids of `text`; control tokens such as `<|end_of_text|>` in it are read as plain text."""
         ...
 
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each of `texts`, as `tokenize` does; takes less time than one after the other."""
+        ...
+
     def token_id(self, token: str) -> int | None:
         """Return the id of the token whose text is exactly `token`, or None if there is none."""
         ...

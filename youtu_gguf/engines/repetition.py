@@ -1,11 +1,13 @@
-"""Detects an endless answer: a block of tokens that repeats until the token limit would end it.
+"""Detects an endless answer: a block of tokens that repeats, or tokens that say nothing new, up to the token limit.
 
-An engine passes every generated token to the `RepetitionDetector` of that answer and ends the answer when it says so.
+An engine passes every generated token to the `LoopGuard` of that answer and ends the answer when it says so.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from youtu_gguf.engines.diversity import DiversityDetector
 
 MAX_PERIOD = 256
 """Longest block that is detected, in tokens. A box takes 6, an outline of 20 points 44, a person with 16 joints about
@@ -54,3 +56,19 @@ class RepetitionDetector:
         self._newest -= 1
         self._buffer[self._newest] = token
         return bool((self._runs >= self._needed).any())
+
+
+class LoopGuard:
+    """Checks the tokens of one answer for exact repetition, and its text for want of anything new."""
+
+    def __init__(self) -> None:
+        self._tokens, self._text = RepetitionDetector(), DiversityDetector()
+
+    def add(self, token: int, text: str) -> bool:
+        """Add the next token of the answer; return whether the answer is endless.
+
+        Args:
+            token: Its id, not negative; any number that stands for it and for no other token will do.
+            text: What it writes.
+        """
+        return self._tokens.add(token) | self._text.add(text)

@@ -38,6 +38,37 @@ MAX_ITEMS = 1 << 24
 """Bounds far above any real model: they end the reading of a hostile file early, not that of a real one."""
 MAX_DIMS = 4
 
+UNFINISHED = frozenset(
+    (".incomplete", ".part", ".partial", ".crdownload", ".download", ".opdownload", ".aria2", ".tmp")
+)
+"""Suffixes that programs give to files they have not downloaded completely."""
+
+_LOG_IN = "Download it again; where a network or page asks to log in first, do so"
+_UNPACK = "Unpack it"
+_CONVERT = "Convert it with llama.cpp's convert_hf_to_gguf.py, or download a GGUF release"
+_OTHERS: tuple[tuple[bytes, str, str], ...] = (
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS, which stands for the file",
+        "Run `git lfs pull` in its folder, or get the model with `youtu-gguf pull`",
+    ),
+    (b"# xet version", "a pointer of Xet, which stands for the file", "Get the model with `youtu-gguf pull`"),
+    (b"<", "a web page", _LOG_IN),
+    (b"{", "a text in JSON, such as a server's error message", _LOG_IN),
+    (b"\x1f\x8b", "a file compressed with gzip", _UNPACK),
+    (b"PK\x03\x04", "a ZIP archive or a PyTorch checkpoint", f"{_UNPACK}, or take a GGUF release"),
+    (b"\xfd7zXZ\0", "a file compressed with xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "a file compressed with Zstandard", _UNPACK),
+    (b"BZh", "a file compressed with bzip2", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (b"Rar!", "a RAR archive", _UNPACK),
+    (b"lmgg", "a model in the format before GGUF", _CONVERT),
+    (b"tjgg", "a model in the format before GGUF", _CONVERT),
+    (b"\0\0\0\0", "zero bytes, as of a download that did not finish", "Download it again"),
+)
+"""What is taken for a model file by mistake: first bytes, description and remedy."""
+_SNIFFED = 512
+
 _SCALARS: dict[int, np.dtype[Any]] = {
     GGUFValueType.UINT8: np.dtype("<u1"),
     GGUFValueType.INT8: np.dtype("<i1"),
@@ -139,18 +170,40 @@ def read_header(path: str | Path) -> Header:
         ModelFileError: No such file, not a GGUF file, damaged, or shorter than its tensors.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"expected a GGUF file at {path}; there is none. Check the path, or download the model.")
     try:
+        if path.is_dir():
+            raise ModelFileError(f"expected a GGUF file; {path} is a folder. Name the file in it.")
+        if not path.is_file():
+            raise ModelFileError(f"expected a GGUF file at {path}; {_what_is_missing(path)}")
         with path.open("rb") as file:
-            start = file.read(len(MAGIC))
-            if start != MAGIC:
-                what = f"starting with {start!r}" if start else "that is empty"
-                raise ModelFileError(f"expected a GGUF file at {path}; got one {what}. Give a .gguf model file.")
+            start = file.read(_SNIFFED)
+            if not start.startswith(MAGIC):
+                raise ModelFileError(f"expected a GGUF file at {path}; got {_what_it_is(start)}.")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data).header()
-    except OSError as exc:
-        raise ModelFileError(f"expected to read {path}; got: {exc}. Check the file's permissions.") from exc
+    except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
+        raise ModelFileError(f"expected to read {path}; got: {exc}. Check the path and its permissions.") from exc
+
+
+def _what_is_missing(path: Path) -> str:
+    if path.is_symlink():
+        return f"it is a link to {path.readlink()}, which does not exist. Download the file again."
+    if path.exists():
+        return "it is not a plain file. Give a .gguf model file."
+    return "there is none. Check the path, or download the model."
+
+
+def _what_it_is(start: bytes) -> str:
+    """Return what a file is that is not GGUF, by its first bytes, and what to do."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, name, remedy in _OTHERS:
+        if start.startswith(magic) or text.startswith(magic):
+            return f"{name}. {remedy}"
+    if start[8:10] == b'{"':  # the length of the header comes first
+        return f"a file of safetensors. {_CONVERT}"
+    if not start:
+        return "one that is empty. Download it again"
+    return f"one starting with {start[: len(MAGIC)]!r}. Give a .gguf model file"
 
 
 class _Reader:
@@ -239,7 +292,7 @@ class _Reader:
         if tensors and end > self.size:
             raise ModelFileError(
                 f"{self.path} was expected to have {end:,} bytes; got {self.size:,}: it is truncated. "
-                "Download it again."
+                f"{'Finish the download' if self.path.suffix.lower() in UNFINISHED else 'Download it again'}."
             )
         return MappingProxyType(tensors)
 

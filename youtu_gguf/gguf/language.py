@@ -6,6 +6,7 @@ src/llama-vocab.cpp of the release that llama-cpp-python 0.3.36 vendors).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -17,10 +18,15 @@ from youtu_gguf.gguf.header import Header
 
 MAX_LAYERS = 512
 """llama.cpp's LLAMA_MAX_LAYERS."""
+MAX_EXPERTS = 1024
+"""llama.cpp's LLAMA_MAX_EXPERTS."""
 MAX_WIDTH = 1 << 20
 ROPE_SCALINGS = ("none", "linear", "yarn", "longrope")
 """llama.cpp's rope scaling names; it ends the process on any other."""
 REMEDY = "Use a Youtu-VL GGUF made by a current llama.cpp converter."
+
+
+_EXPERT_TENSOR = re.compile(r"_(exps|shexp|chexps)\.|\.ffn_gate_inp|exp_probs_b")
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class _Heads:
 
 
 def check_language(header: Header) -> LanguageFacts:
-    """Check metadata, vocabulary and every tensor of a `deepseek2` file without experts.
+    """Check metadata, vocabulary and every tensor of a `deepseek2` file whose layers are all dense.
 
     Raises:
         ModelFileError: Something is missing, contradicts the rest, or would end the process.
@@ -78,14 +84,37 @@ def check_language(header: Header) -> LanguageFacts:
 
 
 def _check_dense(expect: Expect, n_layer: int) -> None:
-    """Check that all layers are dense and none predict further tokens."""
-    for name in ("expert_count", "expert_used_count", "expert_group_count"):
-        expect.equal(f"{LANGUAGE_ARCHITECTURE}.{name}", 0, "Youtu-VL has no experts", default=0)
-    # The next must be there; without experts it has no effect.
-    expect.integer(f"{LANGUAGE_ARCHITECTURE}.expert_shared_count", low=0)
-    expect.integer(f"{LANGUAGE_ARCHITECTURE}.expert_feed_forward_length")
-    expect.integer(f"{LANGUAGE_ARCHITECTURE}.leading_dense_block_count", low=n_layer)
-    expect.equal(f"{LANGUAGE_ARCHITECTURE}.nextn_predict_layers", 0, "Youtu-VL predicts one token at a time", default=0)
+    """Check that all layers are dense and none predict further tokens.
+
+    Converters keep the keys of experts that a configuration has left over. They have no effect where every layer is
+    dense, but llama.cpp still asserts that they agree with each other.
+    """
+    family = LANGUAGE_ARCHITECTURE
+    dense = expect.integer(f"{family}.leading_dense_block_count", low=0)
+    routed = [name for name in expect.header.tensors if _EXPERT_TENSOR.search(name)]
+    if dense < n_layer or routed:
+        got = f"tensor {routed[0]}" if routed else f"{family}.leading_dense_block_count = {dense} of {n_layer} layers"
+        raise expect.failure(f"expected a model without experts; got {got}")
+    expect.integer(f"{family}.expert_shared_count", low=0)
+    expect.integer(f"{family}.expert_feed_forward_length")
+    expect.equal(f"{family}.nextn_predict_layers", 0, "Youtu-VL predicts one token at a time", default=0)
+    experts = expect.integer(f"{family}.expert_count", low=0, high=MAX_EXPERTS, default=0)
+    used = expect.integer(f"{family}.expert_used_count", low=0, high=experts, default=0)
+    groups = expect.integer(f"{family}.expert_group_count", low=0, high=max(0, experts - 1), default=0)
+    used_groups = expect.integer(f"{family}.expert_group_used_count", low=0, default=0)
+    if experts and not used:
+        raise expect.failure(f"expected {family}.expert_used_count from 1 to {experts}; got 0")
+    if groups > 1 and (experts % groups or not 0 < used_groups < groups):
+        raise expect.failure(
+            f"expected {family}.expert_group_count to divide expert_count and to be above expert_group_used_count; "
+            f"got {groups}, {experts} and {used_groups}"
+        )
+    for name, kind in (
+        ("expert_weights_scale", GGUFValueType.FLOAT32),
+        ("expert_weights_norm", GGUFValueType.BOOL),
+        ("expert_gating_func", GGUFValueType.UINT32),
+    ):
+        expect.type(f"{family}.{name}", kind)
 
 
 def _check_rope(expect: Expect) -> None:

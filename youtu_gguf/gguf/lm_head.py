@@ -46,7 +46,7 @@ class Head:
 
         Raises:
             InputError: An id is outside the vocabulary.
-            ModelFileError: The file can no longer be read.
+            ModelFileError: The file can no longer be read, or its encoding cannot be read by rows.
         """
         wanted = [int(token) for token in ids]
         outside = [token for token in wanted if not 0 <= token < self.n_tokens]
@@ -77,6 +77,11 @@ class Head:
                     raw = np.frombuffer(file.read(count * size), dtype=np.uint8).reshape(count, size)
                     rows = dequantize(raw, self._tensor.type)
                     found |= {first + i: rows[i].copy() for i in range(count)}
+        except NotImplementedError as exc:
+            raise ModelFileError(
+                f"expected {self._tensor.name} of {self._path} in an encoding whose rows can be read one by one; got "
+                f"{self._tensor.type.name}. Maps and scores need a file with another encoding of it, such as Q8_0."
+            ) from exc
         except (OSError, ValueError) as exc:
             raise ModelFileError(
                 f"expected to read rows of {self._tensor.name} from {self._path}; got: {exc}. "

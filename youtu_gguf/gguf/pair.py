@@ -5,17 +5,23 @@ llama.cpp ends the process on many contradictions in a file, so everything it as
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
-from youtu_gguf.gguf.header import Header, read_header
+from youtu_gguf.gguf.choice import (
+    Choice,
+    choose_model,
+    choose_projector,
+    how_to_join,
+    is_projector,
+    is_quant,
+    names_of,
+)
+from youtu_gguf.gguf.header import UNFINISHED, Header, read_header
 from youtu_gguf.gguf.language import LanguageFacts, check_language
 from youtu_gguf.gguf.vision import VisionFacts, check_vision
-
-_QUANT_TAG = re.compile(r"[-_.](?P<quant>i?q\d\w*|[tm]q\d\w*|b?f16|f32|mxfp4)$", re.IGNORECASE)
 
 _NAMES = {LANGUAGE_ARCHITECTURE: "a language model", PROJECTOR_ARCHITECTURE: "a projector (mmproj)"}
 
@@ -39,6 +45,7 @@ def check_pair(model_path: str | Path, mmproj_path: str | Path | None = None) ->
         ModelFileError: A file is missing, broken, of another model, or the two do not belong together.
     """
     model = read_header(model_path)
+    _check_whole(model)
     return check_headers(model, read_header(mmproj_path or find_projector(model_path)))
 
 
@@ -48,9 +55,9 @@ def check_headers(model: Header, projector: Header) -> ModelPair:
     Raises:
         ModelFileError: A file is of another model, or the two do not belong together.
     """
-    _check_roles(model, projector)
     for header in (model, projector):
-        _check_whole(header)
+        _check_whole(header)  # first: parts other than the first do not say what they are of
+    _check_roles(model, projector)
     language, vision = check_language(model), check_vision(projector)
     if vision.n_out != language.n_embd:
         raise ModelFileError(
@@ -66,8 +73,8 @@ def check_model(model: Header) -> LanguageFacts:
     Raises:
         ModelFileError: It is another kind of file, broken, or one of several parts.
     """
-    _check_role(model, LANGUAGE_ARCHITECTURE, "model")
     _check_whole(model)
+    _check_role(model, LANGUAGE_ARCHITECTURE, "model")
     return check_language(model)
 
 
@@ -77,35 +84,82 @@ def check_projector(projector: Header) -> VisionFacts:
     Raises:
         ModelFileError: It is another kind of file, broken, or one of several parts.
     """
-    _check_role(projector, PROJECTOR_ARCHITECTURE, "mmproj")
     _check_whole(projector)
+    _check_role(projector, PROJECTOR_ARCHITECTURE, "mmproj")
     return check_vision(projector)
 
 
 def find_model(folder: str | Path) -> Path:
-    """Return the language model in `folder`: its only .gguf file without "mmproj" in the name.
+    """Return the language model in `folder`, chosen by the encoding in its name (`gguf/choice.py`).
 
     Raises:
-        ModelFileError: The folder has none, or several.
+        ModelFileError: The folder has none, or several that fit equally well.
     """
     folder = Path(folder)
-    return _only(model_files(folder), folder, "language model", "model")
+    choice = choose_model(gguf_files(folder)).noted("language model", "Name another with model=PATH.")
+    return choice.only("language model", folder, _name_it("model")) or _nothing(folder, "language model", "model")
 
 
 def find_projector(model_path: str | Path) -> Path:
-    """Return the projector beside a language model: the .gguf file with "mmproj" in its name.
-
-    Among several, the one named exactly like the model with "mmproj-" before it is taken, else the one named like the
-    model apart from "mmproj" and the quantisation tags.
+    """Return the projector beside a language model, chosen by its name (`gguf/choice.py`).
 
     Raises:
-        ModelFileError: The folder has none, or several fit.
+        ModelFileError: The folder has none, or several that fit equally well.
     """
-    model_path = Path(model_path)
-    found = [path for path in gguf_files(model_path.parent) if is_projector(path)]
-    twins = [path for path in found if path.name == f"mmproj-{model_path.name}"]
-    namesakes = twins or [path for path in found if base_name(path) == base_name(model_path)]
-    return _only(namesakes if len(found) > 1 and namesakes else found, model_path.parent, "projector", "mmproj")
+    choice = projectors_of(Path(model_path)).noted("projector", "Name another with mmproj=PATH.")
+    folder = Path(model_path).parent
+    return choice.only("projector", folder, _name_it("mmproj")) or _nothing(folder, "projector", "mmproj")
+
+
+def projectors_of(model_path: Path) -> Choice[Path]:
+    """Choose among the projectors in a language model's folder; in the one above it where that is named by encoding.
+
+    Raises:
+        ModelFileError: The folder cannot be read.
+    """
+    choice = choose_projector(gguf_files(model_path.parent), model_path)
+    if choice == Choice(()) and is_quant(model_path.parent.name):
+        return choose_projector(gguf_files(model_path.parent.parent), model_path)
+    return choice
+
+
+def gguf_files(folder: Path) -> list[Path]:
+    """List the visible GGUF files of a folder, then those of folders in it that are named by an encoding; by name.
+
+    Links that lead nowhere do not count.
+
+    Raises:
+        ModelFileError: The folder cannot be read.
+    """
+    try:
+        inside = sorted(folder.iterdir())
+        below = [file for path in inside if is_quant(path.name) and path.is_dir() for file in sorted(path.iterdir())]
+        return [file for file in (*inside, *below) if is_gguf(file) and file.is_file()]
+    except OSError as exc:
+        raise ModelFileError(f"expected a folder of model files at {folder}; got: {exc}. Check the path.") from exc
+
+
+def is_gguf(path: Path) -> bool:
+    """Return whether a path has the name of a visible GGUF file."""
+    return path.suffix.lower() == ".gguf" and not path.name.startswith(".")
+
+
+def model_files(folder: Path) -> list[Path]:
+    """List the visible GGUF files of a folder, without projectors, by name."""
+    return [path for path in gguf_files(folder) if not is_projector(path)]
+
+
+def _nothing(folder: Path, role: str, argument: str) -> Path:
+    files = sorted(folder.iterdir())
+    unfinished = [path for path in files if path.suffix.lower() in UNFINISHED]
+    dangling = [path for path in files if is_gguf(path) and path.is_symlink() and not path.exists()]
+    got = f"unfinished downloads: {names_of(unfinished)}. Finish them" if unfinished else "none"
+    got = f"links that lead nowhere: {names_of(dangling)}. Download the files again" if dangling else got
+    raise ModelFileError(f"expected one {role} in {folder}; got {got}. {_name_it(argument)}")
+
+
+def _name_it(argument: str) -> str:
+    return f"Name the file with {argument}=PATH."
 
 
 def _check_roles(model: Header, projector: Header) -> None:
@@ -132,45 +186,4 @@ def _check_role(header: Header, want: str, role: str) -> None:
 def _check_whole(header: Header) -> None:
     parts = header.metadata.get("split.count", 0)
     if isinstance(parts, int) and parts > 1:
-        raise ModelFileError(
-            f"expected a model in one file; {header.path} is one of {parts} parts. "
-            "Join them with `llama-gguf-split --merge`."
-        )
-
-
-def gguf_files(folder: Path) -> list[Path]:
-    """List the visible GGUF files of a folder by name."""
-    try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() == ".gguf" and not p.name.startswith(".")]
-    except OSError as exc:
-        raise ModelFileError(f"expected a folder of model files at {folder}; got: {exc}. Check the path.") from exc
-    return sorted(found)
-
-
-def model_files(folder: Path) -> list[Path]:
-    """List the visible GGUF files of a folder, without projectors, by name."""
-    return [path for path in gguf_files(folder) if not is_projector(path)]
-
-
-def quant_of(path: PurePath) -> str | None:
-    """Return the encoding in a model file's name, in capitals, or None."""
-    found = _QUANT_TAG.search(path.stem)
-    return found["quant"].upper() if found else None
-
-
-def is_projector(path: PurePath) -> bool:
-    """Return whether a file's name is that of a projector."""
-    return "mmproj" in path.name.lower()
-
-
-def base_name(path: PurePath) -> str:
-    """Return the name without suffix, "mmproj" and quantisation tag, in lower case."""
-    stem = _QUANT_TAG.sub("", path.stem)
-    return re.sub(r"[-_.]?mmproj[-_.]?", "", stem, flags=re.IGNORECASE).lower()
-
-
-def _only(found: list[Path], folder: Path, role: str, argument: str) -> Path:
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found) or "none"
-    raise ModelFileError(f"expected one {role} in {folder}; got {names}. Name the file with {argument}=PATH.")
+        raise ModelFileError(f"expected a model in one file; {how_to_join(header.path, parts)}")

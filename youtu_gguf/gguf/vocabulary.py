@@ -1,41 +1,21 @@
 """What a model's token list holds in addition to words: the codebook, coordinates, depth bins and tags.
 
-Everything is found by its text (facts: tokens); no id is assumed.
+Everything is found by its text (facts: tokens); no id is assumed. `gguf.codebook` finds the codebook.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gguf.constants import GGUFValueType, TokenType
 
-from youtu_gguf.facts import BIN_TOKENS, N_BINS, N_CODEBOOK, N_COORDINATES, TAGS
+from youtu_gguf.facts import BIN_TOKENS, N_BINS, N_COORDINATES, TAGS
 from youtu_gguf.gguf.checks import Expect
+from youtu_gguf.gguf.codebook import Run, find_codebook
 from youtu_gguf.gguf.header import GGUFArray, Header
 
 TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
-MIN_CODEBOOK = 64
-"""Least entries of one pattern before the coordinates that count as a codebook."""
-
-_NUMBERED = re.compile(rb"(.*\D)?(\d{1,18})(\D*)", re.DOTALL)
-"""Text with a number in it; the last counts. In time that grows with its length only."""
-_TEXT_TYPES = {TokenType.NORMAL, TokenType.BYTE, TokenType.UNKNOWN}
-"""Kinds of tokens that text is made of."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """Neighbouring ids, from `first` on."""
-
-    first: int
-    count: int
-
-    @property
-    def stop(self) -> int:
-        """The id after the last."""
-        return self.first + self.count
 
 
 @dataclass(frozen=True)
@@ -45,6 +25,7 @@ class Inventory:
     Attributes:
         n_tokens: Entries in all.
         codebook: The entries that never occur in text; None where they cannot be identified.
+        codebook_finding: In words: what the codebook's entries are called, or why there is none to be sure of.
         coordinates: `<x_0>`, `<y_0>`, `<x_1>` and so on; None where one is missing or out of order.
         n_bins: How many of `<custom_1>`..`<custom_1000>` are there.
         tags: Id of every known tag, None where it is not a token of its own.
@@ -52,6 +33,7 @@ class Inventory:
 
     n_tokens: int
     codebook: Run | None
+    codebook_finding: str
     coordinates: Run | None
     n_bins: int
     tags: Mapping[str, int | None]
@@ -76,9 +58,9 @@ def take_inventory(header: Header) -> Inventory:
     texts = list(expect.array(TOKENS, GGUFValueType.STRING, at_least=1).byte_strings())
     ids = {text: i for i, text in enumerate(texts)}
     coordinates = _coordinates(ids)
-    codebook = None if coordinates is None else _codebook(texts, _types(header, len(texts)), coordinates.first)
+    codebook, finding = find_codebook(texts, _types(header, len(texts)), coordinates)
     n_bins = sum(token.encode() in ids for token in BIN_TOKENS)
-    return Inventory(len(texts), codebook, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
+    return Inventory(len(texts), codebook, finding, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
 
 
 def control_tokens(header: Header) -> tuple[str, ...]:
@@ -106,22 +88,3 @@ def _coordinates(ids: Mapping[bytes, int]) -> Run | None:
         if ids.get(b"<x_%d>" % k) != first + 2 * k or ids.get(b"<y_%d>" % k) != first + 2 * k + 1:
             return None
     return Run(first, 2 * N_COORDINATES)
-
-
-def _codebook(texts: list[bytes], types: list[int] | None, stop: int) -> Run | None:
-    """Return the entries right before the coordinates that follow one counted pattern and are not part of any text."""
-    if types is None or not stop:
-        return None
-    last = _NUMBERED.fullmatch(texts[stop - 1])
-    if last is None:
-        return None
-    before, number, after = last[1] or b"", int(last[2]), last[3]
-    first = stop
-    least = max(0, stop - N_CODEBOOK)
-    while first > least and types[first - 1] not in _TEXT_TYPES:
-        if texts[first - 1] != b"%b%d%b" % (before, number - (stop - first), after):
-            break
-        first -= 1
-        if number - (stop - first) < 0:
-            break
-    return Run(first, stop - first) if stop - first >= MIN_CODEBOOK else None

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import httpx2
-from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub import constants
 
-from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.hub.download import LIBRARY, Place, RemoteFile, file_hash
-from youtu_gguf.hub.local import PARTIAL, repository_folder
-from youtu_gguf.hub.retry import explained, with_retries
+from youtu_gguf.atomic import write_bytes
+from youtu_gguf.errors import InputError
+from youtu_gguf.hub.download import Place, RemoteFile, file_hash, is_complete
+from youtu_gguf.hub.local import MAIN, PARTIAL, repository_folder
 from youtu_gguf.hub.spec import Spec
 
 
 class Cache:
     """The cache of Hugging Face tools: complete files, named by their hash, and links to them.
 
-    Layout and locks: huggingface_hub's guide, "Understand caching".
+    Layout and locks: huggingface_hub's guide, "Understand caching". The links are made here, because huggingface-hub
+    asks the hub for each file once more before it makes one, and refuses the answers of mirrors that redirect.
     """
 
-    def __init__(self, root: Path, spec: Spec) -> None:
-        self.root, self._spec = root, spec
+    def __init__(self, root: Path, spec: Spec, commit: str) -> None:
+        self.root, self._spec, self._commit = root, spec, commit
         self._repository = repository_folder(spec.repository, root)
 
     def place(self, file: RemoteFile) -> Place:
@@ -32,38 +32,30 @@ class Cache:
         return Place(blobs / file.etag, blobs / f"{file.etag}{PARTIAL}", lock)
 
     def holds(self, file: RemoteFile) -> bool:
-        """Return whether a file is there and complete."""
-        return self.place(file).destination.exists()
+        """Return whether a file is there, with as many bytes as it should have."""
+        return is_complete(self.place(file).destination, file) or is_complete(self._name_of(file), file)
 
-    def publish(self, file: RemoteFile) -> Path:
-        """Link a complete file under its name, and return the link.
+    def publish(self, *files: RemoteFile) -> tuple[Path, ...]:
+        """Link complete files under their names, record the commit for the revision, and return the links.
 
         Raises:
-            ModelFileError: The hub cannot be asked, or now has another file of that name.
             InputError: The folder cannot be written to.
         """
-
-        def link(*, dry_run: bool) -> object:
-            return hf_hub_download(
-                self._spec.repository,
-                file.name,
-                revision=self._spec.revision,
-                cache_dir=self.root,
-                dry_run=dry_run,
-                library_name=LIBRARY,
-            )
-
         try:
-            if with_retries(lambda: link(dry_run=True)).will_download:  # type: ignore[attr-defined]
-                raise ModelFileError(
-                    f"{file.name} has changed on the hub during the download, or {constants.ENDPOINT} gives it "
-                    "another hash than it lists. Pull again, and if that does not help, from another HF_ENDPOINT."
-                )
-            return Path(str(with_retries(lambda: link(dry_run=False))))
-        except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
-            raise ModelFileError(f"{explained(exc, file.name)} What has arrived is kept.") from exc
+            for file in files:
+                if not is_complete(self._name_of(file), file):
+                    _link(self.place(file).destination, self._name_of(file))
+            revision = self._spec.revision or MAIN
+            reference = self._repository / "refs" / revision
+            if revision != self._commit and not _holds_text(reference, self._commit):
+                reference.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(reference, self._commit.encode())
         except OSError as exc:
-            raise InputError(f"expected to name {file.name} in {self.root}; got: {exc}. Pull again.") from exc
+            raise InputError(f"expected to name the files of {self._spec} in {self.root}; got: {exc}.") from exc
+        return tuple(map(self._name_of, files))
+
+    def _name_of(self, file: RemoteFile) -> Path:
+        return self._repository / "snapshots" / self._commit / file.name
 
 
 class Folder:
@@ -74,8 +66,9 @@ class Folder:
 
     def place(self, file: RemoteFile) -> Place:
         """Return where a file belongs, by its name."""
-        partial, lock = (self.root / f".{file.name}{ending}" for ending in (PARTIAL, ".lock"))
-        return Place(self.root / file.name, partial, lock)
+        destination = self.root / file.name
+        partial, lock = (destination.with_name(f".{destination.name}{ending}") for ending in (PARTIAL, ".lock"))
+        return Place(destination, partial, lock)
 
     def holds(self, file: RemoteFile) -> bool:
         """Return whether a file is there and complete.
@@ -93,6 +86,25 @@ class Folder:
             )
         return True
 
-    def publish(self, file: RemoteFile) -> Path:
-        """Return the path of a complete file."""
-        return self.place(file).destination
+    def publish(self, *files: RemoteFile) -> tuple[Path, ...]:
+        """Return the paths of complete files."""
+        return tuple(self.place(file).destination for file in files)
+
+
+def _link(blob: Path, name: Path) -> None:
+    """Let `name` lead to `blob`, by a relative link; where links are not possible, move the file there."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    temporary = name.with_name(f".{name.name}.{os.getpid()}")
+    try:
+        if constants.HF_HUB_DISABLE_SYMLINKS:
+            raise OSError("HF_HUB_DISABLE_SYMLINKS is set")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(os.path.relpath(blob, name.parent))
+    except OSError:  # Windows without developer mode, and some file systems
+        blob.replace(name)
+    else:
+        temporary.replace(name)
+
+
+def _holds_text(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="ascii", errors="replace") == text

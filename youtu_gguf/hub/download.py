@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import httpx2
-from huggingface_hub import constants, get_session, hf_raise_for_status
+from huggingface_hub import constants, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported by name only
 
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.gguf.header import MAGIC
 from youtu_gguf.hub.local import SHA256_DIGITS
-from youtu_gguf.hub.retry import explained, new_backoff, pause_or_raise
+from youtu_gguf.hub.retry import connected, explained, new_backoff, pause_or_raise
 from youtu_gguf.locks import locked
 
 if TYPE_CHECKING:
@@ -69,6 +69,15 @@ def file_hash(path: Path, file: RemoteFile) -> str:
         return hashlib.file_digest(stream, file.new_hash).hexdigest()
 
 
+def is_complete(path: Path, file: RemoteFile) -> bool:
+    """Return whether `path` is there with as many bytes as the file has; its hash was checked when it was fetched.
+
+    Raises:
+        OSError: Its folder cannot be read.
+    """
+    return path.is_file() and path.stat().st_size == file.n_bytes
+
+
 def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> None:
     """Download a file completely and with the right hash, or not at all.
 
@@ -76,7 +85,7 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
 
     Args:
         file: What to fetch.
-        place: Where to; an existing file is left unchanged.
+        place: Where to; an existing file of the right size is left unchanged, any other is replaced at the end.
         report: Called with (bytes there, bytes in all).
         notify: Called with a message before waiting for another process.
 
@@ -88,7 +97,7 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
         place.partial.parent.mkdir(parents=True, exist_ok=True)
         place.lock.parent.mkdir(parents=True, exist_ok=True)
         with locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
-            if not place.destination.exists():
+            if not is_complete(place.destination, file):
                 with place.partial.open("ab") as out:
                     _complete(file, out, place.partial, report)
                 place.partial.replace(place.destination)
@@ -149,7 +158,7 @@ def _pieces(file: RemoteFile, there: int) -> Iterator[tuple[int, bytes]]:
     headers = build_hf_headers(library_name=LIBRARY, headers={"Accept-Encoding": "identity"})
     if there:
         headers["Range"] = f"bytes={there}-"
-    with get_session().stream("GET", file.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+    with connected().stream("GET", file.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
         hf_raise_for_status(response)
         at, total = _extent(response)
         if at not in (0, there) or total not in (None, file.n_bytes):

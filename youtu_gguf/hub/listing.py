@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.facts import REPOSITORY
-from youtu_gguf.gguf.pair import check_pair, find_projector, model_files, quant_of
+from youtu_gguf.gguf.choice import LOG, is_projector, quant_of
+from youtu_gguf.gguf.pair import check_pair, model_files, projectors_of
 from youtu_gguf.hub.local import (
     HASH,
+    MAIN,
     MODELS,
     PARTIAL,
     SHA256_DIGITS,
-    commit_of,
+    all_snapshots,
     find_nano,
+    lost_files,
     models_with_projector,
-    snapshots,
+    references,
 )
 from youtu_gguf.hub.spec import NANO, Spec
 
@@ -40,29 +44,57 @@ class LocalPair:
     problem: str | None
 
 
-def local_pairs(hub_cache: Path, folder: Path = MODELS) -> list[LocalPair]:
+def local_pairs(hub_cache: Path | None, folder: Path = MODELS) -> list[LocalPair]:
     """Return the model that ships, those in `folder`, and those of downloaded repositories.
 
-    Only repositories with a Youtu-VL model are listed: other programs use the same cache.
+    Only repositories with a Youtu-VL model are listed: other programs use the same cache. What may not be read is
+    passed over with a note in the log; the published model's repository is listed with the problem.
     """
     try:
         found = [_described(NANO, find_nano())]
     except ModelFileError:
         found = []
-    if folder.is_dir():
-        found += [_described(str(path), path) for path in model_files(folder)]
-    for repository in sorted(hub_cache.glob("models--*--*")):
+    try:
+        found += [_described(str(path), path) for path in (model_files(folder) if folder.is_dir() else ())]
+    except ModelFileError as exc:
+        LOG.warning("%s is passed over: %s", folder, exc)
+    for repository in _repositories(hub_cache):
         name = "/".join(repository.name.split("--", 2)[1:])
-        for snapshot in snapshots(Spec(name), hub_cache):
-            pairs = [_described(_spec_of(name, snapshot, path), path) for path in models_with_projector(snapshot)]
-            found += [pair for pair in pairs if pair.problem is None or name == REPOSITORY]
+        try:
+            pairs = [pair for snapshot in all_snapshots(repository) for pair in _in_snapshot(name, snapshot)]
+        except (OSError, ModelFileError) as exc:
+            LOG.warning("%s is passed over: %s", repository, exc)
+            pairs = [LocalPair(name, repository, None, 0, f"it cannot be read: {exc}")]
+        found += [pair for pair in pairs if pair.problem is None or name == REPOSITORY]
     return found
 
 
-def partial_downloads(hub_cache: Path, folder: Path = MODELS) -> list[Path]:
+def _repositories(hub_cache: Path | None) -> list[Path]:
+    try:
+        return [] if hub_cache is None else sorted(p for p in hub_cache.iterdir() if p.match("models--*--*"))
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        LOG.warning("the downloads are passed over: %s", exc)
+        return []
+
+
+def _in_snapshot(name: str, snapshot: Path) -> Iterator[LocalPair]:
+    usable = models_with_projector(snapshot)
+    for path in usable:
+        yield _described(_spec_of(name, snapshot, quant_of(path)), path)
+    for path in lost_files(snapshot):
+        if not is_projector(path) or not usable:
+            quant = None if is_projector(path) else quant_of(path)
+            gone = "incomplete: its data are gone from the cache. Pull it again."
+            yield LocalPair(_spec_of(name, snapshot, quant), path, None, 0, gone)
+
+
+def partial_downloads(hub_cache: Path | None, folder: Path = MODELS) -> list[Path]:
     """Return the files that we have fetched in part, in `folder` and in the cache."""
-    cached = [path for path in hub_cache.glob(f"models--*/blobs/*{PARTIAL}") if HASH.fullmatch(path.stem)]
-    return sorted([*cached, *folder.glob(f".*.gguf{PARTIAL}")])
+    cached = [] if hub_cache is None else hub_cache.glob(f"models--*/blobs/*{PARTIAL}")
+    here = (path for pattern in (".*", "*/.*") for path in folder.glob(f"{pattern}.gguf{PARTIAL}"))
+    return sorted([*(path for path in cached if HASH.fullmatch(path.stem)), *here])
 
 
 def hash_in_name(path: Path) -> str | None:
@@ -77,17 +109,16 @@ def is_as_its_hash(path: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == hash_in_name(path)
 
 
-def _spec_of(repository: str, snapshot: Path, model: Path) -> str:
-    references = [path for path in (snapshot.parents[1] / "refs").rglob("*") if path.is_file()]
-    names = {path.name for path in references if commit_of(path) == snapshot.name}
-    revision = None if "main" in names else next(iter(sorted(names)), snapshot.name)
-    return str(Spec(repository, quant_of(model), revision))
+def _spec_of(repository: str, snapshot: Path, quant: str | None) -> str:
+    names = [name for name, commit in references(snapshot.parents[1]).items() if commit == snapshot.name]
+    revision = None if MAIN in names else next(iter(names), snapshot.name)
+    return str(Spec(repository, quant, revision))
 
 
 def _described(name: str, model: Path) -> LocalPair:
     projector, problem = None, None
     try:
-        projector = find_projector(model)
+        projector = projectors_of(model).only("projector", model.parent, "Name the file with mmproj=PATH.")
         check_pair(model, projector)
     except ModelFileError as exc:
         problem = str(exc)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from youtu_gguf.arguments import checked_path
-from youtu_gguf.config import default_model, hub_cache
+from youtu_gguf.environment import default_model, hub_cache, no_home
+from youtu_gguf.errors import ModelFileError
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from youtu_gguf.hub.listing import LocalPair
-    from youtu_gguf.hub.pull import PulledPair
+    from youtu_gguf.hub.local import PulledPair
 
 LOG = logging.getLogger("youtu_gguf")
 
@@ -42,12 +43,16 @@ def pull(
         InputError: An invalid spec, a folder that cannot be written to, or too little room on the disk.
         ModelFileError: The hub cannot be reached or refuses, a file is not the published one, or the two do not fit.
     """
+    require_library()
     from youtu_gguf.hub import pull as hub
     from youtu_gguf.hub.spec import DEFAULT_SPEC, parse_spec
 
     wanted = DEFAULT_SPEC if spec is None else parse_spec(spec)
     place = None if folder is None else checked_path("folder", folder)
-    return hub.pull(wanted, hub_cache(), place, progress or no_progress, notify or LOG.warning)
+    cache = hub_cache()
+    if cache is None and place is None:
+        raise no_home("downloads", "HF_HOME")
+    return hub.pull(wanted, cache or Path(), place, progress or no_progress, notify or LOG.warning)
 
 
 def find(wanted: str | PathLike[str] | None = None, mmproj: str | PathLike[str] | None = None) -> tuple[Path, Path]:
@@ -72,11 +77,27 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
 
     spec = as_spec(wanted or default_model())
     if spec is not None and find_pulled(spec, hub_cache()) is None:
+        require_library()
         from huggingface_hub import constants
 
         if not constants.is_offline_mode():
             return pull(str(spec), progress=_of_both(progress)).model
     return _locate(wanted)
+
+
+def require_library() -> None:
+    """Import huggingface-hub, which reads its variables when it is imported.
+
+    Raises:
+        ModelFileError: One of them cannot be used.
+    """
+    try:
+        import huggingface_hub.constants  # noqa: F401
+    except ValueError as exc:
+        raise ModelFileError(
+            f"expected variables that Hugging Face tools can use; got: {exc}. Correct HF_ENDPOINT, or the one that "
+            "begins with HF_HUB_, or unset it."
+        ) from exc
 
 
 def _of_both(progress: ProgressFn) -> ProgressFn:
@@ -116,7 +137,10 @@ def remove(spec: str) -> int:
     from youtu_gguf.hub.local import remove
     from youtu_gguf.hub.spec import parse_spec
 
-    return remove(parse_spec(spec), hub_cache())
+    cache = hub_cache()
+    if cache is None:
+        raise no_home("downloads", "HF_HOME")
+    return remove(parse_spec(spec), cache)
 
 
 def _locate(wanted: str | PathLike[str] | None) -> Path:

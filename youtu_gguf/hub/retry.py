@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import httpx2
-from huggingface_hub import constants
+from huggingface_hub import constants, get_session
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RevisionNotFoundError
 
 from youtu_gguf.backoff import Backoff
+from youtu_gguf.errors import ModelFileError
 
 T = TypeVar("T")
 
@@ -19,6 +20,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, RETRIES = 1.0, 8.0, 4
 """Pauses between tries; when bytes arrive, they start again from the first."""
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 """HTTP statuses after which another try may succeed."""
+PROXIES = "a proxy variable (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY)"
+"""How messages call them: their values may hold passwords."""
 _REASONS = {
     401: "the hub asks for a token, or there is no such repository (401). Check the name; for a private one "
     "set HF_TOKEN, or run `hf auth login`.",
@@ -63,6 +66,30 @@ def with_retries(attempt: Callable[[], T]) -> T:
             pause_or_raise(backoff, exc)
 
 
+def connected() -> httpx2.Client:
+    """Return huggingface-hub's HTTP client.
+
+    Raises:
+        ModelFileError: The variables for proxies or certificates cannot be used; names them.
+    """
+    try:
+        return get_session()
+    except ImportError as exc:
+        raise ModelFileError(
+            f"{PROXIES} names a SOCKS proxy, which needs another package. Install it with "
+            '`pip install "youtu_gguf[socks]"`, or unset the variable.'
+        ) from exc
+    except (ValueError, httpx2.InvalidURL) as exc:
+        raise ModelFileError(
+            f"expected {PROXIES} to be like http://HOST:PORT or socks5h://HOST:PORT; got something else. Correct or "
+            "unset it."
+        ) from exc
+    except OSError as exc:
+        raise ModelFileError(
+            f"expected certificates in the file that SSL_CERT_FILE names; got: {exc}. Correct or unset it."
+        ) from exc
+
+
 def explained(error: Exception, what: str) -> str:
     """Return why `what` could not be fetched from the hub, and what to do."""
     return f"{what} could not be fetched: {_reason(error)}"
@@ -71,6 +98,8 @@ def explained(error: Exception, what: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set. Unset it."
+    if isinstance(error, httpx2.TooManyRedirects):
+        return f"{constants.ENDPOINT} redirects in a circle. Check HF_ENDPOINT if you set it."
     if not isinstance(error, HfHubHTTPError):
         return (
             f"{constants.ENDPOINT} does not answer ({type(error).__name__}: {error}). Check the network, and "

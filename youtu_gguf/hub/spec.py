@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import PurePosixPath
 
-from youtu_gguf.config import MODEL_VARIABLE
+from youtu_gguf.environment import MODEL_VARIABLE
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import REPOSITORY
-from youtu_gguf.gguf.pair import base_name, is_projector, quant_of
+from youtu_gguf.gguf.choice import Choice, choose_model, choose_projector, how_to_join, is_projector, is_quant
 
 PREFERRED_QUANT = "Q8_0"
-"""Used where a model has several encodings and none is named."""
-
-PROJECTOR_QUANTS = ("BF16", "F16", "F32", "Q8_0")
-"""Encodings of a projector in order of preference; the published one is BF16."""
+"""Of the published model, where no other is named."""
 
 NANO = "nano"
 NANO_MODEL = "Youtu-VL-nano-Q8_0.gguf"
@@ -34,11 +31,10 @@ REMEDY = (
 )
 
 _SPEC = re.compile(
-    r"(?P<repository>[a-z\d][\w.-]*/[a-z\d][\w.-]*?)(?::(?P<quant>[\w.-]+))?(?:@(?P<revision>(?!.*\.\.)[\w./-]+))?",
+    r"(?P<repository>[a-z\d][\w.-]*/[a-z\d][\w.-]*?)(?::(?P<quant>[\w.-]+))?(?:@(?P<revision>(?!.*(?:\.\.|//|/$))\w[\w./-]*))?",
     re.ASCII | re.IGNORECASE,
 )
 _PUBLISHED = re.compile(r"youtu-vl-4b-instruct\b", re.IGNORECASE)
-_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 @dataclass(frozen=True)
@@ -71,35 +67,29 @@ def parse_spec(text: str) -> Spec:
     return Spec(found["repository"], found["quant"], found["revision"])
 
 
-def pick(names: Sequence[str], quant: str | None) -> str | None:
-    """Return the model file encoded as `quant`; without it the preferred encoding, else the first."""
-    tagged = [name for name in names if _is_encoded(name, quant or PREFERRED_QUANT)]
-    return next(iter(tagged if quant else [*tagged, *names]), None)
+def pick_remote(names: Sequence[str], spec: Spec) -> tuple[Choice[PurePosixPath], Choice[PurePosixPath]]:
+    """Return the choice of the language model and that of the projector that `spec` means among a repository's files.
 
-
-def pick_remote(names: Sequence[str], spec: Spec) -> tuple[str, str]:
-    """Return the names of the language model and the projector that `spec` means among a repository's files.
+    The first of `best` of each is the one.
 
     Raises:
         ModelFileError: There are none, or several fit; names the files.
     """
-    ggufs = [PurePath(name) for name in names if name.lower().endswith(".gguf") and "/" not in name]
-    models = [path.name for path in ggufs if not is_projector(path)]
-    projectors = [path.name for path in ggufs if is_projector(path)]
-    whole = [name for name in models if not _PART.search(PurePath(name).stem)]
-    model = pick(whole, spec.quant)
-    if model is None:
+    ggufs = [path for path in map(PurePosixPath, names) if path.suffix.lower() == ".gguf" and _is_offered(path)]
+    model = choose_model(ggufs, spec.quant)
+    if model.parts and not model.best:
+        raise ModelFileError(
+            f"expected a language model in one file in {spec.repository}; {how_to_join(model.parts[0])} `hf download "
+            f"{spec.repository} --local-dir FOLDER` fetches the parts."
+        )
+    if model.only("language model", spec.repository, _name_it("model")) is None:
         wanted = f"a language model in {spec.quant}" if spec.quant else "a language model in one .gguf file"
-        raise ModelFileError(f"expected {wanted} in {spec.repository}; {_there(models, 'model')}")
-    namesakes = [name for name in projectors if base_name(PurePath(name)) == base_name(PurePath(model))] or projectors
-    for quant in PROJECTOR_QUANTS:
-        encoded = [name for name in namesakes if _is_encoded(name, quant)]
-        if encoded:
-            namesakes = encoded
-            break
-    if len(namesakes) != 1:
-        raise ModelFileError(f"expected one projector for {model} in {spec.repository}; {_there(namesakes, 'file')}")
-    return model, namesakes[0]
+        models = [path for path in ggufs if not is_projector(path)]
+        raise ModelFileError(f"expected {wanted} in {spec.repository}; {_there(models)}")
+    projector = choose_projector(ggufs, model.best[0])
+    if projector.only("projector", spec.repository, _name_it("file")) is None:
+        raise ModelFileError(f"expected one projector for {model.best[0]} in {spec.repository}; {_there(())}")
+    return model, projector
 
 
 def is_published(name: str) -> bool:
@@ -107,11 +97,16 @@ def is_published(name: str) -> bool:
     return _PUBLISHED.search(name) is not None
 
 
-def _is_encoded(name: str, quant: str) -> bool:
-    return quant_of(PurePath(name)) == quant.upper()
+def _is_offered(path: PurePosixPath) -> bool:
+    """Return whether a file lies where models are looked for: at the top, or in a folder named by an encoding."""
+    return len(path.parts) == 1 or (len(path.parts) == 2 and is_quant(path.parts[0]))  # noqa: PLR2004 - folder, name
 
 
-def _there(names: Sequence[str], what: str) -> str:
-    if not names:
+def _there(paths: Sequence[PurePosixPath]) -> str:
+    if not paths:
         return f"got none. Name a repository with GGUF files, such as {REPOSITORY}."
-    return f"got {', '.join(names)}. Name one that is there as ORG/NAME:QUANT, or give the {what}'s path to load()."
+    return f"got {', '.join(map(str, paths))}. {_name_it('model')}"
+
+
+def _name_it(what: str) -> str:
+    return f"Name one that is there as ORG/NAME:QUANT, or give the {what}'s path to load()."

@@ -24,7 +24,7 @@ _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 _SHORTEST, _LONGEST = 0.1, 100.0
 """Focal lengths that lenses have, in diagonals of the image: a fisheye's is a quarter, a long telescope's forty."""
 
-_FLAWS = (AttributeError, ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+FLAWS = (AttributeError, ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 """What Pillow and invalid numbers raise. EXIF data are often broken; the image is usable without them."""
 
 
@@ -39,13 +39,13 @@ def focal_from_exif(image: Image.Image) -> float | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's on broken data
             tags: dict[int, Any] = image.getexif().get_ifd(_EXIF_IFD)
-    except _FLAWS:
+    except FLAWS:
         return None
     diagonal_px = math.hypot(*image.size)
     for way in (_by_sensor, _by_film):
         try:
             found = way(tags, image)
-        except _FLAWS:
+        except FLAWS:
             continue
         if _SHORTEST * diagonal_px <= found <= _LONGEST * diagonal_px:  # NaN is not
             return found

@@ -10,7 +10,8 @@ import numpy as np
 
 from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import MAX_ZOOM, SCALE_STEP, TOKEN_PX
+from youtu_gguf.facts import MAX_ZOOM, N_COORDINATES, SCALE_STEP, TOKEN_PX
+from youtu_gguf.images.load import prepared_size
 from youtu_gguf.types import Grid, Size
 
 Zoom = float | Literal["auto"]
@@ -47,6 +48,24 @@ def fitting_zoom(most: float, size: Size, max_tokens: int, tiles: Tiles = Tiles(
     raise InputError(
         f"every tile must fit {max_tokens:,} image tokens at some scale; those of a {size.width}x{size.height} image "
         "do not. Crop it, use more tiles, or raise image_max_tokens."
+    )
+
+
+def sayable_zoom(most: float, size: Size, max_tokens: int) -> float:
+    """Return the largest zoom up to `most`, in steps of 0.02, at which the model can say where everything is.
+
+    Coordinates end at `facts.N_COORDINATES`, so the longer prepared side has at most as many pixels.
+
+    Raises:
+        InputError: There is none: the image is too long and narrow.
+    """
+    for n in range(math.ceil(most / SCALE_STEP)):
+        zoom = round(most - SCALE_STEP * n, 4)
+        if max(prepared_size(size, max_tokens, zoom)) <= N_COORDINATES:
+            return zoom
+    raise InputError(
+        f"a task that answers with coordinates needs an image whose longer side can be made {N_COORDINATES:,} px; a "
+        f"{size.width}x{size.height} image is too long for that. Crop it."
     )
 
 

@@ -59,7 +59,7 @@ def write_json(path: str | Path, result: Result, source: Source = UNKNOWN) -> No
     """Write the JSON form of `result`, with the context of its source first.
 
     Raises:
-        InputError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     text = json.dumps(to_json(result, **source.context), ensure_ascii=False, indent=2)
     write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape

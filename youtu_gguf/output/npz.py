@@ -22,7 +22,8 @@ def write_npz(path: str | Path, result: Result, _source: Source = UNKNOWN) -> No
     point, and its `name`.
 
     Raises:
-        InputError: The result has no arrays, or the file cannot be written.
+        InputError: The result has no arrays.
+        OutputError: The file cannot be written.
     """
     arrays = _arrays(result)
     if not arrays:

@@ -13,7 +13,8 @@ def write_drawing(path: str | Path, result: Result, source: Source = UNKNOWN) ->
     """Write `result` drawn over the source image, as `render.draw` does.
 
     Raises:
-        InputError: Such a result has no drawing, the source has no pixels, or the file cannot be written.
+        InputError: Such a result has no drawing, or the source has no pixels.
+        OutputError: The file cannot be written.
     """
     write_png(path, draw(source.pixels("a drawing"), result))
 
@@ -22,6 +23,6 @@ def write_png(path: str | Path, rgb: U8) -> None:
     """Write an (H, W, 3) uint8 image.
 
     Raises:
-        InputError: The file cannot be written.
+        OutputError: The file cannot be written.
     """
     write_bytes(path, png_bytes(rgb))

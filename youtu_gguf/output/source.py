@@ -43,7 +43,7 @@ class Writer(Protocol):
         """Write `result`; `path` need not end in the format's name.
 
         Raises:
-            InputError: The format has no form for such a result, needs more of its source than is known, or the file
-                cannot be written.
+            InputError: The format has no form for such a result, or needs more of its source than is known.
+            OutputError: The file cannot be written.
         """
         ...

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from youtu_gguf.render.fonts import system_fonts
 from youtu_gguf.types import F32, U8
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL import ImageFont
 
     from youtu_gguf.types.colours import Colour
@@ -25,14 +28,12 @@ _MAX_LABEL = 32
 _LEAST_CHARACTERS = 14
 """Text shrinks, down to the smallest size, until about so many characters fit across a narrow image."""
 
-_NOT_A_CHARACTER = "\uffff"
-
 
 class Canvas:
     """An image being drawn on; the source is never changed. `text_px` is chosen from its size when None."""
 
     def __init__(self, rgb: U8, text_px: int | None = None) -> None:
-        from PIL import Image, ImageDraw, ImageFont
+        from PIL import Image, ImageDraw
 
         self._image = Image.fromarray(np.ascontiguousarray(rgb))
         self._draw = ImageDraw.Draw(self._image)
@@ -42,8 +43,7 @@ class Canvas:
             extent * _TEXT_SHARE, 2 * self._image.size[0] / _LEAST_CHARACTERS
         )  # a letter is half as wide as high
         self.text_px = text_px or max(_MIN_TEXT_PX, round(wanted))
-        self._font: ImageFont.FreeTypeFont | ImageFont.ImageFont = ImageFont.load_default(self.text_px)
-        self._ascent = -self._draw.textbbox((0, 0), "lT", font=self._font, anchor="ls")[1]
+        self._ascent = -self._draw.textbbox((0, 0), "lT", font=_font(None, self.text_px), anchor="ls")[1]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -100,7 +100,10 @@ class Canvas:
 
     def write(self, x: float, y: float, text: str, colour: Colour) -> None:
         """Write `text` with the upper left corner of its line at x, y; its baseline does not depend on its letters."""
-        self._draw.text((x, y + self._ascent), text, font=self._font, fill=colour, anchor="ls")
+        for run, file in system_fonts().runs(text):
+            font = _font(file, self.text_px)
+            self._draw.text((x, y + self._ascent), run, font=font, fill=colour, anchor="ls")
+            x += self._draw.textlength(run, font=font)
 
     def plate_size(self, text: str) -> tuple[float, float]:
         """Return width and height of the plate that `label` writes `text` on."""
@@ -110,8 +113,10 @@ class Canvas:
 
     def text_size(self, text: str) -> tuple[float, float]:
         """Return the width of `text` and the height of a line."""
-        left, _, right, _ = self._draw.textbbox((0, 0), text, font=self._font)
-        return right - left, float(self.text_px)
+        boxes = (
+            self._draw.textbbox((0, 0), run, font=_font(file, self.text_px)) for run, file in system_fonts().runs(text)
+        )
+        return sum(right - left for left, _, right, _ in boxes), float(self.text_px)
 
     def pixels(self) -> U8:
         """Return what has been drawn, (H, W, 3) uint8."""
@@ -119,9 +124,18 @@ class Canvas:
 
 
 def printable(text: str, length: int = _MAX_LABEL) -> str:
-    """Return `text` shortened, with "?" for what the built-in font has no shape for: nearly all but ASCII."""
-    short = text if len(text) <= length else text[: length - 1] + "…"
-    return "".join(c if _has_shape(c) else "?" for c in short)
+    """Return `text` as it can be drawn, in at most `length` characters.
+
+    A character that no font has a shape for becomes its number, as U+5929; one that is not for reading, a blank.
+    """
+    fonts = system_fonts()
+    drawn, before = "", False
+    for character in (c if c.isprintable() else " " for c in text[: length + 1]):
+        if fonts.have(character):
+            drawn, before = drawn + character, False
+            continue
+        drawn, before = f"{drawn}{' ' * before}U+{ord(character):04X}", True
+    return drawn if len(drawn) <= length else f"{drawn[: length - 1]}…"
 
 
 def caption(label: str, score: float | None) -> str:
@@ -134,12 +148,10 @@ def caption(label: str, score: float | None) -> str:
 
 
 @cache
-def _has_shape(char: str) -> bool:
+def _font(file: Path | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(_MIN_TEXT_PX * 2)  # large enough for all shapes to differ
-    missing, shape = font.getmask(_NOT_A_CHARACTER), font.getmask(char)
-    return (shape.size, bytes(shape)) != (missing.size, bytes(missing))
+    return ImageFont.load_default(size) if file is None else ImageFont.truetype(file, size)
 
 
 def readable_on(colour: Colour) -> Colour:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.config import Settings
 from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
@@ -139,14 +139,14 @@ class OpenImage:
             format: Name of the format, one of `youtu_gguf.output.WRITERS`, whatever the suffix.
 
         Raises:
-            InputError: An unknown suffix or format, a value that the format has no form for, the image's own file, or a
-                file that cannot be written.
+            InputError: An unknown suffix or format, a value that the format has no form for, or the image's own file.
+            OutputError: The file cannot be written.
         """
         target = checked_path("path", path)
         write = find_writer(target, format)
         if not isinstance(value, Result):
             raise InputError(f"expected a value that a task returned; got {value!r}. Save one row as value[i:i + 1].")
-        if self.path is not None and target.exists() and self.path.exists() and target.samefile(self.path):
+        if self.path is not None and is_there(target) and is_there(self.path) and target.samefile(self.path):
             raise InputError(f"expected a file to write; got {target}, the image itself. Name another file.")
         write(target, value, Source(self.rgb, {} if self.path is None else {"image": str(self.path)}))
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
+import numpy as np
+
 from youtu_gguf.arguments import checked_lang, short_repr, switch
 from youtu_gguf.config import Sampling, Settings
 from youtu_gguf.errors import InputError
@@ -88,6 +90,13 @@ class Question:
                 'a question takes a tuple of arguments and a mapping of options, such as Question("ask", ("Why?",), '
                 f'{{"max_tokens": 9}}); got {self.arguments!r} and {self.options!r}.'
             )
+        object.__setattr__(self, "arguments", tuple(map(_kept, self.arguments)))
+        object.__setattr__(self, "options", {name: _kept(value) for name, value in self.options.items()})
+
+
+def _kept(value: object) -> object:
+    """Return a list or an array as it is now: it may change before the question is asked."""
+    return value.copy() if isinstance(value, list | np.ndarray) else value
 
 
 Asked = Question | tuple[object, ...]

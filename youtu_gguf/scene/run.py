@@ -28,7 +28,7 @@ AnswerFn = Callable[[Request], Answer]
 CUT_SHORT = {
     "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
     "time": "the answer was cut off at the time limit; raise max_s for the rest",
-    "loop": "the answer repeated itself and was ended there",
+    "loop": "the answer repeated itself or went on without saying anything new, and was ended there",
     "cancelled": "the answer was cancelled before its end",
 }
 """The issue of an answer that did not end by itself."""
@@ -39,6 +39,7 @@ class RunLog:
 
     def __init__(self, scene: Scene) -> None:
         self.answers: list[Answer] = []
+        self.notes: list[Issue] = []
         self.began = time.perf_counter()
         self._scenes = [scene]
         self._seen: list[Scene] = []
@@ -154,6 +155,11 @@ class TaskRun:
         """Report progress."""
         self._scene.model.progress(stage, done, total)
 
+    def note(self, issue: Issue) -> None:
+        """Add to the issues of this run, once."""
+        if issue not in self._log.notes:
+            self._log.notes.append(issue)
+
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens."""
         engine = self._scene.model.engine
@@ -211,7 +217,7 @@ class TaskRun:
         A task that ended itself between two steps says so in the `finish` of its value.
 
         Raises:
-            DecodeError: The run is strict and there are issues; names the first, its place, and how many there are.
+            DecodeError: The run is strict and there are flaws; names the first, its place, and how many there are.
         """
         issues = (*value.issues, *self._cut_short())
         if issues and self._options.strict:
@@ -222,7 +228,7 @@ class TaskRun:
             )
         finish = self._log.finish if value.finish == "none" else value.finish
         timings = self._log.timings(seconds)
-        return replace(value, raw=self._log.raw, finish=finish, issues=issues, timings=timings)
+        return replace(value, raw=self._log.raw, finish=finish, issues=(*self._log.notes, *issues), timings=timings)
 
     def _cut_short(self) -> tuple[Issue, ...]:
         return tuple(

@@ -12,8 +12,9 @@ from youtu_gguf.arguments import short_repr
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
 from youtu_gguf.errors import InputError, ModelFileError
-from youtu_gguf.facts import DEFAULT_SYSTEM
-from youtu_gguf.images.zoom import Zoom, chosen_zoom
+from youtu_gguf.facts import DEFAULT_SYSTEM, N_COORDINATES
+from youtu_gguf.images.load import prepared_size
+from youtu_gguf.images.zoom import Zoom, chosen_zoom, sayable_zoom
 from youtu_gguf.prompts import Wording
 from youtu_gguf.types import U8, Issue, Stopped, Transform
 
@@ -69,6 +70,10 @@ class TaskContext(Protocol):
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Report progress: `done` of `total` steps of `stage` are done."""
+        ...
+
+    def note(self, issue: Issue) -> None:
+        """Add to the issues of this run what is no flaw of an answer; it is listed once, and strict runs accept it."""
         ...
 
     def require_states(self, what: str) -> None:
@@ -130,17 +135,29 @@ def phrase(text: str, what: str) -> str:
     return text.strip()
 
 
+def thing(text: str, what: str) -> str:
+    """Return what names a thing, stripped.
+
+    Raises:
+        InputError: It is no phrase, or has no letter and no digit of any script, as "," has none.
+    """
+    words = phrase(text, what)
+    if not any(map(str.isalnum, words)):
+        raise InputError(f"{what} must have a letter or a digit; got {short_repr(text)}. Name the thing in words.")
+    return words
+
+
 def class_names(classes: Sequence[str]) -> tuple[str, ...]:
     """Return the class names stripped, in order.
 
     Raises:
-        InputError: There are none, one is blank or twice there, or a string came in place of a list.
+        InputError: There are none, one is no name or twice there, or a string came in place of a list.
     """
     if isinstance(classes, str):
         raise InputError(f'classes must be a list of names; got the string {classes!r}. Pass ["{classes}"].')
     if not isinstance(classes, Iterable) or (np.ndim(classes) == 0 and isinstance(classes, np.ndarray)):
         raise InputError(f"classes must be a list of names; got {short_repr(classes)}.")
-    names = tuple(phrase(name, "a class name") for name in classes)
+    names = tuple(thing(name, "a class name") for name in classes)
     if not names:
         raise InputError("expected at least one class name; got none.")
     if len(set(names)) < len(names):
@@ -160,13 +177,38 @@ def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
     return tuple(replace(issue, start=issue.start + answer.offset, end=issue.end + answer.offset) for issue in issues)
 
 
-def at_zoom(context: TaskContext, zoom: Zoom) -> AbstractContextManager[TaskContext]:
-    """Give a context of this image prepared larger; `zoom` is as `youtu_gguf.images.zoom.chosen_zoom` takes it.
+def written_zoom(context: TaskContext, zoom: Zoom) -> float:
+    """Return the zoom to prepare this image at for an answer with coordinates, and note it where that is less.
+
+    Args:
+        context: The scene.
+        zoom: As `youtu_gguf.images.zoom.chosen_zoom` takes it.
 
     Raises:
         InputError: `zoom` is out of range, or the image does not fit at it.
     """
-    return context.zoomed(chosen_zoom(zoom, context.transform.source, context.max_tokens))
+    size, max_tokens = context.transform.source, context.max_tokens
+    wanted = chosen_zoom(zoom, size, max_tokens)
+    given = sayable_zoom(wanted, size, max_tokens)
+    asked = prepared_size(size, max_tokens, 1.0 if isinstance(zoom, str) else wanted)  # "auto" asks for what fits
+    lowered = prepared_size(size, max_tokens, given)
+    if max(lowered) < max(asked):
+        context.note(
+            Issue(
+                f"the image was shown at {lowered.width}x{lowered.height} instead of {asked.width}x{asked.height}: "
+                f"coordinates end at {N_COORDINATES - 1}"
+            )
+        )
+    return given
+
+
+def at_zoom(context: TaskContext, zoom: Zoom) -> AbstractContextManager[TaskContext]:
+    """Give a context of this image to ask for coordinates in, prepared larger; `zoom` is as `written_zoom` takes it.
+
+    Raises:
+        InputError: `zoom` is out of range, or the image does not fit at it.
+    """
+    return context.zoomed(written_zoom(context, zoom))
 
 
 def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> list[int]:

@@ -10,8 +10,8 @@ from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.zoom import Zoom, chosen_zoom, listed
-from youtu_gguf.tasks.base import TaskContext, at_zoom, class_names, issues_of, phrase
+from youtu_gguf.images.zoom import Zoom, listed
+from youtu_gguf.tasks.base import TaskContext, class_names, issues_of, thing, written_zoom
 from youtu_gguf.tasks.declaration import Names, Option, Phrase
 from youtu_gguf.tasks.typed import read_zoom, read_zooms
 from youtu_gguf.types import F32, Boxes, Finish, Issue
@@ -26,12 +26,12 @@ CLASSES = Names("Classes to find; none for everything.", example=("car", "person
 
 def ground(
     context: TaskContext,
-    description: Annotated[str, Phrase("What to find.", example="the left cup")],
+    description: Annotated[str, Phrase("What to find.", example="the left cup", rule=thing)],
     zoom: Annotated[Zoom, ZOOM] = 1,
 ) -> Boxes:
     """Find the box of what a phrase describes."""
-    words = phrase(description, "the description")
-    return _boxes(context, context.wording.ground.format(words), words, zoom)
+    words = thing(description, "the description")
+    return _boxes(context, context.wording.ground.format(words), words, written_zoom(context, zoom))
 
 
 def detect(
@@ -54,7 +54,7 @@ def detect(
     only = names[0] if names is not None and len(names) == 1 else ""
     question = context.wording.detect(names)
     if isinstance(zoom, str) or as_float(zoom) is not None:
-        return _boxes(context, question, only, cast("Zoom", zoom))
+        return _boxes(context, question, only, written_zoom(context, cast("Zoom", zoom)))
     scales = _distinct_scales(context, zoom)
     found: list[Boxes] = []
     for scale in scales:
@@ -64,8 +64,8 @@ def detect(
     return _merged(found, len(scales), context.stopped or "none")
 
 
-def _boxes(context: TaskContext, question: str, default_label: str, zoom: Zoom) -> Boxes:
-    with at_zoom(context, zoom) as closer:
+def _boxes(context: TaskContext, question: str, default_label: str, zoom: float) -> Boxes:
+    with context.zoomed(zoom) as closer:
         answer, transform = closer.answer(question), closer.transform
     found = parse_boxes(answer.text, default_label=default_label, size=transform.prepared)
     issues = issues_of(answer, found.issues, len(found.labels), "box")
@@ -74,7 +74,7 @@ def _boxes(context: TaskContext, question: str, default_label: str, zoom: Zoom) 
 
 
 def _distinct_scales(context: TaskContext, zooms: object) -> list[float]:
-    """Return the zooms to use, each once: "auto" may be one of the others.
+    """Return the zooms to use, each once: "auto" may be one of the others, and several may be lowered to one.
 
     Raises:
         InputError: There are none, or one cannot be used.
@@ -82,8 +82,7 @@ def _distinct_scales(context: TaskContext, zooms: object) -> list[float]:
     several = cast("list[Zoom]", listed(zooms))
     if not several:
         raise InputError(f'zoom must be a number, "auto", or a list of these; got {short_repr(zooms)}.')
-    size, max_tokens = context.transform.source, context.max_tokens
-    return list(dict.fromkeys(chosen_zoom(zoom, size, max_tokens) for zoom in several))
+    return list(dict.fromkeys(written_zoom(context, zoom) for zoom in several))
 
 
 def _merged(found: Sequence[Boxes], n_scales: int, stopped: Finish) -> Boxes:

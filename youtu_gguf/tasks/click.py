@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from youtu_gguf.decode.actions import parse_action
-from youtu_gguf.tasks.base import TaskContext, phrase, placed
+from youtu_gguf.tasks.base import TaskContext, at_zoom, phrase, placed
 from youtu_gguf.tasks.declaration import Phrase
 from youtu_gguf.types import Action
 
@@ -19,8 +19,9 @@ def click(
     """
     # The system text declares a tool (`prompts.computer_use`): the first question of this kind reads the image anew.
     words = phrase(instruction, "the instruction")
-    prepared = context.transform.prepared
-    answer = context.answer(words, system=context.wording.clicking(*prepared))
-    found = parse_action(answer.text, size=prepared)
-    xy = None if found.xy is None else context.transform.to_source(found.xy)
+    with at_zoom(context, 1) as frame:
+        transform = frame.transform
+        answer = frame.answer(words, system=frame.wording.clicking(*transform.prepared))
+    found = parse_action(answer.text, size=transform.prepared)
+    xy = None if found.xy is None else transform.to_source(found.xy)
     return Action(found.name, xy, found.arguments, issues=placed(found.issues, answer))

@@ -8,7 +8,7 @@ from youtu_gguf.arguments import one_of
 from youtu_gguf.decode.counts import parse_count
 from youtu_gguf.decode.scores import item_score
 from youtu_gguf.facts import COORDINATE_TOKENS
-from youtu_gguf.tasks.base import TaskContext, phrase, placed
+from youtu_gguf.tasks.base import TaskContext, placed, thing
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.declaration import Choice, Phrase
 from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
@@ -16,7 +16,7 @@ from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
 
 def count(
     context: TaskContext,
-    what: Annotated[str, Phrase("What to count.", example="dog", metavar="WHAT")],
+    what: Annotated[str, Phrase("What to count.", example="dog", metavar="WHAT", rule=thing)],
     by: Annotated[
         CountBy,
         Choice("Ask for the number, or detect the objects and count their boxes, which are then part of the value."),
@@ -30,7 +30,7 @@ def count(
         by: "answer" asks for the number; "detection" detects the class and counts its boxes.
     """
     one_of(CountBy)("by", by)
-    words = phrase(what, "what to count")
+    words = thing(what, "what to count")
     if by == "detection":
         return _detected(context, words)
     answer = context.answer(context.wording.count.format(words))

@@ -30,15 +30,19 @@ from youtu_gguf.types import Count, Result, Text
 
 @dataclass(frozen=True)
 class Phrase:
-    """Words that the task is about: all those of a command that are no options, joined by blanks."""
+    """Words that the task is about: all those of a command that are no options, joined by blanks.
+
+    `rule` takes them and what they are, and refuses others: `base.phrase`, or `base.thing` where they name a thing.
+    """
 
     help: str
     example: str
     metavar: str = "PHRASE"
+    rule: Callable[[str, str], str] = phrase
 
     def read(self, words: Sequence[str], name: str) -> str | None:
         """Return the phrase that the words make, None where there are none."""
-        return phrase(" ".join(words), f"the {name}") if words else None
+        return self.rule(" ".join(words), f"the {name}") if words else None
 
     @property
     def examples(self) -> tuple[list[str], ...]:

@@ -131,6 +131,7 @@ def _masked(
             issues.append(Issue(f"nothing in box {done} ({found.labels[index]}) stands out from the background"))
         done += 1
     context.report("instances", done, len(chosen))
+    masks.setflags(write=False)
     labels = tuple(found.labels[index] for index in chosen[:done])
     xyxy = found.xyxy[list(chosen[:done])]
     return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(issues), finish=finish)

@@ -5,7 +5,7 @@ from typing import Annotated
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
-from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, phrase
+from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, thing
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Phrase
 from youtu_gguf.types import Polygons
@@ -13,11 +13,11 @@ from youtu_gguf.types import Polygons
 
 def polygon(
     context: TaskContext,
-    description: Annotated[str, Phrase("What to outline.", example="the left cup")],
+    description: Annotated[str, Phrase("What to outline.", example="the left cup", rule=thing)],
     zoom: Annotated[Zoom, ZOOM] = 1,
 ) -> Polygons:
     """Outline what a phrase describes."""
-    words = phrase(description, "the description")
+    words = thing(description, "the description")
     with at_zoom(context, zoom) as closer:
         answer, transform = closer.answer(context.wording.polygon.format(words)), closer.transform
     found = parse_polygons(answer.text, default_label=words, size=transform.prepared)

@@ -18,7 +18,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.facts import COORDINATE_TOKENS, CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
-from youtu_gguf.tasks.base import TaskContext, find_tokens
+from youtu_gguf.tasks.base import TaskContext, find_tokens, thing
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase
@@ -41,7 +41,7 @@ REFINE_MASK = Choice(
 
 def refer(
     context: TaskContext,
-    phrase: Annotated[str | None, Phrase("What to mask; or give a box.", example="the left cup")] = None,
+    phrase: Annotated[str | None, Phrase("What to mask; or give a box.", example="the left cup", rule=thing)] = None,
     box: Annotated[
         Sequence[float] | None,
         Option(

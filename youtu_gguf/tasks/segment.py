@@ -69,8 +69,7 @@ def segment(
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None
     if present == "model":
-        wording = context.wording
-        question = wording.segment_all if classes is None else wording.segment(names, background=background)
+        question = context.wording.segment_all if classes is None else _question(context, names, background)
         answer = context.answer(question)
         found = parse_classes(answer.text)
         issues = placed(found.issues, answer)
@@ -91,13 +90,18 @@ def segment(
     return LabelMap(ids, names, margin, method, name_scores, issues=issues)
 
 
+def _question(context: TaskContext, names: Sequence[str], background: bool) -> str:
+    final_period = context.calibration.final_period
+    return context.wording.segment(names, background=background, final_period=final_period)
+
+
 def class_tokens(vocabulary: Vocabulary, names: Sequence[str], leading_space: bool) -> list[tuple[int, ...]]:
     """Return the token ids of every class name.
 
     Raises:
         InputError: A name tokenises to nothing.
     """
-    tokens = [vocabulary.tokenize(f" {name}" if leading_space else name) for name in names]
+    tokens = vocabulary.tokenize_all([f" {name}" if leading_space else name for name in names])
     for name, ids in zip(names, tokens, strict=True):
         if not ids:
             raise InputError(f"a class name must have tokens in the model's vocabulary; {name!r} has none. Rename it.")

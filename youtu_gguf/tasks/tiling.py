@@ -78,6 +78,7 @@ def _from_tiles(context: TaskContext, before: str, zoom: float, tiles: Tiles) ->
         hidden[top:bottom, left:right] = states.hidden
         context.report("tiles", done, len(boxes))
     assert hidden is not None  # there is at least one tile
+    hidden.setflags(write=False)
     return PatchStates(hidden, states.head)
 
 

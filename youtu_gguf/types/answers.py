@@ -129,7 +129,7 @@ class Action(Result):
     """A user-interface action: its `name`, the point `xy` (2,) or None, and the other `arguments`.
 
     The name is "" where the answer gives none. Arguments are as the model wrote them: coordinates among them are pixels
-    of the prepared image, which `Transform.to_source` converts.
+    of the prepared image, which `Transform.to_source` converts; where that is not the scene's, an issue gives its size.
     """
 
     name: str

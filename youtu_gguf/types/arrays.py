@@ -16,8 +16,14 @@ Bits = npt.NDArray[np.bool_]
 
 
 def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> Any:
-    """Return `array` as a read-only array of `dtype`, or say how its shape differs from `shape` (None = any)."""
+    """Return `array` as a read-only array of `dtype`, or say how its shape differs from `shape` (None = any).
+
+    It shares memory with `array` only where no one can write to that: a buffer that is filled again later must not
+    change the value. Whoever made a large array hands it over by `setflags(write=False)`.
+    """
     result = np.ascontiguousarray(array, dtype=dtype)
+    if (result is array or result.base is not None) and not _is_fixed(result):
+        result = result.copy()
     if result.shape == (0,) and len(shape) > 1 and shape[0] in (None, 0):  # an empty list of rows
         result = result.reshape([0 if want is None else want for want in shape])
     fits = result.ndim == len(shape) and all(
@@ -30,6 +36,16 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
         result = result.view()
     result.setflags(write=False)
     return result
+
+
+def _is_fixed(array: npt.NDArray[Any]) -> bool:
+    """Whether the memory of `array` cannot be written to through it, nor through what it is a view of."""
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return owner is None or isinstance(owner, bytes)
 
 
 class Frozen:

@@ -12,6 +12,9 @@ EngineName = Literal["native", "server"]
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 """How hidden states are read from llama.cpp."""
 
+GpuLayers = int | Literal["auto"]
+"""How many layers a device gets: "auto" means as many as fit, -1 all."""
+
 CountBy = Literal["answer", "detection"]
 """What counts: the number that the model says, or the boxes that it finds."""
 
@@ -30,6 +33,11 @@ Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 DepthUnit = Literal["m", "relative"]
 """Unit of distances."""
 
+FileForm = Literal[
+    "named", "padded", "zero-padded", "normal", "special", "experts", "bos", "no-template", "other-template"
+]
+"""Forms of a random model file: `weights.synthetic.variants.VARIANTS` says what each is."""
+
 Method = Literal["crf", "guided"]
 """Refinements of borders."""
 
@@ -39,12 +47,15 @@ Refinement = Literal["crf", "guided", "none"]
 Refine = Literal["auto", "crf", "guided", "none"]
 """What a caller may ask to be done to borders; "auto" takes the best that is there."""
 
+Normalise = Literal["grid", "pixels"]
+"""Where class scores become probabilities: at the image tokens, before they are upsampled, or at the pixels, after."""
+
 Stopped = Literal["cancelled", "time"]
 """Why a run of several steps ends between two of them."""
 
 Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
-"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles, the
-caller, or nothing was generated."""
+"""Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles or
+on without anything new, the caller, or nothing was generated."""
 
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""

@@ -41,7 +41,8 @@ class Result(Frozen):
     finish: Finish = "none"
     """Why the answer ended; of several, why the first ended that did not end by itself."""
     issues: tuple[Issue, ...] = ()
-    """Flaws of the answer, in the order they were found; what is not listed here was decoded whole."""
+    """Flaws of the answer, in the order they were found; what is not listed here was decoded whole. Before them, that
+    the image was shown smaller, where it was: coordinates end at `facts.N_COORDINATES` - 1."""
     timings: Timings = field(default_factory=Timings)
     """Where the time went."""
 

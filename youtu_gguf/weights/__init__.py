@@ -1,8 +1,8 @@
 """Model files: pulled, found and removed by name; planned for, inspected, and made smaller."""
 
 from youtu_gguf.hub.listing import LocalPair
+from youtu_gguf.hub.local import PulledPair
 from youtu_gguf.hub.models import find, list_models, list_unfinished, pull, remove
-from youtu_gguf.hub.pull import PulledPair
 from youtu_gguf.weights.inspect import Inspection, inspect
 from youtu_gguf.weights.plan import Plan, Setup, plan
 from youtu_gguf.weights.quantize import Quantized, quantize

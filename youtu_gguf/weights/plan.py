@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from youtu_gguf import machine
-from youtu_gguf.config import LoadSettings, Settings, default_model, make_settings
+from youtu_gguf.config import LoadSettings, Settings, make_settings
+from youtu_gguf.environment import default_model
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import LANGUAGE, N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, REPOSITORY, VISION
+from youtu_gguf.gguf.choice import quant_of
 from youtu_gguf.gguf.language import LanguageFacts
-from youtu_gguf.gguf.pair import check_pair, quant_of
-from youtu_gguf.hub.models import find
+from youtu_gguf.gguf.pair import check_pair
+from youtu_gguf.hub.models import find, require_library
 from youtu_gguf.hub.spec import DEFAULT_SPEC, Spec
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.native.llama.devices import Device
     from youtu_gguf.engines.native.llama.memory import Memory
+    from youtu_gguf.engines.native.llama.placement import Device, Placement
 
 PUBLISHED = LanguageFacts(
     LANGUAGE.n_embd, LANGUAGE.n_layer, N_TOKENS, LANGUAGE.n_head, LANGUAGE.kv_lora, LANGUAGE.qk_rope, LANGUAGE.n_ctx,
@@ -68,8 +70,9 @@ class Plan:
         recommended: The first that fits, from `wanted` on down; None where nothing does.
         free: Bytes of memory that are free; a container's limit counts.
         total: Bytes of memory in all.
-        gpus: Devices with memory of their own, as llama.cpp sees them.
-        gpu_layers: Layers that fit on the first of them, by the same estimate; 0 without one.
+        gpus: GPUs as llama.cpp sees them.
+        gpu_memory: Bytes that the wanted setup takes on a GPU with all layers.
+        placement: What `load` would compute where: the devices, and how many layers fit into their free memory.
     """
 
     name: str
@@ -79,7 +82,8 @@ class Plan:
     free: int
     total: int
     gpus: tuple[Device, ...]
-    gpu_layers: int
+    gpu_memory: int
+    placement: Placement
 
     @property
     def fits(self) -> bool:
@@ -89,16 +93,25 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Files:
-    """What is known of a pair's files: bytes, sizes, and the language model's encoding."""
+    """What is known of a pair's files: bytes, of the head too, sizes, and the language model's encoding."""
 
     name: str
     facts: LanguageFacts
     vision_width: int
     weights: int
+    head: int
     projector: int
     encoding: str
     slim: bool
     sizes_from: SizesFrom
+
+
+class _OnGpu(TypedDict):
+    """The fields of a plan that are about GPUs."""
+
+    gpus: tuple[Device, ...]
+    gpu_memory: int
+    placement: Placement
 
 
 def plan(
@@ -113,10 +126,11 @@ def plan(
         wanted: As for `load`; a spec need not be downloaded: the hub is asked for the sizes of its files.
         mmproj: Path of the projector; found beside the model when None.
         encoding: Plan for this encoding of the language model, as `quantize` would make it.
-        settings: Those of `load` that matter here: `n_ctx`, `n_batch`, `image_max_tokens`, `cache_bytes`.
+        settings: Those of `load` that matter here: `n_ctx`, `n_batch`, `image_max_tokens`, `cache_bytes`, `device`,
+            `mmproj_device`.
 
     Raises:
-        InputError: An unknown encoding or setting, or a context longer than the model was made for.
+        InputError: An unknown encoding, setting or device, or a context longer than the model was made for.
         ModelFileError: There is no such model, or its files cannot be used.
     """
     chosen = make_settings(**settings)
@@ -127,12 +141,12 @@ def plan(
     free, total = machine.usable_memory()
     setups = [first, *_alternatives(files, chosen, first)]
     recommended = next((setup for setup in setups if setup.memory.total <= COMFORT * free), None)
-    gpus = _gpus()
-    layers = _layers_that_fit(first, files.facts, gpus[0].free) if gpus else 0
-    return Plan(files.name, files.sizes_from, first, recommended, free, total, gpus, layers)
+    on_gpu = _on_gpu(files, chosen, first.memory)
+    return Plan(files.name, files.sizes_from, first, recommended, free, total, **on_gpu)
 
 
 def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> _Files:
+    from youtu_gguf.engines.native.llama.memory import head_bytes
     from youtu_gguf.hub.local import as_spec
     from youtu_gguf.weights.inspect import main_encoding
     from youtu_gguf.weights.slim import COUNT_KEY
@@ -145,7 +159,7 @@ def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
             raise
         return _published(spec)
     pair = check_pair(model, projector)
-    sizes = pair.model.file_size, pair.projector.file_size
+    sizes = pair.model.file_size, head_bytes(pair.model), pair.projector.file_size
     encoding = _encoding(model, main_encoding(pair.model))
     return _Files(
         str(model), pair.language, pair.vision.n_embd, *sizes, encoding, COUNT_KEY in pair.model.metadata, "disk"
@@ -153,10 +167,11 @@ def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None
 
 
 def _published(spec: Spec) -> _Files:
-    from youtu_gguf.hub.pull import find_remote
-
     sizes_from: SizesFrom
     try:
+        require_library()
+        from youtu_gguf.hub.pull import find_remote
+
         remote, sizes_from = find_remote(spec), "hub"
         weights, projector = remote.model.n_bytes, remote.projector.n_bytes
         encoding = _encoding(Path(remote.model.name), "Q8_0")
@@ -165,7 +180,8 @@ def _published(spec: Spec) -> _Files:
         if spec.repository != REPOSITORY or encoding not in PUBLISHED_BYTES:
             raise
         weights, projector, sizes_from = PUBLISHED_BYTES[encoding], PUBLISHED_PROJECTOR_BYTES, "documentation"
-    return _Files(str(spec), PUBLISHED, VISION.n_embd, weights, projector, encoding, False, sizes_from)
+    head = round(N_TOKENS * LANGUAGE.n_embd * BITS_PER_WEIGHT.get(encoding, BITS_PER_WEIGHT["Q8_0"]) / 8)
+    return _Files(str(spec), PUBLISHED, VISION.n_embd, weights, head, projector, encoding, False, sizes_from)
 
 
 def _encoding(path: Path, most: str) -> str:
@@ -207,14 +223,15 @@ def _alternatives(files: _Files, settings: Settings, first: Setup) -> list[Setup
     return found
 
 
-def _gpus() -> tuple[Device, ...]:
+def _on_gpu(files: _Files, settings: Settings, memory: Memory) -> _OnGpu:
     from youtu_gguf.engines.native.llama.devices import devices
+    from youtu_gguf.engines.native.llama.memory import on_device
+    from youtu_gguf.engines.native.llama.placement import place
 
-    return tuple(device for device in devices() if "GPU" in device.kind)
-
-
-def _layers_that_fit(setup: Setup, facts: LanguageFacts, free: int) -> int:
-    memory = setup.memory
-    shared = memory.projector + memory.vision + memory.compute
-    per_layer = (memory.weights + memory.context) / facts.n_layer
-    return max(0, min(facts.n_layer, int((COMFORT * free - shared) / per_layer)))
+    available = devices()
+    needed = on_device(files.facts, memory, round(files.head * memory.weights / files.weights))
+    return _OnGpu(
+        gpus=tuple(device for device in available if device.is_gpu),
+        gpu_memory=needed.total(needed.n_layer + 1),
+        placement=place(replace(settings, n_gpu_layers="auto"), available, needed),
+    )

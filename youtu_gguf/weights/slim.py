@@ -19,10 +19,11 @@ from gguf.constants import GGUFValueType, Keys
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.gguf.codebook import MIN_CODEBOOK, Run
 from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 from youtu_gguf.gguf.lm_head import HEAD_TENSORS
 from youtu_gguf.gguf.pair import check_model
-from youtu_gguf.gguf.vocabulary import Inventory, Run, take_inventory
+from youtu_gguf.gguf.vocabulary import Inventory, take_inventory
 from youtu_gguf.gguf.writer import (
     Bytes,
     TensorSpec,
@@ -44,10 +45,11 @@ _SEVERAL_IDS = re.compile(r"tokenizer\..*_tokens?(_ids)?")
 
 @dataclass(frozen=True)
 class Slimmed:
-    """What was done: the ids dropped, and the bytes of the file before and after."""
+    """What was done: the ids dropped and what they were called, and the bytes of the file before and after."""
 
     path: Path
     dropped: Run
+    entries: str
     bytes_before: int
     bytes_after: int
 
@@ -88,7 +90,7 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
             write_gguf(writer, new, specs, weights, lambda done, total: report("slim", done, total))
     except OSError as exc:
         raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
-    return Slimmed(destination, run, header.file_size, destination.stat().st_size)
+    return Slimmed(destination, run, inventory.codebook_finding, header.file_size, destination.stat().st_size)
 
 
 def _droppable(header: Header, inventory: Inventory) -> Run:
@@ -97,8 +99,8 @@ def _droppable(header: Header, inventory: Inventory) -> Run:
     run = inventory.codebook
     if run is None:
         raise ModelFileError(
-            f"expected a codebook in {header.path}: entries counted up right before the coordinates; there is none to "
-            "be sure of. The file is left as it is."
+            f"expected a codebook in {header.path}: {MIN_CODEBOOK} or more entries between the tokens of vision "
+            f"and the coordinates, numbered as one run; got {inventory.codebook_finding}. No file was written."
         )
     return run
 

@@ -14,7 +14,7 @@ from typing import Any
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.engines.http.transport import excerpt
-from youtu_gguf.engines.repetition import RepetitionDetector
+from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import Finish, PreparedImage
 
@@ -86,7 +86,7 @@ class Reply:
 
     def __init__(self, prefix: Prefix, question: str, sampling: Sampling) -> None:
         self._prefix, self._question = prefix, question
-        self._guard = RepetitionDetector() if sampling.loop_guard else None
+        self._guard = LoopGuard() if sampling.loop_guard else None
         self._ids: dict[str, int] = {}
         self._n_tokens = 0
         self._finish: Finish | None = None
@@ -131,7 +131,8 @@ class Reply:
     def _count(self, piece: Piece) -> None:
         self._n_tokens += piece.n_tokens
         # Pieces are nearly always tokens, and the guard only compares them with each other.
-        if self._guard is not None and self._guard.add(self._ids.setdefault(piece.text, len(self._ids))):
+        number = self._ids.setdefault(piece.text, len(self._ids))
+        if self._guard is not None and self._guard.add(number, piece.text):
             self._finish = "loop"
 
     def end(self, finish: Finish | None = None) -> Piece:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from youtu_gguf.config import default_api_key
 from youtu_gguf.engines.base import Prefix, Vocabulary
 from youtu_gguf.engines.http.session import HttpSession
 from youtu_gguf.engines.http.transport import Address, Hangup, excerpt, get_json
+from youtu_gguf.environment import default_api_key
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
+from youtu_gguf.facts import BEGIN
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
+
+
+LLAMA_SERVER = "llamacpp"
+"""What a llama-server says it is in its list of models (server-context.cpp)."""
 
 
 class HttpEngine(ABC):
@@ -117,7 +122,7 @@ class RemoteEngine(HttpEngine):
 
     Raises:
         InputError: `url` is not an address.
-        EngineError: The server does not list its models.
+        EngineError: The server does not list its models, or is a llama-server with another chat template.
     """
 
     def __init__(self, url: str, model: str | None, settings: Settings, progress: ProgressFn = no_progress) -> None:
@@ -129,11 +134,28 @@ class RemoteEngine(HttpEngine):
     def _first_model(self) -> str:
         listed = get_json(self.address, "/models", self.connect_s)
         try:
-            return str(listed["data"][0]["id"])
-        except (TypeError, LookupError) as exc:
+            first = listed["data"][0]
+            if first.get("owned_by") == LLAMA_SERVER:
+                self._check_template()
+            return str(first["id"])
+        except (TypeError, LookupError, AttributeError) as exc:
             raise EngineError(
                 f"{self.name} must list its models; got {excerpt(listed)}. Name the model, or check the address."
             ) from exc
+
+    def _check_template(self) -> None:
+        """Refuse a llama-server that does not know the model's chat template, and then takes another."""
+        template: object = None
+        with suppress(ServerError):
+            root = Address(self.address.url.removesuffix("/v1"), self.address.key)
+            properties = get_json(root, "/props", self.connect_s)
+            template = properties.get("chat_template") if isinstance(properties, dict) else None
+        if isinstance(template, str) and BEGIN not in template:
+            raise EngineError(
+                f"{self.name} must put questions into the model's own chat template, with {BEGIN} before every turn; "
+                f"it uses {excerpt(template)[:60]!r}..., perhaps because the model file has none. Start it with "
+                "--jinja and the --chat-template in docs/servers.md."
+            )
 
     @contextmanager
     def using(self, hangup: Hangup) -> Iterator[Address]:  # noqa: ARG002

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from youtu_gguf.errors import EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.errors import EngineError, ServerError, YoutuError
 
 LONGEST_LINE = 4 << 20
 """Bytes. An event has some hundred bytes; a server that sends longer lines is not an OpenAI-compatible one."""
@@ -149,7 +149,8 @@ def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Se
             yield session
         except (OSError, ValueError) as exc:  # what requests raises is an OSError
             if not hangup.gone.is_set():
-                raise _translated(exc, url, hangup) from exc
+                variables = _bad_variables(exc)
+                raise (EngineError(variables) if variables else _translated(exc, url, hangup)) from exc
 
 
 def get_json(address: Address, path: str, timeout_s: float) -> Any:
@@ -197,7 +198,7 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     cause = exc.args[0] if exc.args else exc
     reason = getattr(cause, "reason", cause)
     if isinstance(exc, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | UnicodeError):
-        return InputError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
+        return EngineError(f"expected the address of a server, such as http://host:8080/v1; got {url}: {exc}.")
     if isinstance(exc, requests.exceptions.SSLError):
         return EngineError(f"{url} cannot be trusted: {reason}.")
     if not hangup.connected:
@@ -210,6 +211,22 @@ def _translated(exc: Exception, url: str, hangup: Hangup) -> YoutuError:
     return ServerError(f"{url} broke off: {reason}. Ask again.", retry=True)
 
 
+def _bad_variables(exc: Exception) -> str:
+    """Return what is wrong with the variables for proxies or certificates, if that is why a call failed."""
+    if "SOCKS" in str(exc):
+        return (
+            "a proxy variable (ALL_PROXY, HTTPS_PROXY or HTTP_PROXY) names a SOCKS proxy, which needs another package. "
+            'Install it with `pip install "youtu_gguf[socks]"`, or unset the variable.'
+        )
+    if isinstance(exc, requests.exceptions.InvalidProxyURL) or "Proxy URL" in str(exc):
+        return (
+            f"expected a proxy variable such as HTTPS_PROXY=http://host:8080; got another: {exc} Correct or unset it."
+        )
+    if not isinstance(exc, requests.RequestException) and "certificate" in str(exc):
+        return f"expected certificates where REQUESTS_CA_BUNDLE says; got: {exc}. Correct or unset it."
+    return ""
+
+
 def _timed_out(exc: BaseException | None) -> bool:
     """Whether an error comes from a socket's time limit; requests has an error of that name for the headers only."""
     return exc is not None and (isinstance(exc, TimeoutError) or _timed_out(exc.__context__))
@@ -220,7 +237,8 @@ def _check(response: requests.Response, url: str) -> None:
     if response.status_code == requests.codes.ok:
         return
     if response.is_redirect:
-        raise InputError(f"{url} redirects to {response.headers['Location']!r:.{SHOWN}}. Name that address instead.")
+        where = f"{response.headers['Location']!r:.{SHOWN}}"
+        raise ServerError(f"{url} redirects to {where}. Name that address instead.")
     words, kind = _words(response)
     wait = response.headers.get("Retry-After", "")
     raise RefusedError(url, response.status_code, words, kind, float(wait) if wait.isdigit() else 0.0)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from youtu_gguf.config import LLAMA_SERVER_VARIABLE, data_folder, default_llama_server, server_environment
+from youtu_gguf.environment import LLAMA_SERVER_VARIABLE, data_folder, default_llama_server, server_environment
 from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import PROJECTOR_TYPE
 
@@ -33,10 +33,10 @@ class LlamaServer:
     flags: frozenset[str]
 
 
-def installed() -> Path:
-    """Return where scripts/build-llama-server installs the program."""
-    name = "llama-server.exe" if os.name == "nt" else "llama-server"
-    return data_folder() / "llama-server" / "current" / "bin" / name
+def installed() -> Path | None:
+    """Return where scripts/build-llama-server installs the program; None where the user has no home folder."""
+    name, data = "llama-server.exe" if os.name == "nt" else "llama-server", data_folder()
+    return None if data is None else data / "llama-server" / "current" / "bin" / name
 
 
 def find_llama_server(setting: Path | None = None) -> LlamaServer:
@@ -71,20 +71,26 @@ def find_llama_server(setting: Path | None = None) -> LlamaServer:
 def _find(setting: Path | None) -> tuple[Path, str]:
     for named, found_by in ((setting, "llama_server"), (default_llama_server(), LLAMA_SERVER_VARIABLE)):
         if named is not None:
-            if not (named.is_file() and os.access(named, os.X_OK)):
+            if not (os.access(named, os.X_OK) and named.is_file()):
                 raise EngineError(
                     f"{found_by} must name the program llama-server; got {named}. Correct it, or leave it out."
                 )
             return named, found_by
-    if installed().is_file():
-        return installed(), BUILD
+    ours = installed()
+    if ours is not None and os.access(ours, os.X_OK):
+        return ours, BUILD
     on_path = shutil.which("llama-server")
     if on_path is None:
         raise EngineError(
-            f"no llama-server: none in {installed()} and none on the PATH. {BUILD} builds one; or name your own in "
-            f'{LLAMA_SERVER_VARIABLE}. engine="native" needs none.'
+            f"no llama-server: none in {ours or 'a home folder'} and none on the PATH. {BUILD} builds one; or name "
+            f'your own in {LLAMA_SERVER_VARIABLE}. engine="native" needs none.'
         )
     return Path(on_path), "PATH"
+
+
+def list_devices(server: LlamaServer) -> list[str]:
+    """Return the names of the devices that a llama-server can compute on, without the processor."""
+    return re.findall(r"^  (\S+): .* MiB free\)$", _ask(server.path, "--list-devices"), re.MULTILINE)
 
 
 def _ask(path: Path, flag: str) -> str:

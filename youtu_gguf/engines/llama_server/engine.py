@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import finalize
 
+from youtu_gguf.config import PROCESSOR
 from youtu_gguf.engines.http.engine import HttpEngine
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
-from youtu_gguf.engines.llama_server.binary import find_llama_server
+from youtu_gguf.engines.llama_server.binary import LlamaServer, find_llama_server, list_devices
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
+from youtu_gguf.engines.native.llama.placement import KINDS, Device, choose_devices
 from youtu_gguf.errors import ServerError
 from youtu_gguf.gguf.vocabulary import control_tokens
+from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -81,12 +85,11 @@ def program(pair: ModelPair, settings: Settings) -> Program:
     those that make it compute as the native engine does, and keep it on this machine.
 
     Raises:
-        InputError: The context is longer than the model was made for.
+        InputError: The context is longer than the model was made for, or llama-server has no device of that name.
         EngineError: No llama-server can run it.
     """
     found = find_llama_server(settings.server.llama_server)
     sampling = settings.sampling
-    n_gpu_layers = "all" if settings.n_gpu_layers < 0 else str(settings.n_gpu_layers)
     command = [
         str(found.path),
         *("--model", str(Path(pair.model.path).absolute())),
@@ -102,11 +105,27 @@ def program(pair: ModelPair, settings: Settings) -> Program:
         *("--batch-size", str(settings.n_batch)),
         *("--ubatch-size", str(settings.n_batch)),
         *("--threads", str(settings.n_threads)),
-        *("--gpu-layers", n_gpu_layers),
+        *("--gpu-layers", "all" if settings.n_gpu_layers == -1 else str(settings.n_gpu_layers)),
+        *_devices(settings, found),
         *("--cache-ram", str(settings.cache_bytes >> 20)),
         *(() if settings.repack else ("--no-repack",)),
+        *("--jinja", "--chat-template", TEMPLATE),  # whatever the file holds, the prompts are the native engine's
         "--no-warmup",
         "--offline",
         *(("--cors-origins", "localhost") if "--cors-origins" in found.flags else ()),
     ]
-    return Program(command, str(pair.model.path), found.version)
+    return Program(command, str(pair.model.path), found.version, settings.cuda_graphs)
+
+
+def _devices(settings: Settings, found: LlamaServer) -> Iterator[str]:
+    """Yield the flags of the devices that are named. Without any, llama-server uses all GPUs."""
+    wanted = settings.device, settings.mmproj_device
+    named = any(device is not None and device.lower() != PROCESSOR for device in wanted)
+    gpus = {name: Device(name, "", KINDS[1], 0, 0) for name in (list_devices(found) if named else ())}
+    if settings.device is not None:
+        devices = choose_devices("device", settings.device, gpus)
+        yield from ("--device", ",".join(device.name for device in devices) or "none")
+    projector = settings.mmproj_device or (PROCESSOR if settings.n_gpu_layers == 0 else None)
+    if projector is not None:
+        devices = choose_devices("mmproj_device", projector, gpus, most=1)
+        yield from ("--mmproj-device", devices[0].name) if devices else ("--no-mmproj-offload",)

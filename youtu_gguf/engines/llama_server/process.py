@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 import psutil
 
+from youtu_gguf.atomic import writing
 from youtu_gguf.errors import EngineError
 
 Binding = Literal["signal", "pipe"]
@@ -24,8 +25,8 @@ watches a pipe. The launcher needs nothing that Python does not offer on every s
 
 BINDING: Binding = "signal" if sys.platform == "linux" else "pipe"
 
-LAST_LINES = 40
-"""Lines kept for messages."""
+LAST_LINES, TAIL = 40, 8
+"""Last lines of output that are kept, and how many of them a message repeats."""
 
 LOG_BYTES = 8 << 20
 """Size at which the log is renamed; the one renamed before is deleted."""
@@ -136,6 +137,11 @@ class ChildProcess:
         self._reader.join(STOP_S)  # for its last lines
         return code
 
+    def tail(self) -> str:
+        """Return its last lines of output, for the end of a message."""
+        lines = list(self.last_lines)[-TAIL:]
+        return "\n  " + "\n  ".join(lines) + "\n" if lines else " It wrote nothing."
+
     def kill(self) -> None:
         """End it at once, even if it is suspended, and wait until it and a launcher are gone."""
         for process in self._processes:
@@ -204,6 +210,17 @@ class _Log:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def check_log(path: Path) -> None:
+    """Check that a log can be written to.
+
+    Raises:
+        OutputError: It cannot.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
 
 
 def start_of(pid: int) -> float | None:

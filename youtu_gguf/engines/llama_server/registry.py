@@ -6,6 +6,7 @@ A pid is used again, after a reboot at the latest, so a record also has the time
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from youtu_gguf.atomic import write_bytes
-from youtu_gguf.config import state_folder
+from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.engines.llama_server.process import STOP_S, start_of
+from youtu_gguf.environment import state_folder
+from youtu_gguf.errors import InputError, OutputError
 
 CLOCK_S = 2.0
 """Largest difference between two readings of the start of one process: they move when the clock is set."""
@@ -23,6 +25,9 @@ CLOCK_S = 2.0
 
 KEPT_LOGS = 20
 """Logs kept of servers that have ended."""
+
+PROBE_BYTES = 4096
+"""Room that a record needs, and more."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,18 @@ class Record:
         return folder() / f"{self.server.pid}.json"
 
     def write(self) -> None:
-        """Write the file, readable for this user only."""
-        folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Write the file, readable for this user only.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with writing(self.path):
+            folder().mkdir(parents=True, exist_ok=True, mode=0o700)
         write_bytes(self.path, json.dumps(asdict(self)).encode(), private=True)
 
     def remove(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, where that is allowed; without its server it does no harm."""
+        _remove(self.path)
 
 
 def log_folder() -> Path:
@@ -107,17 +117,53 @@ def folder() -> Path:
     return state_folder() / "servers"
 
 
+def _files() -> list[Path]:
+    try:
+        return sorted(path for path in folder().iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise InputError(
+            f"expected to read the records of servers in {folder()}; got: {exc.strerror}. Set XDG_STATE_HOME to a "
+            "folder of your own."
+        ) from exc
+
+
 def running() -> Iterator[Record]:
     """Yield all running servers; delete the records of those that have ended, and end those whose owner has died."""
-    for path in sorted(folder().glob("*.json")):
+    for path in _files():
         record = _read(path)
         if record is None or not record.server.is_running:
-            path.unlink(missing_ok=True)
+            _remove(path)
         elif not record.owner.is_running:
             end(record.server)
-            path.unlink(missing_ok=True)
+            _remove(path)
         else:
             yield record
+
+
+def check_folder() -> None:
+    """Check that records can be written.
+
+    Raises:
+        OutputError: They cannot.
+    """
+    probe = folder() / f".{os.getpid()}.probe"
+    try:
+        with writing(folder()):
+            folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_bytes(probe, bytes(PROBE_BYTES), private=True)
+    except OutputError as exc:
+        raise OutputError(
+            f"a server in the background needs a record, or no command could find and stop it: {exc} On Linux, the "
+            "environment variable XDG_STATE_HOME names another folder for it."
+        ) from exc
+    _remove(probe)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # the disk is read-only, or another process has removed it
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Record | None:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import machine
 from youtu_gguf.backoff import Backoff
-from youtu_gguf.config import server_environment
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, RefusedError, get_json
-from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess
+from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, ChildProcess, check_log
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
-from youtu_gguf.errors import EngineError, InputError, ServerError
+from youtu_gguf.environment import server_environment
+from youtu_gguf.errors import EngineError, OutputError, ServerError
 from youtu_gguf.forks import Owner
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -45,9 +45,6 @@ PORT_TRIES = 5
 PORT_TAKEN = "couldn't bind"
 """llama-server's message in that case (server-http.cpp)."""
 
-TAIL = 8
-"""Last lines of the server's output that a message repeats."""
-
 HOST = "127.0.0.1"
 
 
@@ -58,6 +55,7 @@ class Program:
     command: Sequence[str]
     model: str
     version: str
+    cuda_graphs: bool = False
 
 
 def free_port() -> int:
@@ -77,6 +75,9 @@ class Supervisor:
         api_key: The server's key; a random one by default.
         find_port: Gives the port for a start.
         binding: What kills the server when this process dies.
+
+    Raises:
+        OutputError: `settings.server_log` cannot be written.
 
     Attributes:
         n_starts: How often it was started, restarts for memory included.
@@ -99,6 +100,8 @@ class Supervisor:
         self._key = api_key or secrets.token_urlsafe(24)
         self._owner, self._pid = Owner("this server"), os.getpid()
         tidy()
+        if settings.server_log is not None:
+            check_log(settings.server_log)
         self.log = settings.server_log or log_folder() / f"llama-server-{self._pid}-{id(self):x}.log"
         self._changed = threading.Condition()
         self._wake, self._closing = threading.Event(), threading.Event()
@@ -140,6 +143,11 @@ class Supervisor:
             if self._failed is not None:
                 raise self._failed
             return self._address
+
+    @property
+    def record(self) -> Record | None:
+        """The record of the server while it is ready."""
+        return self._record if self._address is not None else None
 
     def check(self) -> None:
         """Do nothing unless the server has failed for good.
@@ -196,7 +204,7 @@ class Supervisor:
         if self._failed is not None:
             return ServerError(str(self._failed))
         words = f"llama-server ended in the middle of an answer, {self._how(code)}. It is restarting: ask again."
-        return ServerError(words + ("" if code < 0 else _tail(process)), retry=True)
+        return ServerError(words + ("" if code < 0 else process.tail()), retry=True)
 
     def _how(self, code: int | None) -> str:
         if code is None:
@@ -258,7 +266,7 @@ class Supervisor:
             self._hung = False
             port = self._find_port()
             command = [*self._program.command, "--host", HOST, "--port", str(port), *self._settings.server_flags]
-            environment = server_environment(self._key)
+            environment = server_environment(self._key, cuda_graphs=self._program.cuda_graphs)
             process = self._process = ChildProcess(
                 command, environment, self.log, on_end=self._wake.set, binding=self._binding
             )
@@ -271,10 +279,14 @@ class Supervisor:
             self._stop()
             if not any(PORT_TAKEN in line for line in process.last_lines):
                 break
-        return f"{self._how(code)}.{_tail(process)}"
+        return f"{self._how(code)}.{process.tail()}"
 
     def _note(self, process: ChildProcess, port: int) -> None:
-        """Write the server's record. A failure is ignored: the server dies with this process anyway."""
+        """Write the server's record. A server of a program does without: it dies with this process anyway.
+
+        Raises:
+            EngineError: The record of a server in the background cannot be written at its first start.
+        """
         self._record = Record(
             Who(process.pid, process.started),
             Who.of(self._pid),
@@ -285,8 +297,11 @@ class Supervisor:
             self._background,
             self._key if self._background else None,
         )
-        with suppress(OSError, InputError):
+        try:
             self._record.write()
+        except OutputError as exc:
+            if self._background and self.n_starts == 1:
+                raise EngineError(f"the server's record cannot be written: {exc}") from exc
 
     def _until_ready(self, process: ChildProcess, url: str) -> bool:
         deadline = time.monotonic() + self._settings.start_s
@@ -324,14 +339,14 @@ class Supervisor:
             self._wake.wait(pause)
             code = process.wait()
             if code is not None:
-                return f"{self._how(code)}.{_tail(process)}"
+                return f"{self._how(code)}.{process.tail()}"
             if is_well(root, min(HEALTH_S, self._settings.hang_s)):
                 last_well = time.monotonic()
             elif time.monotonic() - last_well > self._settings.hang_s:
                 self._hung = True
                 self._withdraw()
                 process.kill()
-                return f"{self._how(0)}.{_tail(process)}"
+                return f"{self._how(0)}.{process.tail()}"
             if self._is_too_large(process):
                 return ""
         return ""
@@ -356,8 +371,7 @@ class Supervisor:
         if self._process is not None:
             self._process.close()
         if self._record is not None:
-            with suppress(OSError):
-                self._record.remove()
+            self._record.remove()
             self._record = None
 
     def close(self) -> None:
@@ -378,9 +392,3 @@ def is_well(url: str, seconds: float = HEALTH_S) -> bool:
         return bool(get_json(Address(url), "/health", seconds)["status"] == "ok")
     except (ServerError, TypeError, LookupError):
         return False
-
-
-def _tail(process: ChildProcess) -> str:
-    """Return the server's last lines, for the end of a message."""
-    lines = list(process.last_lines)[-TAIL:]
-    return "\n  " + "\n  ".join(lines) + "\n" if lines else " It wrote nothing."

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import numpy as np
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.forks import forkable_lock
 from youtu_gguf.types import F32
 
@@ -158,7 +158,7 @@ class StateFiles:
         if len(data) > self._bound:
             return
         path = self.path(key)
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(OutputError):
             write_bytes(path, data)
             self._shrink(path)
 
@@ -189,7 +189,7 @@ def state_files(pair: ModelPair, settings: Settings, way: tuple[str, ...]) -> St
     if settings.cache_dir is None:
         return None
     files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
-    identity = repr((files, *way, settings.n_batch, settings.n_gpu_layers, settings.repack))
+    identity = repr((files, *way, settings.n_batch, settings.repack))
     return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)
 
 

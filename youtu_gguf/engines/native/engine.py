@@ -19,13 +19,14 @@ from youtu_gguf.engines.native.generation import Generation, Group, followers, p
 from youtu_gguf.engines.native.interrupts import Deferral
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
-from youtu_gguf.engines.native.llama.handles import N_ANSWERS, LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.devices import place_pair
+from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
-from youtu_gguf.forks import Owner
 from youtu_gguf.gguf.lm_head import Head
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
@@ -49,12 +50,15 @@ class NativeEngine:
 
     Args:
         pair: A checked model and projector.
-        settings: Context, threads, GPU layers, caches and how hidden states are read.
+        settings: Context, threads, devices, caches and how hidden states are read.
         progress: Called during loading, encoding, prefilling and generating, in the thread that caused the work.
 
+    Attributes:
+        placement: Which device computes what.
+
     Raises:
-        InputError: The context is longer than the model supports.
-        EngineError: llama.cpp refuses the files or runs out of memory.
+        InputError: The context is longer than the model supports, or there is no such device.
+        EngineError: llama.cpp refuses the files, the device has too little memory, or it encodes images wrongly.
         CapabilityError: The requested way of reading hidden states is missing.
     """
 
@@ -73,24 +77,22 @@ class NativeEngine:
         self.head = Head(pair.model)
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
-        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way))
-        self._owner = Owner("this model")
+        self.placement = place_pair(pair, settings, n_ctx)
+        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
         self._room = threading.Condition()
         self._n_freed = 0
         progress("load", 0, 100)
         with Deferral() as deferral, ExitStack() as stack:  # frees the earlier handles if a later step fails
-            self.model = LlamaModel(pair.model.path, settings, deferral.lifting(progress))
+            self.model = LlamaModel(pair.model.path, settings, self.placement, deferral.lifting(progress))
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
             self.vision = VisionTower(pair.projector.path, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
-        self._finalize = finalize(
-            self, _free, self._owned, self._owner, self.lock
-        )  # runs when the interpreter exits too
+        self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
         self.prefixes = Prefixes(self.context)
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
@@ -113,6 +115,10 @@ class NativeEngine:
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Return the ids of `text`; control tokens in it are read as plain text."""
         return tuple(self.model.tokenize(text, special=False))
+
+    def tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each of `texts`, as `tokenize` does, with fewer calls of llama.cpp."""
+        return [tuple(ids) for ids in self.model.tokenizer.ids_of_all(texts)]
 
     def token_id(self, token: str) -> int | None:
         """Return the id of the token whose text is exactly `token`, or None."""
@@ -162,7 +168,7 @@ class NativeEngine:
 
     def finish(self, generation: Generation) -> None:
         """Free what an answer holds and wake the threads that wait for room. Safe to call twice."""
-        if not self._owner.is_here:
+        if not self.lock.owner.is_here:
             return
         if self.lock.is_mine:  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
             return
@@ -330,7 +336,7 @@ class NativeEngine:
 
     def _in_turn(self, attempt: Callable[[], T | None]) -> T:
         """Return the result of `attempt`; while it is None, wait until other threads finish answers and try again."""
-        self._owner.check()
+        self.lock.owner.check()
         deadline = time.monotonic() + LONGEST_WAIT_S
         while True:
             with self._room:
@@ -371,7 +377,7 @@ class NativeEngine:
         Raises:
             EngineError: It is closed, or belongs to another process.
         """
-        self._owner.check()
+        self.lock.owner.check()
         if self.model.handle is None:
             raise EngineError("this model is closed. Load it again.")
 
@@ -384,7 +390,7 @@ class NativeEngine:
 
         Safe to call twice. Does nothing in a forked process.
         """
-        if not self._owner.is_here:
+        if not self.lock.owner.is_here:
             return
         for session in list(self._sessions):
             session.close()
@@ -392,9 +398,3 @@ class NativeEngine:
             if self._finalize.detach() is not None:
                 self._owned.close()
         self.cache.clear()
-
-
-def _free(owned: ExitStack, owner: Owner, lock: FairLock) -> None:
-    """Free the handles of an engine that nothing refers to, or at exit: then unless a thread is using them."""
-    if owner.is_here and lock.enter_if_free():
-        owned.close()

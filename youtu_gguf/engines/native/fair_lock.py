@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Self
@@ -20,12 +20,15 @@ class FairLock:
     other thread waiting. Ctrl-C ends the waiting; what the main thread does with the lock it ends only afterwards, or
     where the lock is `open_to_interrupts`.
 
+    Attributes:
+        owner: The process that made it.
+
     Raises:
         EngineError: On entering, in a forked process.
     """
 
     def __init__(self) -> None:
-        self._owner = Owner("this model")
+        self.owner = Owner("this model")
         self._guard = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._holder: threading.Lock | None = None
@@ -33,7 +36,7 @@ class FairLock:
         self._deferral = Deferral()
 
     def __enter__(self) -> Self:
-        self._owner.check()  # in a forked process, the thread that has the lock does not exist
+        self.owner.check()  # in a forked process, the thread that has the lock does not exist
         gate, deferral = threading.Lock(), Deferral()
         deferral.begin()
         if not self._try_acquire(gate):
@@ -57,6 +60,11 @@ class FairLock:
     def is_mine(self) -> bool:
         """Whether this thread has the lock."""
         return self._thread == get_ident()
+
+    def run_last(self, function: Callable[[], object]) -> None:
+        """Call `function` and keep the lock for good; do nothing if a thread has the lock, or in a forked process."""
+        if self.owner.is_here and self.enter_if_free():
+            function()
 
     @contextmanager
     def open_to_interrupts(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.llama.handles import SHORT
-from youtu_gguf.engines.repetition import RepetitionDetector
+from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.types import F32, Finish
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Generation:
         self.n_generated = 0
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._guard = RepetitionDetector() if request.sampling.loop_guard else None
+        self._guard = LoopGuard() if request.sampling.loop_guard else None
         self._deadline = math.inf
 
     def interrupted(self) -> Finish | None:
@@ -75,7 +75,7 @@ class Generation:
         text = self._decoder.decode(self._model.piece(token))
         pieces = [Piece(text, n_tokens=1, probability=probability)]
         self.pending = (token,)
-        if self._guard is not None and self._guard.add(token):
+        if self._guard is not None and self._guard.add(token, text):
             pieces.append(self.end("loop"))
         elif self.n_generated >= self.request.sampling.max_tokens:
             pieces.append(self.end("length"))

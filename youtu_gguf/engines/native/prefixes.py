@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from youtu_gguf.engines.native.generation import MIN_SHARED, n_common
-from youtu_gguf.engines.native.llama.handles import N_ANSWERS, PADDING, LlamaContext
+from youtu_gguf.engines.native.llama.handles import PADDING, LlamaContext
+from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.types import F32
 
 

@@ -79,7 +79,9 @@ class NativeSession:
         hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
         context.decode_prefix_tokens(self._image_end, after_image, sequence)
         self.pay(PrefixCost(encoded - started, time.perf_counter() - encoded))
-        return np.concatenate([before, hidden])
+        states = np.concatenate([before, hidden])
+        states.setflags(write=False)  # they are kept, and given to callers
+        return states
 
     def patches(self, *, aside: bool = False) -> PatchStates:
         """Return the states of the image tokens, encoding and prefilling the image if needed."""

@@ -6,17 +6,19 @@ They stand in for the published files: a tiny pair for tests, and a full-size on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import replacing
 from youtu_gguf.errors import InputError
 from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, write_gguf
-from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.types import FileForm, ProgressFn, no_progress
 from youtu_gguf.weights.synthetic.layout import (
     FILE_TYPES,
     FULL,
@@ -30,12 +32,15 @@ from youtu_gguf.weights.synthetic.layout import (
 )
 from youtu_gguf.weights.synthetic.tokens import VocabularyShape
 from youtu_gguf.weights.synthetic.values import NormalWeights, PooledWeights
+from youtu_gguf.weights.synthetic.variants import VARIANTS, Variant
 
 __all__ = [
     "FULL",
     "SIZES",
     "TINY",
+    "VARIANTS",
     "Shape",
+    "Variant",
     "VocabularyShape",
     "check_rows",
     "find_type",
@@ -43,6 +48,9 @@ __all__ = [
     "vision_tensors",
     "write_synthetic_pair",
 ]
+
+
+T = TypeVar("T")
 
 
 def write_synthetic_pair(
@@ -53,6 +61,7 @@ def write_synthetic_pair(
     quant: str = "Q8_0",
     projector_quant: str | None = None,
     tied: bool = True,
+    variant: FileForm | Variant = "named",
     progress: ProgressFn | None = None,
 ) -> tuple[Path, Path]:
     """Write a language model and its projector into `folder`, replacing files of the same names.
@@ -64,16 +73,17 @@ def write_synthetic_pair(
         quant: Encoding of the language model's matrices: F32, F16, BF16 or Q8_0.
         projector_quant: The same for the vision tower; None picks F32 with F32 and BF16 otherwise.
         tied: Use the token embedding as the head instead of writing `output.weight`.
+        variant: A name in VARIANTS, or a form of your own: token names, leftover keys, chat template.
         progress: Called with ("model" or "projector", bytes written, bytes in all).
 
     Returns:
         Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
 
     Raises:
-        InputError: Unknown size or encoding, rows that an encoding cannot hold, or no room on the disk.
+        InputError: Unknown size, encoding or variant, rows that an encoding cannot hold, or no room on the disk.
     """
-    shape, report = _find_shape(size), progress or no_progress
-    folder = Path(folder)
+    shape, form, report = _find(SIZES, "size", size), _find(VARIANTS, "variant", variant), progress or no_progress
+    folder = checked_path("folder", folder)
     projector_quant = projector_quant or ("F32" if quant == "F32" else "BF16")
     model = folder / f"{shape.name}-{quant}.gguf"
     projector = folder / f"mmproj-{shape.name}-{projector_quant}.gguf"
@@ -86,7 +96,7 @@ def write_synthetic_pair(
         check_room(folder, bytes_needed([*model_specs, *projector_specs]))
         with replacing(projector) as new_projector, replacing(model) as new_model:
             writer = GGUFWriter(new_model, "deepseek2")
-            describe_language(writer, shape, quant)
+            describe_language(writer, shape, quant, variant=form)
             write_gguf(writer, new_model, model_specs, weights, partial(report, "model"))
             writer = GGUFWriter(new_projector, "clip")
             describe_vision(writer, shape, projector_quant)
@@ -96,12 +106,12 @@ def write_synthetic_pair(
     return model, projector
 
 
-def _find_shape(size: str | Shape) -> Shape:
-    if isinstance(size, Shape):
-        return size
-    if size not in SIZES:
-        raise InputError(f"size must be one of {', '.join(SIZES)}; got {size!r}.")
-    return SIZES[size]
+def _find(known: Mapping[Any, T], argument: str, value: str | T) -> T:
+    if not isinstance(value, str):
+        return value
+    if value not in known:
+        raise InputError(f"{argument} must be one of {', '.join(known)}; got {value!r}.")
+    return known[value]
 
 
 def find_type(quant: str) -> GGMLQuantizationType:

@@ -1,12 +1,14 @@
 """The token list of a synthetic model: the published order of Youtu-VL's vocabulary at any size.
 
 Base tokens (byte-level BPE), control tokens, the codebook, interleaved coordinates, depth bins, tags. Ids and
-counts: docs/facts.md, "Tokens"; the order inside the last block is a guess there, and here.
+counts: docs/facts.md, "Tokens". Names and types: as llama.cpp's converter gives them (`get_vocab_base` in its
+conversion/base.py): an added token that is special or looks like `<|...|>` is CONTROL, any other added token
+USER_DEFINED, and an id without a token `[PADn]` and UNUSED.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from string import ascii_lowercase
@@ -14,13 +16,14 @@ from string import ascii_lowercase
 from gguf.constants import TokenType
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import BEGIN, BIN_TOKENS, END, N_BINS, N_COORDINATES, N_TAG_SLOTS, TAGS, VISION_TOKENS
+from youtu_gguf.facts import BEGIN, BIN_TOKENS, END, N_BINS, N_COORDINATES, N_TAG_SLOTS, VISION_TOKENS
 
 _SPACE = "Ġ"  # how byte-level BPE writes a leading space
 _COMMON_PAIRS = (
     "th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "ti", "es", "or", "te", "of", "ed", "is", "it", "al",
     "ar", "st", "to", "nt", "ng", "se", "ha", "as", "ou", "io", "le", "ve", "co", "me", "de", "hi", "ri", "ro", "ic",
 )  # fmt: skip
+_PAD = "[PAD{id}]"
 _COMMON_PIECES = (("in", "g"), ("th", "e"), ("an", "d"), ("io", "n"), ("en", "t"), ("Ġ", "the"), ("Ġ", "and"))
 
 
@@ -39,6 +42,37 @@ class VocabularyShape:
         return self.n_base + self.n_control + len(VISION_TOKENS) + 1 + self.n_codebook + after_codebook
 
 
+TAG_SLOTS = (
+    "<box>", "</box>", "<ins>", "</ins>", "<poly>", "</poly>", "<kpt>", "</kpt>", "<ref>", "</ref>", "<BG>", "<FG>",
+    "<OTHERS>", "<person>", "</person>",
+)  # fmt: skip
+"""Tokens right after the depth bins. The places of <ins>, <ref>, </ref> and <OTHERS> are known (facts: tokens), those
+of the others a guess that fits between them."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What a converter called the added tokens, and which types it gave them.
+
+    Attributes:
+        codebook: Format of an entry's text, from its number `k` and its `id`. The default is as long as the published
+            file's names: 18 to 21 characters, by the size of its metadata.
+        codebook_type: Type of those entries.
+        added_type: Type of coordinates, depth bins and tags; CONTROL where the tokenizer calls them special.
+        tags: Texts of the first tokens after the depth bins.
+    """
+
+    codebook: str = "<|image_code_{k}|>"
+    codebook_type: TokenType = TokenType.CONTROL
+    added_type: TokenType = TokenType.USER_DEFINED
+    tags: tuple[str, ...] = TAG_SLOTS
+
+
+NAMED = Naming()
+PADDED = Naming(codebook=_PAD, codebook_type=TokenType.UNUSED)
+"""With names for the codebook, as the published file, and without."""
+
+
 @dataclass(frozen=True)
 class TokenTable:
     """Text and type of every token, and the merges of the base."""
@@ -48,13 +82,14 @@ class TokenTable:
     merges: list[str]
 
 
-def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None) -> TokenTable:
+def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None, naming: Naming = NAMED) -> TokenTable:
     """Make the token list of a model whose vocabulary has this shape.
 
     Args:
         shape: Sizes of the blocks.
         merges: "left right", best first: as many as `shape.n_base` leaves room for beside the bytes. None takes
             made-up ones.
+        naming: Names and types of the added tokens, by default those of the published file as far as they are known.
     """
     alphabet = [byte_to_text(byte) for byte in range(256)]
     if merges is None:
@@ -65,24 +100,29 @@ def make_tokens(shape: VocabularyShape, merges: Sequence[str] | None = None) -> 
         )
     table = TokenTable([], [], list(merges))
 
-    def add(texts: Iterator[str] | list[str] | tuple[str, ...], kind: TokenType) -> None:
+    def add(texts: Iterable[str], kind: TokenType) -> None:
         for text in texts:
             table.texts.append(text)
             table.types.append(int(kind))
 
-    def add_unused(count: int) -> None:
-        add([f"[PAD{len(table.texts) + i}]" for i in range(count)], TokenType.UNUSED)
+    def add_numbered(pattern: str, count: int, kind: TokenType) -> None:
+        first = len(table.texts)
+        add((pattern.format(k=k, id=first + k) for k in range(count)), kind)
 
     add(alphabet, TokenType.NORMAL)
     add([merge.replace(" ", "") for merge in merges], TokenType.NORMAL)
     add((BEGIN, END), TokenType.CONTROL)
     add([f"<|reserved_special_token_{i}|>" for i in range(shape.n_control - 2)], TokenType.CONTROL)
     add(VISION_TOKENS, TokenType.CONTROL)
-    add_unused(1 + shape.n_codebook)
-    add([f"<{axis}_{k}>" for k in range(N_COORDINATES) for axis in "xy"], TokenType.USER_DEFINED)
-    add(BIN_TOKENS, TokenType.USER_DEFINED)
-    add(TAGS, TokenType.USER_DEFINED)
-    add_unused(N_TAG_SLOTS - len(TAGS))
+    if naming.codebook == _PAD:
+        add_numbered(_PAD, 1, TokenType.UNUSED)
+    else:  # a tokenizer numbers its added tokens without gaps, so this one has a name
+        add([f"<|reserved_special_token_{shape.n_control - 2}|>"], TokenType.CONTROL)
+    add_numbered(naming.codebook, shape.n_codebook, naming.codebook_type)
+    add([f"<{axis}_{k}>" for k in range(N_COORDINATES) for axis in "xy"], naming.added_type)
+    add(BIN_TOKENS, naming.added_type)
+    add(naming.tags, naming.added_type)
+    add_numbered(_PAD, N_TAG_SLOTS - len(naming.tags), TokenType.UNUSED)
     return table
 
 

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
-from youtu_gguf.errors import CapabilityError, EngineError
+from youtu_gguf.environment import set_cuda_graphs
+from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.forks import Owner
 
 __all__ = [
     "VERSION",
     "HiddenWay",
     "choose_way",
+    "decide_cuda_graphs",
+    "ggml",
     "lib",
     "log_listener",
     "mtmd",
@@ -33,6 +36,7 @@ try:
     import llama_cpp as _package
     from llama_cpp import llama_cpp as lib
     from llama_cpp import mtmd_cpp as mtmd
+    from llama_cpp._ggml import libggml
 except (ImportError, OSError, RuntimeError) as exc:
     raise EngineError(
         f"the native engine needs llama-cpp-python with its compiled library; importing it failed: {exc}. "
@@ -78,8 +82,23 @@ def read_tap(context: Any) -> Any:
     return _tap().llama_get_embeddings_nextn(context)
 
 
+def decide_cuda_graphs(wanted: bool) -> None:
+    """Turn CUDA graphs on or off before anything is computed; the first call decides, as llama.cpp looks once.
+
+    Raises:
+        InputError: The environment or an earlier call says otherwise.
+    """
+    if _decided and _decided != [wanted]:
+        raise InputError(
+            f"cuda_graphs must be {not wanted} in this process, as for its first model (llama.cpp looks once); "
+            f"got {wanted}. Load this model in another process."
+        )
+    set_cuda_graphs(wanted)
+    _decided[:] = [wanted]
+
+
 def start() -> None:
-    """Start llama.cpp once per process and redirect its log to this module.
+    """Start llama.cpp once per process; this looks for devices.
 
     Raises:
         EngineError: This process was forked from one that has used it: llama.cpp would wait for ever for the threads
@@ -91,10 +110,14 @@ def start() -> None:
 @cache
 def _started() -> Owner:
     lib.llama_backend_init()
-    lib.llama_log_set(_log, ctypes.c_void_p(0))
-    mtmd.mtmd_log_set(_log, ctypes.c_void_p(0))
-    mtmd.mtmd_helper_log_set(_log, ctypes.c_void_p(0))
     return Owner("llama.cpp")
+
+
+def ggml(name: str, result: Any) -> Any:
+    """Return a function of ggml that returns a `result`, a type of ctypes or None."""
+    function = getattr(libggml, name)
+    function.restype = result
+    return function
 
 
 def recent_warnings() -> str:
@@ -123,6 +146,7 @@ def _tap() -> Any:
     return llama_cpp_ext
 
 
+_decided: list[bool] = []
 _warnings: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
 _listeners: list[Callable[[str], None]] = []
 
@@ -133,3 +157,16 @@ def _log(level: int, text: bytes, _user_data: object) -> None:
         _warnings.append(text.decode("utf-8", "replace"))
     for listener in _listeners:
         listener(text.decode("utf-8", "replace"))
+
+
+def _redirect_logs() -> None:
+    """Redirect the logs of ggml, llama.cpp and mtmd to this module.
+
+    Done at import, before anything can look for devices: the first look logs what it finds, and llama-cpp-python's own
+    listener prints that to stderr.
+    """
+    for redirect in (ggml("ggml_log_set", None), lib.llama_log_set, mtmd.mtmd_log_set, mtmd.mtmd_helper_log_set):
+        redirect(_log, ctypes.c_void_p(0))
+
+
+_redirect_logs()

@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from llama_cpp._ggml import libggml
+from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.engines.native.llama import bindings
-from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.engines.native.llama.bindings import ggml, lib
+from youtu_gguf.engines.native.llama.memory import estimate, head_bytes, on_device
+from youtu_gguf.engines.native.llama.placement import KINDS, Device, Placement, place
 
-KINDS = ("CPU", "GPU", "integrated GPU", "accelerator")
-"""enum ggml_backend_dev_type in ggml-backend.h."""
+LOG = logging.getLogger("youtu_gguf")
 
-
-@dataclass(frozen=True)
-class Device:
-    """A processor or GPU. `free` and `total` are bytes of its memory."""
-
-    name: str
-    description: str
-    kind: str
-    free: int
-    total: int
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.gguf.pair import ModelPair
 
 
 def devices() -> tuple[Device, ...]:
     """Return the devices that this build of llama.cpp can compute on."""
     bindings.start()
-    count, get = _bound("ggml_backend_dev_count", ctypes.c_size_t), _bound("ggml_backend_dev_get", ctypes.c_void_p)
+    count, get = ggml("ggml_backend_dev_count", ctypes.c_size_t), ggml("ggml_backend_dev_get", ctypes.c_void_p)
     handles = [get(ctypes.c_size_t(i)) for i in range(count())]
     return tuple(_described(ctypes.c_void_p(handle)) for handle in handles)
+
+
+def place_pair(pair: ModelPair, settings: Settings, n_ctx: int) -> Placement:
+    """Choose the devices for a checked pair; `placement.place` says how, and what it raises."""
+    sizes = pair.model.file_size, pair.projector.file_size
+    limits = n_ctx, settings.n_batch, settings.image_max_tokens
+    memory = estimate(pair.language, pair.vision.n_embd, *sizes, *limits, settings.cache_bytes)
+    placement = place(settings, devices(), on_device(pair.language, memory, head_bytes(pair.model)))
+    if placement.fitting is not None and settings.n_gpu_layers == "auto":
+        LOG.info("%s fits: %s", pair.model.path.name, placement)
+    return placement
+
+
+def handle_of(name: str) -> ctypes.c_void_p:
+    """Return llama.cpp's handle of the device `name`, one of those that `devices` returns."""
+    return ctypes.c_void_p(ggml("ggml_backend_dev_by_name", ctypes.c_void_p)(name.encode()))
+
+
+def handles_of(names: Sequence[str]) -> Any:
+    """Return the list of devices that llama.cpp's model parameters take; an empty one means the processor alone."""
+    return (ctypes.c_void_p * (len(names) + 1))(*map(handle_of, names), None)
 
 
 def library() -> Path:
@@ -42,24 +56,19 @@ def library() -> Path:
 
 def features() -> tuple[str, ...]:
     """Return the processor and build features that llama.cpp reports."""
+    bindings.start()
     words: str = lib.llama_print_system_info().decode("utf-8", "replace")
     return tuple(word.strip() for word in words.replace("=", " ").replace(" 1 ", " ").split("|") if word.strip())
 
 
 def _described(handle: ctypes.c_void_p) -> Device:
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
-    _bound("ggml_backend_dev_memory", None)(handle, ctypes.byref(free), ctypes.byref(total))
-    kind = _bound("ggml_backend_dev_type", ctypes.c_int)(handle)
+    ggml("ggml_backend_dev_memory", None)(handle, ctypes.byref(free), ctypes.byref(total))
+    kind = ggml("ggml_backend_dev_type", ctypes.c_int)(handle)
     return Device(
-        _bound("ggml_backend_dev_name", ctypes.c_char_p)(handle).decode("utf-8", "replace"),
-        _bound("ggml_backend_dev_description", ctypes.c_char_p)(handle).decode("utf-8", "replace"),
+        ggml("ggml_backend_dev_name", ctypes.c_char_p)(handle).decode("utf-8", "replace"),
+        ggml("ggml_backend_dev_description", ctypes.c_char_p)(handle).decode("utf-8", "replace"),
         KINDS[kind] if 0 <= kind < len(KINDS) else "other",
         free.value,
         total.value,
     )
-
-
-def _bound(name: str, result: Any) -> Any:
-    function = getattr(libggml, name)
-    function.restype = result
-    return function

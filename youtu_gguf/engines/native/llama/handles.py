@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,19 +16,15 @@ from youtu_gguf.config import PENALTY_LAST_N, TOP_K
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import ALL, LAST, NONE, Batch, Run
 from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
-from youtu_gguf.engines.native.llama.runs import check_runs
+from youtu_gguf.engines.native.llama.devices import handles_of
+from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
+from youtu_gguf.engines.native.llama.placement import Placement
+from youtu_gguf.engines.native.llama.tokenizer import Tokenizer
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Sampling, Settings
-
-N_ANSWERS = 8
-"""Most answers that are generated at the same time."""
-
-N_SEQUENCES = 2 * N_ANSWERS + 3
-"""Sequences of a context: the answers, one prefix for each of them to branch from, the last question, the ended
-answers, and padding."""
 
 PADDING = N_SEQUENCES - 1
 """The sequence of the tokens that fill up a batch; empty between decodes."""
@@ -54,10 +51,14 @@ _PIECE_BYTES = 256
 class LlamaModel:
     """A language model's weights and vocabulary."""
 
-    def __init__(self, path: Path, settings: Settings, progress: ProgressFn) -> None:
+    def __init__(self, path: Path, settings: Settings, placement: Placement, progress: ProgressFn) -> None:
+        bindings.decide_cuda_graphs(settings.cuda_graphs)
         bindings.start()
+        self.placement = placement
+        devices = handles_of(placement.devices)
         params = lib.llama_model_default_params()
-        params.n_gpu_layers = settings.n_gpu_layers
+        params.devices = ctypes.cast(devices, ctypes.c_void_p)
+        params.n_gpu_layers = placement.n_gpu_layers
         params.use_extra_bufts = settings.repack
         if settings.repack:  # weights rearranged from a mapped file would be in memory twice
             params.load_mode = lib.LLAMA_LOAD_MODE_NONE
@@ -73,14 +74,15 @@ class LlamaModel:
             return not raised  # False ends the loading
 
         params.progress_callback = report
-        self.handle: Any = lib.llama_model_load_from_file(str(path).encode(), params)
+        self.handle: Any = lib.llama_model_load_from_file(os.fsencode(path), params)
         if raised:
             self.close()
             bindings.recent_warnings()
             raise raised.pop()
         if not self.handle:
-            raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}")
+            raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
+        self.tokenizer = Tokenizer(self.vocab)
         self.n_embd: int = lib.llama_model_n_embd(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
@@ -90,13 +92,7 @@ class LlamaModel:
         Raises:
             InputError: A word in `text` is so long that llama.cpp would end the process.
         """
-        check_runs(text)
-        data = text.encode()
-        buffer = (lib.llama_token * (len(data) + 2))()
-        n = lib.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, special)
-        if n < 0:
-            raise EngineError(f"llama.cpp could not tokenise {text[:80]!r}.{bindings.recent_warnings()}")
-        return list(buffer[:n])
+        return self.tokenizer.ids(text, special=special)
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token, which may hold parts of UTF-8 characters."""
@@ -130,12 +126,12 @@ class LlamaContext:
         self.way = way
         self.n_ctx = n_ctx
         self.slice = min(settings.n_batch, n_ctx)
-        self.pads = settings.n_gpu_layers == 0 or not lib.llama_supports_gpu_offload()
+        self.pads = not model.placement.devices
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
         if not self.handle:
             raise EngineError(
-                f"llama.cpp could not make a context of {n_ctx} positions.{bindings.recent_warnings()} "
-                "Lower n_ctx if memory is short."
+                f"llama.cpp could not make a context of {n_ctx} positions.{bindings.recent_warnings()}"
+                f"{model.placement.remedy or ' Lower n_ctx if memory is short.'}"
             )
         self._memory = lib.llama_get_memory(self.handle)
         self.tokens = Batch(self.slice)

@@ -1,16 +1,23 @@
-"""An estimate of the memory that the native engine will take.
+"""An estimate of the memory that the native engine will take, on processors and on other devices.
 
 What llama.cpp allocates follows from its graphs. The formulas give the buffers that its log reports, for
-llama-cpp-python 0.3.36; scripts/bench/plan.py compares them with the memory in use.
+llama-cpp-python 0.3.36; scripts/bench/plan.py compares them with the memory in use. This file needs no llama.cpp.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from youtu_gguf.engines.native.llama.handles import N_SEQUENCES
 from youtu_gguf.facts import MERGE
+from youtu_gguf.gguf.header import Header
 from youtu_gguf.gguf.language import LanguageFacts
+
+N_ANSWERS = 8
+"""Most answers that are generated at the same time."""
+
+N_SEQUENCES = 2 * N_ANSWERS + 3
+"""Sequences of a context: the answers, one prefix for each of them to branch from, the last question, the ended
+answers, and padding. llama.cpp keeps a row of logits for each."""
 
 CACHE_BYTES = 2
 """Keys and values are kept as F16."""
@@ -26,6 +33,9 @@ PYTHON_BYTES = 130_000_000
 TOKEN_BYTES = 37_000
 """Per image token: pixels, embeddings and copies on their way into the caches (measured)."""
 PATCHES_PER_TOKEN = MERGE**2
+
+DEVICE_BYTES = 100_000_000
+"""On a device, for the workspaces of its libraries: what the parts below leave of the measured memory."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +103,62 @@ def estimate(
         images=cache_bytes,
         process=PYTHON_BYTES + image_tokens * TOKEN_BYTES,
     )
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """Bytes that a model takes on a device of its own, by purpose, if all of it is computed there.
+
+    Measured on an H100 with the full-size Q8_0 model and BF16 projector: 7.1, 7.6 and 8.4 GB in use with a context of
+    4,096, 16,384 and 32,768 (docs/gpu.md); the estimate is within 2 % of these.
+
+    Attributes:
+        n_layer: Layers of the language model without its head. llama.cpp counts the head as one more, the first that
+            it gives to a device; it copies the head there where the model's file has the token table for both.
+        head: The output matrix.
+        layers: The weights of all layers.
+        context: Keys and values, which lie where their layer is.
+        compute: Working memory of the language model.
+        projector: The vision tower and projector.
+        vision: Working memory for encoding one image.
+    """
+
+    n_layer: int
+    head: int
+    layers: int
+    context: int
+    compute: int
+    projector: int
+    vision: int
+
+    def total(self, n_gpu_layers: int, *, projector: bool = True) -> int:
+        """Return the bytes in use with `n_gpu_layers` on the device, the head counted as one, 0 for none."""
+        found = DEVICE_BYTES if n_gpu_layers or projector else 0
+        if n_gpu_layers:
+            found += self.compute + self.head + self._per_layer * (min(n_gpu_layers, self.n_layer + 1) - 1)
+        return found + (self.projector + self.vision if projector else 0)
+
+    def layers_that_fit(self, room: int, *, projector: bool = True) -> int:
+        """Return how many layers, the head counted as one, fit into `room` bytes, with the projector or without."""
+        return sum(self.total(n, projector=projector) <= room for n in range(1, self.n_layer + 2))
+
+    @property
+    def _per_layer(self) -> int:
+        return (self.layers + self.context) // self.n_layer
+
+
+def on_device(facts: LanguageFacts, memory: Memory, head: int) -> DeviceMemory:
+    """Return what a model takes on a device, of which `memory` says what it takes on the processor.
+
+    Args:
+        facts: Sizes of the language model.
+        memory: The estimate for the processor.
+        head: Bytes of the output matrix in the model's file.
+    """
+    layers = memory.weights - head * (1 if facts.tied else 2)  # the token table stays with the processor
+    return DeviceMemory(facts.n_layer, head, layers, memory.context, memory.compute, memory.projector, memory.vision)
+
+
+def head_bytes(model: Header) -> int:
+    """Return the bytes of the output matrix of a checked model file, which may be the token table."""
+    return model.tensors.get("output.weight", model.tensors["token_embd.weight"]).n_bytes

@@ -111,6 +111,6 @@ def _run(source: Path, destination: Path, params: Any, listener: Callable[[str],
     bindings.start()
     bindings.recent_warnings()
     with bindings.log_listener(listener), Deferral():
-        status = lib.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(params))
+        status = lib.llama_model_quantize(os.fsencode(source), os.fsencode(destination), ctypes.byref(params))
     if status != 0:
         raise EngineError(f"llama_model_quantize ended with status {status}.{bindings.recent_warnings()}")

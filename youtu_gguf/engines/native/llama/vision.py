@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from youtu_gguf import machine
+from youtu_gguf.engines.native.encoder_check import check_encoder
 from youtu_gguf.engines.native.llama import bindings
-from youtu_gguf.engines.native.llama.bindings import lib, mtmd
+from youtu_gguf.engines.native.llama.bindings import mtmd
+from youtu_gguf.engines.native.llama.devices import handle_of
 from youtu_gguf.engines.native.llama.handles import LlamaModel
 from youtu_gguf.engines.native.llama.memory import GRAPH_MASK_BYTES, PATCHES_PER_TOKEN
 from youtu_gguf.errors import EngineError
@@ -33,14 +36,27 @@ class VisionTower:
     def __init__(self, path: Path, model: LlamaModel, settings: Settings) -> None:
         self._n_embd = model.n_embd
         params = mtmd.mtmd_context_params_default()
-        params.use_gpu = settings.n_gpu_layers != 0 and bool(lib.llama_supports_gpu_offload())
+        device = model.placement.projector
+        params.use_gpu = device is not None
+        params.device = None if device is None else handle_of(device)
         params.print_timings = False
         params.n_threads = settings.n_threads
         params.warmup = False
         params.image_max_tokens = settings.image_max_tokens
-        self.handle: Any = mtmd.mtmd_init_from_file(str(path).encode(), model.handle, params)
+        self.handle: Any = mtmd.mtmd_init_from_file(os.fsencode(path), model.handle, params)
         if not self.handle:
-            raise EngineError(f"llama.cpp could not load the projector {path}.{bindings.recent_warnings()}")
+            raise EngineError(
+                f"llama.cpp could not load the projector {path}.{bindings.recent_warnings()}{model.placement.remedy}"
+            )
+        if device is not None:
+            self._check(settings)
+
+    def _check(self, settings: Settings) -> None:
+        try:
+            check_encoder(self.encode, settings.image_max_tokens, cuda_graphs=settings.cuda_graphs)
+        except BaseException:
+            self.close()
+            raise
 
     def encode(self, image: PreparedImage) -> F32:
         """Return the (n_tokens, n_embd) embeddings of the image tokens in raster order.

@@ -1,0 +1,142 @@
+"""Every command of the command line, on files as the converter writes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import youtu_gguf as yg
+from tests.conftest import Pair
+from tests.loopback_hub import REPOSITORY
+from youtu_gguf.cli.main import app
+from youtu_gguf.engines.llama_server.binary import find_llama_server
+from youtu_gguf.errors import YoutuError
+from youtu_gguf.tasks import TASKS
+
+SPEC = f"{REPOSITORY}:Q8_0"
+LOAD = "-m {model} --n-ctx 2048 --threads 1 --image-max-tokens 40"
+ASK = f"{LOAD} --max-tokens 8 --temperature 0 --json"
+WORDS = {
+    "ask": "What?",
+    "reason": "Why?",
+    "count": "cat",
+    "ground": "cat",
+    "detect": "cat sky",
+    "polygon": "cat",
+    "refer": "--box 10 10 90 90 --crop-size 128",
+    "instances": "cat sky --limit 2 --crop-size 128",
+    "segment": "cat sky --present all",
+    "click": "wake it",
+}
+"""What the tasks are asked about; the others need no words."""
+
+ON_FILES = {
+    **{task: f"{task} {{image}} {WORDS.get(task, '')} {ASK}" for task in TASKS},
+    "chat": f"chat {{image}} -q --max-tokens 8 {LOAD}",
+    "batch": f"batch {{image}} -t depth -t detect -o {{folder}}/results -q --max-tokens 8 {LOAD}",
+    "inspect": "inspect {model} {mmproj}",
+    "slim": "slim {model} {folder}/slim.gguf -q",
+    "quantize": "quantize {model} {folder}/f16.gguf F16 --threads 1 -q",
+    "synth": "synth {folder}/made --variant experts -q",
+    "doctor": "doctor -m {model}",
+    "plan": "plan -m {model} --n-ctx 2048",
+    "calibrate": "calibrate -m {model} --threads 1 --dry-run -q",
+}
+PULLED = {
+    "pull": f"pull {SPEC} -q",
+    "list": "list",
+    "path": f"path {SPEC}",
+    "rm": f"rm {SPEC} --yes",
+}
+SERVED = {
+    "server start": f"server start --max-tokens 8 -q {LOAD} --slots 1",
+    "server status": "server status",
+    "server logs": "server logs -n 5",
+    "server stop": "server stop",
+}
+EXPECTED = {
+    "chat": "\n",
+    "slim": "64 entries dropped, from 395 to 458",
+    "inspect": "usable        yes with",
+    "plan": "GB",
+    "list": "Youtu-VL-4B-Instruct",
+    "server status": "ready, in the background",
+}
+"""What a command says of these files, besides ending without an error."""
+
+
+def commands(group: click.Command, prefix: str = "") -> Iterator[str]:
+    for name, inner in getattr(group, "commands", {}).items():
+        if hasattr(inner, "commands"):
+            yield from commands(inner, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}"
+
+
+def words(line: str, places: SimpleNamespace | None) -> list[str]:
+    return [word.format(**vars(places or SimpleNamespace())) for word in line.split()]
+
+
+def run(line: str, places: SimpleNamespace | None = None) -> str:
+    """Run a command within this process, which takes a fraction of a second."""
+    done = CliRunner().invoke(app, words(line, places), input="what is it?\n/depth\n")
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def run_apart(line: str, places: SimpleNamespace) -> str:
+    """Run a command in a process of its own, as what outlives it requires."""
+    command = [sys.executable, "-m", "youtu_gguf", *words(line, places)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def places(pair: Pair, photographs: dict[str, Path], tmp_path: Path) -> SimpleNamespace:
+    return SimpleNamespace(model=pair[0], mmproj=pair[1], image=photographs["cat"], folder=tmp_path)
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {*ON_FILES, *PULLED, *SERVED} == set(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", ON_FILES)
+def test_command_on_files(name: str, places: SimpleNamespace) -> None:
+    assert EXPECTED.get(name, "") in run(ON_FILES[name], places)
+
+
+@pytest.mark.usefixtures("hub")
+def test_commands_on_pulled_files(pair: Pair) -> None:
+    for name, line in PULLED.items():
+        assert EXPECTED.get(name, "") in run(line)
+        if name == "pull":
+            assert yg.weights.find(SPEC)[0].read_bytes() == pair[0].read_bytes()
+
+
+def test_commands_on_servers(places: SimpleNamespace, request: pytest.FixtureRequest) -> None:
+    if not yg.weights.inspect(places.model).chat_template:
+        pytest.skip("a llama-server answers by the file's own chat template")
+    try:
+        find_llama_server()
+    except YoutuError:
+        pytest.skip("no llama-server is installed")
+    request.addfinalizer(lambda: [yg.servers.stop(server) for server in yg.servers.list_running()])  # if it fails
+    for name, line in SERVED.items():
+        assert EXPECTED.get(name, "") in run_apart(line, places)
+    assert yg.servers.list_running() == []
+
+
+def test_a_slim_file_and_a_smaller_one_answer_too(places: SimpleNamespace) -> None:
+    for name, made in (("slim", "slim.gguf"), ("quantize", "f16.gguf")):
+        run(ON_FILES[name], places)
+        smaller = SimpleNamespace(**{**vars(places), "model": places.folder / made})
+        run(ON_FILES["segment"] + " --mmproj {mmproj}", smaller)

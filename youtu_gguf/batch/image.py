@@ -1,0 +1,209 @@
+"""One image of a batch: ask all its questions, write its files, make its line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import youtu_gguf as yg
+from youtu_gguf.atomic import writing
+from youtu_gguf.batch.journal import FILES, Line
+from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.output import WRITERS, Source, to_json
+from youtu_gguf.output.json import SCHEMA
+from youtu_gguf.types import in_words
+
+OF_THE_IMAGE = (InputError, DecodeError)
+"""Errors of an image or of a question about it."""
+
+RECORDED = (*OF_THE_IMAGE, EngineError)
+"""Errors that are recorded, and the batch continues. Others, such as a disk that is full or a model that lacks tokens,
+affect every image."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question for every image.
+
+    Attributes:
+        words: As the user typed it; `task` in the results.
+        question: The question.
+        context: Further keys of its result in JSON.
+    """
+
+    words: str
+    question: yg.Question
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """An image that is done.
+
+    Attributes:
+        path: The image.
+        line: Its line in the journal.
+        engine_works: Whether the engine answered; False if it failed at any question, None if it was not asked.
+    """
+
+    path: Path
+    line: Line
+    engine_works: bool | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with every image.
+
+    Attributes:
+        asked: The questions.
+        folder: The journal's folder.
+        arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
+        drawings: Also write the results drawn on the image as .png.
+    """
+
+    asked: tuple[Asked, ...]
+    folder: Path
+    arrays: bool = True
+    drawings: bool = False
+
+    def do(self, model: yg.Model, path: Path) -> Done:
+        """Ask all questions about an image, write its files, and return its line.
+
+        Raises:
+            YoutuError: An error that would affect every image.
+        """
+        started = time.perf_counter()
+        line = line_of(path, None)
+        faults: list[YoutuError] = []
+        try:
+            data = read_image(path)
+            line["sha256"] = hashlib.sha256(data).hexdigest()
+            with closing(model.open(data)) as scene:
+                line["size"] = list(scene.size)
+                line["results"] = self._results(scene, path, faults)
+        except RECORDED as exc:
+            faults.append(exc)
+            line["error"] = error_form(exc)
+        line["seconds"] = round(time.perf_counter() - started, 3)
+        return Done(path, line, _engine_works(line, faults))
+
+    def _results(self, scene: yg.Scene, path: Path, faults: list[YoutuError]) -> list[dict[str, Any]]:
+        """Return the questions' results, or errors, which are added to `faults` too."""
+        results: list[dict[str, Any]] = [{}] * len(self.asked)
+        for update in self._updates(scene):
+            asked = self.asked[update.index]
+            if update.error is not None:
+                if not isinstance(update.error, RECORDED):
+                    raise update.error
+                faults.append(update.error)
+                results[update.index] = {"task": asked.words, "error": error_form(update.error)}
+            elif update.result is not None:
+                written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
+                form = to_json(update.result, task=asked.words, **asked.context)
+                results[update.index] = form | ({"files": written} if written else {})
+        return results
+
+    def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
+        """Ask all questions together; one after the other where several images are in progress.
+
+        A server then finds the image in the slot of the first question. If the questions came together, they would go
+        to several slots, and each slot would have to encode the image.
+        """
+        if scene.model.engine.n_parallel == 1:
+            yield from scene.many([asked.question for asked in self.asked], stream=True)
+            return
+        for index, asked in enumerate(self.asked):
+            *_, end = scene.many([asked.question], stream=True)
+            if isinstance(end.error, ServerError) and end.error.retry:
+                *_, end = scene.many([asked.question], stream=True)
+            yield replace(end, index=index)
+
+    def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
+        """Write the drawing and the arrays of a result; return their paths, relative to the journal's folder."""
+        if in_words(result):
+            return []
+        names = []
+        folder = Path(FILES, folder_of(path))
+        if self.arrays or self.drawings:
+            with writing(self.folder / folder):
+                for part in (FILES, folder):  # the journal's own folder is there, unless somebody has deleted it
+                    (self.folder / part).mkdir(exist_ok=True)
+        if self.arrays:
+            names.append((folder / f"{stem}.npz").as_posix())
+            WRITERS["npz"](self.folder / names[-1], result)
+        if self.drawings:
+            names.append((folder / f"{stem}.png").as_posix())
+            WRITERS["png"](self.folder / names[-1], result, Source(scene.rgb))
+        return names
+
+
+def _engine_works(line: Line, faults: list[YoutuError]) -> bool | None:
+    if any(isinstance(fault, EngineError) for fault in faults):
+        return False
+    answered = any("error" not in result for result in line.get("results", ()))
+    return True if answered or any(isinstance(fault, DecodeError) for fault in faults) else None
+
+
+def line_of(path: Path, digest: str | None, error: YoutuError | None = None) -> Line:
+    """Return the beginning of an image's line, with the error that is all there is to say about it."""
+    line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": digest}
+    return line if error is None else line | {"error": error_form(error), "seconds": 0.0}
+
+
+def error_form(exc: YoutuError) -> dict[str, str]:
+    """Return an error as a line has it."""
+    return {"class": type(exc).__name__, "message": str(exc)}
+
+
+def read_image(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    with _reading(path) as file:
+        return file.read()
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits; the file is not held in memory.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    with _reading(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BufferedReader]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # a pipe or a device may have no end
+            raise InputError(f"expected an image file; {path} is a pipe or a device. Write it to a file first.")
+        with path.open("rb") as file:
+            yield file
+    except OSError as exc:
+        raise InputError(f"expected an image file; got {path}: {exc.strerror}. Check the path.") from exc
+    except ValueError as exc:  # a list may hold a name with a zero byte
+        raise InputError(f"expected an image file; got {str(path)!r}: {exc}. Correct the list.") from exc
+
+
+def name_of(path: Path) -> str:
+    r"""Return an image's name in JSON: its path, with \xff for bytes that are not UTF-8."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def folder_of(path: Path) -> str:
+    """Return the name of the folder for an image's files: readable, and different for every path."""
+    readable = re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:40].strip(".") or "image"
+    return f"{readable}-{hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]}"

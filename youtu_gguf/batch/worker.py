@@ -1,0 +1,397 @@
+"""A model in a process of its own, so that an image that kills the process ends neither the batch nor its journal.
+
+The parent writes pickles to the worker's stdin: how to load the model, what to do, then one path per image. The worker
+writes pickles to its stdout: `Ready`, `Done` for each image, `Ended` before it gives up. It ends when its stdin does,
+which its parent holds, so it outlives its parent by a second at most, however that ends.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import youtu_gguf as yg
+from youtu_gguf import errors
+from youtu_gguf.batch.image import Done, Work
+from youtu_gguf.environment import worker_environment
+from youtu_gguf.errors import EngineError, InputError, ModelFileError, YoutuError
+from youtu_gguf.gguf.fingerprint import fingerprint
+from youtu_gguf.types import ProgressFn, no_progress
+
+POLL_S = 0.5
+"""How often a wait lets signals in, where the system does not do so by itself."""
+
+NOTICE_S, GRACE_S, STOP_S = 0.2, 1.0, 10.0
+"""How long a worker without a parent may take to notice that, and to stop what it does; and how long it may take to
+close its model, a llama-server included, before it is killed."""
+
+KEPT_LINES, SHOWN_LINES, SHOWN = 40, 3, 300
+"""Last lines of a worker's stderr that are kept; how many of them, and of their characters, a message repeats."""
+
+_START = "import sys; sys.path[:] = sys.argv[1:]; from youtu_gguf.batch.worker import serve; serve()"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded: what the settings of a batch say of it, and how many images it works on at a time."""
+
+    identity: dict[str, Any]
+    n_parallel: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The worker ends with an error of ours: its class, and what it says."""
+
+    kind: type[YoutuError]
+    message: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the worker logged: the logger's name, the level, and the message."""
+
+    logger: str
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Died:
+    """The process has ended by itself, and with it the images that it was at work on."""
+
+    how: str
+
+
+Message = Ready | Done | Ended | Note | tuple[str, int, int]
+
+
+def identity_of(model: yg.Model) -> dict[str, Any]:
+    """Return what results depend on of a model, as JSON: its weights, by content, and its calibration in force."""
+    if model.pair is None:
+        weights: dict[str, Any] = {"name": next(iter(model.files), None)}
+    else:
+        weights = {"fingerprint": fingerprint(model.pair.model, model.pair.projector)}
+    return {"model": weights} | ({"calibration": asdict(model.calibration)} if model.engine.has_states else {})
+
+
+class Worker:
+    """Loads a model in another process, and again whenever that process dies. A context manager, for one thread.
+
+    Args:
+        load: Loads the model when it is called with `progress=`; must be picklable, as `partial(yg.load, "nano")` is.
+        progress: Called while the model loads for the first time.
+
+    Attributes:
+        identity: See `identity_of`.
+        n_parallel: Images to work on at a time.
+
+    Raises:
+        EngineError: The process cannot be started, or dies while it loads.
+        YoutuError: What `load` raises.
+    """
+
+    def __init__(self, load: Callable[..., yg.Model], progress: ProgressFn = no_progress) -> None:
+        self._load = load
+        _pickled(load)
+        self._process = _Process(load)
+        ready = self._until_ready(progress)
+        self.identity, self.n_parallel = ready.identity, ready.n_parallel
+        self._work: Work | None = None
+        self._busy = 0
+
+    def prepare(self, work: Work) -> None:
+        """Set what is to be done with every image."""
+        self._work = work
+        self._process.send(work)
+
+    def start(self, path: Path) -> None:
+        """Begin an image, in a new process if the last one has died."""
+        if self._process.dead:
+            self._process = _Process(self._load)
+            if self._until_ready(no_progress).identity != self.identity:
+                raise ModelFileError("the model's files have changed while a batch was using them. Start it again.")
+            self._process.send(self._work)
+        self._process.send(path)
+        self._busy += 1
+
+    def wait(self) -> Done | Died:
+        """Return the next image that is done, or that the process has died.
+
+        Raises:
+            YoutuError: An error that would affect every image.
+        """
+        message = self._process.receive()
+        if isinstance(message, Died):
+            self._busy = 0
+            return message
+        assert isinstance(message, Done)
+        self._busy -= 1
+        return message
+
+    def stop(self) -> None:
+        """Give up the images in progress; the process with them, if there are any."""
+        if self._busy:
+            self._process.close()
+            self._busy = 0
+
+    def _until_ready(self, progress: ProgressFn) -> Ready:
+        try:
+            while True:
+                message = self._process.receive()
+                if isinstance(message, Ready):
+                    return message
+                if isinstance(message, Died):
+                    raise EngineError(f"the process that loads the model ended {message.how}")
+                if isinstance(message, tuple):
+                    progress(*message)
+        except BaseException:
+            self._process.close()
+            raise
+
+    def close(self) -> None:
+        """End the process. Safe to call twice."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Process:
+    """One life of a worker, as its parent sees it."""
+
+    def __init__(self, load: Callable[..., yg.Model]) -> None:
+        try:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, *sys.path],
+                env=worker_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C reaches the parent only, which then ends the worker
+            )
+        except OSError as exc:
+            raise EngineError(f"{sys.executable} cannot be started: {exc}.") from exc
+        self.dead = False
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._readers = [
+            threading.Thread(target=self._read_messages, daemon=True),
+            threading.Thread(target=self._read_words, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        self.send(load)
+
+    def send(self, what: object) -> None:
+        """Send a message; if the process has died, `receive` will tell."""
+        assert self._popen.stdin is not None
+        data = _pickled(what)
+        with suppress(OSError):
+            self._popen.stdin.write(data)
+            self._popen.stdin.flush()
+
+    def receive(self) -> Message | Died:
+        """Return the next message, or that the process has died.
+
+        Raises:
+            YoutuError: What ended the worker in an orderly way.
+        """
+        while True:
+            try:
+                message = self._inbox.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            if not isinstance(message, Note):
+                break
+            logging.getLogger(message.logger).log(message.level, "%s", message.text)
+        if isinstance(message, Ended):
+            self.close()
+            raise message.kind(message.message)
+        if message is None:
+            self.close()
+            return Died(self._how())
+        return message
+
+    def _read_messages(self) -> None:
+        assert self._popen.stdout is not None
+        with self._popen.stdout as replies, suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                self._inbox.put(pickle.load(replies))
+        self._inbox.put(None)
+
+    def _read_words(self) -> None:
+        assert self._popen.stderr is not None
+        with self._popen.stderr as words:
+            for line in iter(partial(words.readline, 1 << 16), b""):
+                self._last_lines.append(line.decode("utf-8", "replace").strip())
+
+    def _how(self) -> str:
+        code = self._popen.returncode
+        how = f"with exit code {code}"
+        if code < 0:
+            with suppress(ValueError):
+                how = f"by {signal.Signals(-code).name}"
+        if code == -getattr(signal, "SIGKILL", 0):
+            how += ", which is how Linux ends a process when memory runs out"
+        words = " | ".join(filter(None, list(self._last_lines)[-SHOWN_LINES:]))[-SHOWN:]
+        return f'{how}. Its last words: "{words}".' if words else f"{how}."
+
+    def close(self) -> None:
+        """Ask the process to end, and kill it if it does not. Safe to call twice."""
+        self.dead = True
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.close()
+        try:
+            self._popen.wait(STOP_S)
+        except BaseException as exc:
+            self._popen.kill()
+            self._popen.wait()
+            if not isinstance(exc, subprocess.TimeoutExpired):
+                raise
+        for reader in self._readers:
+            reader.join(NOTICE_S)  # a grandchild may hold its end open
+
+
+def _pickled(what: object) -> bytes:
+    try:
+        return pickle.dumps(what)
+    except (pickle.PicklingError, AttributeError, TypeError) as exc:
+        raise InputError(
+            f"expected something that another process can be told, such as partial(yg.load, ...); got {what!r}: {exc}."
+        ) from exc
+
+
+def serve() -> None:
+    """Be a worker: load the model, do images until stdin ends, and end the process."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - it has a number, no name that matters
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)  # what others print must not come between our messages
+    code = 0
+    desk = _Desk(requests, replies)
+    try:
+        desk.run()
+    except YoutuError as exc:
+        desk.end(exc)
+    except KeyboardInterrupt:
+        code = 1
+    except BaseException:  # noqa: BLE001 - the parent reads it from stderr
+        traceback.print_exc()
+        code = 1
+    sys.stderr.flush()
+    os._exit(code)  # the model is closed, and threads that still wait for it have nothing to wait for
+
+
+class _Notes(logging.Handler):
+    """Hands what is logged to the parent, whose settings say what becomes of it."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        super().__init__()
+        self._tell = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(Note(record.name, record.levelno, record.getMessage()))
+
+
+class _Desk:
+    """A worker, as it sees itself."""
+
+    def __init__(self, requests: IO[bytes], replies: IO[bytes]) -> None:
+        self._requests, self._replies = requests, replies
+        self._sending = threading.Lock()
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._loading = True
+
+    def run(self) -> None:
+        """Load the model and do images until no more can come."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        log = logging.getLogger("youtu_gguf")
+        log.propagate = False
+        log.addHandler(_Notes(self._send))
+        load = self._inbox.get()
+        if load is None:
+            return
+        with load(progress=self._report) as model:
+            try:
+                n_parallel, self._loading = model.engine.n_parallel, False
+                self._send(Ready(identity_of(model), n_parallel))
+                self._work_on(model, n_parallel)
+            finally:
+                self._closing.set()
+
+    def _report(self, stage: str, done: int, total: int) -> None:
+        if self._loading:  # later, the bar of images says more
+            self._send((stage, done, total))
+
+    def _work_on(self, model: yg.Model, n_parallel: int) -> None:
+        work: Work | None = None
+        pool = ThreadPoolExecutor(n_parallel, "youtu-gguf batch") if n_parallel > 1 else None
+        for asked in iter(self._inbox.get, None):
+            if isinstance(asked, Work):
+                work = asked
+            elif work is not None and pool is not None:
+                pool.submit(self._do, work, model, asked)
+            elif work is not None:
+                self._do(work, model, asked)
+
+    def _do(self, work: Work, model: yg.Model, path: Path) -> None:
+        try:
+            self._send(work.do(model, path))
+        except YoutuError as exc:
+            self.end(exc)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - in a thread of a pool nobody would see it
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._inbox.put(pickle.load(self._requests))
+        except (EOFError, OSError):
+            pass
+        except BaseException:  # noqa: BLE001 - a module that the parent has and we do not; its parent reads it
+            traceback.print_exc()
+            os._exit(1)
+        self._inbox.put(None)
+        if not self._closing.wait(NOTICE_S):
+            _thread.interrupt_main()
+            if not self._closing.wait(GRACE_S):  # in the middle of llama.cpp, where no signal is heard
+                os._exit(1)
+
+    def _send(self, message: Message) -> None:
+        with self._sending, suppress(OSError):  # without a parent, this process is about to end
+            pickle.dump(message, self._replies)
+            self._replies.flush()
+
+    def end(self, exc: YoutuError) -> None:
+        """Tell the parent of an error that ends the batch, as the class of ours that it is or derives from."""
+        kind = next(kind for kind in type(exc).__mro__ if kind.__module__ == errors.__name__)
+        self._send(Ended(kind, str(exc)))

@@ -1,0 +1,193 @@
+"""What the environment says: variables, and the folders of this user. The only reader of os.environ."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+
+from youtu_gguf.arguments import checked_key, checked_path
+from youtu_gguf.errors import InputError
+
+MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
+"""Names the model to load where the caller does not."""
+
+ENGINE_VARIABLE = "YOUTU_GGUF_ENGINE"
+"""Names the engine that the command line uses where --engine is not given."""
+
+KEY_VARIABLE = "YOUTU_GGUF_API_KEY"
+"""Holds the key of a server named by its address."""
+
+LLAMA_SERVER_VARIABLE = "YOUTU_GGUF_LLAMA_SERVER"
+"""Names the llama-server program to run."""
+
+NO_CUDA_GRAPHS_VARIABLE = "GGML_CUDA_DISABLE_GRAPHS"
+"""llama.cpp computes without CUDA graphs where this is set, to any value (ggml-cuda/common.cuh).
+
+With them, llama.cpp of llama-cpp-python 0.3.36 encodes images wrongly: the second and third of one size after others
+of other sizes came out at cosine 0.4 and 0.2 (H100; nano; three images of each of the sizes 640x480, 1280x960, 640x480,
+288x288). Without them, text is generated 2 % slower (170 and 174 tokens/s). Remove the setting `cuda_graphs` and this
+when scripts/soak/encode_sizes.py --cuda-graphs passes on a CUDA device."""
+
+OURS = "youtu-gguf"
+"""The value of that variable where this package has set it."""
+
+CALIBRATIONS_VARIABLE = "YOUTU_GGUF_CALIBRATIONS"
+"""Names the folder where calibrations are kept, in place of one in the user's data folder."""
+
+
+def cuda_graphs_forbidden() -> bool:
+    """Whether the user's environment turns llama.cpp's CUDA graphs off."""
+    return os.environ.get(NO_CUDA_GRAPHS_VARIABLE, OURS) != OURS
+
+
+def set_cuda_graphs(wanted: bool, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Turn llama.cpp's CUDA graphs on or off in `environment`, by default for this process and its children.
+
+    Raises:
+        InputError: They are wanted, and the user's environment turns them off.
+    """
+    if not wanted:
+        environment.setdefault(NO_CUDA_GRAPHS_VARIABLE, OURS)
+    elif cuda_graphs_forbidden():
+        raise InputError(
+            f"cuda_graphs=True needs an environment without {NO_CUDA_GRAPHS_VARIABLE}, which turns them off; it is "
+            "set. Unset it, or leave cuda_graphs out."
+        )
+    else:
+        environment.pop(NO_CUDA_GRAPHS_VARIABLE, None)
+
+
+def default_model() -> str | None:
+    """Return the model named by the environment variable `YOUTU_GGUF_MODEL`, if it is set."""
+    return os.environ.get(MODEL_VARIABLE) or None
+
+
+def default_engine() -> str | None:
+    """Return the engine named by the environment variable `YOUTU_GGUF_ENGINE`, if it is set."""
+    return os.environ.get(ENGINE_VARIABLE) or None
+
+
+def default_api_key() -> str | None:
+    """Return the key in the environment variable `YOUTU_GGUF_API_KEY`, if it is set.
+
+    Raises:
+        InputError: It cannot be sent.
+    """
+    key = os.environ.get(KEY_VARIABLE) or None
+    return None if key is None else checked_key(KEY_VARIABLE, key)
+
+
+def default_llama_server() -> Path | None:
+    """Return the llama-server named by the environment variable `YOUTU_GGUF_LLAMA_SERVER`, if it is set."""
+    value = os.environ.get(LLAMA_SERVER_VARIABLE)
+    return checked_path(LLAMA_SERVER_VARIABLE, value) if value else None
+
+
+def server_environment(api_key: str, *, cuda_graphs: bool = False) -> dict[str, str]:
+    """Return the environment for a llama-server that this package starts.
+
+    It is this process's, without the variables that change what a llama-server does (`LLAMA_...`, `MTMD_...`) and those
+    of Hugging Face tools (`HF_...`), among them a token; its key is in `LLAMA_API_KEY`, where other users cannot read
+    it. Without `cuda_graphs`, llama.cpp's variable that turns them off is set.
+
+    Raises:
+        InputError: `cuda_graphs`, and the environment turns them off.
+    """
+    scrubbed = ("LLAMA_", "MTMD_", "HF_")
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(scrubbed)}
+    set_cuda_graphs(cuda_graphs, kept)
+    return kept | {"LLAMA_API_KEY": api_key}
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment for a process that runs llama.cpp for us: this one's, and no backtrace when it crashes.
+
+    ggml would start a debugger for one (ggml.c, `ggml_print_backtrace`), which takes seconds and may hang.
+    """
+    return {**os.environ, "GGML_NO_BACKTRACE": "1"}
+
+
+def data_folder() -> Path | None:
+    """Return the folder for what is installed for this user, such as llama-server; None where the user has no home."""
+    from platformdirs import user_data_path
+
+    return _in_home(lambda: user_data_path("youtu-gguf", appauthor=False))
+
+
+def calibrations_folder() -> Path | None:
+    """Return the folder of stored calibrations: that of `YOUTU_GGUF_CALIBRATIONS`, if it is set.
+
+    None where neither the variable nor a home folder says where.
+    """
+    if named := _folder(CALIBRATIONS_VARIABLE):
+        return named
+    data = data_folder()
+    return None if data is None else data / "calibrations"
+
+
+def state_folder() -> Path:
+    """Return the folder for what is known of running servers, and for their logs.
+
+    Raises:
+        InputError: Neither a variable nor a home folder says where it is.
+    """
+    from platformdirs import user_state_path
+
+    found = _in_home(lambda: user_state_path("youtu-gguf", appauthor=False))
+    if found is None:
+        raise no_home("records of servers", "XDG_STATE_HOME")
+    return found
+
+
+def hub_cache() -> Path | None:
+    """Return the folder where Hugging Face tools keep what they download, by the variables they read.
+
+    None where neither a variable nor a home folder says where it is.
+
+    Source: huggingface_hub's documentation, "Environment variables".
+    """
+    if named := _folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE"):
+        return named
+    caches = _folder("XDG_CACHE_HOME") or _in_home(lambda: Path.home() / ".cache")
+    home = _folder("HF_HOME") or (None if caches is None else caches / "huggingface")
+    return None if home is None else home / "hub"
+
+
+def no_home(what: str, variable: str) -> InputError:
+    """Return the error for a folder that the user's home would hold, where there is none."""
+    return InputError(
+        f"expected a home folder for {what}; this user has none (HOME is not set, and no account names one). "
+        f"Set {variable} to a folder."
+    )
+
+
+def _in_home(find: Callable[[], Path]) -> Path | None:
+    try:
+        found = find()
+    except RuntimeError:  # of pathlib and platformdirs: there is no home
+        return None
+    return None if found.parts[:1] == ("~",) else found
+
+
+def font_folders() -> list[Path]:
+    """Return the folders where this system keeps its fonts, and this user's first.
+
+    Sources: the XDG Base Directory Specification and fontconfig's defaults; Apple, "Font Book User Guide". Windows
+    keeps the fonts of all users in its own folder, and those of one in the local application data.
+    """
+    if sys.platform == "win32":
+        local, windows = _folder("LOCALAPPDATA"), _folder("WINDIR")
+        return [*([local / "Microsoft/Windows/Fonts"] if local else ()), *([windows / "Fonts"] if windows else ())]
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - where there is no home, this is no error
+    if sys.platform == "darwin":
+        return [home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts")]
+    data = _folder("XDG_DATA_HOME") or home / ".local/share"
+    shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    return [data / "fonts", home / ".fonts", *(Path(folder) / "fonts" for folder in shared.split(":") if folder)]
+
+
+def _folder(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return checked_path(variable, os.path.expandvars(value)) if value else None

@@ -1,0 +1,200 @@
+"""From a Pillow image of any mode to upright RGB of 8 bits, a strip at a time, so that little is held twice."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from youtu_gguf import machine
+from youtu_gguf.errors import EngineError, InputError
+from youtu_gguf.images.exif import FLAWS
+from youtu_gguf.types import U8, Size
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 200_000_000
+"""Larger images are refused before decoding."""
+
+_STRIP_PIXELS = 1 << 20
+RGB = 3
+"""Channels, and bytes, of a pixel."""
+
+_STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+_WIDEST_BYTES = 4
+"""Bytes per pixel that Pillow keeps an image in, by its mode; four for all others."""
+
+_DECODER_BYTES = {"JPEG2000": 16, "AVIF": 8, "HEIF": 8, "WEBP": 9, "JPEG": 6, "MPO": 6, "TIFF": 4, "ICNS": 16}
+"""Bytes per pixel that a decoder takes beside the image, by its format: planes of AVIF and HEIF, a canvas and a frame
+of WebP, coefficients of a progressive JPEG, whole strips of TIFF, four components of 32 bits of JPEG 2000. Images of 5
+to 20 megapixels took 60 to 100 % of what these numbers give."""
+
+_DARK = 16
+"""What the upper 8 of 16 bits stay below where the upper 4 are not in use."""
+
+_ORIENTATION = 0x0112
+_TURNED = {
+    2: lambda rgb: rgb[:, ::-1],
+    3: lambda rgb: rgb[::-1, ::-1],
+    4: lambda rgb: rgb[::-1],
+    5: lambda rgb: rgb.transpose(1, 0, 2),
+    6: lambda rgb: rgb[::-1].transpose(1, 0, 2),
+    7: lambda rgb: rgb[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda rgb: rgb[:, ::-1].transpose(1, 0, 2),
+}
+"""How an image is turned upright, by its orientation (Exif 3.0, 4.6.5)."""
+
+_BITS = (8, 10, 12, 14, 16, 24, 32)
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, (1,)
+"""Tags of TIFF 6.0, and the value of the second for whole numbers without a sign, which is its default."""
+
+
+def upright_rgb(image: Image.Image, name: str) -> U8:
+    """Return (H, W, 3) uint8 pixels, turned as the EXIF data say where they are not broken; `image` is only loaded.
+
+    Transparency is laid over white. Grey values of more than 8 bits are scaled to 8, as `_grey_range` says; of colours
+    of 16 bits per channel Pillow gives the upper 8.
+
+    Raises:
+        InputError: Too many pixels, floating-point values outside 0..1, or colours of 16 bits that use the lower 12.
+        EngineError: It does not fit into the free memory.
+        Exception: What Pillow raises where it cannot decode the image.
+    """
+    check_size(Size(*image.size), name)
+    check_memory(image, name, machine.usable_memory().free)
+    halved = _is_halved(image)
+    image.load()
+    check_size(Size(*image.size), name)  # icons may turn out to be larger than they said
+    rgb = np.empty((image.height, image.width, RGB), np.uint8)
+    if image.mode[0] in "IF":
+        _fill_from_greys(rgb, image, name)
+    else:
+        for top, strip in _strips(image):
+            rgb[top : top + strip.height] = _rgb(strip)
+        if halved and rgb.max() < _DARK:
+            raise InputError(
+                f"{name} has 16 bits per channel, of which its colours use the lower 12 at most: it would be nearly "
+                "black. Scale it to 8 bits yourself."
+            )
+    turn = _TURNED.get(_orientation(image) or 0)
+    upright = rgb if turn is None else np.ascontiguousarray(turn(rgb))
+    upright.setflags(write=False)
+    return upright
+
+
+def check_size(size: Size, name: str) -> None:
+    """Refuse an image without pixels, or with too many.
+
+    Raises:
+        InputError: It is one.
+    """
+    if not size.width or not size.height:
+        raise InputError(f"an image must have pixels; {name} is {size.width}x{size.height}.")
+    if size.width * size.height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise InputError(
+            f"an image may have up to {limit} megapixels; {name} has more ({size.width}x{size.height}). "
+            "Resize or crop it first."
+        )
+
+
+def check_memory(image: Image.Image, name: str, free: int) -> None:
+    """Refuse an image that does not fit into `free` bytes of memory: the system would end the process.
+
+    Raises:
+        EngineError: It does not fit.
+    """
+    from PIL import ImageFile
+
+    per_pixel = 2 * RGB  # the second copy where it is turned: by then the decoder has ended
+    if isinstance(image, ImageFile.ImageFile):
+        per_pixel = RGB + _STORED_BYTES.get(image.mode, _WIDEST_BYTES) + _DECODER_BYTES.get(image.format or "", RGB)
+    needed = image.width * image.height * per_pixel
+    if needed > free:
+        raise EngineError(
+            f"{name}, {image.width}x{image.height}, needs up to {needed / 1e6:,.0f} MB to decode; {free / 1e6:,.0f} MB "
+            "are free. Resize it first, or give this process more memory."
+        )
+
+
+def _fill_from_greys(rgb: U8, image: Image.Image, name: str) -> None:
+    """Fill `rgb` with the grey values of an image of more than 8 bits, or of floating-point numbers."""
+    unsigned = _is_unsigned(image)
+    ends = [(float(values.min()), float(values.max())) for _, values in _greys(image, unsigned)]
+    lowest, highest = np.array(ends).min(), np.array(ends).max()  # NaN where one is
+    black, white = _grey_range(lowest, highest, name, floats=image.mode == "F")
+    for top, values in _greys(image, unsigned):
+        share = (values.astype(np.float64) - black) / (white - black)
+        rgb[top : top + len(values)] = (share * 255 + 0.5).astype(np.uint8)[:, :, None]
+
+
+def _grey_range(lowest: float, highest: float, name: str, *, floats: bool) -> tuple[float, float]:
+    """Return the values that become black and white.
+
+    Files seldom say how many of their bits are in use, so the values do: whole numbers from 0 on have the fewest of 8,
+    10, 12, 14, 16, 24 and 32 bits that hold the largest of them. Where some are below 0, the smallest is black and the
+    largest white. Floating-point values must lie in 0..1.
+    """
+    if floats:
+        if not (lowest >= 0 and highest <= 1):  # NaN is neither
+            raise InputError(
+                f"floating-point pixels must lie in 0..1; {name} has values from {lowest:g} to {highest:g}. "
+                "Scale them, or convert it to 8 bits."
+            )
+        return 0.0, 1.0
+    if lowest < 0:
+        return lowest, max(highest, lowest + 1)
+    return 0.0, next(float(white) for bits in _BITS if (white := 2**bits - 1) >= highest)
+
+
+def _is_halved(image: Image.Image) -> bool:
+    """Whether the pixels of `image`, still to be read, have 16 bits per channel, of which Pillow keeps 8."""
+    tiles = getattr(image, "tile", ())
+    return image.mode[0] not in "IF" and any(";16" in str(tile[3]) for tile in tiles)
+
+
+def _greys(image: Image.Image, unsigned: bool) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    for top, strip in _strips(image):
+        values = np.asarray(strip)
+        yield top, values.view(np.uint32) if unsigned else values
+
+
+def _is_unsigned(image: Image.Image) -> bool:
+    """Whether the 32 bits of a grey TIFF have no sign; Pillow gives them one."""
+    tags = getattr(image, "tag_v2", {})
+    return (
+        image.mode == "I"
+        and tags.get(_BITS_PER_SAMPLE) == (32,)
+        and tuple(tags.get(_SAMPLE_FORMAT, _UNSIGNED)) == _UNSIGNED
+    )
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield copies of parts as wide as the image, each with the row that it begins at."""
+    n_rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, n_rows):
+        yield top, image.crop((0, top, image.width, min(top + n_rows, image.height)))
+
+
+def _rgb(strip: Image.Image) -> U8:
+    from PIL import Image
+
+    if strip.has_transparency_data:
+        strip = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
+    return np.asarray(strip.convert("RGB"))
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """Return how the image was turned, None where that is not known: the pixels may be good all the same."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of some broken data, and fails at others
+            found = image.getexif().get(_ORIENTATION)
+    except FLAWS:
+        return None
+    return found if isinstance(found, int) else None
