@@ -69,11 +69,19 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _press() -> None:
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, signal.SIGINT)  # also ends what the main thread waits for
+    else:
+        _thread.interrupt_main()
+
+
 def _raise_again(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise Ctrl-C a little later, if it came where Python can only report an exception, such as in a destructor."""
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
-    timer = threading.Timer(AGAIN_S, _thread.interrupt_main)
+    timer = threading.Timer(AGAIN_S, _press)
     timer.daemon = True
     timer.start()
