@@ -27,6 +27,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 os.environ["OMP_WAIT_POLICY"] = "passive"  # two threads that spin take ages where other programs want the processors
+os.environ["OPENBLAS_NUM_THREADS"] = (
+    "1"  # OpenBLAS ends its threads before a fork, also those that another thread awaits
+)
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
@@ -138,7 +141,7 @@ def run(n: int, seed: int, n_threads: int = 3) -> tuple[Counter[str], list[str],
     longest = 0.0
     try:
         for i in range(n):
-            time.sleep(choices.uniform(0, 0.05))
+            time.sleep(choices.uniform(0, 0.03))
             name, at_once = choices.choice(list(entries(busy))), choices.random() < 0.5
             sys.stdout.flush()
             with warnings.catch_warnings():
@@ -150,6 +153,8 @@ def run(n: int, seed: int, n_threads: int = 3) -> tuple[Counter[str], list[str],
             ended = outcome(pid, CHILD_S)
             longest = max(longest, time.monotonic() - started)
             found[ended] += 1
+            if i % 50 == 49:
+                print(f"{i + 1} forks, {busy.n_answers} answers of the parent", flush=True)
             if ended != "refused":
                 print(f"fork {i}, {name}, {'_exit' if at_once else 'exit'}: {ended}", flush=True)
     finally:
