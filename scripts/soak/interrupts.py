@@ -30,6 +30,7 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED, BY_SIGNAL = 130, -signal.SIGINT
+ENDS = {INTERRUPTED: "130", BY_SIGNAL: "by the signal", 0: "ended meanwhile"}
 PATIENCE_S = 120.0
 MARK = "YOUTU_GGUF_SOAK"
 LAST = 0.98
@@ -94,12 +95,7 @@ class Bench:
         if "Traceback" in said or "Exception ignored" in said:
             ours = "/youtu_gguf/" in said.replace("/youtu_gguf/__init__.py", "").replace("/youtu_gguf/__main__.py", "")
             return f"fault: {name} after {after_s:.2f} s, code {code}:\n{said}" if ours else "Python was starting"
-        if code == BY_SIGNAL:
-            return "by the signal"
-        if code == 0:
-            print(f"{name} was ending after {after_s:.2f} s", flush=True)
-            return "ended meanwhile"
-        return "130" if code == INTERRUPTED else f"fault: {name} after {after_s:.2f} s ended with {code}: {said}"
+        return ENDS.get(code, f"fault: {name} after {after_s:.2f} s ended with {code}: {said}")
 
     def _files_left(self, where: Path) -> list[str]:
         temporary = [p for p in where.rglob("*") if ".tmp" in p.name or p.name.startswith(".")]
