@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from youtu_gguf.engines.llama_server.process import start_of
-from youtu_gguf.engines.llama_server.registry import KEPT_LOGS, Record, Who, log_folder, running, tidy
+from youtu_gguf.engines.llama_server.registry import KEPT_LOGS, Record, Who, end, log_folder, running, tidy
 
 NOBODY = Who(2**22 - 7, 1.0)
 
@@ -64,6 +65,19 @@ def test_another_process_with_the_number_of_an_owner_does_not_save_a_server(slee
     record(Who.of(sleeper.pid), Who(os.getpid(), 1.0))
     assert list(running()) == []
     assert start_of(sleeper.pid) is None
+
+
+def test_a_process_that_nobody_waits_for_counts_as_ended() -> None:
+    code = "import subprocess, sys, time; "
+    code += (
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as careless:
+        assert careless.stdout is not None
+        child = psutil.Process(int(careless.stdout.readline()))
+        assert end(Who.of(child.pid), seconds=30)
+        assert child.status() == psutil.STATUS_ZOMBIE
+        careless.kill()
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ LAST_LINES, TAIL = 40, 8
 LOG_BYTES = 8 << 20
 """Size at which the log is renamed; the one renamed before is deleted."""
 
+POLL_S = 0.01
+
 STOP_S = 5.0
 """How long a process may take to end when it is asked to, before it is killed."""
 
@@ -116,7 +118,7 @@ class ChildProcess:
             with suppress(psutil.Error):
                 if children := psutil.Process(launcher).children():
                     return int(children[0].pid)
-            time.sleep(0.01)
+            time.sleep(POLL_S)
         return launcher
 
     def _read(self, output: IO[bytes], log: Path) -> None:
@@ -147,10 +149,8 @@ class ChildProcess:
         for process in self._processes:
             with suppress(psutil.Error):  # it has ended, and may have left its number to another process
                 process.kill()
-        deadline = time.monotonic() + STOP_S
         self.wait(STOP_S)
-        while any(map(runs, self._processes)) and time.monotonic() < deadline:
-            time.sleep(0.01)  # the program is not our child where a launcher is; a signal takes time to end it
+        wait_ended(self._processes, STOP_S)  # the program is not our child where a launcher is
 
     def close(self) -> None:
         """Ask it to end, and end it if it does not. Safe to call twice."""
@@ -232,8 +232,20 @@ def start_of(pid: int) -> float | None:
         return None
 
 
-def runs(process: psutil.Process) -> bool:
-    """Return whether this very process runs: a zombie does not, nor does another with its pid."""
+def wait_ended(processes: Sequence[psutil.Process], seconds: float) -> bool:
+    """Wait until none of `processes` runs; return whether that was so within `seconds`.
+
+    A zombie counts as ended: where the first process of a container does not wait for those it inherits, they stay.
+    """
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def _runs(process: psutil.Process) -> bool:
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:

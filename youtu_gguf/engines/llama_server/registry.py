@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from youtu_gguf.atomic import write_bytes, writing
-from youtu_gguf.engines.llama_server.process import STOP_S, start_of
+from youtu_gguf.engines.llama_server.process import STOP_S, start_of, wait_ended
 from youtu_gguf.environment import state_folder
 from youtu_gguf.errors import InputError, OutputError
 
@@ -180,10 +180,9 @@ def end(who: Who, seconds: float = STOP_S) -> bool:
         if not who.is_running:
             return True
         process.terminate()
-        _, alive = psutil.wait_procs([process], seconds)
-        for left in alive:
-            left.kill()
-        return not psutil.wait_procs(alive, seconds)[1]
+        if not wait_ended([process], seconds):
+            process.kill()
+        return wait_ended([process], seconds)
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:

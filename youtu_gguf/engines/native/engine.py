@@ -168,10 +168,8 @@ class NativeEngine:
 
     def finish(self, generation: Generation) -> None:
         """Free what an answer holds and wake the threads that wait for room. Safe to call twice."""
-        if not self.lock.owner.is_here:
-            return
-        if self.lock.is_mine:  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
-            return
+        if self.lock.is_mine or not self.lock.owner.is_here:
+            return  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
         with self.lock:
             generation.sampler.close()
             sequence = generation.sequence
