@@ -172,6 +172,14 @@ def test_the_command_prints_what_the_function_returns(machine: SimpleNamespace) 
     assert "To get there: `youtu-gguf slim`, then `youtu-gguf quantize ... Q4_K_M`." in outcome.stderr
 
 
+def test_the_model_is_named_in_one_of_two_ways(machine: SimpleNamespace) -> None:
+    named, given = (CliRunner().invoke(app, ["plan", *words]) for words in (["nano"], ["-m", "nano"]))
+    assert named.stdout == given.stdout != ""
+    both = CliRunner().invoke(app, ["plan", "nano", "-m", "nano"])
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert "expected one model; got 'nano' and --model 'nano'" in both.stderr
+
+
 def test_llama_cpp_says_what_it_computes_on() -> None:
     assert "CPU" in {device.kind for device in devices()}
     assert library().is_file()

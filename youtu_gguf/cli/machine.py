@@ -12,10 +12,11 @@ import typer
 import youtu_gguf as yg
 from youtu_gguf.cli.common import AsJson, ContextLength, Device, Mmproj, ModelName, size_of
 from youtu_gguf.cli.help import MODEL
-from youtu_gguf.errors import EngineError, ModelFileError
+from youtu_gguf.errors import EngineError, InputError, ModelFileError
 
 
 def plan(
+    named: Annotated[str | None, typer.Argument(metavar="MODEL", help="Same as --model.")] = None,
     model: ModelName = None,
     mmproj: Mmproj = None,
     encoding: Annotated[
@@ -33,7 +34,11 @@ def plan(
     Compares it with the free memory of this machine, and recommends settings that fit. The model need not be
     downloaded. The exit code is 4 if it does not fit with the given settings.
     """
-    found = yg.weights.plan(model, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens, device=device)
+    if named is not None and model is not None:
+        raise InputError(f"expected one model; got {named!r} and --model {model!r}. Remove one.")
+    found = yg.weights.plan(
+        model or named, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens, device=device
+    )
     if as_json:
         setups = {"wanted": found.wanted, "recommended": found.recommended}
         totals = {name: setup and setup.memory.total for name, setup in setups.items()}
