@@ -61,6 +61,8 @@ def replacing(path: Path, wait_s: float = 0.0) -> Iterator[Path]:
         OutputError: Another one is still writing it.
         OSError: The file cannot be written.
     """
+    if not path.name:  # as of "." and "/"
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     temporary, lock = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.lock")
     path.parent.stat()  # a missing folder is an error; the lock would make it
 

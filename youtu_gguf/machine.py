@@ -13,14 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from youtu_gguf.arguments import is_there
+
 ROOT = Path("/")
 """Where `proc` and `sys` are."""
 
 _MEMORY_FILES = {
-    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
-    2: (("memory.max", "memory.high"), "memory.current", "inactive_file"),
+    1: (("memory.limit_in_bytes",), "memory.usage_in_bytes", ("total_inactive_file", "total_active_file")),
+    2: (("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file")),
 }
-"""By version: the files of limits, the file of what is in use, and the line of `memory.stat` with droppable pages."""
+"""By version: the files of limits, the file of what is in use, and the lines of `memory.stat` with droppable pages."""
+
+_OUTER_LIMIT = "hierarchical_memory_limit"
+"""Line of `memory.stat` with the lowest limit of a group and those around it, which a container may not see; version 1
+only."""
 
 
 class UsableMemory(NamedTuple):
@@ -47,23 +53,25 @@ def usable_cores() -> int:
 
 def free_disk(folder: Path) -> int:
     """Return the free bytes of the disk that holds `folder`, which need not exist yet."""
-    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if path.exists())).free
+    return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if is_there(path))).free
 
 
 def memory_within(system: UsableMemory, root: Path) -> UsableMemory:
     """Return what the control groups under `root` leave of the system's memory.
 
-    Pages of files that were read and are not in use (`inactive_file`) count as free: Linux drops them on demand.
+    Pages of files count as free, as they do in the system's own figure: Linux drops them on demand, and reads mapped
+    ones again. Files in memory (tmpfs) are not among them.
     """
     free, total = system
     for folder, version in _groups(root, "memory"):
         limits, usage, droppable = _MEMORY_FILES[version]
-        limit = min((n for name in limits if (n := _number(_read(folder / name))) is not None), default=None)
+        counts = dict(line.split(maxsplit=1) for line in _read(folder / "memory.stat").splitlines() if " " in line)
+        stated = [*(_read(folder / name) for name in limits), counts.get(_OUTER_LIMIT, "")]
+        limit = min((n for text in stated if (n := _number(text)) is not None), default=None)
         used = _number(_read(folder / usage))
         if limit is None or used is None:
             continue
-        counts = dict(line.split(maxsplit=1) for line in _read(folder / "memory.stat").splitlines() if " " in line)
-        held = max(0, used - (_number(counts.get(droppable, "")) or 0))
+        held = max(0, used - sum(_number(counts.get(name, "")) or 0 for name in droppable))
         free, total = min(free, max(0, limit - held)), min(total, limit)
     return UsableMemory(free, total)
 

@@ -181,9 +181,9 @@ def written(rng: random.Random, modes: Sequence[str]) -> dict[str, bytes]:
         for format_ in sorted(Image.SAVE):
             packings: tuple[dict[str, Any], ...] = ({},)
             if format_ == "TIFF":
-                packings += tuple(
-                    {"compression": c} for c in ("tiff_lzw", "jpeg", "tiff_deflate", "packbits", "group4")
-                )
+                # Pillow 11 aborts where it packs palettes as JPEG
+                packed = ["tiff_lzw", "tiff_deflate", "packbits", *(["jpeg"] if mode in ("L", "RGB", "CMYK") else ())]
+                packings += tuple({"compression": c} for c in (*packed, *(["group4"] if mode == "1" else ())))
             if format_ in ("GIF", "WEBP", "PNG", "TIFF", "MPO"):
                 packings += ({"save_all": True, "append_images": [image] * 2},)
             if format_ == "JPEG":

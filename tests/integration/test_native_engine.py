@@ -17,7 +17,6 @@ from youtu_gguf.engines.base import Prefix, collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
-from youtu_gguf.engines.native.llama.vision import check_memory
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.types import no_progress
@@ -88,6 +87,19 @@ def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pai
     assert (answer.text, answer.finish) == ("a\ufffd", "length")
 
 
+def test_coordinates_that_creep_without_end_are_ended(tiny_pair: Pair) -> None:
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    tokens = [engine.token_id(f"<{axis}_{n}>") for n in range(300) for axis in "xy"]
+    ScriptedSampler.script = [token for token in tokens if token is not None]
+    answer = collect(engine.open(Prefix(picture(1))).generate("What?", Sampling(max_tokens=600)))
+    engine.close()
+    assert answer.finish == "loop"
+    assert answer.text.startswith("<x_0><y_0><x_1>")
+
+
 def test_a_context_beyond_the_models_own_is_refused(tiny_pair: Pair) -> None:
     with pytest.raises(InputError, match="n_ctx must be at most 32768, the model's own context; got 2000000000"):
         load(tiny_pair, n_ctx=2_000_000_000)
@@ -99,12 +111,6 @@ def test_a_context_too_small_for_anything_is_refused_at_the_image(tiny_pair: Pai
     with pytest.raises(InputError, match=f"n_ctx={n_ctx}"):
         loaded.open(Prefix(picture(1)))
     loaded.close()
-
-
-def test_an_image_whose_mask_exceeds_the_memory_is_refused() -> None:
-    check_memory(2048, 16 * 10**9)
-    with pytest.raises(EngineError, match=r"20000 tokens needs 64.0 GB to encode; 16.0 GB are free. Lower image_max"):
-        check_memory(20_000, 16 * 10**9)
 
 
 def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None:

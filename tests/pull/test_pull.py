@@ -258,3 +258,18 @@ def test_files_of_another_model_end_in_an_error_of_their_own(
     hub.files[PROJECTOR] = contents[MODEL]
     with pytest.raises(ModelFileError, match="as mmproj"):
         pull(SPEC, tmp_path)
+
+
+def test_an_error_of_the_progress_function_arrives_as_it_is(
+    hub: Hub, contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    class FullError(OSError):
+        pass
+
+    def progress(_stage: str, done: int, _total: int) -> None:
+        if done:
+            raise FullError
+
+    with pytest.raises(FullError):
+        pull(SPEC, tmp_path, progress=progress)
+    check_pulled(pull(SPEC, tmp_path), contents)

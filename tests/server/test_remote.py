@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -262,6 +263,15 @@ def test_an_answer_in_circles_is_ended_and_hung_up_on(chat: Chat) -> None:
     chat.replies = [Reply((words("again ") * 400,), silent=True)]
     answer = ask(chat, stall_s=SECONDS)
     assert answer.finish == "loop"
+    assert chat.hung_up.wait(SECONDS)
+
+
+def test_an_answer_of_a_few_words_in_random_order_is_ended_and_flagged(chat: Chat) -> None:
+    draw = Random(0)
+    chat.replies = [Reply(tuple(words(draw.choice(("red", " red", " blue"))) for _ in range(1200)), silent=True)]
+    answer = ask(chat, stall_s=SECONDS)
+    assert answer.finish == "loop"
+    assert "without saying anything new" in answer.issues[-1].message
     assert chat.hung_up.wait(SECONDS)
 
 

@@ -70,7 +70,7 @@ def test_a_second_writer_that_does_not_wait_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == b"first"
 
 
-@pytest.mark.parametrize("name", ["no/such/folder/file", "a-file/file", "n" * 300])
+@pytest.mark.parametrize("name", ["no/such/folder/file", "a-file/file", "n" * 300, "/"])
 def test_where_nothing_can_be_written_is_an_output_error(name: str, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_bytes(b"")
     with pytest.raises((InputError, OutputError), match=r"expected to write .* a folder you may write to|too long"):

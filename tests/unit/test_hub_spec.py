@@ -81,8 +81,12 @@ def test_the_commit_recorded_for_the_branch_is_taken_not_the_newest(tmp_path: Pa
 
 def test_another_revision_is_not_taken_for_main_but_named(tmp_path: Path) -> None:
     refer(snapshot(tmp_path, "abc", MODEL, MMPROJ), "v1")
-    with pytest.raises(yg.ModelFileError, match=rf"{REPOSITORY}@v1 is there\)"):
+    with pytest.raises(yg.ModelFileError, match=rf"\({REPOSITORY}@v1 is there\)"):
         locate(REPOSITORY, tmp_path)
+    refer(snapshot(tmp_path, "of another tool"), "main")
+    snapshot(tmp_path, "older", F16, MMPROJ)
+    with pytest.raises(yg.ModelFileError, match=rf"\({REPOSITORY}:F16@older is there\)"):
+        locate(f"{REPOSITORY}:F16", tmp_path)
 
 
 def test_an_encoding_that_is_not_there_is_not_replaced_by_another(tmp_path: Path) -> None:

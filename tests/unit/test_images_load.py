@@ -1,5 +1,7 @@
 import io
 import struct
+import threading
+import warnings
 import zlib
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from PIL import Image
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.load import load, prepare, prepared_size
+from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import Size
 
 
@@ -197,9 +200,10 @@ def test_an_image_is_what_it_was_when_it_was_loaded(tmp_path: Path) -> None:
 
 
 def test_a_pixel_array_cannot_be_made_writeable_again() -> None:
-    rgb = load(PIXELS.copy())
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        rgb.setflags(write=True)
+    for image in (PIXELS.copy(), Image.fromarray(PIXELS), png_bytes(Image.fromarray(PIXELS))):
+        rgb = load(image)
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            rgb.setflags(write=True)
 
 
 def test_a_home_folder_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,8 +223,38 @@ def test_broken_pixels_of_a_pillow_image_are_an_input_error() -> None:
 
 
 def test_images_up_to_the_limit_are_not_refused_by_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
-    assert load(WHOLE_PNG).shape == (64, 64, 3)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
+    assert load(png_bytes(Image.new("RGB", (500, 500)))).shape == (500, 500, 3)
     monkeypatch.undo()
     with pytest.raises(InputError, match="cannot be decoded"):  # there are no pixels behind the header
         load(bomb_bytes(20_000, 10_000))
+
+
+def test_images_read_in_threads_leave_the_warnings_of_the_process_alone() -> None:
+    corrupt = png_bytes(Image.fromarray(PIXELS), exif=b"Exif\0\0II*\0\x08\0\0\0\xff\0\1\2\3")
+    before = list(warnings.filters)
+
+    def read() -> None:
+        for _ in range(20):
+            load(corrupt)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings.filters == before
+    with pytest.warns(UserWarning, match="ours"):
+        warnings.warn("ours", stacklevel=1)
+
+
+def test_blocks_that_overlap_hide_pillows_warnings_and_no_others() -> None:
+    before = list(warnings.filters)
+    HIDDEN.__enter__()
+    HIDDEN.__enter__()
+    HIDDEN.__exit__()  # whichever ends first
+    warnings.warn_explicit("of a file", UserWarning, "a", 1, module="PIL.TiffImagePlugin")
+    with pytest.raises(UserWarning, match="ours"):  # warnings are errors here
+        warnings.warn("ours", stacklevel=1)
+    HIDDEN.__exit__()
+    assert warnings.filters == before

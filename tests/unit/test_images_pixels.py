@@ -82,7 +82,7 @@ def test_colours_of_16_bits_that_would_be_nearly_black_are_refused() -> None:
 
 
 def test_the_range_is_that_of_the_whole_image() -> None:
-    grey = np.zeros((1100, 1000), np.uint16)  # of more than one strip
+    grey = np.zeros((200, 1000), np.uint16)  # of more than one strip
     grey[0] = 4095
     rgb = load(Image.fromarray(grey))
     assert rgb[0].min() == 255
@@ -103,7 +103,7 @@ def test_images_are_turned_upright_as_pillow_turns_them(format_: str, orientatio
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV"])
 def test_images_of_every_mode_have_the_colours_that_pillow_gives_them(mode: str) -> None:
-    image = Image.fromarray(np.random.default_rng(4).integers(0, 256, (1050, 1000, 3), dtype=np.uint8)).convert(
+    image = Image.fromarray(np.random.default_rng(4).integers(0, 256, (110, 1000, 3), dtype=np.uint8)).convert(
         {"PA": "LA", "RGBa": "RGBA"}.get(mode, mode)
     )
     image = image.convert(mode)

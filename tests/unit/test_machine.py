@@ -28,14 +28,15 @@ def group(path: str, **values: str) -> dict[str, str]:
     return {f"sys/fs/cgroup/{path}{name.replace('__', '.')}": value for name, value in values.items()}
 
 
-def v2(path: str, limit: str, used: int, high: str = "max", droppable: int = 0) -> dict[str, str]:
-    stat = f"anon 5\ninactive_file {droppable}\nactive_file 7"
+def v2(path: str, limit: str, used: int, high: str = "max", droppable: int = 0, read_often: int = 0) -> dict[str, str]:
+    stat = f"anon 5\ninactive_file {droppable}\nactive_file {read_often}"
     return group(path, memory__max=limit, memory__high=high, memory__current=str(used), memory__stat=stat)
 
 
-def v1(path: str, limit: str, used: int, droppable: int = 0) -> dict[str, str]:
+def v1(path: str, limit: str, used: int, droppable: int = 0, outer: str = V1_UNLIMITED) -> dict[str, str]:
     names = {"memory__limit_in_bytes": limit, "memory__usage_in_bytes": str(used)}
-    return group(f"memory/{path}", **names, memory__stat=f"inactive_file 3\ntotal_inactive_file {droppable}")
+    stat = f"inactive_file 3\nhierarchical_memory_limit {outer}\ntotal_inactive_file {droppable}\ntotal_active_file 0"
+    return group(f"memory/{path}", **names, memory__stat=stat)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,9 @@ def v1(path: str, limit: str, used: int, droppable: int = 0) -> dict[str, str]:
         pytest.param(V2 | v2("", "max", GB, high=str(2 * GB)), (GB, 2 * GB), id="memory.high"),
         pytest.param(V2 | v2("", str(4 * GB), GB, high=str(2 * GB)), (GB, 2 * GB), id="the lower of max and high"),
         pytest.param(V2 | v2("", str(4 * GB), 3 * GB, droppable=2 * GB), (3 * GB, 4 * GB), id="files in the cache"),
+        pytest.param(
+            V2 | v2("", str(4 * GB), 3 * GB, droppable=GB, read_often=GB), (3 * GB, 4 * GB), id="files read often"
+        ),
         pytest.param(V2 | v2("", str(4 * GB), 5 * GB), (0, 4 * GB), id="more in use than allowed"),
         pytest.param(V2 | v2("", str(1 << 62), GB), SYSTEM, id="a limit above the machine's memory"),
         pytest.param(V2 | v2("", str(8 * GB), GB), (5 * GB, 8 * GB), id="other processes use the machine too"),
@@ -77,6 +81,9 @@ def v1(path: str, limit: str, used: int, droppable: int = 0) -> dict[str, str]:
             {"proc/self/cgroup": "4:memory:/a/b\n0::/"} | v1("a/b/", V1_UNLIMITED, GB) | v1("a/", str(2 * GB), GB),
             (GB, 2 * GB),
             id="version 1, the limit of an outer group",
+        ),
+        pytest.param(
+            V1 | v1("", V1_UNLIMITED, GB, outer=str(3 * GB)), (2 * GB, 3 * GB), id="version 1, an outer group not seen"
         ),
         pytest.param(V2 | v2("", "nonsense", GB), SYSTEM, id="a file that makes no sense"),
     ],

@@ -141,13 +141,17 @@ def test_the_image_itself_is_never_written_over(filed: yg.Scene, tmp_path: Path)
         ("cars", None, r"ends in \.json"),
         ("cars.png", "gif", "format among json, npz, png; got 'gif'"),
         ("cars.png", ["png"], "format among json"),
-        ("no/cars.png", None, "folder you may write to"),
     ],
 )
 def test_what_cannot_be_written_is_refused(scene: yg.Scene, tmp_path: Path, name: str, form: str, told: str) -> None:
     with pytest.raises(yg.InputError, match=told):
         scene.save(BOXES, tmp_path / name, format=form)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_no_fault_of_the_value(scene: yg.Scene, tmp_path: Path) -> None:
+    with pytest.raises(yg.OutputError, match="folder you may write to"):
+        scene.save(BOXES, tmp_path / "no" / "cars.png")
 
 
 def test_the_longest_suffix_that_is_known_names_the_format(

@@ -111,7 +111,7 @@ def test_a_label_is_drawn_in_a_font_that_has_it(folder: Path) -> None:
 
 
 def test_what_no_font_has_is_drawn_as_its_number_and_said_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "youtu_gguf"):
+    with caplog.at_level(logging.WARNING, "youtu_gguf.drawings"):
         assert printable("杯 cup\n") == "U+676F cup "
         assert printable("天空a天") == "U+5929 U+7A7AaU+5929"
         assert printable("🐈") == "U+1F408"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
 
@@ -39,16 +39,18 @@ def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[
 def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
     path = checked_path("image", name)
     name = str(path)
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         found, what = _below(path), f"images ({', '.join(sorted(SUFFIXES))}) in the folder {name}"
-    elif not path.exists() and glob.has_magic(name):
+    elif not is_there(path) and glob.has_magic(name):
         found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - may be absolute
         what = f"files that match {name}"
     else:
         yield path
         return
     hidden = None if leave_out is None else leave_out.resolve()
-    yield from _required((file for file in found if file.is_file() and hidden not in file.resolve().parents), what)
+    yield from _required(
+        (file for file in found if is_there(file) and file.is_file() and hidden not in file.resolve().parents), what
+    )
 
 
 def _lines(name: str) -> list[str]:

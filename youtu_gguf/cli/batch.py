@@ -74,7 +74,7 @@ def batch(
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
     paths = find_images(images, leave_out=output / FILES)
-    with _ending_on_sigterm():
+    with _ending_in_order():
         with shown(not options.quiet) as display:
             worker = Worker(options.loader(), display.report)
         with worker:
@@ -104,17 +104,21 @@ def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> Non
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """End as Ctrl-C does when the system, or a scheduler, asks for it: no image is to blame then."""
+def _ending_in_order() -> Iterator[None]:
+    """End as Ctrl-C does when the system asks for it or the terminal is closed: no image is to blame then."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)  # as shells say it
 
-    before = signal.signal(signal.SIGTERM, end)
+    named = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+    before = {number: handler for number in named if number and (handler := signal.getsignal(number)) != signal.SIG_IGN}
+    for number in before:  # what is ignored, as by nohup, stays so
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _summary(tally: Tally, n: int, seconds: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.arguments import is_there
 from youtu_gguf.cli.chat_commands import ALONE, hint_about, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
 from youtu_gguf.cli.interrupts import handled
@@ -187,7 +188,7 @@ class Conversation:
         Raises:
             InputError: No result has that form, or the file cannot be written.
         """
-        if path.exists() and self._image.exists() and path.samefile(self._image):
+        if is_there(path) and is_there(self._image) and path.samefile(self._image):
             raise InputError(f"{path} is the image itself. Name another file.")
         match path.suffix.lower():
             case ".png":

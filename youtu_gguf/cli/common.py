@@ -7,7 +7,8 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -22,6 +23,7 @@ from youtu_gguf.cli.interrupts import INTERRUPTED, raising
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import EngineError, OutputError, YoutuError
 from youtu_gguf.gguf.choice import LOG
+from youtu_gguf.render import fonts
 from youtu_gguf.scene.options import Options
 from youtu_gguf.types import Lang, ProgressFn
 
@@ -243,11 +245,8 @@ def command(function: Callable[..., None]) -> Command:
         given = {name: _without_tilde(name, value) for name, value in given.items()}
         if bundle is not None:
             given[bundle.name] = bundle.annotation(**{f.name: given.pop(f.name) for f in fields(bundle.annotation)})
-        LOG.setLevel(logging.ERROR if quiet else logging.NOTSET)
-        try:
+        with _notes(not quiet):
             function(**given)
-        finally:
-            LOG.setLevel(logging.NOTSET)
 
     flat = [p for p in parameters if p is not bundle]
     if bundle is not None:
@@ -256,6 +255,18 @@ def command(function: Callable[..., None]) -> Command:
     run.__annotations__ = {p.name: p.annotation for p in flat}
     del run.__wrapped__  # inspect would follow it
     return run
+
+
+@contextmanager
+def _notes(wanted: bool) -> Iterator[None]:
+    """Let what the package logs reach stderr in a `with` block, or not."""
+    for log in (LOG, fonts.LOG):
+        log.setLevel(logging.NOTSET if wanted else logging.ERROR)
+    try:
+        yield
+    finally:
+        for log in (LOG, fonts.LOG):
+            log.setLevel(logging.NOTSET)
 
 
 def size_of(n_bytes: int) -> str:

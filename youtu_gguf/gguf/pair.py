@@ -96,7 +96,7 @@ def find_model(folder: str | Path) -> Path:
         ModelFileError: The folder has none, or several that fit equally well.
     """
     folder = Path(folder)
-    choice = choose_model(gguf_files(folder)).noted("language model", "Name another with model=PATH.")
+    choice = choose_model(gguf_files(folder)).noted("language model", folder, "Name another with model=PATH.")
     return choice.only("language model", folder, _name_it("model")) or _nothing(folder, "language model", "model")
 
 
@@ -106,8 +106,8 @@ def find_projector(model_path: str | Path) -> Path:
     Raises:
         ModelFileError: The folder has none, or several that fit equally well.
     """
-    choice = projectors_of(Path(model_path)).noted("projector", "Name another with mmproj=PATH.")
     folder = Path(model_path).parent
+    choice = projectors_of(Path(model_path)).noted("projector", folder, "Name another with mmproj=PATH.")
     return choice.only("projector", folder, _name_it("mmproj")) or _nothing(folder, "projector", "mmproj")
 
 

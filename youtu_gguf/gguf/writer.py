@@ -13,6 +13,7 @@ from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantizationType
 
 from youtu_gguf import machine
+from youtu_gguf.arguments import is_there
 from youtu_gguf.errors import InputError
 
 Bytes = npt.NDArray[Any]
@@ -81,10 +82,10 @@ def _pad(file: BinaryIO) -> None:
 
 def check_destination(source: Path, destination: Path) -> None:
     """Raise InputError when `destination` cannot take a changed copy of `source`."""
-    if destination.exists() and (destination.is_dir() or destination.samefile(source)):
+    if is_there(destination) and (destination.is_dir() or destination.samefile(source)):
         what = "a folder" if destination.is_dir() else "the source itself"
         raise InputError(f"expected another file to write to; {destination} is {what}. Name a new .gguf file.")
-    if not destination.parent.is_dir():
+    if not (is_there(destination.parent) and destination.parent.is_dir()):
         raise InputError(f"expected a folder at {destination.parent}; there is none. Make it, or name another file.")
 
 

@@ -93,19 +93,29 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
         ModelFileError: The file cannot be fetched, or is not the published one. Says what to do.
         InputError: The folder cannot be written to, or the disk is full.
     """
+    caller_failed = False
+
+    def told(done: int, n_bytes: int) -> None:
+        nonlocal caller_failed
+        caller_failed = True
+        report(done, n_bytes)
+        caller_failed = False
+
     try:
         place.partial.parent.mkdir(parents=True, exist_ok=True)
         place.lock.parent.mkdir(parents=True, exist_ok=True)
         with locked(place.lock, lambda: notify(f"Another process is fetching {file.name}; waiting for it.")):
             if not is_complete(place.destination, file):
                 with place.partial.open("ab") as out:
-                    _complete(file, out, place.partial, report)
+                    _complete(file, out, place.partial, told)
                 place.partial.replace(place.destination)
     except (httpx2.HTTPError, OfflineModeIsEnabled) as exc:
         raise ModelFileError(
             f"{explained(exc, file.name)} What has arrived is kept, and the next try resumes it."
         ) from exc
     except OSError as exc:
+        if caller_failed:
+            raise
         raise InputError(
             f"expected to write {file.name} to {place.destination.parent}; got: {exc}. Make room or choose another "
             "folder (HF_HUB_CACHE, or --dir); what has arrived is kept, and the next try resumes it."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.choice import choose_model, is_projector
@@ -117,7 +117,7 @@ def find_pulled(spec: Spec, hub_cache: Path | None, folder: Path = MODELS) -> Pa
 
 def find_in_folder(spec: Spec, folder: Path) -> Path | None:
     """Return the language model that `spec` means from a folder of plain files, by its published name."""
-    if spec.repository != REPOSITORY or spec.revision is not None or not folder.is_dir():
+    if spec.repository != REPOSITORY or spec.revision is not None or not is_there(folder):
         return None
     return _chosen([path for path in models_with_projector(folder) if is_published(path.name)], spec.quant, folder)
 
@@ -257,24 +257,22 @@ def remove(spec: Spec, hub_cache: Path) -> int:
 def _chosen(models: list[Path], quant: str | None, folder: Path) -> Path | None:
     choice = choose_model(models, quant)
     if quant is None:
-        choice = choice.noted("language model", "Name another as ORG/NAME:QUANT.")
+        choice = choice.noted("language model", folder, "Name another as ORG/NAME:QUANT.")
     return choice.only("language model", folder, "Give the path of the file.")
 
 
 def _not_there(spec: Spec, hub_cache: Path | None, missing: str) -> Path:
-    """Raise the error for a model that is not there; say so where other revisions are, or the data are gone."""
-    repository = repository_folder(spec.repository, hub_cache) if hub_cache is not None else None
+    """Raise the error for a model that is not there; say so where its data are gone, or other revisions are there."""
+    repository = None if hub_cache is None else repository_folder(spec.repository, hub_cache)
     folders = [] if repository is None else all_snapshots(repository)
-    gone = next((path for folder in folders for path in lost_files(folder)), None)
-    others = sorted(
-        name
-        for name, commit in ({} if repository is None else references(repository)).items()
-        if any(folder.name == commit and models_with_projector(folder) for folder in folders)
-    )
-    if gone is not None:
-        missing += f" ({gone} is a link or an empty file: its data are gone)"
+    names = {} if repository is None else {commit: name for name, commit in references(repository).items()}
+    lost = [path for folder in folders for path in lost_files(folder)]
+    others = [folder for folder in folders if choose_model(models_with_projector(folder), spec.quant).best]
+    if lost:
+        missing += f" ({lost[0]} is a link or an empty file: its data are gone)"
     elif others:
-        missing += f" ({', '.join(f'{spec.repository}@{name}' for name in others)} is there)"
+        there = (str(Spec(spec.repository, spec.quant, names.get(path.name, path.name))) for path in others)
+        missing += f" ({', '.join(there)} is there)"
     raise ModelFileError(f"{missing}. {REMEDY}")
 
 

@@ -74,7 +74,7 @@ def find_remote(spec: Spec) -> RemotePair:
         ) from exc
     model, projector = pick_remote(list(files), spec)
     if spec.quant is None:
-        model.noted("language model", "Name another as ORG/NAME:QUANT.")
+        model.noted("language model", spec.repository, "Name another as ORG/NAME:QUANT.")
     return RemotePair(commit, files[str(model.best[0])], files[str(projector.best[0])])
 
 

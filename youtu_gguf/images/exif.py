@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 from typing import TYPE_CHECKING, Any
+
+from youtu_gguf.images.warned import HIDDEN
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,8 +37,7 @@ def focal_from_exif(image: Image.Image) -> float | None:
     long with long, so that it makes no difference whether the image was turned since.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's on broken data
+        with HIDDEN:
             tags: dict[int, Any] = image.getexif().get_ifd(_EXIF_IFD)
     except FLAWS:
         return None

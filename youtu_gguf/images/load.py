@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +18,7 @@ from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
 from youtu_gguf.images.formats import check_format, open_file
 from youtu_gguf.images.pixels import RGB, check_size, upright_rgb
+from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ def _from_pillow(image: Image.Image, name: str) -> tuple[U8, float | None]:
 def _pillow(name: str) -> Iterator[None]:
     """Translate what Pillow raises in a `with` block: its decoders raise nearly anything for a damaged file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what they skip
+        with HIDDEN:
             yield
     except YoutuError:
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from youtu_gguf import machine
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.images.exif import FLAWS
+from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, Size
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 MAX_PIXELS = 200_000_000
 """Larger images are refused before decoding."""
 
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 16
+"""Pixels that are converted at a time: few beside the image, and fewer than a limit that another library may set for
+Pillow, which holds for parts as well."""
+
 RGB = 3
 """Channels, and bytes, of a pixel."""
 
@@ -83,7 +86,7 @@ def upright_rgb(image: Image.Image, name: str) -> U8:
     turn = _TURNED.get(_orientation(image) or 0)
     upright = rgb if turn is None else np.ascontiguousarray(turn(rgb))
     upright.setflags(write=False)
-    return upright
+    return upright.view()  # of which numpy does not let the flag be set again
 
 
 def check_size(size: Size, name: str) -> None:
@@ -192,8 +195,7 @@ def _rgb(strip: Image.Image) -> U8:
 def _orientation(image: Image.Image) -> int | None:
     """Return how the image was turned, None where that is not known: the pixels may be good all the same."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of some broken data, and fails at others
+        with HIDDEN:  # Pillow warns of some broken data, and fails at others
             found = image.getexif().get(_ORIENTATION)
     except FLAWS:
         return None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from youtu_gguf import machine
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, U8
 
@@ -53,6 +54,7 @@ class GuidedFilter:
             raise InputError(
                 f"a guided filter needs radius >= 1, step >= 1 and epsilon > 0; got {radius}, {step} and {epsilon}."
             )
+        _limit_threads(machine.usable_cores())
         self._side = 2 * _reduced(radius, step) + 1
         self.step = step
         self._full = _planes(rgb)
@@ -126,6 +128,14 @@ class GuidedFilter:
         return [
             [inverse[entry] for entry in row] for row in (("rr", "rg", "rb"), ("rg", "gg", "gb"), ("rb", "gb", "bb"))
         ]
+
+
+def _limit_threads(n: int) -> None:
+    """Let OpenCV use at most `n` threads: it counts processors, and does not know the quota of a container."""
+    import cv2
+
+    if cv2.getNumThreads() > n:
+        cv2.setNumThreads(n)
 
 
 def _reduced(radius: int, step: int) -> int:

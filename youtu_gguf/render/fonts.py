@@ -20,7 +20,8 @@ from youtu_gguf.environment import font_folders
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-_log = logging.getLogger(__name__)
+LOG = logging.getLogger("youtu_gguf.drawings")
+"""Notes on what could not be drawn; the command line's --quiet silences it."""
 
 _SUFFIXES = (".ttf", ".ttc", ".otf", ".otc")
 _PREFERRED = (
@@ -82,7 +83,7 @@ class Fonts:
             return True
         if not self._told:
             self._told = True
-            _log.warning(
+            LOG.warning(
                 "no font on this machine has a shape for some characters, such as %s: their numbers are drawn "
                 "(U+%04X). Install one that has, such as Noto Sans CJK (on Debian: apt-get install fonts-noto-cjk).",
                 *(character, ord(character)),

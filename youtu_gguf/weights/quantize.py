@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from youtu_gguf import machine
 from youtu_gguf.arguments import checked_path, checked_threads
 from youtu_gguf.atomic import replacing
-from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
-from youtu_gguf.gguf.header import read_header
+from youtu_gguf.gguf.header import Header, read_header
 from youtu_gguf.gguf.pair import check_model, check_projector
 from youtu_gguf.gguf.writer import HEADER_ALLOWANCE, check_destination, check_room
 from youtu_gguf.types import ProgressFn, no_progress
@@ -26,6 +27,11 @@ class Quantized:
     path: Path
     bytes_before: int
     bytes_after: int
+
+
+VALUE_BYTES = 5
+"""For each value of a tensor: a float, and what becomes of it. 72.5 million values took 350 to 450 MB, both processes
+included."""
 
 
 def quantize(
@@ -49,7 +55,7 @@ def quantize(
     Raises:
         ModelFileError: The source is not a usable model or projector.
         InputError: An unknown encoding, or a destination that cannot be written.
-        EngineError: llama.cpp failed.
+        EngineError: llama.cpp failed, or the largest tensor does not fit into the free memory.
     """
     from youtu_gguf.engines.native.llama.quantizing import encodings, quantize_file, quantized_bytes
 
@@ -69,6 +75,7 @@ def quantize(
         )
     check_destination(source, destination)
     code = known[encoding.upper()]
+    check_memory(header, machine.usable_memory().free)
     check_room(destination.parent, quantized_bytes(source, code) + HEADER_ALLOWANCE)
     report = progress or no_progress
     try:
@@ -78,3 +85,18 @@ def quantize(
     except OSError as exc:
         raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
     return Quantized(destination, header.file_size, destination.stat().st_size)
+
+
+def check_memory(header: Header, free: int) -> None:
+    """Refuse a file whose largest tensor does not fit into `free` bytes of memory while it is converted.
+
+    Raises:
+        EngineError: It does not fit.
+    """
+    largest = max(header.tensors.values(), key=lambda tensor: math.prod(tensor.shape))
+    needed = math.prod(largest.shape) * VALUE_BYTES
+    if needed > free:
+        raise EngineError(
+            f"quantising {header.path} needs {needed / 1e9:.2f} GB of memory, for {largest.name} as 32-bit numbers; "
+            f"{free / 1e9:.2f} GB are free. Do it on a machine, or in a container, with more."
+        )

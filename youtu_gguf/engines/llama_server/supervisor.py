@@ -47,6 +47,10 @@ PORT_TAKEN = "couldn't bind"
 
 HOST = "127.0.0.1"
 
+KILLED = -9
+OUT_OF_MEMORY = " (perhaps because memory ran out: see `youtu-gguf plan`)"
+"""The exit code of a killed process, and what is then likely where nobody has killed it."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -213,7 +217,7 @@ class Supervisor:
             return f"after {self._settings.hang_s:g} s of silence"
         if code < 0:
             with suppress(ValueError):
-                return f"by {signal.Signals(-code).name}"
+                return f"by {signal.Signals(-code).name}" + (OUT_OF_MEMORY if code == KILLED else "")
         return f"with exit code {code}"
 
     def _run(self) -> None:

@@ -89,7 +89,7 @@ class NativeEngine:
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
-            self.vision = VisionTower(pair.projector.path, self.model, settings)
+            self.vision = VisionTower(pair.projector.path, pair.vision.n_embd, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
@@ -330,6 +330,8 @@ class NativeEngine:
         cached = self.cache.get(key)
         if isinstance(cached, np.ndarray):
             return cached
+        if not self.vision.has_room(image):
+            self.cache.clear()  # it only saves time
         embeddings = self.vision.encode(image)
         self.cache.put(key, embeddings)
         return embeddings

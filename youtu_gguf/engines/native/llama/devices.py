@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.bindings import ggml, lib
-from youtu_gguf.engines.native.llama.memory import estimate, head_bytes, on_device
+from youtu_gguf.engines.native.llama.memory import check_context, estimate, head_bytes, on_device
 from youtu_gguf.engines.native.llama.placement import KINDS, Device, Placement, place
+from youtu_gguf.machine import usable_memory
 
 LOG = logging.getLogger("youtu_gguf")
 
@@ -29,11 +30,17 @@ def devices() -> tuple[Device, ...]:
 
 
 def place_pair(pair: ModelPair, settings: Settings, n_ctx: int) -> Placement:
-    """Choose the devices for a checked pair; `placement.place` says how, and what it raises."""
+    """Choose the devices for a checked pair; `placement.place` says how, and what it raises.
+
+    Raises:
+        EngineError: The processor is to compute it, and its memory has no room for the context.
+    """
     sizes = pair.model.file_size, pair.projector.file_size
     limits = n_ctx, settings.n_batch, settings.image_max_tokens
     memory = estimate(pair.language, pair.vision.n_embd, *sizes, *limits, settings.cache_bytes)
     placement = place(settings, devices(), on_device(pair.language, memory, head_bytes(pair.model)))
+    if not placement.devices:
+        check_context(memory, n_ctx, usable_memory().free, repack=settings.repack)
     if placement.fitting is not None and settings.n_gpu_layers == "auto":
         LOG.info("%s fits: %s", pair.model.path.name, placement)
     return placement

@@ -17,7 +17,7 @@ from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.bindings import mtmd
 from youtu_gguf.engines.native.llama.devices import handle_of
 from youtu_gguf.engines.native.llama.handles import LlamaModel
-from youtu_gguf.engines.native.llama.memory import GRAPH_MASK_BYTES, PATCHES_PER_TOKEN
+from youtu_gguf.engines.native.llama.memory import EncoderMemory, check_image
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32
 
@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     from youtu_gguf.types import PreparedImage
 
 
-MASK_BYTES = 4 + GRAPH_MASK_BYTES
-"""Per pair of patches: llama.cpp builds the window mask as floats before it copies it into the graph."""
-
-
 class VisionTower:
-    """The vision tower and projector of one GGUF file."""
+    """The vision tower and projector of one GGUF file, whose vision tower is `width` wide."""
 
-    def __init__(self, path: Path, model: LlamaModel, settings: Settings) -> None:
+    def __init__(self, path: Path, width: int, model: LlamaModel, settings: Settings) -> None:
         self._n_embd = model.n_embd
         params = mtmd.mtmd_context_params_default()
         device = model.placement.projector
+        self._memory = EncoderMemory(width, on_device=device is not None)
         params.use_gpu = device is not None
         params.device = None if device is None else handle_of(device)
         params.print_timings = False
@@ -58,13 +55,17 @@ class VisionTower:
             self.close()
             raise
 
+    def has_room(self, image: PreparedImage) -> bool:
+        """Whether an image can be encoded in the memory that is free."""
+        return self._memory.needed(image.grid.n_tokens) <= machine.usable_memory().free
+
     def encode(self, image: PreparedImage) -> F32:
         """Return the (n_tokens, n_embd) embeddings of the image tokens in raster order.
 
         Raises:
             EngineError: The image needs more memory than is free, or llama.cpp failed.
         """
-        check_memory(image.grid.n_tokens, machine.usable_memory().free)
+        check_image(image.grid.n_tokens, self._memory.needed(image.grid.n_tokens), machine.usable_memory().free)
         with self._image_chunk(image) as chunk:
             n = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
             if n != image.grid.n_tokens:
@@ -74,6 +75,7 @@ class VisionTower:
                 )
             if mtmd.mtmd_encode_chunk(self.handle, chunk) != 0:
                 raise EngineError(f"llama.cpp could not encode the image.{bindings.recent_warnings()}")
+            self._memory.keep(n)
             pointer = mtmd.mtmd_get_output_embd(self.handle)
             return np.ctypeslib.as_array(pointer, shape=(n, self._n_embd)).copy()
 
@@ -105,21 +107,6 @@ class VisionTower:
         if self.handle:
             mtmd.mtmd_free(self.handle)
             self.handle = None
-
-
-def check_memory(n_tokens: int, available: int) -> None:
-    """Check that the attention mask of an image fits into `available` bytes: llama.cpp ends the process if it does not.
-
-    Raises:
-        EngineError: It does not fit.
-    """
-    n_patches = PATCHES_PER_TOKEN * n_tokens
-    needed = n_patches**2 * MASK_BYTES
-    if needed > available:
-        raise EngineError(
-            f"an image of {n_tokens} tokens needs {needed / 1e9:.1f} GB to encode; {available / 1e9:.1f} GB are free. "
-            "Lower image_max_tokens."
-        )
 
 
 def _items(chunks: Any) -> Iterator[Any]:
