@@ -38,7 +38,8 @@ CHILD_S = 60.0
 """A child that takes longer hangs: it takes a tenth of a second on an idle machine."""
 REFUSED, NO_ERROR, OTHER_ERROR = 0, 3, 4
 OUTCOMES = {REFUSED: "refused", NO_ERROR: "no error", OTHER_ERROR: "another error"}
-QUESTIONS = (("describe",), ("detect", None), ("count", "object"), ("depth",))
+QUESTIONS = (("describe",), ("classify",), ("count", "object"), ("depth",))
+"""Without coordinates: two that are almost equally likely may change places beside other threads, fork or not."""
 
 
 class Busy:

@@ -58,7 +58,7 @@ def _root(
     TASK --help" shows the options of a task.
 
     Exit codes: 0 success, 1 errors on some images of a batch, 2 wrong input or a file that cannot be written,
-    3 unusable model file, 4 engine failure, 5 flawed answer (with --strict).
+    3 unusable model file, 4 engine failure, 5 flawed answer (with --strict), 130 Ctrl-C.
     """
 
 

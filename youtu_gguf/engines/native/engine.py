@@ -386,10 +386,7 @@ class NativeEngine:
             raise EngineError("this model was closed while it was answering. Load it again.")
 
     def close(self) -> None:
-        """Close the sessions, then free projector, context and model when the lock is free.
-
-        Safe to call twice. Does nothing in a forked process.
-        """
+        """Close all sessions and free the model when the lock is free. Does nothing twice, or in a forked process."""
         if not self.lock.owner.is_here:
             return
         for session in list(self._sessions):
