@@ -1,5 +1,15 @@
-"""`python -m youtu_gguf` is the command `youtu-gguf`."""
+"""The command `youtu-gguf`, also as `python -m youtu_gguf`."""
 
-from youtu_gguf.cli.main import main
+from youtu_gguf.cli.interrupts import leave_at_once
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    leave_at_once()
+    from youtu_gguf.cli.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,10 +5,20 @@ the public demo of its repository); changing a word costs accuracy. Our own are 
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from youtu_gguf.facts import BEGIN, DEFAULT_SYSTEM, DEPTH_SCALES, END, VISION_END, VISION_START
+from youtu_gguf.facts import (
+    BARE_TAGS,
+    BEGIN,
+    BLOCK_TAGS,
+    DEFAULT_SYSTEM,
+    DEPTH_SCALES,
+    END,
+    VISION_END,
+    VISION_START,
+)
 from youtu_gguf.types import Lang
 
 
@@ -166,14 +176,48 @@ def computer_use(width: int, height: int) -> str:
     return json.dumps({"type": "function", "function": function})
 
 
-def opening(system: str, before: str) -> str:
-    """Return everything up to the image: the system turn, and the user's turn up to `<|vision_start|>`."""
-    return f"{BEGIN}system\n{system}{END}\n{BEGIN}user\n{before}{VISION_START}"
+class Control(str):
+    """A control token of the chat template. All other parts of a prompt are words, read as text whatever they spell."""
+
+    __slots__ = ()
 
 
-def closing(question: str) -> str:
-    """Return everything from the question to the place where the answer begins; `<|vision_end|>` is not in it."""
-    return f"{question}{END}\n{BEGIN}assistant\n"
+TAG = re.compile(
+    rf"</?(?:{'|'.join((*BLOCK_TAGS, 'tool_call'))})>|<(?:{'|'.join(BARE_TAGS)}|[xy]_\d+|v_[\d.]+|custom_\d+)>"
+)
+"""Tags, coordinates and depth bins of the answers' grammar (facts: answers by task). Words may hold them: the wording
+of poses does, and so may a question about `<box><x_40><y_60><x_200><y_300></box>`. They are read as the model's tokens
+of that name, whatever their type in the file, because they can neither end a turn nor stand for an image."""
+
+ZERO_WIDTH_SPACE = "\u200b"
+
+_OPENS_CONTROL = re.compile(r"<(?=[|\uff5c]|__)")
+"""How the control tokens of this model and others begin, and the marks that servers put in place of an image."""
+
+
+def opening(system: str, before: str) -> tuple[str, ...]:
+    """Return the parts up to the image: the system turn, and the user's turn up to `<|vision_start|>`."""
+    turns = Control(BEGIN), f"system\n{system}", Control(END), "\n", Control(BEGIN), f"user\n{before}"
+    return (*turns, Control(VISION_START))
+
+
+def closing(question: str) -> tuple[str, ...]:
+    """Return the parts from the question to the place where the answer begins; `<|vision_end|>` is not among them."""
+    return question, Control(END), "\n", Control(BEGIN), "assistant\n"
+
+
+def as_words(text: str, control: Collection[str] = ()) -> str:
+    """Return `text` for a server, which looks for control tokens in it: with a zero-width space inside each of them.
+
+    The words look the same, and the model reads them as text. Tags and coordinates stay as they are: see `TAG`.
+
+    Args:
+        text: What a caller wrote.
+        control: Further control tokens of the server's model, besides those that begin as `<|` does.
+    """
+    text = _OPENS_CONTROL.sub("<" + ZERO_WIDTH_SPACE, text)
+    found = "|".join(re.escape(token) for token in control if len(token) > 1 and not TAG.fullmatch(token))
+    return re.sub(f"(?={found})(.)", rf"\1{ZERO_WIDTH_SPACE}", text, flags=re.DOTALL) if found else text
 
 
 TEMPLATE = (

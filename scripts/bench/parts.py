@@ -28,7 +28,8 @@ from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Answer, TokenScore
-from youtu_gguf.engines.native.engine import NativeEngine, token_probability
+from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.generation import token_probability
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.bindings import VERSION, lib
 from youtu_gguf.engines.native.session import NativeSession

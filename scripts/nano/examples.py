@@ -81,7 +81,7 @@ class Shard:
 
 def teach(tokenizer: Tokenizer, task: str, question: str, answer: str) -> Taught:
     """Tokenise a lesson: the text that follows the image, and the answer with its end token."""
-    before = tokenizer.encode(VISION_END + prompts.closing(question))
+    before = tokenizer.encode("".join((VISION_END, *prompts.closing(question))))
     return Taught(task, tuple(before), (*tokenizer.encode(answer), tokenizer.id("<|end_of_text|>")))
 
 

@@ -204,10 +204,11 @@ def corpus() -> Iterator[str]:
         yield from (f"the {which} object", f"the {which} circle") * 2
     asked = prompts.ENGLISH
     wordings = [
-        prompts.opening(DEFAULT_SYSTEM, ""), prompts.closing(""), asked.detect_all, asked.detect(["circle"]),
-        asked.ground.format("the"), asked.polygon.format("the"), asked.count.format("object"), asked.describe,
-        asked.ocr, asked.segment(["circle"], background=False), asked.segment_all, asked.classify, asked.depth,
-        asked.pose, asked.core, NOTHING, NO_TEXT, "The target categories include numbered sequentially starting",
+        "".join(prompts.opening(DEFAULT_SYSTEM, "")), "".join(prompts.closing("")), asked.detect_all,
+        asked.detect(["circle"]), asked.ground.format("the"), asked.polygon.format("the"), asked.count.format("object"),
+        asked.describe, asked.ocr, asked.segment(["circle"], background=False), asked.segment_all, asked.classify,
+        asked.depth, asked.pose, asked.core, NOTHING, NO_TEXT,
+        "The target categories include numbered sequentially starting",
         "This is the depth.", "The picture shows a; b.", "The results are 0 for and 1 for.", "What colour is the?",
         "Is there a person in the image?", "yes no",
     ]  # fmt: skip

@@ -91,7 +91,7 @@ class Trainer:
         self.helpers = Helpers(self.sizes.n_embd).bfloat16()
         self.parameters = nn.ModuleDict({"net": self.net, "helpers": self.helpers})
         self.optimizer = Optimizer(self.parameters.named_parameters(), _is_matrix)
-        self.opening = torch.tensor(self.tokenizer.encode(prompts.opening(DEFAULT_SYSTEM, "")))
+        self.opening = torch.tensor(self.tokenizer.encode("".join(prompts.opening(DEFAULT_SYSTEM, ""))))
         self.minutes = {"dense": 0.0, "text": 0.0}
         self.drawn = self.steps = 0
         self.stopping = False

@@ -65,7 +65,7 @@ class Reference:
         self.tokenizer = checkpoint.tokenizer
         self.net, self.sizes = network_of(checkpoint)
         self.table = self.net.table().detach()
-        self.opening = self.tokenizer.encode(prompts.opening(DEFAULT_SYSTEM, ""))
+        self.opening = self.tokenizer.encode("".join(prompts.opening(DEFAULT_SYSTEM, "")))
 
     @torch.inference_mode()
     def outputs_of(self, scene: Scene) -> Outputs:
@@ -85,13 +85,13 @@ class Reference:
         end = [self.tokenizer.id("<|end_of_text|>")]
         a, b = (self.tokenizer.encode(text) + end for text in (own, other))
         at = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
-        tokens = self.tokenizer.encode(VISION_END + prompts.closing(question)) + a[:at]
+        tokens = self.tokenizer.encode("".join((VISION_END, *prompts.closing(question)))) + a[:at]
         logits = self._think(torch.cat([prefix, self.table[tokens][None]], dim=1))[0, -1] @ self.table.T
         return float((logits[a[at]] - logits[b[at]]).exp())
 
     def _answer(self, prefix: torch.Tensor, question: str) -> str:
         end = self.tokenizer.id("<|end_of_text|>")
-        tokens = self.tokenizer.encode(VISION_END + prompts.closing(question))
+        tokens = self.tokenizer.encode("".join((VISION_END, *prompts.closing(question))))
         answer: list[int] = []
         while len(answer) < MAX_ANSWER:
             x = torch.cat([prefix, self.table[tokens + answer][None]], dim=1)

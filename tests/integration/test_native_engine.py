@@ -87,6 +87,19 @@ def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pai
     assert (answer.text, answer.finish) == ("a\ufffd", "length")
 
 
+def test_coordinates_that_creep_without_end_are_ended(tiny_pair: Pair) -> None:
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    tokens = [engine.token_id(f"<{axis}_{n}>") for n in range(300) for axis in "xy"]
+    ScriptedSampler.script = [token for token in tokens if token is not None]
+    answer = collect(engine.open(Prefix(picture(1))).generate("What?", Sampling(max_tokens=600)))
+    engine.close()
+    assert answer.finish == "loop"
+    assert answer.text.startswith("<x_0><y_0><x_1>")
+
+
 def test_a_context_beyond_the_models_own_is_refused(tiny_pair: Pair) -> None:
     with pytest.raises(InputError, match="n_ctx must be at most 32768, the model's own context; got 2000000000"):
         load(tiny_pair, n_ctx=2_000_000_000)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 import youtu_gguf as yg
 
@@ -46,6 +50,19 @@ def test_a_pull_that_is_killed_again_and_again_goes_on(tmp_path: Path) -> None:
     files = {name: path.read_bytes() for name, path in zip((pull.MODEL, pull.PROJECTOR), pair, strict=True)}
     with pull.hubs.serving(pull.Hub(files)) as hub:
         assert pull.kill_again_and_again(hub, tmp_path / "cache", 3, seed=1) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_forked_processes_are_refused_and_do_not_hang() -> None:
+    command = [sys.executable, str(SOAK / "forks.py"), "--forks", "4", "--seed", "1"]
+    ended = subprocess.run(command, capture_output=True, check=False, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process there")
+def test_an_interrupted_command_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    found = script("interrupts").run(tmp_path / "bench", 3, seed=4, names=("detect",))
+    assert found["fault"] == 0
 
 
 def test_no_damaged_answer_is_misread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -335,3 +336,12 @@ def test_what_the_environment_holds_for_a_server_is_a_copy() -> None:
     before = dict(os.environ)
     server_environment("key")["PATH"] = "elsewhere"
     assert dict(os.environ) == before
+
+
+def test_a_model_that_is_dropped_without_being_closed_ends_its_server() -> None:
+    model = yg.load("nano", engine="server", n_ctx=2048, threads=1)
+    model.open(RGB).ask("Why?", max_tokens=2)
+    (child,) = [p for p in psutil.Process().children(recursive=True) if "llama-server" in p.name()]
+    del model
+    gc.collect()
+    assert psutil.wait_procs([child], timeout=30)[1] == []

@@ -11,7 +11,7 @@ ROOT = PACKAGE.parent
 MAX_LINES = 400
 
 LAYERS = (
-    "version", "errors", "facts", "types", "arguments", "machine", "environment", "config", "backoff", "locks",
+    "version", "errors", "forks", "facts", "types", "arguments", "machine", "environment", "config", "backoff", "locks",
     "atomic",
     "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
     "decode", "refine", "render", "output",

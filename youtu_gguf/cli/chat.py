@@ -18,6 +18,7 @@ import youtu_gguf as yg
 from youtu_gguf.arguments import is_there
 from youtu_gguf.cli.chat_commands import ALONE, hint_about, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
+from youtu_gguf.cli.interrupts import handled
 from youtu_gguf.cli.lines import Line
 from youtu_gguf.cli.progress import Displays
 from youtu_gguf.cli.results import lines, warnings
@@ -112,6 +113,7 @@ class Conversation:
             except KeyboardInterrupt:
                 if not self._interactive:
                     raise
+                handled()
                 print("interrupted", file=sys.stderr)
             sys.stdout.flush()
             if self.over:
@@ -243,6 +245,7 @@ def _typed() -> Iterator[str]:
                 print(PROMPT, end="", file=sys.stderr, flush=True)
                 line = input()
         except (EOFError, KeyboardInterrupt):
+            handled()
             print(file=sys.stderr)
             return
         yield line

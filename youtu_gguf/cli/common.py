@@ -19,6 +19,7 @@ import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.atomic import DISK_FULL
 from youtu_gguf.cli.help import ANSWER, MODEL
+from youtu_gguf.cli.interrupts import INTERRUPTED, raising
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import EngineError, OutputError, YoutuError
 from youtu_gguf.gguf.choice import LOG
@@ -86,8 +87,6 @@ Device = Annotated[
 
 Command = Callable[..., None]
 """What typer makes a command of."""
-
-_INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -299,15 +298,16 @@ def option_parameters(bundle: type[FileOptions]) -> list[inspect.Parameter]:
 
 def _run(function: Callable[[], None]) -> None:
     try:
-        function()
-        if sys.stdout is not None:  # closed by `>&-`
-            sys.stdout.flush()
+        with raising():
+            function()
+            if sys.stdout is not None:  # closed by `>&-`
+                sys.stdout.flush()
     except YoutuError as exc:
         print(f"error: {exc}", file=sys.stderr)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has gone
         _drop_output()
         raise typer.Exit from None

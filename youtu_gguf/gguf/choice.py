@@ -62,13 +62,16 @@ class Choice(Generic[P]):
         """Log which file was chosen where there were others, once in a process; return this choice."""
         if len(self.best) == 1 and self.others:
             taken = self.best[0]
-            _note(f"several {role}s lie in {place}: {taken.name} is used, not {names_of(self.others)}. {remedy}")
+            _note_once(f"several {role}s lie in {place}: {taken.name} is used, not {names_of(self.others)}. {remedy}")
         return self
 
 
-@lru_cache(maxsize=256)
-def _note(text: str) -> None:
-    LOG.warning(text)
+def note(text: str) -> None:
+    """Log a note; bytes of a path that are not UTF-8 are written as escapes, since a log file takes no others."""
+    LOG.warning("%s", text.encode(errors="backslashreplace").decode())
+
+
+_note_once = lru_cache(maxsize=256)(note)
 
 
 def choose_model(files: Sequence[P], quant: str | None = None) -> Choice[P]:

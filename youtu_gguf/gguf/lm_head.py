@@ -5,7 +5,6 @@ The table of 283,386 rows is never loaded: a depth map needs 1,000 of them, a cl
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +12,7 @@ import numpy as np
 from gguf.quants import dequantize
 
 from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.forks import forkable_lock
 from youtu_gguf.gguf.header import Header, TensorInfo
 from youtu_gguf.types import F32
 
@@ -39,7 +39,7 @@ class Head:
         self.dim, self.n_tokens = self._tensor.shape[:2]
         self._most_rows = max(1, cache_bytes // (4 * self.dim))
         self._rows: OrderedDict[int, F32] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = forkable_lock(self, "_lock")
 
     def rows(self, ids: Sequence[int]) -> F32:
         """Return (len(ids), dim) float32 rows in the order of `ids`; `hidden @ rows.T` are those tokens' logits.

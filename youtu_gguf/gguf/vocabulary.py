@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gguf.constants import GGUFValueType
+from gguf.constants import GGUFValueType, TokenType
 
 from youtu_gguf.facts import BIN_TOKENS, N_BINS, N_COORDINATES, TAGS
 from youtu_gguf.gguf.checks import Expect
@@ -61,6 +61,15 @@ def take_inventory(header: Header) -> Inventory:
     codebook, finding = find_codebook(texts, _types(header, len(texts)), coordinates)
     n_bins = sum(token.encode() in ids for token in BIN_TOKENS)
     return Inventory(len(texts), codebook, finding, coordinates, n_bins, {tag: ids.get(tag.encode()) for tag in TAGS})
+
+
+def control_tokens(header: Header) -> tuple[str, ...]:
+    """Return the texts of all tokens of the type "control"; none where the file has no list of types."""
+    texts = header.metadata.get(TOKENS)
+    if not isinstance(texts, GGUFArray) or (types := _types(header, len(texts))) is None:
+        return ()
+    control = int(TokenType.CONTROL)
+    return tuple(text for text, kind in zip(texts.strings(), types, strict=True) if kind == control)
 
 
 def _types(header: Header, n_tokens: int) -> list[int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from youtu_gguf.errors import ModelFileError
 from youtu_gguf.facts import REPOSITORY
-from youtu_gguf.gguf.choice import LOG, is_projector, quant_of
+from youtu_gguf.gguf.choice import is_projector, note, quant_of
 from youtu_gguf.gguf.pair import check_pair, model_files, projectors_of
 from youtu_gguf.hub.local import (
     HASH,
@@ -57,13 +57,13 @@ def local_pairs(hub_cache: Path | None, folder: Path = MODELS) -> list[LocalPair
     try:
         found += [_described(str(path), path) for path in (model_files(folder) if folder.is_dir() else ())]
     except ModelFileError as exc:
-        LOG.warning("%s is passed over: %s", folder, exc)
+        note(f"{folder} is passed over: {exc}")
     for repository in _repositories(hub_cache):
         name = "/".join(repository.name.split("--", 2)[1:])
         try:
             pairs = [pair for snapshot in all_snapshots(repository) for pair in _in_snapshot(name, snapshot)]
         except (OSError, ModelFileError) as exc:
-            LOG.warning("%s is passed over: %s", repository, exc)
+            note(f"{repository} is passed over: {exc}")
             pairs = [LocalPair(name, repository, None, 0, f"it cannot be read: {exc}")]
         found += [pair for pair in pairs if pair.problem is None or name == REPOSITORY]
     return found
@@ -75,7 +75,7 @@ def _repositories(hub_cache: Path | None) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        LOG.warning("the downloads are passed over: %s", exc)
+        note(f"the downloads are passed over: {exc}")
         return []
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from youtu_gguf.arguments import short_repr
 from youtu_gguf.engines.base import Answer, Collector, ParallelGeneration, Piece, Request
 from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.forks import Owner
 from youtu_gguf.scene.options import Asked, Question, RunOptions, run_options, split_options
 from youtu_gguf.types import Result
 
@@ -133,6 +134,7 @@ class _Driver:
 
     def __init__(self, scene: Scene, jobs: Sequence[_Job]) -> None:
         self._scene, self._jobs = scene, jobs
+        self._owner = Owner("this run")
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._running = set(jobs)
         self._answering: dict[int, _Job] = {}
@@ -163,6 +165,7 @@ class _Driver:
 
     def _hear_all(self, parallel: ParallelGeneration) -> Iterator[Update]:
         """Take in what tasks have to say; wait for it only while no answer is under way."""
+        self._owner.check()
         while self._running:
             try:
                 news = self._news.get(block=not self._answering)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -12,6 +11,7 @@ from youtu_gguf.config import Settings
 from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.forks import forkable_lock
 from youtu_gguf.images import load as images
 from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
@@ -73,7 +73,7 @@ class OpenImage:
         self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
         self.grid: Grid = self._prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
-        self._opening = threading.Lock()
+        self._opening = forkable_lock(self, "_opening")
         self._closed = False
         self.session()
 

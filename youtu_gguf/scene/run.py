@@ -99,7 +99,7 @@ class TaskRun:
     ) -> None:
         self._scene = scene
         self._options = options
-        self._answer = answer or self._answer_alone
+        self._answer = answer  # None, not a method of its own: in a cycle, a dropped model would stay for a while
         self._log = log or RunLog(scene)
         self._is_crop = log is not None
 
@@ -171,7 +171,10 @@ class TaskRun:
         self._log.see(self._scene)
         before, started = self._log.cost(), time.perf_counter()
         request = Request(question, self._options.sampling, self._options.cancel)
-        answer = self._answer(request) if system == DEFAULT_SYSTEM else self._answer_alone(request, system)
+        if self._answer is None or system != DEFAULT_SYSTEM:
+            answer = self._answer_alone(request, system)
+        else:
+            answer = self._answer(request)
         after = self._log.cost()
         prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
         return self._log.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))

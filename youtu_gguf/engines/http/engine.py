@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -36,6 +36,8 @@ class HttpEngine(ABC):
     name = "http"
     has_states = False
     model = ""
+    control_tokens: Collection[str] = ()
+    """Control tokens of the model, besides those that `prompts.as_words` knows by their look."""
 
     def __init__(self, settings: Settings, progress: ProgressFn = no_progress) -> None:
         self.settings = settings

@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
+from dataclasses import replace
 from typing import Any, Protocol
 
 from youtu_gguf.backoff import Backoff
@@ -15,6 +16,8 @@ from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Requ
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
 from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, stream_events
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.forks import Owner
+from youtu_gguf.prompts import as_words
 from youtu_gguf.types import Finish, ProgressFn
 
 TICK_S = 0.05
@@ -44,6 +47,11 @@ class Host(Protocol):
     @property
     def model(self) -> str:
         """Name of the model on the server."""
+        ...
+
+    @property
+    def control_tokens(self) -> Collection[str]:
+        """Control tokens of the model, as far as they are known."""
         ...
 
     @property
@@ -96,8 +104,9 @@ class Call:
     """One answer in progress, read by its own thread."""
 
     def __init__(self, host: Host, number: int, session: HttpSession, request: Request, news: News) -> None:
+        request = replace(request, question=as_words(request.question, host.control_tokens))
         self.number, self.request = number, request
-        self.reply = Reply(session.prefix, request.question, request.sampling)
+        self.reply = Reply(session.sent, request.question, request.sampling)
         self._host, self._session, self._news = host, session, news
         self._hangup = Hangup()
         self.deadline = time.monotonic() + request.sampling.max_s
@@ -152,6 +161,7 @@ class HttpParallelGeneration:
 
     def __init__(self, host: Host, session: HttpSession) -> None:
         self._host, self._session = host, session
+        self._owner = Owner("this answer")
         self._waiting: list[tuple[int, Request]] = []
         self._active: dict[Call, int] = {}
         self._news: News = queue.SimpleQueue()
@@ -164,7 +174,12 @@ class HttpParallelGeneration:
         return self._count - 1
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Wait for the next pieces of any answer."""
+        """Wait for the next pieces of any answer.
+
+        Raises:
+            EngineError: This process was forked from the one that asked.
+        """
+        self._owner.check()
         while True:
             if self._session.closed:
                 return self._ended_by_closing()
@@ -217,7 +232,9 @@ class HttpParallelGeneration:
         return self._active.pop(call)
 
     def close(self) -> None:
-        """Hang up on unfinished answers."""
+        """Hang up on unfinished answers. Does nothing in a forked process, whose connections are its parent's."""
+        if not self._owner.is_here:
+            return
         self._waiting.clear()
         for call in list(self._active):
             self._drop(call)
@@ -227,10 +244,16 @@ class HttpSession:
     """One image on a server. It is sent with every question; the server recognises images it has seen.
 
     See `engines.base.Session`.
+
+    Attributes:
+        sent: The prefix with its texts as they are sent: no control tokens are in them.
+        closed: Whether it was closed.
     """
 
     def __init__(self, host: Host, prefix: Prefix) -> None:
         self._host, self._prefix = host, prefix
+        before, system = (as_words(text, host.control_tokens) for text in (prefix.before, prefix.system))
+        self.sent = replace(prefix, before=before, system=system)
         self._url: str | None = None
         self.closed = False
 
@@ -248,7 +271,7 @@ class HttpSession:
         """Return the JSON that is sent for `request`."""
         if self._url is None:
             self._url = image_url(self._prefix.image)
-        return request_body(self._prefix, self._url, request.question, request.sampling, model)
+        return request_body(self.sent, self._url, request.question, request.sampling, model)
 
     def explain(self, error: BaseException) -> BaseException:
         """Return `error` as the caller should see it."""

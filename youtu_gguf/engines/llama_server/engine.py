@@ -15,6 +15,7 @@ from youtu_gguf.engines.llama_server.binary import LlamaServer, find_llama_serve
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
 from youtu_gguf.engines.native.llama.placement import KINDS, Device, choose_devices
 from youtu_gguf.errors import ServerError
+from youtu_gguf.gguf.vocabulary import control_tokens
 from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.types import ProgressFn, no_progress
 
@@ -53,6 +54,7 @@ class ServerEngine(HttpEngine):
         super().__init__(settings, progress)
         self.pair = pair
         self.model = pair.model.path.stem
+        self.control_tokens = control_tokens(pair.model)
         self.supervisor = Supervisor(program(pair, settings), settings.server)
         self._finalize = finalize(self, self.supervisor.close)  # runs when the interpreter exits too
         try:

@@ -24,6 +24,7 @@ from youtu_gguf.engines.llama_server.process import BINDING, STOP_S, Binding, Ch
 from youtu_gguf.engines.llama_server.registry import Record, Who, log_folder, tidy
 from youtu_gguf.environment import server_environment
 from youtu_gguf.errors import EngineError, OutputError, ServerError
+from youtu_gguf.forks import Owner
 from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ class Supervisor:
         self._find_port = find_port
         self._binding = binding
         self._key = api_key or secrets.token_urlsafe(24)
-        self._owner = os.getpid()
+        self._owner, self._pid = Owner("this server"), os.getpid()
         tidy()
         if settings.server_log is not None:
             check_log(settings.server_log)
-        self.log = settings.server_log or log_folder() / f"llama-server-{self._owner}-{id(self):x}.log"
+        self.log = settings.server_log or log_folder() / f"llama-server-{self._pid}-{id(self):x}.log"
         self._changed = threading.Condition()
         self._wake, self._closing = threading.Event(), threading.Event()
         self._address: Address | None = None
@@ -136,10 +137,7 @@ class Supervisor:
 
     def _wait(self, hangup: Hangup, seconds: float) -> Address | None:
         """Return the server's address; None if it is not ready after `seconds`, or `hangup` is hung up."""
-        if os.getpid() != self._owner:
-            raise EngineError(
-                "this server was started by another process, which this one was forked from. Load the model again."
-            )
+        self._owner.check()
         with self._changed:
             self._changed.wait_for(
                 lambda: self._address or self._failed or self._closing.is_set() or hangup.gone.is_set(), seconds
@@ -172,6 +170,7 @@ class Supervisor:
             ServerError: It ended during the call; says whether to ask again.
             EngineError: It will not be ready.
         """
+        self._owner.check()
         with self._changed:
             self._users += 1  # before the address is known, so that the server is not replaced in between
         process = None
@@ -294,7 +293,7 @@ class Supervisor:
         """
         self._record = Record(
             Who(process.pid, process.started),
-            Who.of(self._owner),
+            Who.of(self._pid),
             f"http://{HOST}:{port}/v1",
             self._program.model,
             str(self.log),
@@ -381,7 +380,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Stop the server; it is killed if it does not end. Safe to call twice. Does nothing in a forked process."""
-        if os.getpid() != self._owner:
+        if not self._owner.is_here:
             return
         self._closing.set()
         self._wake.set()

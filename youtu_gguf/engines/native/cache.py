@@ -10,18 +10,22 @@ import contextlib
 import hashlib
 import os
 import struct
-import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError, OutputError
+from youtu_gguf.forks import forkable_lock
 from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    from youtu_gguf.config import Settings
+    from youtu_gguf.gguf.pair import ModelPair
 
 MAGIC = b"youtu-gguf prefix state 2\n"
 SUFFIX = ".state"
@@ -64,7 +68,7 @@ class ByteCache(Generic[V]):
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
-        self._lock = threading.Lock()
+        self._lock = forkable_lock(self, "_lock")
         self._values: OrderedDict[Hashable, V] = OrderedDict()
         self._nbytes = 0
 
@@ -172,6 +176,21 @@ class StateFiles:
                 with contextlib.suppress(OSError):
                     path.unlink()
                 total -= size
+
+
+def state_files(pair: ModelPair, settings: Settings, way: tuple[str, ...]) -> StateFiles | None:
+    """Return the files of `cache_dir` for a model pair, or None without one.
+
+    Args:
+        pair: The model.
+        settings: How it is run.
+        way: What else the states depend on: llama.cpp's version, and how they are read.
+    """
+    if settings.cache_dir is None:
+        return None
+    files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
+    identity = repr((files, *way, settings.n_batch, settings.repack))
+    return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)
 
 
 def _packed(states: PrefixStates) -> bytes:

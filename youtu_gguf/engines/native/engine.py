@@ -6,17 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary, finalize
 
 import numpy as np
 
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
-from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, StateFiles
+from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, state_files
 from youtu_gguf.engines.native.fair_lock import FairLock
-from youtu_gguf.engines.native.generation import Generation, Group, followers, pack
+from youtu_gguf.engines.native.generation import Generation, Group, followers, pack, token_probability
+from youtu_gguf.engines.native.interrupts import Deferral
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.devices import place_pair
@@ -24,9 +24,9 @@ from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sa
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
+from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
-from youtu_gguf.gguf.header import GGUFArray
 from youtu_gguf.gguf.lm_head import Head
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
@@ -72,28 +72,35 @@ class NativeEngine:
         n_ctx = settings.context(pair.language.n_ctx_train)
         self.pair = pair
         self.settings = settings
-        self.progress = progress
+        self._progress = progress
         self.hidden_way = bindings.choose_way(settings.hidden_way)
         self.head = Head(pair.model)
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
-        self.files = _state_files(pair, settings, f"{self.hidden_way}, {self.placement}")
-        self._owned = ExitStack()
+        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
         self._sessions: WeakSet[NativeSession] = WeakSet()
+        self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
         self._room = threading.Condition()
         self._n_freed = 0
         progress("load", 0, 100)
-        with ExitStack() as stack:  # frees the earlier handles if a later step fails
-            self.model = LlamaModel(pair.model.path, settings, self.placement, progress)
+        with Deferral() as deferral, ExitStack() as stack:  # frees the earlier handles if a later step fails
+            self.model = LlamaModel(pair.model.path, settings, self.placement, deferral.lifting(progress))
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
             self.vision = VisionTower(pair.projector.path, pair.vision.n_embd, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
+        self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
         self.prefixes = Prefixes(self.context)
+        self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Report a step to the caller; Ctrl-C arrives here in the middle of long work."""
+        with self.lock.open_to_interrupts():
+            self._progress(stage, done, total)
 
     @property
     def image_max_tokens(self) -> int:
@@ -115,14 +122,7 @@ class NativeEngine:
 
     def token_id(self, token: str) -> int | None:
         """Return the id of the token whose text is exactly `token`, or None."""
-        return self._ids.get(token)
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        # llama.cpp has no look-up by text, and tokenising searches the text for every special token.
-        tokens = self.pair.model.metadata["tokenizer.ggml.tokens"]
-        assert isinstance(tokens, GGUFArray)
-        return {token: i for i, token in enumerate(tokens.strings())}
+        return self.prompt_tokens.ids.get(token)
 
     def open(self, prefix: Prefix) -> NativeSession:
         """Start a session; nothing is encoded before its first question.
@@ -130,7 +130,7 @@ class NativeEngine:
         Raises:
             InputError: The prefix leaves no room for a question in the context.
         """
-        self._check_open()
+        self.check_open()
         session = NativeSession(self, prefix)
         self._sessions.add(session)
         return session
@@ -152,6 +152,7 @@ class NativeEngine:
         Raises:
             InputError: The question does not fit into the context.
         """
+        self._finish_lost()
         if self.prefixes.full:  # checked first, because tokenising takes as long as a step of a small model
             return None
         asked = session.tokens_of(request.question)
@@ -161,13 +162,31 @@ class NativeEngine:
             return None
         sequence = self.prefixes.branch(entry, asked)
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
-        return Generation(request, self.model, sampler, asked, sequence, session.length)
+        generation = Generation(request, self.model, sampler, asked, sequence, session.length)
+        self._generations[sequence] = generation
+        return generation
 
     def finish(self, generation: Generation) -> None:
-        """Free what an answer holds and wake the threads that wait for room."""
+        """Free what an answer holds and wake the threads that wait for room. Safe to call twice."""
+        if not self.lock.owner.is_here:
+            return
+        if self.lock.is_mine:  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
+            return
         with self.lock:
             generation.sampler.close()
-            self.prefixes.finish(generation.sequence)
+            sequence = generation.sequence
+            if self._generations.get(sequence, generation) is generation and sequence in self.prefixes.branches():
+                self._generations.pop(sequence, None)
+                self._free_branch(sequence)
+
+    def _finish_lost(self) -> None:
+        """Free what answers held that never reached their callers, because of Ctrl-C or another exception."""
+        for sequence in self.prefixes.branches():
+            if sequence not in self._generations:
+                self._free_branch(sequence)
+
+    def _free_branch(self, sequence: int) -> None:
+        self.prefixes.finish(sequence)
         with self._room:
             self._n_freed += 1
             self._room.notify_all()
@@ -319,12 +338,13 @@ class NativeEngine:
 
     def _in_turn(self, attempt: Callable[[], T | None]) -> T:
         """Return the result of `attempt`; while it is None, wait until other threads finish answers and try again."""
+        self.lock.owner.check()
         deadline = time.monotonic() + LONGEST_WAIT_S
         while True:
             with self._room:
                 n_freed = self._n_freed
             with self.lock:
-                self._check_open()
+                self.check_open()
                 result = attempt()
                 stuck = result is None and self.prefixes.owned_by(threading.get_ident())
             if result is not None:
@@ -353,7 +373,13 @@ class NativeEngine:
         """Record that `session` was closed."""
         self._sessions.discard(session)
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Check that the model can be used.
+
+        Raises:
+            EngineError: It is closed, or belongs to another process.
+        """
+        self.lock.owner.check()
         if self.model.handle is None:
             raise EngineError("this model is closed. Load it again.")
 
@@ -362,23 +388,15 @@ class NativeEngine:
             raise EngineError("this model was closed while it was answering. Load it again.")
 
     def close(self) -> None:
-        """Close the sessions, then free projector, context and model when the lock is free."""
+        """Close the sessions, then free projector, context and model when the lock is free.
+
+        Safe to call twice. Does nothing in a forked process.
+        """
+        if not self.lock.owner.is_here:
+            return
         for session in list(self._sessions):
             session.close()
         with self.lock:
-            self._owned.close()
+            if self._finalize.detach() is not None:
+                self._owned.close()
         self.cache.clear()
-
-
-def token_probability(logits: F32, token: int) -> float:
-    """Return the probability of `token` among all tokens, at temperature 1."""
-    highest = logits.max()
-    return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
-
-
-def _state_files(pair: ModelPair, settings: Settings, way: str) -> StateFiles | None:
-    if settings.cache_dir is None:
-        return None
-    files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
-    identity = repr((files, bindings.VERSION, settings.n_batch, settings.repack, way))
-    return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)

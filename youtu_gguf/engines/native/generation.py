@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.repetition import LoopGuard
-from youtu_gguf.types import Finish
+from youtu_gguf.types import F32, Finish
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.handles import LlamaModel, Sampler
@@ -83,6 +85,12 @@ class Generation:
         """End the answer; return the last piece, which holds what is left of an incomplete character."""
         self.finish = finish
         return Piece(self._decoder.decode(b"", final=True), finish=finish)
+
+
+def token_probability(logits: F32, token: int) -> float:
+    """Return the probability of `token` among all tokens, at temperature 1."""
+    highest = logits.max()
+    return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
 
 
 MIN_SHARED = 4

@@ -139,6 +139,10 @@ class Prefixes:
         self._branches[sequence] = Branch(entry, sequence, asked)
         return sequence
 
+    def branches(self) -> list[int]:
+        """Return the sequences that `branch` has given and `finish` has not taken back."""
+        return list(self._branches)
+
     def share(self, sequence: int) -> int:
         """Share the tokens that a question has in common with another one on its prefix; return their number.
 

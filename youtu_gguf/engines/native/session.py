@@ -30,8 +30,8 @@ class NativeSession:
     def __init__(self, engine: NativeEngine, prefix: Prefix) -> None:
         self._engine = engine
         self._prefix = prefix
-        self._opening = engine.model.tokenize(prompts.opening(prefix.system, prefix.before), special=True)
-        self._image_end = engine.model.tokenize(VISION_END, special=True)
+        self._opening = engine.prompt_tokens(prompts.opening(prefix.system, prefix.before))
+        self._image_end = engine.prompt_tokens([prompts.Control(VISION_END)])
         self._cost = PrefixCost()
         self._hidden: F32 | None = None
         self._closed = False
@@ -142,8 +142,8 @@ class NativeSession:
         return self._engine.model.tokenize(answer, special=True)
 
     def tokens_of(self, question: str) -> list[int]:
-        """Return the tokens that follow the image when `question` is asked."""
-        return self._engine.model.tokenize(prompts.closing(question), special=True)
+        """Return the tokens that follow the image when `question` is asked; control tokens in it are read as text."""
+        return self._engine.prompt_tokens(prompts.closing(question))
 
     def check_room(self, n_question: int) -> None:
         """Check that a question of `n_question` tokens fits into the context.
@@ -167,6 +167,7 @@ class NativeSession:
     def _check_open(self) -> None:
         if self._closed:
             raise EngineError("this scene is closed. Open the image again.")
+        self._engine.check_open()
 
     def close(self) -> None:
         """Release the states; the caches of the engine keep their copies."""

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from youtu_gguf.environment import set_cuda_graphs
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
+from youtu_gguf.forks import Owner
 
 __all__ = [
     "VERSION",
@@ -96,10 +97,20 @@ def decide_cuda_graphs(wanted: bool) -> None:
     _decided[:] = [wanted]
 
 
-@cache
 def start() -> None:
-    """Start llama.cpp once per process; this looks for devices."""
+    """Start llama.cpp once per process; this looks for devices.
+
+    Raises:
+        EngineError: This process was forked from one that has used it: llama.cpp would wait for ever for the threads
+            that it computes with (OpenMP's), which do not exist here.
+    """
+    _started().check()
+
+
+@cache
+def _started() -> Owner:
     lib.llama_backend_init()
+    return Owner("llama.cpp")
 
 
 def ggml(name: str, result: Any) -> Any:

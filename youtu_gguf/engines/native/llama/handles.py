@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import numpy as np
 
@@ -62,13 +63,22 @@ class LlamaModel:
         if settings.repack:  # weights rearranged from a mapped file would be in memory twice
             params.load_mode = lib.LLAMA_LOAD_MODE_NONE
 
+        raised: list[BaseException] = []
+
         @lib.llama_progress_callback  # type: ignore[untyped-decorator]
         def report(fraction: float, _user_data: object) -> bool:
-            progress("load", round(fraction * LOAD_SHARE), 100)
-            return True
+            try:
+                progress("load", round(fraction * LOAD_SHARE), 100)
+            except BaseException as exc:  # noqa: BLE001 - raised below: ctypes would drop it
+                raised.append(exc)
+            return not raised  # False ends the loading
 
         params.progress_callback = report
         self.handle: Any = lib.llama_model_load_from_file(os.fsencode(path), params)
+        if raised:
+            self.close()
+            bindings.recent_warnings()
+            raise raised.pop()
         if not self.handle:
             raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
@@ -92,6 +102,10 @@ class LlamaModel:
             buffer = ctypes.create_string_buffer(-n)
             n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
         return buffer.raw[:n]
+
+    def is_control(self, token: int) -> bool:
+        """Whether `token` is a control token, which llama.cpp does not find in plain text."""
+        return bool(lib.llama_vocab_is_control(self.vocab, token))
 
     def ends(self, token: int) -> bool:
         """Whether `token` ends an answer."""
@@ -269,6 +283,8 @@ class Sampler:
         penalties = lib.llama_sampler_init_penalties(n_vocab, PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0)
         for link in (penalties, *self._draw(sampling)):
             lib.llama_sampler_chain_add(self.handle, link)
+        self._finalize = finalize(self, lib.llama_sampler_free, self.handle)
+        self._finalize.atexit = False  # a thread may be using it
         for token in seen[-PENALTY_LAST_N:]:  # llama-server counts the prompt among the repeated tokens too
             lib.llama_sampler_accept(self.handle, token)
 
@@ -290,6 +306,5 @@ class Sampler:
 
     def close(self) -> None:
         """Free the chain and its links."""
-        if self.handle:
-            lib.llama_sampler_free(self.handle)
-            self.handle = None
+        self._finalize()
+        self.handle = None

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from youtu_gguf.engines.native.interrupts import Deferral
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.errors import EngineError
@@ -109,7 +110,7 @@ def _params(encoding: int) -> Any:
 def _run(source: Path, destination: Path, params: Any, listener: Callable[[str], None]) -> None:
     bindings.start()
     bindings.recent_warnings()
-    with bindings.log_listener(listener):
+    with bindings.log_listener(listener), Deferral():
         status = lib.llama_model_quantize(os.fsencode(source), os.fsencode(destination), ctypes.byref(params))
     if status != 0:
         raise EngineError(f"llama_model_quantize ended with status {status}.{bindings.recent_warnings()}")
