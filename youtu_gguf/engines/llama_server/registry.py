@@ -103,8 +103,14 @@ def log_folder() -> Path:
 
 
 def tidy() -> None:
-    """End servers whose owner has died, and delete the oldest logs of servers that have ended."""
-    in_use = {record.log for record in running()}
+    """End servers whose owner has died, and delete the oldest logs of servers that have ended.
+
+    Does nothing where the records cannot be read: a program's server needs none.
+    """
+    try:
+        in_use = {record.log for record in running()}
+    except InputError:
+        return
     with suppress(OSError):  # another process may do the same now
         logs = sorted(log_folder().glob("*.log"), key=lambda path: path.stat().st_mtime)
         for path in logs[:-KEPT_LOGS]:
