@@ -328,9 +328,7 @@ class NativeEngine:
         cached = self.cache.get(key)
         if isinstance(cached, np.ndarray):
             return cached
-        if not self.vision.has_room(image):
-            self.cache.clear()  # it only saves time
-        embeddings = self.vision.encode(image)
+        embeddings = self.vision.encode(image, make_room=self.cache.clear)
         self.cache.put(key, embeddings)
         return embeddings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,17 +55,18 @@ class VisionTower:
             self.close()
             raise
 
-    def has_room(self, image: PreparedImage) -> bool:
-        """Whether an image can be encoded in the memory that is free."""
-        return self._memory.needed(image.grid.n_tokens) <= machine.usable_memory().free
-
-    def encode(self, image: PreparedImage) -> F32:
+    def encode(self, image: PreparedImage, make_room: Callable[[], None] = lambda: None) -> F32:
         """Return the (n_tokens, n_embd) embeddings of the image tokens in raster order.
+
+        `make_room` is called where memory is short, to free what only saves time.
 
         Raises:
             EngineError: The image needs more memory than is free, or llama.cpp failed.
         """
-        check_image(image.grid.n_tokens, self._memory.needed(image.grid.n_tokens), machine.usable_memory().free)
+        needed = self._memory.needed(image.grid.n_tokens)
+        if needed > machine.usable_memory().free:
+            make_room()
+        check_image(image.grid.n_tokens, needed, machine.usable_memory().free)
         with self._image_chunk(image) as chunk:
             n = mtmd.mtmd_input_chunk_get_n_tokens(chunk)
             if n != image.grid.n_tokens:
