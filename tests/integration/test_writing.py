@@ -81,7 +81,7 @@ def test_too_little_room_is_said_before_anything_is_quantised(
     tiny_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
-    with pytest.raises(yg.InputError, match=r"GB free; got 0\.0 GB\. Free some"):
+    with pytest.raises(yg.OutputError, match=r"GB free; got 0\.0 GB\. Free some"):
         yg.weights.quantize(tiny_pair[0], tmp_path / "out.gguf", "Q4_0")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ from huggingface_hub import constants
 from tests import loopback_hub as hubs
 from tests.loopback_hub import COMMIT, MODEL, PROJECTOR, REPOSITORY, Hub
 from tests.pull.checks import SPEC, check_pulled, whole_files
-from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.errors import InputError, ModelFileError, OutputError
 from youtu_gguf.gguf.pair import find_projector
 from youtu_gguf.hub.listing import local_pairs
 from youtu_gguf.hub.local import find_pulled, locate
@@ -135,14 +135,14 @@ def test_too_little_room_is_said_before_a_byte_is_fetched(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
-    with pytest.raises(InputError, match=r"GB free; got 0.0 GB"):
+    with pytest.raises(OutputError, match=r"GB free; got 0.0 GB"):
         pull(SPEC, tmp_path / "not" / "there")
     assert hub.served == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_clear_error(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="Make room or choose another folder"):
+    with pytest.raises(OutputError, match="Make room or choose another folder"):
         pull(SPEC, tmp_path / "cache", tmp_path / "file")
 
 

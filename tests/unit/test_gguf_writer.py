@@ -17,7 +17,7 @@ def test_too_little_room_is_said_before_anything_is_written(
     writer: str, tiny_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
-    with pytest.raises(yg.InputError, match=r"GB free; got 0\.0 GB\. Free some"):
+    with pytest.raises(yg.OutputError, match=r"GB free; got 0\.0 GB\. Free some"):
         if writer == "synth":
             yg.weights.write_synthetic_pair(tmp_path, "tiny")
         else:

@@ -13,7 +13,7 @@ from gguf.constants import TokenType
 
 import youtu_gguf as yg
 from tests.reference.weights import Weights
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.facts import N_TOKENS, PUBLISHED_BYTES, PUBLISHED_PROJECTOR_BYTES, SPELLED_TAGS, TAGS
 from youtu_gguf.gguf.header import GGUFArray, read_header
 from youtu_gguf.gguf.pair import check_pair
@@ -212,14 +212,14 @@ def test_files_already_there_survive_an_interrupted_writing(tmp_path: Path) -> N
 def test_too_little_room_is_reported_before_anything_is_written(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     vocabulary = replace(TINY.vocabulary, n_codebook=free // 64)
-    with pytest.raises(InputError, match=r"needs .* GB free; got .* GB\. Free some"):
+    with pytest.raises(OutputError, match=r"needs .* GB free; got .* GB\. Free some"):
         write_synthetic_pair(tmp_path, replace(TINY, vocabulary=vocabulary))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_that_cannot_be_made_is_the_callers_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="Choose another folder"):
+    with pytest.raises(OutputError, match="a folder you may write to"):
         write_synthetic_pair(tmp_path / "file", "tiny")
 
 

@@ -14,7 +14,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGUF_DEFAULT_ALIGNMENT, GGMLQuantiz
 
 from youtu_gguf import machine
 from youtu_gguf.arguments import is_there
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, OutputError
 
 Bytes = npt.NDArray[Any]
 
@@ -95,9 +95,9 @@ def bytes_needed(specs: Sequence[TensorSpec]) -> int:
 
 
 def check_room(folder: Path, n_bytes: int) -> None:
-    """Raise InputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
+    """Raise OutputError when the disk of `folder`, which need not exist yet, has no room for as many bytes."""
     free = machine.free_disk(folder)
     if free < n_bytes:
-        raise InputError(
+        raise OutputError(
             f"{folder} needs {n_bytes / 1e9:.1f} GB free; got {free / 1e9:.1f} GB. Free some, or choose another folder."
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.hub.download import Place, RemoteFile, file_hash, is_complete
 from youtu_gguf.hub.local import MAIN, PARTIAL, repository_folder
 from youtu_gguf.hub.spec import Spec
@@ -39,7 +39,7 @@ class Cache:
         """Link complete files under their names, record the commit for the revision, and return the links.
 
         Raises:
-            InputError: The folder cannot be written to.
+            OutputError: The folder cannot be written to.
         """
         try:
             for file in files:
@@ -51,7 +51,7 @@ class Cache:
                 reference.parent.mkdir(parents=True, exist_ok=True)
                 write_bytes(reference, self._commit.encode())
         except OSError as exc:
-            raise InputError(f"expected to name the files of {self._spec} in {self.root}; got: {exc}.") from exc
+            raise OutputError(f"expected to name the files of {self._spec} in {self.root}; got: {exc}.") from exc
         return tuple(map(self._name_of, files))
 
     def _name_of(self, file: RemoteFile) -> Path:

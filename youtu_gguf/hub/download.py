@@ -20,7 +20,7 @@ from huggingface_hub import constants, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # exported by name only
 
-from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.errors import ModelFileError, OutputError
 from youtu_gguf.gguf.header import MAGIC
 from youtu_gguf.hub.local import SHA256_DIGITS
 from youtu_gguf.hub.retry import connected, explained, new_backoff, pause_or_raise
@@ -91,7 +91,7 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
 
     Raises:
         ModelFileError: The file cannot be fetched, or is not the published one. Says what to do.
-        InputError: The folder cannot be written to, or the disk is full.
+        OutputError: The folder cannot be written to, or the disk is full.
     """
     caller_failed = False
 
@@ -116,7 +116,7 @@ def fetch(file: RemoteFile, place: Place, report: Report, notify: Notify) -> Non
     except OSError as exc:
         if caller_failed:
             raise
-        raise InputError(
+        raise OutputError(
             f"expected to write {file.name} to {place.destination.parent}; got: {exc}. Make room or choose another "
             "folder (HF_HUB_CACHE, or --dir); what has arrived is kept, and the next try resumes it."
         ) from exc

@@ -100,7 +100,8 @@ def pull(
 
     Raises:
         ModelFileError: The hub cannot be reached or refuses, a file is not the published one, or the two do not fit.
-        InputError: Too little room on the disk, or the folder cannot be read or written to.
+        InputError: The folder cannot be read, or another file has the name of one.
+        OutputError: Too little room on the disk, or the folder cannot be written to.
     """
     if constants.is_offline_mode():
         found = find_in_cache(spec, cache) if folder is None else find_in_folder(spec, folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from youtu_gguf import machine
 from youtu_gguf.arguments import checked_path, checked_threads
-from youtu_gguf.atomic import replacing
+from youtu_gguf.atomic import replacing, writing
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
 from youtu_gguf.gguf.header import Header, read_header
@@ -54,7 +54,8 @@ def quantize(
 
     Raises:
         ModelFileError: The source is not a usable model or projector.
-        InputError: An unknown encoding, or a destination that cannot be written.
+        InputError: An unknown encoding, or a destination that is the source.
+        OutputError: The destination cannot be written, or has no room.
         EngineError: llama.cpp failed, or the largest tensor does not fit into the free memory.
     """
     from youtu_gguf.engines.native.llama.quantizing import encodings, quantize_file, quantized_bytes
@@ -78,12 +79,9 @@ def quantize(
     check_memory(header, machine.usable_memory().free)
     check_room(destination.parent, quantized_bytes(source, code) + HEADER_ALLOWANCE)
     report = progress or no_progress
-    try:
-        with replacing(destination) as new:
-            quantize_file(source, new, code, n_threads, lambda *done: report("quantize", *done))
-            read_header(new)  # a disk that fills up shows here
-    except OSError as exc:
-        raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
+    with writing(destination), replacing(destination) as new:
+        quantize_file(source, new, code, n_threads, lambda *done: report("quantize", *done))
+        read_header(new)  # a disk that fills up shows here
     return Quantized(destination, header.file_size, destination.stat().st_size)
 
 

@@ -17,8 +17,8 @@ from gguf import GGUFWriter
 from gguf.constants import GGUFValueType, Keys
 
 from youtu_gguf.arguments import checked_path
-from youtu_gguf.atomic import replacing
-from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.atomic import replacing, writing
+from youtu_gguf.errors import ModelFileError
 from youtu_gguf.gguf.codebook import MIN_CODEBOOK, Run
 from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 from youtu_gguf.gguf.lm_head import HEAD_TENSORS
@@ -67,7 +67,8 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
 
     Raises:
         ModelFileError: The source is not a usable model, or its codebook cannot be identified.
-        InputError: The destination cannot be written, or has no room.
+        InputError: The destination is the source.
+        OutputError: The destination cannot be written, or has no room.
     """
     source, destination = checked_path("source", source), checked_path("destination", destination)
     header = read_header(source)
@@ -79,17 +80,14 @@ def slim(source: str | Path, destination: str | Path, progress: ProgressFn | Non
     check_destination(source, destination)
     check_room(destination.parent, bytes_needed(specs))
     weights = _CopiedWeights(header, run)
-    try:
-        with replacing(destination) as new:
-            writer = GGUFWriter(new, header.architecture)
-            for key, value in metadata.items():
-                writer.add_key_value(key, *value)
-            writer.add_uint32(FIRST_KEY, run.first)
-            writer.add_uint32(COUNT_KEY, run.count)
-            report = progress or no_progress
-            write_gguf(writer, new, specs, weights, lambda done, total: report("slim", done, total))
-    except OSError as exc:
-        raise InputError(f"expected to write {destination}; got: {exc}. Choose another file.") from exc
+    with writing(destination), replacing(destination) as new:
+        writer = GGUFWriter(new, header.architecture)
+        for key, value in metadata.items():
+            writer.add_key_value(key, *value)
+        writer.add_uint32(FIRST_KEY, run.first)
+        writer.add_uint32(COUNT_KEY, run.count)
+        report = progress or no_progress
+        write_gguf(writer, new, specs, weights, lambda done, total: report("slim", done, total))
     return Slimmed(destination, run, inventory.codebook_finding, header.file_size, destination.stat().st_size)
 
 
@@ -176,6 +174,6 @@ class _CopiedWeights:
                 while left:
                     piece = file.read(min(left, PIECE_BYTES))
                     if not piece:
-                        raise OSError(f"{self._header.path} ended early")
+                        raise ModelFileError(f"{self._header.path} ended early. Download it again.")
                     left -= len(piece)
                     yield np.frombuffer(piece, np.uint8)

@@ -15,7 +15,7 @@ from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from youtu_gguf.arguments import checked_path
-from youtu_gguf.atomic import replacing
+from youtu_gguf.atomic import replacing, writing
 from youtu_gguf.errors import InputError
 from youtu_gguf.gguf.writer import TensorSpec, Weights, bytes_needed, check_room, write_gguf
 from youtu_gguf.types import FileForm, ProgressFn, no_progress
@@ -80,7 +80,8 @@ def write_synthetic_pair(
         Paths of the model and of the projector. After an error neither a new nor a half-written file is left.
 
     Raises:
-        InputError: Unknown size, encoding or variant, rows that an encoding cannot hold, or no room on the disk.
+        InputError: Unknown size, encoding or variant, or rows that an encoding cannot hold.
+        OutputError: The disk has no room, or the folder cannot be written.
     """
     shape, form, report = _find(SIZES, "size", size), _find(VARIANTS, "variant", variant), progress or no_progress
     folder = checked_path("folder", folder)
@@ -91,7 +92,7 @@ def write_synthetic_pair(
     projector_specs = vision_tensors(shape, find_type(projector_quant))
     weights: Weights = PooledWeights(seed) if shape.pooled else NormalWeights(seed)
     check_rows([*model_specs, *projector_specs])
-    try:
+    with writing(model):
         folder.mkdir(parents=True, exist_ok=True)
         check_room(folder, bytes_needed([*model_specs, *projector_specs]))
         with replacing(projector) as new_projector, replacing(model) as new_model:
@@ -101,8 +102,6 @@ def write_synthetic_pair(
             writer = GGUFWriter(new_projector, "clip")
             describe_vision(writer, shape, projector_quant)
             write_gguf(writer, new_projector, projector_specs, weights, partial(report, "projector"))
-    except OSError as exc:
-        raise InputError(f"expected to write {model.name} in {folder}; got: {exc}. Choose another folder.") from exc
     return model, projector
 
 
