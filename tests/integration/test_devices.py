@@ -27,7 +27,7 @@ from youtu_gguf.types import F32, PreparedImage, no_progress
 LOGS = """
 import ctypes, sys
 from youtu_gguf.engines.native.llama import bindings
-assert bindings.start.cache_info().currsize == 0, "devices were looked for before the log was redirected"
+assert bindings._started.cache_info().currsize == 0, "devices were looked for before the log was redirected"
 heard = []
 with bindings.log_listener(heard.append):
     bindings.ggml("ggml_log_internal", None)(ctypes.c_int(2), b"found 1 CUDA devices\\n")
