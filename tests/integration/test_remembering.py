@@ -32,9 +32,9 @@ def count_encodings(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> li
     encoded: list[str] = []
     encode = engine.vision.encode
 
-    def counted(image: Any) -> Any:
+    def counted(image: Any, **options: Any) -> Any:
         encoded.append(image.digest)
-        return encode(image)
+        return encode(image, **options)
 
     monkeypatch.setattr(engine.vision, "encode", counted)
     return encoded

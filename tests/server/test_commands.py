@@ -18,6 +18,7 @@ from PIL import Image
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.server.conftest import Serve
+from youtu_gguf.engines.llama_server.process import start_of
 from youtu_gguf.engines.llama_server.supervisor import free_port
 
 START = ("server", "start", "-m", "nano", "--n-ctx", "2048", "--threads", "1", "--quiet")
@@ -68,8 +69,8 @@ def test_a_server_is_started_asked_listed_and_stopped(picture: str) -> None:
     assert len(command("server", "logs", "-n", "3").stdout.splitlines()) == 3
     stopped = command("server", "stop")
     assert (stopped.returncode, stopped.stderr) == (0, f"stopped server {server['pid']}\n")
-    assert not psutil.pid_exists(server["pid"])
-    assert not psutil.pid_exists(server["owner_pid"])
+    assert start_of(server["pid"]) is None
+    assert start_of(server["owner_pid"]) is None
 
 
 def test_a_server_in_the_background_is_started_again_when_it_is_killed(picture: str) -> None:

@@ -123,8 +123,6 @@ def test_commands_on_pulled_files(pair: Pair) -> None:
 
 
 def test_commands_on_servers(places: SimpleNamespace, request: pytest.FixtureRequest) -> None:
-    if not yg.weights.inspect(places.model).chat_template:
-        pytest.skip("a llama-server answers by the file's own chat template")
     try:
         find_llama_server()
     except YoutuError:
