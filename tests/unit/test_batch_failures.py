@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import youtu_gguf as yg
 from tests.conftest import Pair
+from tests.pictures import write_images
 from tests.unit.test_batch import ASKED, SETTINGS, CountingEngine, results, run
 from youtu_gguf.batch import Asked, Batch, Journal, settings_of
 from youtu_gguf.batch.image import OF_THE_IMAGE, RECORDED
@@ -25,11 +24,7 @@ from youtu_gguf.testing import FakeEngine
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for i in range(8):
-        Image.fromarray(np.full((40, 48, 3), 30 * i, np.uint8)).save(folder / f"{i}.png")
-    return sorted(folder.iterdir())
+    return write_images(tmp_path / "images", range(0, 240, 30))
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import youtu_gguf as yg
+from tests.pictures import write_images
 from tests.unit.test_batch import ANSWERS, run
 from tests.unit.test_batch import results as lines_of
 from youtu_gguf.batch.run import MOST_ENGINE_ERRORS
@@ -50,11 +49,7 @@ class _Session(FakeSession):
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for i in range(6):
-        Image.fromarray(np.full((40, 48, 3), 40 * i, np.uint8)).save(folder / f"{i}.png")
-    return sorted(folder.iterdir())
+    return write_images(tmp_path / "images", range(0, 240, 40))
 
 
 def test_as_many_images_are_asked_about_at_a_time_as_there_are_slots(tmp_path: Path, images: list[Path]) -> None:

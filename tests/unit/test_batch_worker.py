@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
 import youtu_gguf as yg
 from tests import fragile
+from tests.pictures import write_images
 from tests.unit.test_batch import results, timeless
 from youtu_gguf.batch import Asked, Batch, Journal, Worker
 from youtu_gguf.batch.run import TRIES
@@ -31,11 +30,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals")
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[Path]:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for i in range(6):
-        Image.fromarray(np.full((40, 48, 3), 40 * i, np.uint8)).save(folder / f"{i}.png")
-    return sorted(folder.iterdir())
+    return write_images(tmp_path / "images", range(0, 240, 40))
 
 
 def run(out: Path, images: list[Path], load: Any, **options: Any) -> Batch:
