@@ -23,14 +23,16 @@ IMAGES_IN_A_ROW = 3
 
 MAX_DIFFERENCE = 0.02
 """Largest relative difference between two encodings of one image. Wrong ones differed by about 1 (their cosine was 0.4
-and 0.2); kernels that add up in another order differ by less than 0.01 (half precision)."""
+and 0.2); kernels that add up in another order in half precision should differ by less than 0.01, which has not been
+measured on a GPU."""
 
 
 def check_encoder(encode: Callable[[PreparedImage], F32], image_max_tokens: int, *, cuda_graphs: bool) -> None:
     """Encode small images in a known order, and check that each gives what it gave between images of other sizes.
 
-    With `cuda_graphs` the sizes are those that are known to fail; without, half of that: four images of 300 tokens and
-    ten smaller ones, 0.2 s at full size on an H100. Sizes above `image_max_tokens` are halved until all fit.
+    With `cuda_graphs` the sizes are those that are known to fail; without, half of that: six encodings of 300 tokens
+    and fifteen smaller ones. What that costs on a GPU has not been measured; docs/gpu.md has the time of one. Sizes
+    above `image_max_tokens` are halved until all fit.
 
     Raises:
         EngineError: An image gives other embeddings than before, or some that are not finite.
