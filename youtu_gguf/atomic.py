@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.errors import OutputError
@@ -45,6 +47,11 @@ def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None
     with writing(path), replacing(path, WAIT_S) as temporary:
         temporary.touch(0o600 if private else 0o666)
         temporary.write_bytes(data)
+
+
+def json_bytes(form: Any, indent: int | None = None) -> bytes:
+    """Return the JSON text of `form`, with a line end, in UTF-8; a lone surrogate, as of a path, becomes its escape."""
+    return (json.dumps(form, ensure_ascii=False, indent=indent) + "\n").encode(errors="backslashreplace")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from youtu_gguf.atomic import DISK_FULL, writing
+from youtu_gguf.atomic import DISK_FULL, json_bytes, writing
 from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
@@ -93,7 +93,7 @@ class Journal:
                 )
             length = os.fstat(file).st_size
             try:
-                rest = memoryview(_encoded(line))
+                rest = memoryview(json_bytes(line))
                 while rest:
                     rest = rest[os.write(file, rest) :]
                 os.fsync(file)
@@ -189,9 +189,7 @@ class Journal:
                 raise InputError(
                     f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
                 )
-            write_bytes(
-                path, (json.dumps(wanted, ensure_ascii=False, indent=2) + "\n").encode(errors="backslashreplace")
-            )
+            write_bytes(path, json_bytes(wanted, indent=2))
             return
         try:
             before = dict(json.loads(path.read_bytes()))
@@ -236,11 +234,7 @@ class Journal:
         if self._results is not None:
             self._results.close()
             self._results = None
-        write_bytes(self.folder / RESULTS, b"".join(map(_encoded, self.lines.values())))
-
-
-def _encoded(line: Line) -> bytes:
-    return (json.dumps(line, ensure_ascii=False) + "\n").encode(errors="backslashreplace")  # as JSON escapes it
+        write_bytes(self.folder / RESULTS, b"".join(map(json_bytes, self.lines.values())))
 
 
 def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:

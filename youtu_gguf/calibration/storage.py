@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from youtu_gguf.atomic import write_bytes, writing
+from youtu_gguf.atomic import json_bytes, write_bytes, writing
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
@@ -85,7 +85,7 @@ def store(report: CalibrationReport) -> Path:
     }
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, (json.dumps(form, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace"))
+    write_bytes(path, json_bytes(form, indent=2))
     return path
 
 

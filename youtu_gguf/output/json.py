@@ -6,7 +6,6 @@ values are not whole; NaN becomes null. A score that was not asked for is null t
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.atomic import write_bytes
+from youtu_gguf.atomic import json_bytes, write_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.source import UNKNOWN, Source
 from youtu_gguf.types import (
@@ -61,8 +60,7 @@ def write_json(path: str | Path, result: Result, source: Source = UNKNOWN) -> No
     Raises:
         OutputError: The file cannot be written.
     """
-    text = json.dumps(to_json(result, **source.context), ensure_ascii=False, indent=2)
-    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
+    write_bytes(path, json_bytes(to_json(result, **source.context), indent=2))
 
 
 def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
