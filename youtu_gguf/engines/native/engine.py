@@ -14,11 +14,11 @@ import numpy as np
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, state_files
+from youtu_gguf.engines.native.decoding import Decoder
 from youtu_gguf.engines.native.fair_lock import FairLock
-from youtu_gguf.engines.native.generation import Generation, Group, followers, pack, token_probability
+from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.interrupts import Deferral
 from youtu_gguf.engines.native.llama import bindings
-from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
@@ -94,6 +94,7 @@ class NativeEngine:
             self._owned = stack.pop_all()
         self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
         self.prefixes = Prefixes(self.context)
+        self._decoder = Decoder(self.context, self.prefixes)
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
@@ -190,60 +191,9 @@ class NativeEngine:
             self._room.notify_all()
 
     def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
-        """Advance each answer by one token, in one decode if they fit; return the new pieces.
-
-        Call it with the lock held.
-        """
+        """Advance each answer by one token; see `Decoder.step`. Call it with the lock held."""
         self._check_still_open()
-        written: list[tuple[Generation, Piece]] = []
-        active = []
-        for generation in answers:
-            finish = generation.interrupted()
-            if finish is None:
-                active.append(generation)
-            else:
-                written.append((generation, generation.end(finish)))
-        newcomers = [generation for generation in active if len(generation.pending) == len(generation.asked) > 1]
-        self._share(newcomers)
-        waiting = followers(newcomers)
-        self._decode_all([generation for generation in active if generation not in waiting], written)
-        self._share(waiting)
-        self._decode_all(waiting, written)
-        return written
-
-    def _share(self, newcomers: Sequence[Generation]) -> None:
-        for generation in newcomers:
-            generation.decoded(self.prefixes.share(generation.sequence))
-
-    def _decode_all(self, answers: Sequence[Generation], written: list[tuple[Generation, Piece]]) -> None:
-        for group in pack(answers, self.context.slice):
-            self._decode(group, written)
-
-    def _decode(self, group: Group, written: list[tuple[Generation, Piece]]) -> None:
-        """Decode the first n pending tokens of every (answer, n); draw a token where no pending ones are left."""
-        group = [(generation, n) for generation, n in group if generation.finish is None]
-        if not group:
-            return
-        runs = [Run(a.pending[:n], a.position, a.sequence, LAST if n == len(a.pending) else NONE) for a, n in group]
-        if not self.context.decode_runs(runs) and not (
-            self._make_room(self.context.n_ctx) and self.context.decode_runs(runs)
-        ):
-            if len(group) > 1:  # the others may fit
-                for item in group:
-                    self._decode([item], written)
-            else:
-                written.append((group[0][0], group[0][0].end("length")))
-            return
-        index = -1
-        for generation, n in group:
-            index += n
-            generation.decoded(n)
-            self.prefixes.grow(generation.sequence, n)
-            if not generation.pending:
-                token = generation.sampler.next(self.context, index)
-                wanted = generation.request.sampling.scores
-                probability = token_probability(self.context.logits(index), token) if wanted else None
-                written += [(generation, piece) for piece in generation.take(token, probability)]
+        return self._decoder.step(answers, self._make_room)
 
     def read_states(self, session: NativeSession, *, aside: bool) -> F32:
         """Return the states that `prefill` of `session` returns; decodes the prefix if they are not cached.
