@@ -11,8 +11,8 @@ import pytest
 
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Answer, Collector, Engine, ParallelGeneration, Prefix, Request, Session, collect
-from youtu_gguf.errors import CapabilityError, EngineError, YoutuError
-from youtu_gguf.types import PreparedImage
+from youtu_gguf.errors import CapabilityError, EngineError, InputError, YoutuError
+from youtu_gguf.types import PreparedImage, Turn
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 
@@ -134,10 +134,40 @@ class EngineContract:
 
     def test_states_are_given_or_refused_as_the_engine_says(self, engine: Engine, session: Session) -> None:
         if engine.has_states:
-            assert session.patches().grid == session.prefix.image.grid
+            assert session.patches().grid == session.prefix.image().grid
         else:
             with pytest.raises(CapabilityError, match='engine="native"'):
                 session.patches()
+
+    def test_a_prefix_without_an_image_is_answered(self, engine: Engine) -> None:
+        session = engine.open(Prefix())
+        answer = collect(session.generate("Hello!", GREEDY))
+        assert answer.finish in ("stop", "length")
+        assert collect(session.generate("Hello!", GREEDY)) == answer
+        with pytest.raises((CapabilityError, InputError)):
+            session.patches()
+
+    def test_several_images_and_words_between_them_are_answered(self, engine: Engine) -> None:
+        session = engine.open(Prefix("First: ", picture(1), "Second: ", picture(2, 32, 64)))
+        answer = collect(session.generate(self.question, GREEDY))
+        assert answer.finish in ("stop", "length")
+        assert collect(session.generate(self.question, GREEDY)) == answer
+
+    def test_a_question_after_earlier_turns_is_answered(self, engine: Engine) -> None:
+        turns = [Turn((picture(1), "What is it?"), "A picture."), Turn(("Of what?",), "")]
+        for prefix in (Prefix(turns=turns), Prefix(picture(2), turns=turns)):
+            answer = collect(engine.open(prefix).generate(self.question, GREEDY))
+            assert answer.finish in ("stop", "length")
+
+    def test_a_conversation_is_answered_as_one_that_is_read_at_once(self, engine: Engine) -> None:
+        turns: list[Turn] = []
+        for image in ((picture(1),), (), (picture(2, 32, 64),), ()):
+            parallel = engine.open(Prefix(*image, turns=turns)).parallel()
+            parallel.add(Request(self.question, GREEDY, continues=True))
+            answer = gather(parallel)[0]
+            parallel.close()
+            assert collect(engine.open(Prefix(*image, turns=turns)).generate(self.question, GREEDY)) == answer
+            turns.append(Turn((*image, self.question), answer.text))
 
     def test_closing_twice_is_harmless_and_final(self, engine: Engine) -> None:
         engine.close()
@@ -149,6 +179,17 @@ class EngineContract:
 class StatesContract(EngineContract):
     """Of engines that give the states of image tokens too."""
 
+    def test_each_of_several_images_has_its_states(self, engine: Engine) -> None:
+        alone = engine.open(Prefix(picture(1))).patches()
+        turns = [Turn((picture(1), self.question), "Yes.")]
+        session = engine.open(Prefix(picture(2, 32, 64), turns=turns))
+        assert [session.patches(image=i).grid for i in range(2)] == [(2, 3), (1, 2)]
+        assert np.allclose(session.patches(image=0).hidden, alone.hidden, atol=1e-3)
+        with pytest.raises(InputError, match="images 0 to 1"):
+            session.patches(image=2)
+        with pytest.raises(InputError, match="no image"):
+            engine.open(Prefix()).patches()
+
     def test_questions_leave_states_as_they_are(self, engine: Engine, session: Session) -> None:
         states = session.patches().hidden
         collect(engine.open(Prefix(picture(2))).generate(self.question, GREEDY))
@@ -156,7 +197,7 @@ class StatesContract(EngineContract):
 
     def test_states_lie_on_the_grid_of_image_tokens(self, session: Session) -> None:
         patches = session.patches()
-        assert patches.grid == session.prefix.image.grid == (2, 3)
+        assert patches.grid == session.prefix.image().grid == (2, 3)
         assert np.isfinite(patches.hidden).all()
 
     def test_logits_are_states_times_head_rows(self, session: Session) -> None:

@@ -52,7 +52,7 @@ class FragileEngine(FakeEngine):
         self.ends, self.mark, self.n_parallel = ends, mark, n_parallel
 
     def open(self, prefix: Prefix) -> FakeSession:
-        end = self.ends.get(int(prefix.image.rgb[0, 0, 0]))
+        end = self.ends.get(int(prefix.images[0].rgb[0, 0, 0]))
         if end is not None and (self.mark is None or not self.mark.exists()):
             if self.mark is not None:
                 self.mark.touch()

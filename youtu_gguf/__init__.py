@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         YoutuError,
     )
     from youtu_gguf.model import Model, load
+    from youtu_gguf.scene.chat import Chat
     from youtu_gguf.scene.many import Update
     from youtu_gguf.scene.options import Question
     from youtu_gguf.scene.scene import Scene
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         Text,
         Timings,
         Transform,
+        Turn,
     )
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "Boxes",
     "Calibration",
     "CapabilityError",
+    "Chat",
     "Count",
     "DecodeError",
     "DepthMap",
@@ -93,6 +96,7 @@ __all__ = [
     "TextStream",
     "Timings",
     "Transform",
+    "Turn",
     "Update",
     "YoutuError",
     "__version__",
@@ -114,6 +118,7 @@ _MODULES = {
         "YoutuError",
     ),
     "model": ("Model", "load"),
+    "scene.chat": ("Chat",),
     "scene.many": ("Update",),
     "scene.options": ("Question",),
     "scene.scene": ("Scene",),
@@ -121,6 +126,7 @@ _MODULES = {
     "types": (
         "Action", "Box", "Boxes", "Count", "DepthMap", "Instance", "Instances", "Issue", "LabelMap", "Mask", "Polygon",
         "Polygons", "Pose", "Poses", "Region", "Result", "Text", "Timings", "Transform",
+        "Turn",
     ),
 }  # fmt: skip
 """Where the public names are defined. They are imported when they are first used, so that importing the package, as the

@@ -12,8 +12,10 @@ from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.environment import default_engine
 from youtu_gguf.errors import InputError
+from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
+from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.scene import Scene
 from youtu_gguf.types import EngineName, ProgressFn, no_progress
 
@@ -167,6 +169,20 @@ class Model:
             image = checked_path("image", image)
         rgb, focal_px = images.load_with_focal(image)
         return Scene(self, rgb, focal_px, path=image if isinstance(image, Path) else None)
+
+    def chat(self, *images: ImageLike, system: str = DEFAULT_SYSTEM) -> Chat:
+        """Begin a conversation about several images, or about none: `model.chat().ask("Hello!")`.
+
+        Args:
+            images: What `open` takes; the model sees them in this order, before the first question.
+            system: Text that tells the model what it is and how to answer.
+
+        Raises:
+            InputError: An image cannot be used, or they do not fit into the context together.
+        """
+        chat = Chat(self, system=system)
+        chat.attach(*images)
+        return chat
 
     def close(self) -> None:
         """Free the model and every scene of it."""

@@ -19,7 +19,7 @@ from youtu_gguf.facts import (
     VISION_END,
     VISION_START,
 )
-from youtu_gguf.types import Lang
+from youtu_gguf.types import Lang, Part, Turn
 
 
 @dataclass(frozen=True)
@@ -195,15 +195,44 @@ _OPENS_CONTROL = re.compile(r"<(?=[|\uff5c]|__)")
 """How the control tokens of this model and others begin, and the marks that servers put in place of an image."""
 
 
-def opening(system: str, before: str) -> tuple[str, ...]:
-    """Return the parts up to the image: the system turn, and the user's turn up to `<|vision_start|>`."""
-    turns = Control(BEGIN), f"system\n{system}", Control(END), "\n", Control(BEGIN), f"user\n{before}"
-    return (*turns, Control(VISION_START))
+def opening(system: str, parts: Sequence[Part] = (), turns: Sequence[Turn] = ()) -> tuple[Part, ...]:
+    """Return the parts of a prompt up to the question: the system turn, earlier turns, and the user's turn so far.
+
+    Args:
+        system: The system text.
+        parts: Words and images of the user before the question.
+        turns: Earlier turns.
+
+    Returns:
+        Control tokens, words and images. Words at the end belong to one text with those of the question: see `closing`.
+    """
+    found: list[Part] = [Control(BEGIN), f"system\n{system}", *_ENDED]
+    for turn in turns:
+        # An answer is text of its own: the model wrote it after the words that `closing` ends with.
+        found += [*_opened("user", turn.parts), *_ENDED, Control(BEGIN), "assistant\n", str(turn.answer), *_ENDED]
+    return (*found, *_opened("user", parts))
 
 
 def closing(question: str) -> tuple[str, ...]:
-    """Return the parts from the question to the place where the answer begins; `<|vision_end|>` is not among them."""
-    return question, Control(END), "\n", Control(BEGIN), "assistant\n"
+    """Return the parts from the question to the place where the answer begins."""
+    return question, *_ENDED, Control(BEGIN), "assistant\n"
+
+
+_ENDED = (Control(END), "\n")
+
+
+def _opened(role: str, parts: Sequence[Part]) -> list[Part]:
+    """Return a turn without its end; words that follow each other are one text."""
+    found: list[Part] = [Control(BEGIN), f"{role}\n"]
+    for part in parts:
+        last = found[-1]
+        if not isinstance(part, str):
+            found += [Control(VISION_START), part, Control(VISION_END)]
+        elif isinstance(last, str) and not isinstance(last, Control):
+            found[-1] = f"{last}{part}"
+        else:
+            found.append(part)
+    return found
 
 
 def as_words(text: str, control: Collection[str] = ()) -> str:

@@ -45,6 +45,10 @@ class FakeEngine:
         vocabulary: Token id by text. Plain text tokenises into its whitespace-separated words.
         image_max_tokens: Most image tokens an image may take.
         probability: That of every token of an answer, where scores are asked for.
+
+    Attributes:
+        questions: What was asked.
+        prefixes: What preceded each of them.
     """
 
     name = "fake"
@@ -66,6 +70,7 @@ class FakeEngine:
         self.image_max_tokens = image_max_tokens
         self.probability = probability
         self.questions: list[str] = []
+        self.prefixes: list[Prefix] = []
         self.closed = False
         self._ids = dict(vocabulary or {})
         self._head = np.zeros((max(self._ids.values(), default=0) + 1, 3), np.float32) if head is None else head
@@ -118,14 +123,15 @@ class FakeSession:
         """What the session was opened with."""
         return self._prefix
 
-    def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:  # noqa: ARG002
         """Return the states made from the pixels."""
-        states = self._engine.states(self._prefix.image)
+        states = self._engine.states(self._prefix.image(image))
         return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32))
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Yield the scripted answer word by word, a token each."""
         self._engine.questions.append(question)
+        self._engine.prefixes.append(self._prefix)
         matches = [part for part in self._engine.answers if part in question]
         answer = self._engine.answers[max(matches, key=len)] if matches else ""
         words = answer.split(" ") if answer else []

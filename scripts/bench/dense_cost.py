@@ -51,7 +51,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     engine = native(model)
     engine.clear()
     scene = model.open(rgb)
-    prepared = scene.session().prefix.image
+    prepared = scene.session().prefix.image()
     opening, ending = scene.session().prompt_tokens("")  # type: ignore[attr-defined]
     if engine.hidden_way == "nextn":
         bindings.set_tap(engine.context.handle, False)

@@ -126,7 +126,7 @@ def on_full_size(folder: Path) -> None:
         report("inspecting the pair, from headers alone", seconds(lambda: yg.weights.inspect(*files), 5), "s")
         report("positions of the prefix", entry.length, "")
         report("its keys and values, per position", len(state) / entry.length / 1e3, "KB")
-        kept = hidden.nbytes + engine.embeddings(session.prefix.image).nbytes
+        kept = hidden.nbytes + engine.embeddings(session.prefix.image()).nbytes
         report("states and embeddings, per image token", kept / n_image / 1e3, "KB")
         target = engine.prefixes.acquire()
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from scripts.nano.scenes import CLASSES, COLOURS, STUFF, THINGS, Scene, Thing, outline, referring
 from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM
+from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START
 
 NOTHING = "There are none."
 NO_TEXT = "There is no text."
@@ -204,7 +204,8 @@ def corpus() -> Iterator[str]:
         yield from (f"the {which} object", f"the {which} circle") * 2
     asked = prompts.ENGLISH
     wordings = [
-        "".join(prompts.opening(DEFAULT_SYSTEM, "")), "".join(prompts.closing("")), asked.detect_all,
+        "".join(map(str, (*prompts.opening(DEFAULT_SYSTEM), VISION_START))), "".join(prompts.closing("")),
+        asked.detect_all,
         asked.detect(["circle"]), asked.ground.format("the"), asked.polygon.format("the"), asked.count.format("object"),
         asked.describe, asked.ocr, asked.segment(["circle"], background=False), asked.segment_all, asked.classify,
         asked.depth, asked.pose, asked.core, NOTHING, NO_TEXT,

@@ -32,7 +32,7 @@ from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
 from scripts.nano.pool import Pool
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM, LanguageShape, VisionShape
+from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START, LanguageShape, VisionShape
 
 TEXT_BUDGET = 210
 SHARES = {
@@ -91,7 +91,9 @@ class Trainer:
         self.helpers = Helpers(self.sizes.n_embd).bfloat16()
         self.parameters = nn.ModuleDict({"net": self.net, "helpers": self.helpers})
         self.optimizer = Optimizer(self.parameters.named_parameters(), _is_matrix)
-        self.opening = torch.tensor(self.tokenizer.encode("".join(prompts.opening(DEFAULT_SYSTEM, ""))))
+        self.opening = torch.tensor(
+            self.tokenizer.encode("".join(map(str, (*prompts.opening(DEFAULT_SYSTEM), VISION_START))))
+        )
         self.minutes = {"dense": 0.0, "text": 0.0}
         self.drawn = self.steps = 0
         self.stopping = False

@@ -28,7 +28,7 @@ from scripts.nano.scenes import TEST_SEEDS, Scene, draw, referring
 from scripts.nano.train import network_of
 from tests.reference.compare import least_cosine
 from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_END
+from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_END, VISION_START
 from youtu_gguf.images.load import prepare
 
 MAX_ANSWER = 160
@@ -65,7 +65,7 @@ class Reference:
         self.tokenizer = checkpoint.tokenizer
         self.net, self.sizes = network_of(checkpoint)
         self.table = self.net.table().detach()
-        self.opening = self.tokenizer.encode("".join(prompts.opening(DEFAULT_SYSTEM, "")))
+        self.opening = self.tokenizer.encode("".join(map(str, (*prompts.opening(DEFAULT_SYSTEM), VISION_START))))
 
     @torch.inference_mode()
     def outputs_of(self, scene: Scene) -> Outputs:

@@ -117,15 +117,20 @@ def test_the_tap_is_in_use_with_the_pinned_version(engine: NativeEngine) -> None
     assert engine.hidden_way == "nextn"
 
 
-def test_both_ways_of_reading_states_agree(tiny_pair: Pair) -> None:
+@pytest.mark.parametrize("words", ["", "Look at this. " * 40], ids=["short", "more than one slice of words"])
+def test_both_ways_of_reading_states_agree(tiny_pair: Pair, words: str) -> None:
     """In slices of the same length: llama.cpp's kernels round differently for other lengths."""
-    prefix = Prefix(picture(3, 320, 288))  # 90 tokens: more than one slice
-    states = []
+    prefix = Prefix(words, picture(3, 320, 288))  # 90 tokens: more than one slice
+    states, befores = [], []
     for way in ("nextn", "embeddings"):
         loaded = load(tiny_pair, hidden_way=way, n_batch=64)
-        states.append(loaded.open(prefix).patches().hidden)
+        patches = loaded.open(prefix).patches()
+        states.append(patches.hidden)
+        befores.append(patches.before)
         loaded.close()
     assert np.abs(states[0] - states[1]).max() <= 1e-4
+    assert befores[0] is not None and befores[1] is not None
+    assert np.abs(befores[0] - befores[1]).max() <= 1e-2
 
 
 def test_the_length_of_slices_changes_states_only_by_rounding(tiny_pair_f32: Pair) -> None:
@@ -184,7 +189,7 @@ def test_states_read_aside_take_the_prefixs_place_where_the_context_is_short(tin
 
 
 def test_two_prefixes_of_one_image_share_its_encoding(engine: NativeEngine) -> None:
-    plain, asked = engine.open(Prefix(picture(1))), engine.open(Prefix(picture(1), before="NYUv2"))
+    plain, asked = engine.open(Prefix(picture(1))), engine.open(Prefix("NYUv2", picture(1)))
     plain.patches()
     asked.patches()
     assert asked.cost.encode_s < 0.1 * plain.cost.encode_s
@@ -278,7 +283,7 @@ def test_head_rows_times_states_are_llama_cpps_own_logits(tiny_pair: Pair) -> No
     off by at most 1/254 of its block's largest state: 1 % of the logits' range is a safe bound on the sum."""
     loaded = load(tiny_pair, hidden_way="embeddings")
     session = loaded.open(Prefix(picture(4)))
-    embeddings = loaded.vision.encode(session.prefix.image)
+    embeddings = loaded.vision.encode(session.prefix.image())
     states = loaded.context.decode_states(embeddings, 0, no_progress, 0)
     pointer = lib.llama_get_logits(loaded.context.handle)
     own = np.ctypeslib.as_array(pointer, shape=(len(states), loaded.model.n_vocab)).copy()

@@ -66,13 +66,13 @@ def test_control_tokens_in_a_question_are_read_as_plain_text(engine: NativeEngin
 
 
 def test_control_tokens_before_the_image_and_in_the_system_text_are_read_as_plain_text(engine: NativeEngine) -> None:
-    session = engine.open(Prefix(picture(1), before=HOSTILE, system=HOSTILE))
+    session = engine.open(Prefix(HOSTILE, picture(1), system=HOSTILE))
     assert controls(engine, session.prefix_tokens) == [*OPENING, "<|vision_end|>"]
 
 
 def test_words_without_control_tokens_get_the_tokens_of_the_whole_template(engine: NativeEngine) -> None:
     question = "Detect all objects in these classes: 'dog', a<b|c> ... 中文\n<|"
-    session = engine.open(Prefix(picture(1), before="Look. "))
+    session = engine.open(Prefix("Look. ", picture(1)))
     whole = "<|begin_of_text|>system\nYou are a helpful assistant.<|end_of_text|>\n<|begin_of_text|>user\nLook. "
     before, after = session.prompt_tokens(question)
     assert before == engine.model.tokenize(f"{whole}<|vision_start|>", special=True)

@@ -64,6 +64,31 @@ def test_control_tokens_in_words_arrive_as_words(chat: Chat) -> None:
     assert chat.bodies[0]["messages"][1]["content"][1]["text"].replace("\u200b", "") == HOSTILE + "<box><x_1></box>"
 
 
+def test_a_conversation_arrives_as_messages(chat: Chat) -> None:
+    chat.replies = [Reply((words("So.") + finish(prompt_tokens=4 * IMAGE_TOKENS + 60),))]
+    with yg.load(engine=chat.url) as model:
+        talk = model.chat(PICTURE, PICTURE[:32], system="Be brief.")
+        talk.ask("Who?" + HOSTILE)
+        talk.attach(PICTURE[:, :32])
+        talk.ask("What?")
+        talk.ask("Why?")
+    roles = [[message["role"] for message in body["messages"]] for body in chat.bodies]
+    assert roles == [["system", "user", *["assistant", "user"] * n] for n in range(3)]
+    first, second = (chat.bodies[2]["messages"][i]["content"] for i in (1, 3))
+    assert [part["type"] for part in first] == ["image_url", "image_url", "text"]
+    assert first[2]["text"].replace("\u200b", "") == "Who?" + HOSTILE and "<|" not in first[2]["text"]
+    assert [part["type"] for part in second] == ["image_url", "text"]
+    assert len({part["image_url"]["url"] for part in (*first, *second) if part["type"] == "image_url"}) == 3
+    assert [chat.bodies[2]["messages"][i]["content"] for i in (0, 2, 4, 5)] == ["Be brief.", "So.", "So.", "Why?"]
+
+
+def test_a_prompt_without_an_image_arrives_as_one_text(chat: Chat) -> None:
+    chat.replies = [Reply((words("Hi.") + finish(prompt_tokens=9),))]
+    with yg.load(engine=chat.url) as model:
+        assert model.chat().ask("Hello!") == "Hi."
+    assert chat.bodies[0]["messages"][1] == {"role": "user", "content": "Hello!"}
+
+
 def test_words_that_grow_on_their_way_are_not_taken_for_a_resized_image(chat: Chat) -> None:
     n_tokens = IMAGE_TOKENS + 20 + 3 * 100
     chat.replies = [Reply((words("x") + finish(prompt_tokens=n_tokens),))]

@@ -9,8 +9,9 @@ import pytest
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
+from tests.conftest import ON_PROCESSOR
 from tests.loopback_chat import Chat, serving
-from tests.server.conftest import NANO, address_of
+from tests.server.conftest import NANO, Serve, address_of
 
 RGB = draw(TEST_SEEDS).rgb
 KEY = b"tokenizer.chat_template"
@@ -41,6 +42,18 @@ def test_answers_are_the_native_engines_without_the_files_template(tmp_path: Pat
     with yg.load("nano", **settings) as native, yg.load(path, engine="server", **settings) as server:
         expected, answer = (model.open(RGB).describe() for model in (native, server))
         assert answer.raw == expected.raw
+
+
+def test_conversations_are_the_native_engines(serve: Serve) -> None:
+    alike = {**NANO, **ON_PROCESSOR, "n_batch": 60}
+    with yg.load("nano", **alike) as native:
+        told = []
+        for model in (native, serve(**alike)):
+            chat = model.chat(RGB, draw(TEST_SEEDS + 1).rgb)
+            answers = [chat.ask("What is in the first picture?").raw, chat.ask("And in the second?").raw]
+            chat.attach(draw(TEST_SEEDS + 2).rgb)
+            told.append([*answers, chat.ask("Describe this one.").raw, model.chat().ask("What is a circle?").raw])
+    assert told[0] == told[1]
 
 
 def test_a_llama_server_with_another_template_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import random
 import re
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from youtu_gguf.facts import BEGIN, DEFAULT_SYSTEM, END, MPII_JOINTS, VISION_END, VISION_START
@@ -24,7 +25,9 @@ from youtu_gguf.prompts import (
     computer_use,
     opening,
 )
+from youtu_gguf.types import PreparedImage, Turn
 
+IMAGE = PreparedImage(np.zeros((32, 32, 3), np.uint8))
 HAN = re.compile("[\u4e00-\u9fff]")
 FIELDS = sorted(asdict(ENGLISH))
 SPOKEN = [name for name in FIELDS if name not in ("between_names", "full_stop")]
@@ -116,17 +119,29 @@ def test_no_mixture_of_control_tokens_leaves_one_for_a_server() -> None:
 
 
 def test_only_the_templates_own_tokens_are_marked_as_control() -> None:
-    parts = (*opening(HOSTILE, HOSTILE), *closing(HOSTILE))
-    assert [str(part) for part in parts if isinstance(part, Control)] == [BEGIN, END, BEGIN, VISION_START, END, BEGIN]
+    turns = [Turn((HOSTILE, IMAGE), HOSTILE), Turn((HOSTILE,), HOSTILE)]
+    parts = (*opening(HOSTILE, (HOSTILE, IMAGE), turns), *closing(HOSTILE))
+    image, turn = [VISION_START, VISION_END], [END, BEGIN, END, BEGIN]
+    expected = [BEGIN, END, BEGIN, *image, *turn, *turn, *image, END, BEGIN]
+    assert [str(part) for part in parts if isinstance(part, Control)] == expected
 
 
 def test_the_template_for_servers_says_what_the_native_engine_does() -> None:
     jinja2 = pytest.importorskip("jinja2")
-    content = [{"type": "text", "text": "before"}, {"type": "image_url"}, {"type": "text", "text": "Why?"}]
-    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": content}]
+    image = {"type": "image_url"}
+    content = [{"type": "text", "text": "before"}, image, image, {"type": "text", "text": "Why?"}]
+    asked = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": content},
+        {"role": "assistant", "content": "So."},
+        {"role": "user", "content": "Who?"},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": [image, {"type": "text", "text": "Where"}, {"type": "text", "text": "?"}]},
+    ]
     written = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked, add_generation_prompt=True)
-    image = f"<|image_pad|>{VISION_END}"
-    assert written == "".join((*opening("Be brief.", "before"), image, *closing("Why?")))
+    turns = [Turn(("before", IMAGE, IMAGE, "Why?"), "So."), Turn(("Who?",), "")]
+    parts = (*opening("Be brief.", (IMAGE, "Where"), turns), *closing("?"))
+    assert written == "".join(part if isinstance(part, str) else "<|image_pad|>" for part in parts)
     alone = jinja2.Template(TEMPLATE, keep_trailing_newline=True).render(messages=asked[1:])
     assert alone.startswith(f"{BEGIN}system\n{DEFAULT_SYSTEM}{END}\n{BEGIN}user\n")
     assert "\n" not in TEMPLATE

@@ -37,7 +37,7 @@ class WatchingEngine(FakeEngine):
         self.sizes: list[tuple[int, int]] = []
 
     def open(self, prefix: Prefix) -> FakeSession:
-        self.sizes.append(prefix.image.size)
+        self.sizes.append(prefix.image().size)
         return super().open(prefix)
 
 

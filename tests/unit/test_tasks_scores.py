@@ -60,7 +60,7 @@ class ScoredView:
         pass
 
     def patches(self, before: str = "") -> PatchStates:
-        return self.vocabulary.open(Prefix(PreparedImage(IMAGE), before)).patches()
+        return self.vocabulary.open(Prefix(before, PreparedImage(IMAGE))).patches()
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskContext]:
         raise NotImplementedError

@@ -99,7 +99,7 @@ def test_the_text_before_the_image_goes_before_every_tile() -> None:
 
     class Listening(FakeEngine):
         def open(self, prefix):  # type: ignore[no-untyped-def]
-            befores.append(prefix.before)
+            befores.append(prefix.texts[1] if len(prefix.texts) > 1 else "")
             return super().open(prefix)
 
     patches_at(view_of(Listening()), "From afar.", 1, Tiles(2, 2))

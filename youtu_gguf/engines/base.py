@@ -6,28 +6,85 @@ must not know tasks or answer grammars. Every engine passes `tests/engine_contra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.errors import CapabilityError, YoutuError
+from youtu_gguf.errors import CapabilityError, InputError, YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM
-from youtu_gguf.types import F32, Finish, Grid, PreparedImage, checked
+from youtu_gguf.types import F32, Finish, Grid, Part, PreparedImage, Turn, checked
 
 if TYPE_CHECKING:
     import threading
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Prefix:
-    """Everything before the question: the system prompt, the user's text before the image, and the image."""
+    """Everything before the question: `Prefix(image)`, `Prefix("Text before the", image)`, `Prefix(turns=earlier)`.
 
-    image: PreparedImage
-    before: str = ""
-    system: str = DEFAULT_SYSTEM
+    Attributes:
+        parts: Words and images of the user before the question, in any order; none or several images.
+        system: The system text.
+        turns: Earlier turns of the conversation, the first one first.
+    """
+
+    parts: tuple[Part, ...]
+    system: str
+    turns: tuple[Turn, ...]
+
+    def __init__(self, *parts: Part, system: str = DEFAULT_SYSTEM, turns: Iterable[Turn] = ()) -> None:
+        for name, value in (("parts", parts), ("system", system), ("turns", tuple(turns))):
+            object.__setattr__(self, name, value)
+
+    @property
+    def images(self) -> tuple[PreparedImage, ...]:
+        """All images, in the order in which the model reads them."""
+        own = (part for part in self.parts if isinstance(part, PreparedImage))
+        return (*(image for turn in self.turns for image in turn.images), *own)
+
+    def image(self, index: int = 0) -> PreparedImage:
+        """Return one of `images`.
+
+        Raises:
+            InputError: There is no such image.
+        """
+        if not 0 <= index < len(self.images):
+            has = f"images 0 to {len(self.images) - 1}" if self.images else "no image"
+            raise InputError(f"expected the number of an image; got {index} for a prefix with {has}. Give another.")
+        return self.images[index]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts, in no order."""
+        parts = [*self.parts, *(part for turn in self.turns for part in turn.parts)]
+        return (self.system, *(p for p in parts if isinstance(p, str)), *(turn.answer for turn in self.turns))
+
+    @property
+    def instead(self) -> str:
+        """What else to do where it does not fit into a context, as the end of a sentence."""
+        return ", or begin another conversation" if self.turns else ""
+
+    @property
+    def key(self) -> str:
+        """Names the content, that of images by their digest: prefixes with equal keys are equal."""
+        turns = tuple((_content(turn.parts), str(turn.answer)) for turn in self.turns)
+        return repr((str(self.system), _content(self.parts), turns))
+
+    def with_texts(self, change: Callable[[str], str]) -> Prefix:
+        """Return this prefix with every text replaced by what `change` makes of it."""
+
+        def changed(parts: Iterable[Part]) -> tuple[Part, ...]:
+            return tuple(change(part) if isinstance(part, str) else part for part in parts)
+
+        turns = (Turn(changed(turn.parts), change(turn.answer)) for turn in self.turns)
+        return Prefix(*changed(self.parts), system=change(self.system), turns=turns)
+
+
+def _content(parts: Iterable[Part]) -> tuple[str | tuple[str], ...]:
+    return tuple(str(part) if isinstance(part, str) else (part.digest,) for part in parts)
 
 
 @dataclass(frozen=True)
@@ -191,11 +248,20 @@ class PrefixCost:
 
 @dataclass(frozen=True)
 class Request:
-    """A question that follows the image, and how to answer it. Setting `cancel` ends the answer at that point."""
+    """A question that follows a prefix, and how to answer it.
+
+    Attributes:
+        question: The last words of the user's turn.
+        sampling: How to answer it.
+        cancel: Setting it ends the answer at that point.
+        continues: Whether the next prefix will have this question and its answer as its last turn: an engine then
+            keeps what it computed for them.
+    """
 
     question: str
     sampling: Sampling
     cancel: threading.Event | None = field(default=None, repr=False)
+    continues: bool = False
 
 
 class ParallelGeneration(Protocol):
@@ -230,19 +296,21 @@ class Session(Protocol):
         """Seconds spent on encoding and prefilling; zero until the first question causes them."""
         ...
 
-    def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens; generates no text.
+    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:
+        """Return the states of an image's tokens; generates no text.
 
         Args:
+            image: Which of `Prefix.images`.
             aside: No question will follow, so an engine that holds the prefix of another session may keep that.
 
         Raises:
             CapabilityError: This engine does not give states.
+            InputError: The prefix has no such image.
         """
         ...
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
-        """Answer `question`, which follows the image.
+        """Answer `question`, which follows the prefix.
 
         Yields the text while it is generated; the last piece has a finish.
         """

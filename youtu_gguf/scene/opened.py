@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
+from weakref import WeakSet
 
 from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.calibration.assumptions import Calibration
@@ -16,6 +17,7 @@ from youtu_gguf.images import load as images
 from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
 from youtu_gguf.render import draw
+from youtu_gguf.scene.chat import Chat
 from youtu_gguf.types import U8, Grid, ProgressFn, Result, Size
 from youtu_gguf.types.colours import thumbnail
 
@@ -73,6 +75,7 @@ class OpenImage:
         self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
         self.grid: Grid = self._prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
+        self._chats: WeakSet[Chat] = WeakSet()
         self._opening = forkable_lock(self, "_opening")
         self._closed = False
         self.session()
@@ -106,7 +109,9 @@ class OpenImage:
                 raise EngineError("this scene is closed. Open the image again.")
             key = before, system
             if key not in self._sessions:
-                self._sessions[key] = self._model.engine.open(Prefix(self._prepared, before, system))
+                self._sessions[key] = self._model.engine.open(
+                    Prefix(*filter(None, (before,)), self._prepared, system=system)
+                )
             return self._sessions[key]
 
     def sessions(self) -> tuple[Session, ...]:
@@ -116,6 +121,22 @@ class OpenImage:
     def patches(self) -> PatchStates:
         """Return the final hidden states of the image tokens, and with them the logits of any token."""
         return self.session().patches()
+
+    def chat(self, *, system: str = DEFAULT_SYSTEM) -> Chat:
+        """Begin a conversation about the image, in which the model remembers what was said; `ask` stands alone.
+
+        The image is not read again for it. Closing the scene closes it.
+
+        Raises:
+            InputError: The image and the system text leave no room for a question.
+            EngineError: The scene is closed.
+        """
+        with self._opening:
+            if self._closed:
+                raise EngineError("this scene is closed. Open the image again.")
+            chat = Chat(self._model, [self._prepared], system)
+            self._chats.add(chat)
+            return chat
 
     def draw(self, value: Result) -> Image.Image:
         """Return `value` drawn over the image, or on its own for depth; a notebook shows it.
@@ -154,7 +175,9 @@ class OpenImage:
         """Release what the engine keeps for this image. Safe to call twice."""
         with self._opening:
             self._closed = True
-            sessions = self.sessions()
+            sessions, chats = self.sessions(), tuple(self._chats)
+        for chat in chats:
+            chat.close()
         for session in sessions:
             session.close()
 

@@ -38,6 +38,7 @@ from youtu_gguf.types.maps import DepthMap, LabelMap, Mask, Region
 from youtu_gguf.types.objects import Box, Boxes, Instance, Instances, Polygon, Polygons, Pose, Poses
 from youtu_gguf.types.result import Issue, Result, Timings
 from youtu_gguf.types.rows import each_score
+from youtu_gguf.types.turns import Part, Turn
 
 __all__ = [
     "F32",
@@ -67,6 +68,7 @@ __all__ = [
     "Mask",
     "Method",
     "Normalise",
+    "Part",
     "Polygon",
     "Polygons",
     "Pose",
@@ -85,6 +87,7 @@ __all__ = [
     "Text",
     "Timings",
     "Transform",
+    "Turn",
     "checked",
     "each_score",
     "extent",

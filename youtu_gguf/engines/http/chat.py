@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -16,13 +16,16 @@ from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.engines.http.transport import excerpt
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.errors import EngineError, ServerError
-from youtu_gguf.types import Finish, PreparedImage
+from youtu_gguf.types import Finish, Part, PreparedImage
 
 PNG_LEVEL = 1
 """Compression of the image that is sent: the fastest, because the file is read once."""
 
 TEXT_ALLOWANCE = 64
-"""Upper bound of a prompt's tokens beside image and text: those of the template and the special tokens."""
+"""Upper bound of a turn's tokens beside images and texts: those of the template and the special tokens."""
+
+UrlOf = Callable[[PreparedImage], str]
+"""From a prepared image to its URL."""
 
 
 def image_url(image: PreparedImage) -> str:
@@ -34,24 +37,27 @@ def image_url(image: PreparedImage) -> str:
     return "data:image/png;base64," + base64.b64encode(png.getbuffer()).decode("ascii")
 
 
-def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, model: str) -> dict[str, Any]:
+def request_body(prefix: Prefix, question: str, sampling: Sampling, model: str, url_of: UrlOf) -> dict[str, Any]:
     """Return the JSON of a chat completion that asks as the native engine does.
 
     Args:
         prefix: What precedes the question.
-        url: Its image, as `image_url` gives it.
         question: The question.
         sampling: How tokens are drawn.
         model: Name the server knows the model by.
+        url_of: Gives an image as `image_url` does.
     """
-    content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}}]
-    if prefix.before:
-        content.insert(0, {"type": "text", "text": prefix.before})
-    content.append({"type": "text", "text": question})
+    messages: list[dict[str, Any]] = [{"role": "system", "content": prefix.system}]
+    for turn in prefix.turns:
+        messages += [
+            {"role": "user", "content": _content(turn.parts, url_of)},
+            {"role": "assistant", "content": turn.answer},
+        ]
+    messages.append({"role": "user", "content": _content((*prefix.parts, question), url_of)})
     scores = {"logprobs": True, "top_logprobs": 1} if sampling.scores else {}
     return {
         "model": model,
-        "messages": [{"role": "system", "content": prefix.system}, {"role": "user", "content": content}],
+        "messages": messages,
         "max_tokens": sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
@@ -69,6 +75,18 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "reasoning_format": "none",  # llama-server must not look for reasoning in an answer
         "return_progress": True,  # llama-server then reports its progress with the prompt
     }
+
+
+def _content(parts: Sequence[Part], url_of: UrlOf) -> str | list[dict[str, Any]]:
+    """Return a user's message: one text if there are no images, which every server takes, else a list of parts."""
+    if all(isinstance(part, str) for part in parts):
+        return "".join(map(str, parts))
+    return [
+        {"type": "text", "text": part}
+        if isinstance(part, str)
+        else {"type": "image_url", "image_url": {"url": url_of(part)}}
+        for part in parts
+    ]
 
 
 class Reply:
@@ -155,9 +173,11 @@ class Reply:
 
     def _check_size(self) -> None:
         """Refuse an answer about a resized image: its coordinates would be wrong, and no one would notice."""
-        n_prompt, n_image = _number(self._usage, "prompt_tokens"), self._prefix.image.grid.n_tokens
-        n_text = sum(len(text.encode()) for text in (self._prefix.system, self._prefix.before, self._question))
-        if n_prompt and not n_image <= n_prompt <= n_image + n_text + TEXT_ALLOWANCE:
+        prefix, n_prompt = self._prefix, _number(self._usage, "prompt_tokens")
+        n_image = sum(image.grid.n_tokens for image in prefix.images)
+        n_text = sum(len(text.encode()) for text in (*prefix.texts, self._question))
+        allowed = TEXT_ALLOWANCE * (1 + len(prefix.turns))
+        if prefix.images and n_prompt and not n_image <= n_prompt <= n_image + n_text + allowed:
             raise EngineError(
                 f"the server must take the image as {n_image} tokens; it made a prompt of {n_prompt} of it, so it has "
                 "resized the image and its coordinates mean nothing. Start it with --image-max-tokens 2048, or lower "

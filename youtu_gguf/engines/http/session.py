@@ -18,7 +18,7 @@ from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, str
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.forks import Owner
 from youtu_gguf.prompts import as_words
-from youtu_gguf.types import Finish, ProgressFn
+from youtu_gguf.types import Finish, PreparedImage, ProgressFn
 
 TICK_S = 0.05
 """How often cancellation and the time limit are checked while nothing arrives."""
@@ -241,7 +241,7 @@ class HttpParallelGeneration:
 
 
 class HttpSession:
-    """One image on a server. It is sent with every question; the server recognises images it has seen.
+    """One prefix on a server. It is sent with every question; the server recognises what it has seen.
 
     See `engines.base.Session`.
 
@@ -252,9 +252,8 @@ class HttpSession:
 
     def __init__(self, host: Host, prefix: Prefix) -> None:
         self._host, self._prefix = host, prefix
-        before, system = (as_words(text, host.control_tokens) for text in (prefix.before, prefix.system))
-        self.sent = replace(prefix, before=before, system=system)
-        self._url: str | None = None
+        self.sent = prefix.with_texts(lambda text: as_words(text, host.control_tokens))
+        self._urls: dict[str, str] = {}
         self.closed = False
 
     @property
@@ -269,15 +268,19 @@ class HttpSession:
 
     def body(self, request: Request, model: str) -> dict[str, Any]:
         """Return the JSON that is sent for `request`."""
-        if self._url is None:
-            self._url = image_url(self._prefix.image)
-        return request_body(self.sent, self._url, request.question, request.sampling, model)
+        return request_body(self.sent, request.question, request.sampling, model, self._url_of)
+
+    def _url_of(self, image: PreparedImage) -> str:
+        if image.digest not in self._urls:
+            self._urls[image.digest] = image_url(image)
+        return self._urls[image.digest]
 
     def explain(self, error: BaseException) -> BaseException:
         """Return `error` as the caller should see it."""
         if isinstance(error, RefusedError) and error.kind == CONTEXT_EXCEEDED:
             return InputError(
-                f"the question and the image do not fit: {error.words} Raise n_ctx or lower image_max_tokens."
+                f"the question and what precedes it do not fit: {error.words} "
+                f"Raise n_ctx or lower image_max_tokens{self._prefix.instead}."
             )
         if isinstance(error, RefusedError) and any(words in error.words for words in CONTEXT_FULL):
             return ServerError(
@@ -288,7 +291,7 @@ class HttpSession:
             )
         return error
 
-    def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:  # noqa: ARG002
         """Refuse: no server returns the states of image tokens.
 
         Raises:
@@ -324,8 +327,8 @@ class HttpSession:
         return HttpParallelGeneration(self._host, self)
 
     def close(self) -> None:
-        """Forget the image. What the server keeps is up to the server."""
+        """Forget the images. What the server keeps is up to the server."""
         if not self.closed:
             self.closed = True
-            self._url = None
+            self._urls.clear()
             self._host.forget(self)

@@ -1,4 +1,4 @@
-"""One image on the native engine: a prefix that answers one question at a time or several at once."""
+"""One prefix on the native engine, which answers one question at a time or several at once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
+from youtu_gguf.engines.native.segments import extended, length, n_positions, n_state_rows, read_prefix
 from youtu_gguf.errors import EngineError, InputError, YoutuError
-from youtu_gguf.facts import VISION_END
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, PreparedImage
 
 if TYPE_CHECKING:
     import threading
@@ -30,12 +30,11 @@ class NativeSession:
     def __init__(self, engine: NativeEngine, prefix: Prefix) -> None:
         self._engine = engine
         self._prefix = prefix
-        self._opening = engine.prompt_tokens(prompts.opening(prefix.system, prefix.before))
-        self._image_end = engine.prompt_tokens([prompts.Control(VISION_END)])
+        self.segments, self._last_words = read_prefix(prefix, engine.prompt_tokens)
         self._cost = PrefixCost()
         self._hidden: F32 | None = None
         self._closed = False
-        self.key = repr((prefix.image.digest, prefix.system, prefix.before))
+        self.key = prefix.key
         self.check_room(0)
 
     @property
@@ -51,45 +50,61 @@ class NativeSession:
     @property
     def length(self) -> int:
         """Number of positions of the prefix."""
-        return len(self._opening) + self._prefix.image.grid.n_tokens + len(self._image_end)
+        return length(self.segments)
 
     @property
     def prefix_tokens(self) -> list[int]:
         """Text tokens of the prefix."""
-        return [*self._opening, *self._image_end]
+        return [token for segment in self.segments if not isinstance(segment, PreparedImage) for token in segment]
 
     def pay(self, cost: PrefixCost) -> None:
         """Add to the cost of the prefix."""
         self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
     def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding the image first if needed.
+        """Decode the prefix into the empty `sequence`, encoding its images if needed.
 
         Returns:
-            (1 + n_tokens, n_embd) final states: of the position before the image, then of the image tokens.
+            (n, n_embd) final states, in order: for each image, of the position before it and of its tokens.
         """
+        context = self._engine.context
+        states = [np.empty((0, self._engine.model.n_embd), np.float32)]
+        position = 0
+        for i, segment in enumerate(self.segments):
+            if isinstance(segment, PreparedImage):
+                embeddings = self._embeddings(segment)
+                started = time.perf_counter()
+                states.append(context.decode_states(embeddings, position, self._engine.progress, sequence))
+            elif i + 1 < len(self.segments):  # an image follows
+                started = time.perf_counter()
+                states.append(context.decode_last_state(segment, position, sequence))
+            else:
+                started = time.perf_counter()
+                context.decode_prefix_tokens(segment, position, sequence)
+            position += n_positions(segment)
+            self.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+        joined = np.concatenate(states)
+        joined.setflags(write=False)  # they are kept, and given to callers
+        return joined
+
+    def _embeddings(self, image: PreparedImage) -> F32:
         started = time.perf_counter()
         self._engine.progress("encode", 0, 0)
-        embeddings = self._engine.embeddings(self._prefix.image)
+        embeddings = self._engine.embeddings(image)
         self._engine.progress("encode", 1, 1)
-        encoded = time.perf_counter()
-        context = self._engine.context
-        after_image = len(self._opening) + len(embeddings)
-        before = context.decode_last_state(self._opening, 0, sequence)
-        hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
-        context.decode_prefix_tokens(self._image_end, after_image, sequence)
-        self.pay(PrefixCost(encoded - started, time.perf_counter() - encoded))
-        states = np.concatenate([before, hidden])
-        states.setflags(write=False)  # they are kept, and given to callers
-        return states
+        self.pay(PrefixCost(encode_s=time.perf_counter() - started))
+        return embeddings
 
-    def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens, encoding and prefilling the image if needed."""
+    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:
+        """Return the states of an image's tokens, encoding and prefilling the prefix if needed."""
         self._check_open()
+        grid = self._prefix.image(image).grid
         hidden = self._hidden
         if hidden is None:
             hidden = self._hidden = self._engine.read_states(self, aside=aside)
-        return PatchStates(hidden[1:].reshape(*self._prefix.image.grid, -1), self._engine.head, hidden[0])
+        start = n_state_rows(self._prefix.images[:image])
+        states = hidden[start : start + 1 + grid.n_tokens]
+        return PatchStates(states[1:].reshape(*grid, -1), self._engine.head, states[0])
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Answer `question`; see `engines.base.Session.generate`.
@@ -133,17 +148,18 @@ class NativeSession:
         finally:
             engine.finish(generation)
 
-    def prompt_tokens(self, question: str) -> tuple[list[int], list[int]]:
-        """Return the token ids before and after the image when `question` is asked; for tests and measurements."""
-        return list(self._opening), self._image_end + self.tokens_of(question)
+    def prompt_tokens(self, question: str) -> list[list[int]]:
+        """Return the token ids before and after each image when `question` is asked; for tests and measurements."""
+        segments = extended(self.segments, self.tokens_of(question))
+        return [list(segment) for segment in segments if not isinstance(segment, PreparedImage)]
 
     def tokenize(self, answer: str) -> list[int]:
         """Return the tokens of an answer; for measurements."""
         return self._engine.model.tokenize(answer, special=True)
 
     def tokens_of(self, question: str) -> list[int]:
-        """Return the tokens that follow the image when `question` is asked; control tokens in it are read as text."""
-        return self._engine.prompt_tokens(prompts.closing(question))
+        """Return the tokens that follow the prefix when `question` is asked; control tokens in it are read as text."""
+        return self._engine.prompt_tokens(prompts.closing(self._last_words + question))
 
     def check_room(self, n_question: int) -> None:
         """Check that a question of `n_question` tokens fits into the context.
@@ -154,10 +170,12 @@ class NativeSession:
         needed = self.length + n_question + 1
         n_ctx = self._engine.context.n_ctx
         if needed > n_ctx:
-            grid = self._prefix.image.grid
+            grids = [image.grid for image in self._prefix.images]
+            shown = ", ".join(f"{grid.rows}x{grid.cols}" for grid in grids)
+            images = f", {sum(grid.n_tokens for grid in grids)} of them for the {shown} image tokens" if grids else ""
             raise InputError(
-                f"the prompt needs {needed} positions, {grid.n_tokens} of them for the {grid.rows}x{grid.cols} image "
-                f"tokens; the context has n_ctx={n_ctx}. Raise n_ctx or lower image_max_tokens."
+                f"the prompt needs {needed} positions{images}; the context has n_ctx={n_ctx}. "
+                f"Raise n_ctx or lower image_max_tokens{self._prefix.instead}."
             )
 
     def drop_states(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K
 from youtu_gguf.engines.native.llama import bindings
-from youtu_gguf.engines.native.llama.batch import ALL, LAST, NONE, Batch, Run
+from youtu_gguf.engines.native.llama.batch import ALL, NONE, Batch, Run
 from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
 from youtu_gguf.engines.native.llama.devices import handles_of
 from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
@@ -184,9 +184,12 @@ class LlamaContext:
             EngineError: The cache is full, or llama.cpp left no states.
         """
         tapped = self.way == "nextn"  # the tap keeps the states of all tokens; without it only outputs have states
-        with self._keeping_states():
-            n_last = self.decode_prefix_tokens(tokens, start, sequence, NONE if tapped else LAST)
-            return self._read_states(n_last if tapped else 1)[-1:]
+        step = min(self.slice, TAPLESS_SLICE)
+        first = 0 if tapped else (len(tokens) - 1) // step * step
+        self.decode_prefix_tokens(tokens[:first], start, sequence)
+        with self._keeping_states():  # without the tap llama.cpp makes every token an output, whatever is asked for
+            n_last = self.decode_prefix_tokens(tokens[first:], start + first, sequence, NONE if tapped else ALL)
+            return self._read_states(n_last)[-1:]
 
     def decode_states(self, embeddings: F32, start: int, progress: ProgressFn, sequence: int) -> F32:
         """Decode (n, n_embd) embeddings of a prefix's image tokens; return their (n, n_embd) final states.
