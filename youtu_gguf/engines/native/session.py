@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from youtu_gguf import prompts
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
-from youtu_gguf.errors import EngineError, InputError, YoutuError
+from youtu_gguf.engines.native.prefill import Segment, n_positions
+from youtu_gguf.errors import CancelledError, EngineError, InputError, YoutuError
 from youtu_gguf.facts import VISION_END
+from youtu_gguf.forks import forkable_lock
 from youtu_gguf.types import F32
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class NativeSession:
         self._prefix = prefix
         self._opening = engine.prompt_tokens(prompts.opening(prefix.system, prefix.before))
         self._image_end = engine.prompt_tokens([prompts.Control(VISION_END)])
+        self.segments: tuple[Segment, ...] = (self._opening, prefix.image, self._image_end)
         self._cost = PrefixCost()
+        self._paying = forkable_lock(self, "_paying")
         self._hidden: F32 | None = None
         self._closed = False
         self.key = repr((prefix.image.digest, prefix.system, prefix.before))
@@ -51,7 +54,7 @@ class NativeSession:
     @property
     def length(self) -> int:
         """Number of positions of the prefix."""
-        return len(self._opening) + self._prefix.image.grid.n_tokens + len(self._image_end)
+        return sum(map(n_positions, self.segments))
 
     @property
     def prefix_tokens(self) -> list[int]:
@@ -60,35 +63,22 @@ class NativeSession:
 
     def pay(self, cost: PrefixCost) -> None:
         """Add to the cost of the prefix."""
-        self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
+        with self._paying:
+            self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
-    def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding the image first if needed.
+    def patches(
+        self, *, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
+    ) -> PatchStates:
+        """Return the states of the image tokens, encoding and prefilling the image if needed.
 
-        Returns:
-            (1 + n_tokens, n_embd) final states: of the position before the image, then of the image tokens.
+        Raises:
+            CancelledError: `cancel` was set, or `max_s` seconds had passed, before the image was read.
+            EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        started = time.perf_counter()
-        self._engine.progress("encode", 0, 0)
-        embeddings = self._engine.embeddings(self._prefix.image)
-        self._engine.progress("encode", 1, 1)
-        encoded = time.perf_counter()
-        context = self._engine.context
-        after_image = len(self._opening) + len(embeddings)
-        before = context.decode_last_state(self._opening, 0, sequence)
-        hidden = context.decode_states(embeddings, len(self._opening), self._engine.progress, sequence)
-        context.decode_prefix_tokens(self._image_end, after_image, sequence)
-        self.pay(PrefixCost(encoded - started, time.perf_counter() - encoded))
-        states = np.concatenate([before, hidden])
-        states.setflags(write=False)  # they are kept, and given to callers
-        return states
-
-    def patches(self, *, aside: bool = False) -> PatchStates:
-        """Return the states of the image tokens, encoding and prefilling the image if needed."""
         self._check_open()
         hidden = self._hidden
         if hidden is None:
-            hidden = self._hidden = self._engine.read_states(self, aside=aside)
+            hidden = self._hidden = self._engine.read_states(self, Limits(cancel, max_s), aside=aside)
         return PatchStates(hidden[1:].reshape(*self._prefix.image.grid, -1), self._engine.head, hidden[0])
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
@@ -100,7 +90,11 @@ class NativeSession:
         """
         self._check_open()
         engine = self._engine
-        generation = engine.start(self, Request(question, sampling, cancel))
+        try:
+            generation = engine.start(self, Request(question, sampling, cancel), Limits(cancel, sampling.max_s))
+        except CancelledError as exc:
+            yield Piece("", finish=exc.finish)
+            return
         try:
             while generation.finish is None:
                 with engine.lock:
@@ -119,7 +113,7 @@ class NativeSession:
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
         """Return the (n_vocab,) logits that follow `question` and the tokens `answered`; for measurements."""
         engine = self._engine
-        generation = engine.start(self, Request(question, Sampling()))
+        generation = engine.start(self, Request(question, Sampling()), Limits())
         try:
             with engine.lock:
                 generation.decoded(engine.prefixes.share(generation.sequence))
@@ -182,13 +176,13 @@ class NativeParallelGeneration:
 
     def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
         self._engine, self._session = engine, session
-        self._waiting: list[tuple[int, Request]] = []
+        self._waiting: list[tuple[int, Request, Limits]] = []
         self._active: dict[Generation, int] = {}
         self._count = 0
 
     def add(self, request: Request) -> int:
         """Queue a question; it starts at the next step that has room for it."""
-        self._waiting.append((self._count, request))
+        self._waiting.append((self._count, request, Limits(request.cancel, request.sampling.max_s)))
         self._count += 1
         return self._count - 1
 
@@ -211,9 +205,11 @@ class NativeParallelGeneration:
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
         failed: list[tuple[int, Piece | YoutuError]] = []
         while self._waiting:
-            number, request = self._waiting[0]
+            number, request, limits = self._waiting[0]
             try:
-                generation = self._start(request)
+                generation = self._start(request, limits)
+            except CancelledError as exc:
+                failed.append((number, Piece("", finish=exc.finish)))
             except YoutuError as exc:
                 failed.append((number, exc))
             else:
@@ -223,11 +219,11 @@ class NativeParallelGeneration:
             self._waiting.pop(0)
         return failed
 
-    def _start(self, request: Request) -> Generation | None:
+    def _start(self, request: Request, limits: Limits) -> Generation | None:
         if not self._active:
-            return self._engine.start(self._session, request)
+            return self._engine.start(self._session, request, limits)
         with self._engine.lock:
-            return self._engine.try_start(self._session, request)
+            return self._engine.try_start(self._session, request, limits)
 
     def _drop(self, generations: Sequence[Generation]) -> None:
         for generation in generations:
