@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from youtu_gguf import calibration, doctor, servers, testing, weights
     from youtu_gguf.calibration.assumptions import Calibration
     from youtu_gguf.errors import (
+        CancelledError,
         CapabilityError,
         DecodeError,
         EngineError,
@@ -68,6 +69,7 @@ __all__ = [
     "Box",
     "Boxes",
     "Calibration",
+    "CancelledError",
     "CapabilityError",
     "Chat",
     "Count",
@@ -114,8 +116,8 @@ _NAMESPACES = ("calibration", "doctor", "servers", "testing", "weights")
 _MODULES = {
     "calibration.assumptions": ("Calibration",),
     "errors": (
-        "CapabilityError", "DecodeError", "EngineError", "InputError", "ModelFileError", "OutputError", "ServerError",
-        "YoutuError",
+        "CancelledError", "CapabilityError", "DecodeError", "EngineError", "InputError", "ModelFileError",
+        "OutputError", "ServerError", "YoutuError",
     ),
     "model": ("Model", "load"),
     "scene.chat": ("Chat",),

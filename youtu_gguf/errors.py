@@ -6,13 +6,17 @@ YoutuError
 ├── EngineError       the machine or the llama.cpp library
 │   └── ServerError   a llama-server or another server: says whether asking again may help
 ├── OutputError       the disk, or the place named for a file: what was to be written cannot be
+├── CancelledError    the caller, who ended a run or limited its time, so that there is no result
 ├── CapabilityError   choose another engine or another model: this one cannot do it
 └── DecodeError       no one: the model's answer is unusable (strict decoding; a count without a number used as one)
 
 A message gives what was expected, what came, and the remedy, in that order.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Stopped = Literal["cancelled", "time"]
+"""Why a run ends before it is done: its caller ended it, or its time has passed."""
 
 
 class YoutuError(Exception):
@@ -59,6 +63,24 @@ class OutputError(YoutuError):
     """
 
     exit_code: ClassVar[int] = 2
+
+
+class CancelledError(YoutuError):
+    """A run was ended before the model had read the image: by its `cancel` event, or because `max_s` had passed.
+
+    An answer that is ended later keeps its text and says so in its `finish`; a map needs the whole image.
+
+    Attributes:
+        finish: "cancelled" or "time".
+    """
+
+    exit_code: ClassVar[int] = 6
+
+    def __init__(self, finish: Stopped) -> None:
+        why = "max_s had passed" if finish == "time" else "the run was cancelled"
+        remedy = "Raise max_s, or use a smaller image." if finish == "time" else "Ask again for a result."
+        super().__init__(f"{why} before the model had read the image. {remedy}")
+        self.finish = finish
 
 
 class CapabilityError(YoutuError):

@@ -24,6 +24,7 @@ import youtu_gguf as yg
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import NONE, Run
 from youtu_gguf.engines.native.llama.bindings import lib
@@ -55,7 +56,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     opening, ending = scene.session().prompt_tokens("")  # type: ignore[attr-defined]
     if engine.hidden_way == "nextn":
         bindings.set_tap(engine.context.handle, False)
-    context, sequence = engine.context, engine.prefixes.acquire()
+    context, sequence = engine.context, engine.prefixes.reserve(0)
     started = time.perf_counter()
     embeddings = engine.vision.encode(prepared)
     context.decode_prefix_tokens(opening, 0, sequence)
@@ -65,7 +66,7 @@ def bare_seconds(model: yg.Model, rgb: U8) -> float:
     context.decode_prefix_tokens(ending[:1], len(opening) + len(embeddings), sequence)
     lib.llama_synchronize(context.handle)
     seconds = time.perf_counter() - started
-    engine.prefixes.release(sequence)
+    engine.prefixes.abandon(sequence, 0)
     if engine.hidden_way == "nextn":
         bindings.set_tap(context.handle, True)
     scene.close()
@@ -121,7 +122,7 @@ def our_rate(scene: yg.Scene, sampling: Sampling) -> float:
 def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
     engine = native(model)
     session: Any = scene.session()
-    generation = engine.start(session, Request(BARE_QUESTION, sampling))
+    generation = engine.start(session, Request(BARE_QUESTION, sampling), Limits())
     asked, position, sequence = generation.pending, generation.position, generation.sequence
     engine.context.decode_runs([Run(asked, position, sequence)])
     batch, handle, chain = engine.context.tokens.handle, engine.context.handle, generation.sampler.handle

@@ -126,9 +126,8 @@ def on_full_size(folder: Path) -> None:
         report("inspecting the pair, from headers alone", seconds(lambda: yg.weights.inspect(*files), 5), "s")
         report("positions of the prefix", entry.length, "")
         report("its keys and values, per position", len(state) / entry.length / 1e3, "KB")
-        kept = hidden.nbytes + engine.embeddings(session.prefix.image()).nbytes
-        report("states and embeddings, per image token", kept / n_image / 1e3, "KB")
-        target = engine.prefixes.acquire()
+        report("states and embeddings, alike, per image token", 2 * hidden.nbytes / n_image / 1e3, "KB")
+        target = engine.prefixes.reserve(0)
 
         def branch() -> None:
             context.share(entry.sequence, target)
@@ -143,7 +142,7 @@ def on_full_size(folder: Path) -> None:
 
         report("copying a prefix back", 1e3 * seconds(put_back, 5), "ms")
         context.drop(target)
-        engine.prefixes.release(target)
+        engine.prefixes.abandon(target, 0)
         context.pads = False
         for n in STEPS * 2:
             branches = [engine.prefixes.branch(entry, ()) for _ in range(n)]

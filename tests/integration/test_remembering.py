@@ -48,7 +48,7 @@ def test_a_displaced_image_comes_back_with_the_same_answers_and_nothing_is_decod
     logits, answer = first.last_logits("How many?"), collect(first.generate("Why?", GREEDY))
     collect(second.generate("Why?", GREEDY))
     prefill = len(encoded)
-    monkeypatch.setattr(first, "prefill", None)
+    monkeypatch.setattr(engine.readings, "read", None)
     assert np.array_equal(first.last_logits("How many?"), logits)
     assert collect(first.generate("Why?", GREEDY)).text == answer.text
     assert len(encoded) == prefill == 2

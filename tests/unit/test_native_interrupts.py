@@ -11,7 +11,7 @@ import pytest
 
 from tests.forked import in_fork
 from youtu_gguf.engines.native.fair_lock import FairLock
-from youtu_gguf.engines.native.interrupts import Deferral
+from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_the_holder_can_be_interrupted_where_it_says_so() -> None:
     lock = FairLock()
     with pytest.raises(KeyboardInterrupt), lock:
         press()
-        with lock.open_to_interrupts():
+        with open_to_interrupts():
             pytest.fail("it was held back")
     assert lock.enter_if_free()
 

@@ -110,6 +110,11 @@ class Chat:
         with self._turn():
             self._keep(phrase(question, "the question"), phrase(answer, "the answer"))
 
+    def _keep_answer(self, question: str, answer: Answer) -> None:
+        """Keep a turn, unless it was cancelled, or its time was up before a word was said."""
+        if answer.finish == "stop" or (answer.finish != "cancelled" and answer.text):
+            self._keep(question, answer.text)
+
     def _keep(self, question: str, answer: str) -> None:
         self._turns = (*self._turns, Turn((*self._attached, question), answer))
         self._attached = ()
@@ -122,16 +127,15 @@ class Chat:
             answer = collect(_generate(session, question, options))
             seconds = time.perf_counter() - started
             text = _text(answer, options, seconds, _spent(session.cost, before), session.prefix)
-            if answer.finish != "cancelled":
-                self._keep(question, answer.text)
+            self._keep_answer(question, answer)
             return text
 
     def _pieces(self, question: str, options: RunOptions) -> Iterator[Piece]:
         with self._turn():
             collector = Collector()
             for piece in _generate(self._open(), question, options):
-                if collector.add(piece) and piece.finish != "cancelled":
-                    self._keep(question, collector.answer().text)
+                if collector.add(piece):
+                    self._keep_answer(question, collector.answer())
                 yield piece
 
     @contextmanager

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
-from youtu_gguf.errors import CapabilityError, DecodeError
+from youtu_gguf.errors import CapabilityError, DecodeError, Stopped
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import Wording
 from youtu_gguf.scene.options import RunOptions
 from youtu_gguf.tasks.base import find_tokens
-from youtu_gguf.types import U8, Finish, Issue, Result, Stopped, Timings, Transform
+from youtu_gguf.types import U8, Finish, Issue, Result, Timings, Transform
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.scene import Scene

@@ -11,12 +11,12 @@ import numpy as np
 from youtu_gguf.arguments import short_repr
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.engines.base import Answer, PatchStates, Vocabulary
-from youtu_gguf.errors import InputError, ModelFileError
+from youtu_gguf.errors import InputError, ModelFileError, Stopped
 from youtu_gguf.facts import DEFAULT_SYSTEM, N_COORDINATES
 from youtu_gguf.images.load import prepared_size
 from youtu_gguf.images.zoom import Zoom, chosen_zoom, sayable_zoom
 from youtu_gguf.prompts import Wording
-from youtu_gguf.types import U8, Issue, Stopped, Transform
+from youtu_gguf.types import U8, Issue, Transform
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -30,7 +30,6 @@ from youtu_gguf.types.choices import (
     Refine,
     Refinement,
     Scale,
-    Stopped,
     no_progress,
 )
 from youtu_gguf.types.geometry import Grid, PreparedImage, Size, Transform
@@ -83,7 +82,6 @@ __all__ = [
     "Result",
     "Scale",
     "Size",
-    "Stopped",
     "Text",
     "Timings",
     "Transform",

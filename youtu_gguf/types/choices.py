@@ -50,9 +50,6 @@ Refine = Literal["auto", "crf", "guided", "none"]
 Normalise = Literal["grid", "pixels"]
 """Where class scores become probabilities: at the image tokens, before they are upsampled, or at the pixels, after."""
 
-Stopped = Literal["cancelled", "time"]
-"""Why a run of several steps ends between two of them."""
-
 Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
 """Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles or
 on without anything new, the caller, or nothing was generated."""

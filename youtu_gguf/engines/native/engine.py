@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet, WeakValueDictionary, finalize
-
-import numpy as np
 
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
@@ -17,18 +16,21 @@ from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, stat
 from youtu_gguf.engines.native.decoding import Decoder
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
-from youtu_gguf.engines.native.interrupts import Deferral
+from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
+from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
+from youtu_gguf.engines.native.prefill import SLICE, Reading, Readings
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
+from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
-from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
+from youtu_gguf.types import F32, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
@@ -78,11 +80,10 @@ class NativeEngine:
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
-        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
+        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), str(SLICE)))
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
-        self._room = threading.Condition()
-        self._n_freed = 0
+        self._room = Room()
         progress("load", 0, 100)
         with Deferral() as deferral, ExitStack() as stack:  # frees the earlier handles if a later step fails
             self.model = LlamaModel(pair.model.path, settings, self.placement, deferral.lifting(progress))
@@ -92,15 +93,18 @@ class NativeEngine:
             self.vision = VisionTower(pair.projector.path, pair.vision.n_embd, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
-        self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
         self.prefixes = Prefixes(self.context)
+        size = self.context.slice if self.placement.devices else min(self.context.slice, SLICE)
+        self.readings = Readings(self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, size)
+        close = partial(self.lock.run_last, self._owned.close)
+        self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
         self._decoder = Decoder(self.context, self.prefixes)
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Report a step to the caller; Ctrl-C arrives here in the middle of long work."""
-        with self.lock.open_to_interrupts():
+        with open_to_interrupts():
             self._progress(stage, done, total)
 
     @property
@@ -136,19 +140,20 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def start(self, session: NativeSession, request: Request) -> Generation:
+    def start(self, session: NativeSession, request: Request, limits: Limits) -> Generation:
         """Start an answer: bring the prefix into the context, branch from it, and prepare the question for decoding.
 
         Waits for other threads if their answers take all the room.
 
         Raises:
             InputError: The question does not fit into the context.
+            CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._in_turn(lambda: self.try_start(session, request))
+        return self._bring(session, limits, lambda: self.try_start(session, request, limits))
 
-    def try_start(self, session: NativeSession, request: Request) -> Generation | None:
-        """Start an answer if there is room for it now, else return None. Call it with the lock held.
+    def try_start(self, session: NativeSession, request: Request, limits: Limits) -> Generation | None:
+        """Start an answer if its prefix is there and there is room, else return None. Call it with the lock held.
 
         Raises:
             InputError: The question does not fit into the context.
@@ -163,7 +168,7 @@ class NativeEngine:
             return None
         sequence = self.prefixes.branch(entry, asked)
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
-        generation = Generation(request, self.model, sampler, asked, sequence, session.length)
+        generation = Generation(request, self.model, sampler, asked, sequence, session.length, limits)
         self._generations[sequence] = generation
         return generation
 
@@ -186,57 +191,97 @@ class NativeEngine:
 
     def _free_branch(self, sequence: int) -> None:
         self.prefixes.finish(sequence)
-        with self._room:
-            self._n_freed += 1
-            self._room.notify_all()
+        self._room.changed()
 
     def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
         """Advance each answer by one token; see `Decoder.step`. Call it with the lock held."""
         self._check_still_open()
         return self._decoder.step(answers, self._make_room)
 
-    def read_states(self, session: NativeSession, *, aside: bool) -> F32:
-        """Return the states that `prefill` of `session` returns; decodes the prefix if they are not cached.
+    def read_states(self, session: NativeSession, limits: Limits, *, aside: bool) -> F32:
+        """Return the states of the images of `session` (`Reading.hidden`); reads the prefix if they are not cached.
 
-        With `aside`, the prefix is decoded beside those in the context if there is room, and not kept there.
+        With `aside`, the prefix is read beside those in the context if there is room, and not kept there.
+
+        Raises:
+            CancelledError: The request is to end by its `limits`.
+            EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._in_turn(lambda: self._try_read_states(session, aside=aside))
+        return self._bring(session, limits, lambda: self._states(session), aside=aside)
 
-    def _try_read_states(self, session: NativeSession, *, aside: bool) -> F32 | None:
-        entry = self.prefixes.find(session.key)
-        cached = entry or self._cached_states(session)
-        if cached is not None:
-            return cached.hidden
-        if aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers:
-            sequence = self.prefixes.acquire()
-            try:
-                hidden = session.prefill(sequence)
-            finally:
-                self.prefixes.release(sequence)
-            self.cache.put(session.key, PrefixStates(hidden))
-            return hidden
-        entry = self._entry(session)
-        return None if entry is None else entry.hidden
+    def _states(self, session: NativeSession) -> F32 | None:
+        known = self.prefixes.find(session.key) or self._cached_states(session)
+        return None if known is None else known.hidden
 
     def _entry(self, session: NativeSession) -> PrefixEntry | None:
-        """Return the session's prefix in the context, bringing it there if needed; None if others leave no room."""
+        """Return the prefix in the context, restored if it is cached; None if it is neither, or there is no room."""
         entry = self.prefixes.find(session.key)
-        if entry is not None:
+        cached = None if entry is not None else self._cached_states(session)
+        if cached is None or not cached.cache or self.readings.find(session.key) or not self._has_room(session):
             return entry
-        self._make_room(session.length)
-        if not self.prefixes.has_room(session.length):
+        started = time.perf_counter()
+        sequence = self.prefixes.reserve(session.length)
+        if not self.context.restore(sequence, cached.cache):
+            self.prefixes.abandon(sequence, 0)
             return None
-        sequence = self.prefixes.acquire()
-        try:
-            hidden = self._restore(session, sequence)
-            if hidden is None:
-                hidden = session.prefill(sequence)
-                if self.files is not None:
-                    self.files.put(session.key, PrefixStates(hidden, self.context.save(sequence)))
-        except BaseException:
-            self.prefixes.release(sequence)
-            raise
-        return self.prefixes.place(session.key, sequence, session.length, hidden)
+        session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+        return self.prefixes.place(session.key, sequence, cached.hidden)
+
+    def _has_room(self, session: NativeSession) -> bool:
+        self._make_room(session.length)
+        return self.prefixes.has_room(session.length)
+
+    def _bring(
+        self, session: NativeSession, limits: Limits, attempt: Callable[[], T | None], *, aside: bool = False
+    ) -> T:
+        """Return what `attempt` does, which is called in turns until it succeeds; reads the prefix if it is needed."""
+
+        def attempt_or_claim() -> tuple[T, None] | tuple[None, Reading] | None:
+            result = attempt()
+            if result is not None:
+                return result, None
+            reading = self._claim(session, aside=aside)
+            return None if reading is None else (None, reading)
+
+        end = partial(self._end, session, attempt)
+        while True:
+            result, reading = self._admitted(attempt_or_claim, limits)
+            if result is not None:
+                return result
+            assert reading is not None
+            if reading.reader != threading.get_ident():
+                self.readings.wait_for(reading, limits)
+                continue
+            ended = self.readings.read(session, reading, limits, self.progress, end)
+            if ended is not None:
+                return ended
+
+    def _claim(self, session: NativeSession, *, aside: bool) -> Reading | None:
+        """Return the reading of the prefix if it is not in the context, begun for this thread if it has no reader."""
+        if self.prefixes.find(session.key):
+            return None
+        reading = self.readings.find(session.key)
+        if reading is None:
+            aside = aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers
+            if not aside and not self._has_room(session):
+                return None
+            reading = self.readings.begin(session.key, session.segments)
+            reading.aside = aside
+        reading.aside &= aside
+        reading.reader = reading.reader or threading.get_ident()
+        return reading
+
+    def _end(self, session: NativeSession, attempt: Callable[[], T | None], reading: Reading) -> T | None:
+        """Place a prefix whose reading has ended, unless only its states were wanted; return what `attempt` does."""
+        assert reading.hidden is not None
+        if reading.aside:
+            self.prefixes.abandon(reading.sequence, reading.length)
+            self.cache.put(session.key, PrefixStates(reading.hidden))
+        else:
+            self.prefixes.place(session.key, reading.sequence, reading.hidden)
+            if self.files is not None:
+                self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
+        return attempt()
 
     def _make_room(self, wanted: int) -> bool:
         """Free cells until `wanted` positions fit: first those of ended answers, then those of unused prefixes.
@@ -247,6 +292,7 @@ class NativeEngine:
         freed = (not self.prefixes.n_answers or not self.prefixes.has_room(wanted)) and self.prefixes.collect()
         if self.prefixes.n_answers and self.prefixes.has_room(wanted):
             return freed
+        freed |= self.readings.drop_idle()
         idle = self.prefixes.idle()
         for entry in idle:
             cached = self.cache.get(entry.key)
@@ -264,51 +310,42 @@ class NativeEngine:
             self.cache.put(session.key, found)
         return found
 
-    def _restore(self, session: NativeSession, sequence: int) -> F32 | None:
-        started = time.perf_counter()
-        cached = self._cached_states(session)
-        if cached is None or not cached.cache or not self.context.restore(sequence, cached.cache):
-            return None
-        session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
-        return cached.hidden
+    def _admitted(self, attempt: Callable[[], T | None], limits: Limits) -> T:
+        """Return the result of `attempt`, called in a turn; while it is None, wait for other threads and try again.
 
-    def embeddings(self, image: PreparedImage) -> F32:
-        """Return the (n_tokens, n_embd) embeddings of the image tokens, from the cache or the vision tower."""
-        key = ("embeddings", image.digest)
-        cached = self.cache.get(key)
-        if isinstance(cached, np.ndarray):
-            return cached
-        embeddings = self.vision.encode(image, make_room=self.cache.clear)
-        self.cache.put(key, embeddings)
-        return embeddings
+        Threads are admitted in the order of asking. One that has unfinished answers does not wait: others may be
+        waiting for these to end.
+        """
+        limits.check()
+        with self.lock:
+            self.check_open()
+            busy = self.prefixes.owned_by(threading.get_ident())
+            result = attempt() if busy or not self._room.entrance.is_taken else None
+        if result is None and not busy:
+            with self._room.entrance.waiting(limits.check):
+                result = self._wait_for_room(attempt, limits)
+        if result is None:
+            raise EngineError(
+                f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
+                f"for another one in n_ctx={self.context.n_ctx}. Finish or close one first."
+            )
+        return result
 
-    def _in_turn(self, attempt: Callable[[], T | None]) -> T:
-        """Return the result of `attempt`; while it is None, wait until other threads finish answers and try again."""
-        self.lock.owner.check()
+    def _wait_for_room(self, attempt: Callable[[], T | None], limits: Limits) -> T | None:
         deadline = time.monotonic() + LONGEST_WAIT_S
         while True:
-            with self._room:
-                n_freed = self._n_freed
+            seen = self._room.look()
             with self.lock:
                 self.check_open()
                 result = attempt()
-                stuck = result is None and self.prefixes.owned_by(threading.get_ident())
-            if result is not None:
+            if result is not None or time.monotonic() > deadline:
                 return result
-            if stuck or not self._wait(n_freed, deadline - time.monotonic()):
-                raise EngineError(
-                    f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
-                    f"for another one in n_ctx={self.context.n_ctx}. Finish or close one first."
-                )
-
-    def _wait(self, n_freed: int, seconds: float) -> bool:
-        """Wait until an answer ends after `n_freed` was read; return False if none does in time."""
-        with self._room:
-            return self._room.wait_for(lambda: self._n_freed != n_freed, seconds)
+            self._room.wait(seen, limits.check)
 
     def clear(self) -> None:
         """Drop every image that no answer is using from context, cache and sessions; files on disk stay."""
         with self.lock:
+            self.readings.drop_idle()
             for entry in self.prefixes.idle():
                 self.prefixes.remove(entry)
             self.cache.clear()
@@ -339,7 +376,8 @@ class NativeEngine:
             return
         for session in list(self._sessions):
             session.close()
-        with self.lock:
+        self.readings.close()
+        with self.readings.tower_lock, self.lock:
             if self._finalize.detach() is not None:
                 self._owned.close()
         self.cache.clear()

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Self
 
-from youtu_gguf.engines.native.interrupts import Deferral
+from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
 from youtu_gguf.forks import Owner
+
+POLL_S = 0.05
+"""How often a thread that waits looks at what may end its waiting."""
 
 
 class FairLock:
@@ -18,7 +21,7 @@ class FairLock:
 
     Python's own lock lets a thread that releases it acquire it again at once, so that one long answer would keep every
     other thread waiting. Ctrl-C ends the waiting; what the main thread does with the lock it ends only afterwards, or
-    where the lock is `open_to_interrupts`.
+    where that is `open_to_interrupts`.
 
     Attributes:
         owner: The process that made it.
@@ -36,25 +39,43 @@ class FairLock:
         self._deferral = Deferral()
 
     def __enter__(self) -> Self:
+        self._enter(None)
+        return self
+
+    @contextmanager
+    def waiting(self, check: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock within a `with` block; `check` is called again and again before, and may raise to end that."""
+        check()
+        self._enter(check)
+        try:
+            yield
+        finally:
+            self.__exit__()
+
+    def _enter(self, check: Callable[[], None] | None) -> None:
         self.owner.check()  # in a forked process, the thread that has the lock does not exist
         gate, deferral = threading.Lock(), Deferral()
         deferral.begin()
         if not self._try_acquire(gate):
             try:
-                with deferral.lifted():
-                    gate.acquire()  # the thread that releases the lock releases this gate
+                with open_to_interrupts():
+                    _wait(gate, check)  # the thread that releases the lock releases this gate
             except BaseException:  # Ctrl-C while waiting
                 self._leave(gate)
                 deferral.end()
                 raise
         self._deferral, self._thread = deferral, get_ident()
-        return self
 
     def __exit__(self, *_: object) -> None:
         deferral, self._thread = self._deferral, None
         with self._guard:
             self._pass_on()
         deferral.end()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a thread has the lock."""
+        return self._holder is not None
 
     @property
     def is_mine(self) -> bool:
@@ -65,12 +86,6 @@ class FairLock:
         """Call `function` and keep the lock for good; do nothing if a thread has the lock, or in a forked process."""
         if self.owner.is_here and self.enter_if_free():
             function()
-
-    @contextmanager
-    def open_to_interrupts(self) -> Iterator[None]:
-        """Let Ctrl-C end what the holder does within a `with` block."""
-        with self._deferral.lifted():
-            yield
 
     def enter_if_free(self) -> bool:
         """Take the lock, if nothing has it, for good."""
@@ -101,3 +116,11 @@ class FairLock:
         self._holder = self._waiting.popleft() if self._waiting else None
         if self._holder is not None:
             self._holder.release()
+
+
+def _wait(gate: threading.Lock, check: Callable[[], None] | None) -> None:
+    if check is None:
+        gate.acquire()
+        return
+    while not gate.acquire(timeout=POLL_S):
+        check()

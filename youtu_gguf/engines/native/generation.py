@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import math
-import time
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from youtu_gguf.engines.base import Piece, Request
+from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.types import F32, Finish
@@ -30,6 +29,7 @@ class Generation:
         asked: Tokens of the question.
         sequence: Sequence of the context that holds the question and the answer.
         start: Position of the first token of the question.
+        limits: What ends the answer from outside.
 
     Attributes:
         asked: Tokens of the question.
@@ -39,7 +39,14 @@ class Generation:
     """
 
     def __init__(
-        self, request: Request, model: LlamaModel, sampler: Sampler, asked: Sequence[int], sequence: int, start: int
+        self,
+        request: Request,
+        model: LlamaModel,
+        sampler: Sampler,
+        asked: Sequence[int],
+        sequence: int,
+        start: int,
+        limits: Limits,
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
         self.asked = self.pending = asked
@@ -49,18 +56,11 @@ class Generation:
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._guard = LoopGuard() if request.sampling.loop_guard else None
-        self._deadline = math.inf
+        self._limits = limits
 
     def interrupted(self) -> Finish | None:
-        """Return "cancelled" or "time" if the caller or the time limit ends the answer now, else None.
-
-        The time starts with the first call.
-        """
-        if self.request.cancel is not None and self.request.cancel.is_set():
-            return "cancelled"
-        if self._deadline == math.inf:
-            self._deadline = time.monotonic() + self.request.sampling.max_s
-        return "time" if time.monotonic() >= self._deadline else None
+        """Return "cancelled" or "time" if the caller or the time limit ends the answer now, else None."""
+        return self._limits.reached
 
     def decoded(self, n: int) -> None:
         """Note that the first `n` pending tokens are in the context."""

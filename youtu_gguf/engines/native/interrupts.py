@@ -92,6 +92,19 @@ _active: list[Deferral] = []
 """Those that hold a handler back, the outermost first."""
 
 
+@contextmanager
+def open_to_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end what the main thread does within a `with` block, whatever holds its handler back."""
+    held = _active.copy() if threading.current_thread() is threading.main_thread() else []
+    try:
+        for deferral in reversed(held):
+            deferral.end()  # one within another hands the signal to that one
+        yield
+    finally:
+        for deferral in held:
+            deferral.begin()
+
+
 def _restore_all() -> None:
     """Give a forked process its handler back: the thread that would have done so is not there."""
     for deferral in reversed(_active.copy()):

@@ -78,6 +78,7 @@ class Prefixes:
         self._free = list(range(ENDED + 1, PADDING))
         self._n_ended = 0
         self._by_key: dict[str, PrefixEntry] = {}
+        self._reserved: dict[int, int] = {}
         self._branches: dict[int, Branch] = {}
         self._last: Branch | None = None
 
@@ -96,11 +97,13 @@ class Prefixes:
         """Number of positions of the context that are in use."""
         own = sum(branch.n_own for branch in self._branches.values())
         last = 0 if self._last is None else self._last.n_own
-        return sum(entry.length for entry in self._by_key.values()) + own + last + self._n_ended
+        placed = sum(entry.length for entry in self._by_key.values())
+        return placed + sum(self._reserved.values()) + own + last + self._n_ended
 
     def has_room(self, n: int) -> bool:
         """Whether another prefix of `n` positions and one more token fit."""
-        return len(self._by_key) < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
+        n_prefixes = len(self._by_key) + len(self._reserved)
+        return n_prefixes < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
 
     def find(self, key: str) -> PrefixEntry | None:
         """Return the prefix, or None if the context does not hold it."""
@@ -110,18 +113,33 @@ class Prefixes:
         """Return the prefixes that no answer is using."""
         return [entry for entry in self._by_key.values() if not entry.n_branches]
 
-    def acquire(self) -> int:
-        """Return an empty sequence. One must be free: see `has_room`."""
+    def reserve(self, length: int) -> int:
+        """Return an empty sequence for a prefix of `length` positions. There must be room: see `has_room`.
+
+        It is given back by `place` or by `abandon`.
+        """
+        sequence = self._acquire()
+        self._reserved[sequence] = length
+        return sequence
+
+    def abandon(self, sequence: int, n: int) -> None:
+        """Give back a sequence that `reserve` returned, and the `n` cells that are filled of it."""
+        del self._reserved[sequence]
+        if self._branches and n:  # no cell is freed while an answer is in progress
+            self._context.share(sequence, ENDED)
+            self._n_ended += n
+        self._release(sequence)
+
+    def _acquire(self) -> int:
         return self._free.pop()
 
-    def release(self, sequence: int) -> None:
-        """Empty a sequence that `acquire` returned."""
+    def _release(self, sequence: int) -> None:
         self._context.drop(sequence)
         self._free.append(sequence)
 
-    def place(self, key: str, sequence: int, length: int, hidden: F32) -> PrefixEntry:
-        """Record that `sequence`, which `acquire` returned, holds a prefix."""
-        self._by_key[key] = PrefixEntry(key, sequence, length, hidden)
+    def place(self, key: str, sequence: int, hidden: F32) -> PrefixEntry:
+        """Record that `sequence`, which `reserve` returned, holds a prefix."""
+        self._by_key[key] = PrefixEntry(key, sequence, self._reserved.pop(sequence), hidden)
         return self._by_key[key]
 
     def remove(self, entry: PrefixEntry) -> None:
@@ -129,11 +147,11 @@ class Prefixes:
         if self._last is not None and self._last.entry is entry:
             self._retire_last()
         del self._by_key[entry.key]
-        self.release(entry.sequence)
+        self._release(entry.sequence)
 
     def branch(self, entry: PrefixEntry, asked: Sequence[int]) -> int:
         """Return a sequence for a question; it shares the cells of the prefix. There must be room: see `full`."""
-        sequence = self.acquire()
+        sequence = self._acquire()
         self._context.share(entry.sequence, sequence)
         entry.n_branches += 1
         self._branches[sequence] = Branch(entry, sequence, asked)
@@ -150,7 +168,7 @@ class Prefixes:
         """
         branch = self._branches[sequence]
         others = [other for other in self._branches.values() if other is not branch and other.n_done]
-        if not branch.n_done and not others and not self._n_ended and len(self._by_key) == 1:
+        if not branch.n_done and not others and not self._n_ended and len(self._by_key) + len(self._reserved) == 1:
             branch.adjacent = True
             return self._inherit(branch)
         if self._last is not None:
@@ -179,7 +197,7 @@ class Prefixes:
             start = branch.entry.length
             self._context.share(last.sequence, branch.sequence, start, start + n)
             branch.n_done = branch.n_own = n
-        self.release(last.sequence)
+        self._release(last.sequence)
         return branch.n_done
 
     def grow(self, sequence: int, n: int) -> None:
@@ -201,7 +219,7 @@ class Prefixes:
             self._last = branch
         else:
             self._keep_ended(branch, branch.entry.length, branch.n_own)
-            self.release(sequence)
+            self._release(sequence)
         if not self._branches:
             self._free_ended()
 
@@ -214,7 +232,7 @@ class Prefixes:
     def _retire_last(self) -> None:
         if self._last is not None:
             self._keep_ended(self._last, self._last.entry.length, self._last.n_own)
-            self.release(self._last.sequence)
+            self._release(self._last.sequence)
             self._last = None
 
     def _free_ended(self) -> None:

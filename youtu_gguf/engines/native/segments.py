@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 
 Segment = Sequence[int] | PreparedImage
-"""Tokens, or an image, whose tokens follow from its pixels. No two stretches of tokens follow each other."""
+"""Text tokens, or an image. At least one token comes before each image, and no two stretches follow each other."""
 
 
 def read_prefix(prefix: Prefix, tokens_of: PromptTokens) -> tuple[tuple[Segment, ...], str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from youtu_gguf import prompts
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
-from youtu_gguf.engines.native.segments import extended, length, n_positions, n_state_rows, read_prefix
-from youtu_gguf.errors import EngineError, InputError, YoutuError
+from youtu_gguf.engines.native.segments import extended, length, n_state_rows, read_prefix
+from youtu_gguf.errors import CancelledError, EngineError, InputError, YoutuError
+from youtu_gguf.forks import forkable_lock
 from youtu_gguf.types import F32, PreparedImage
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class NativeSession:
         self._prefix = prefix
         self.segments, self._last_words = read_prefix(prefix, engine.prompt_tokens)
         self._cost = PrefixCost()
+        self._paying = forkable_lock(self, "_paying")
         self._hidden: F32 | None = None
         self._closed = False
         self.key = prefix.key
@@ -59,49 +60,24 @@ class NativeSession:
 
     def pay(self, cost: PrefixCost) -> None:
         """Add to the cost of the prefix."""
-        self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
+        with self._paying:
+            self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
 
-    def prefill(self, sequence: int) -> F32:
-        """Decode the prefix into the empty `sequence`, encoding its images if needed.
+    def patches(
+        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
+    ) -> PatchStates:
+        """Return the states of an image's tokens, encoding and prefilling the prefix if needed.
 
-        Returns:
-            (n, n_embd) final states, in order: for each image, of the position before it and of its tokens.
+        Raises:
+            InputError: The prefix has no such image.
+            CancelledError: `cancel` was set, or `max_s` seconds had passed, before the image was read.
+            EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        context = self._engine.context
-        states = [np.empty((0, self._engine.model.n_embd), np.float32)]
-        position = 0
-        for i, segment in enumerate(self.segments):
-            if isinstance(segment, PreparedImage):
-                embeddings = self._embeddings(segment)
-                started = time.perf_counter()
-                states.append(context.decode_states(embeddings, position, self._engine.progress, sequence))
-            elif i + 1 < len(self.segments):  # an image follows
-                started = time.perf_counter()
-                states.append(context.decode_last_state(segment, position, sequence))
-            else:
-                started = time.perf_counter()
-                context.decode_prefix_tokens(segment, position, sequence)
-            position += n_positions(segment)
-            self.pay(PrefixCost(prefill_s=time.perf_counter() - started))
-        joined = np.concatenate(states)
-        joined.setflags(write=False)  # they are kept, and given to callers
-        return joined
-
-    def _embeddings(self, image: PreparedImage) -> F32:
-        started = time.perf_counter()
-        self._engine.progress("encode", 0, 0)
-        embeddings = self._engine.embeddings(image)
-        self._engine.progress("encode", 1, 1)
-        self.pay(PrefixCost(encode_s=time.perf_counter() - started))
-        return embeddings
-
-    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:
-        """Return the states of an image's tokens, encoding and prefilling the prefix if needed."""
         self._check_open()
         grid = self._prefix.image(image).grid
         hidden = self._hidden
         if hidden is None:
-            hidden = self._hidden = self._engine.read_states(self, aside=aside)
+            hidden = self._hidden = self._engine.read_states(self, Limits(cancel, max_s), aside=aside)
         start = n_state_rows(self._prefix.images[:image])
         states = hidden[start : start + 1 + grid.n_tokens]
         return PatchStates(states[1:].reshape(*grid, -1), self._engine.head, states[0])
@@ -115,7 +91,11 @@ class NativeSession:
         """
         self._check_open()
         engine = self._engine
-        generation = engine.start(self, Request(question, sampling, cancel))
+        try:
+            generation = engine.start(self, Request(question, sampling, cancel), Limits(cancel, sampling.max_s))
+        except CancelledError as exc:
+            yield Piece("", finish=exc.finish)
+            return
         try:
             while generation.finish is None:
                 with engine.lock:
@@ -134,7 +114,7 @@ class NativeSession:
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
         """Return the (n_vocab,) logits that follow `question` and the tokens `answered`; for measurements."""
         engine = self._engine
-        generation = engine.start(self, Request(question, Sampling()))
+        generation = engine.start(self, Request(question, Sampling()), Limits())
         try:
             with engine.lock:
                 generation.decoded(engine.prefixes.share(generation.sequence))
@@ -200,13 +180,13 @@ class NativeParallelGeneration:
 
     def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
         self._engine, self._session = engine, session
-        self._waiting: list[tuple[int, Request]] = []
+        self._waiting: list[tuple[int, Request, Limits]] = []
         self._active: dict[Generation, int] = {}
         self._count = 0
 
     def add(self, request: Request) -> int:
         """Queue a question; it starts at the next step that has room for it."""
-        self._waiting.append((self._count, request))
+        self._waiting.append((self._count, request, Limits(request.cancel, request.sampling.max_s)))
         self._count += 1
         return self._count - 1
 
@@ -229,9 +209,11 @@ class NativeParallelGeneration:
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
         failed: list[tuple[int, Piece | YoutuError]] = []
         while self._waiting:
-            number, request = self._waiting[0]
+            number, request, limits = self._waiting[0]
             try:
-                generation = self._start(request)
+                generation = self._start(request, limits)
+            except CancelledError as exc:
+                failed.append((number, Piece("", finish=exc.finish)))
             except YoutuError as exc:
                 failed.append((number, exc))
             else:
@@ -241,11 +223,11 @@ class NativeParallelGeneration:
             self._waiting.pop(0)
         return failed
 
-    def _start(self, request: Request) -> Generation | None:
+    def _start(self, request: Request, limits: Limits) -> Generation | None:
         if not self._active:
-            return self._engine.start(self._session, request)
+            return self._engine.start(self._session, request, limits)
         with self._engine.lock:
-            return self._engine.try_start(self._session, request)
+            return self._engine.try_start(self._session, request, limits)
 
     def _drop(self, generations: Sequence[Generation]) -> None:
         for generation in generations:

@@ -55,14 +55,22 @@ class VisionTower:
             self.close()
             raise
 
-    def encode(self, image: PreparedImage, make_room: Callable[[], None] = lambda: None) -> F32:
+    def encode(
+        self,
+        image: PreparedImage,
+        *,
+        make_room: Callable[[], None] = lambda: None,
+        between: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> F32:
         """Return the (n_tokens, n_embd) embeddings of the image tokens in raster order.
 
-        `make_room` is called where memory is short, to free what only saves time.
+        `make_room` is called where memory is short, to free what only saves time; `between` before and after the work,
+        with the parts that are done and all parts. It may raise, which ends the encoding.
 
         Raises:
             EngineError: The image needs more memory than is free, or llama.cpp failed.
         """
+        between(0, 1)
         needed = self._memory.needed(image.grid.n_tokens)
         if needed > machine.usable_memory().free:
             make_room()
@@ -78,7 +86,9 @@ class VisionTower:
                 raise EngineError(f"llama.cpp could not encode the image.{bindings.recent_warnings()}")
             self._memory.keep(n)
             pointer = mtmd.mtmd_get_output_embd(self.handle)
-            return np.ctypeslib.as_array(pointer, shape=(n, self._n_embd)).copy()
+            embeddings: F32 = np.ctypeslib.as_array(pointer, shape=(n, self._n_embd)).copy()
+        between(1, 1)
+        return embeddings
 
     @contextmanager
     def _image_chunk(self, image: PreparedImage) -> Iterator[Any]:

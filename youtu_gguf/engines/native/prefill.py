@@ -1,0 +1,273 @@
+"""How a prefix comes into the context: images are encoded outside the turn, and then it is decoded in slices.
+
+A slice is a turn of its own (`fair_lock.py`), so other threads' answers proceed between two of them; `cancel`, the time
+limit and Ctrl-C are looked at there too. One prefix is decoded at a time, in the order of asking: two at once would
+take the same time together, and the first would be ready later. What was decoded before a reading was ended stays in
+the context while there is room for it, and the next thread that needs the prefix continues there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from youtu_gguf.engines.base import PrefixCost
+from youtu_gguf.engines.native.cache import ByteCache, Sized
+from youtu_gguf.engines.native.fair_lock import FairLock
+from youtu_gguf.engines.native.limits import Limits
+from youtu_gguf.engines.native.llama.handles import LlamaContext
+from youtu_gguf.engines.native.llama.vision import VisionTower
+from youtu_gguf.engines.native.prefixes import Prefixes
+from youtu_gguf.engines.native.room import Room
+from youtu_gguf.engines.native.segments import Segment, length
+from youtu_gguf.errors import EngineError
+from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
+
+SLICE = 64
+"""Most positions of a slice on processors. On a GPU a slice is a whole batch."""
+
+T = TypeVar("T")
+C = TypeVar("C", F32, Sequence[int])
+
+
+class Payer(Protocol):
+    """Whose prefix is read."""
+
+    key: str
+
+    def pay(self, cost: PrefixCost) -> None:
+        """Add to the cost of the prefix."""
+        ...
+
+
+class Reading:
+    """A prefix on its way into a sequence of the context. Not thread-safe: `Readings` says who may advance it.
+
+    Args:
+        context: Where the sequence is.
+        sequence: It is empty, or holds the `start` positions before the segments.
+        segments: What to decode.
+        start: Position of the first segment.
+        size: Most positions of a slice.
+
+    Attributes:
+        done: Positions decoded so far, those before `start` included.
+        length: Positions of the whole prefix.
+        hidden: Final states, once all is decoded: for each image those of the position before it and of its tokens,
+            (1 + n_tokens, n_embd), one image after the other.
+        aside: Whether no question will follow, so that the prefix need not stay in the context.
+        reader: Identifier of the thread that is reading it; None where that was ended.
+        ended: Whether it was decoded to the end, or dropped.
+    """
+
+    def __init__(
+        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], size: int, start: int = 0
+    ) -> None:
+        self.sequence, self.segments = sequence, segments
+        self.done = start
+        self.length = start + length(segments)
+        self.hidden: F32 | None = None
+        self.aside = self.ended = False
+        self.reader: int | None = None
+        self._context, self._size = context, size
+        self._slices: Iterator[None] | None = None
+
+    @property
+    def images(self) -> list[PreparedImage]:
+        """The images among its segments."""
+        return [segment for segment in self.segments if isinstance(segment, PreparedImage)]
+
+    def advance(self, embeddings: Sequence[F32]) -> bool:
+        """Decode the next slice; return whether that was the last. `embeddings` are those of `images`.
+
+        Raises:
+            EngineError: llama.cpp failed; the sequence holds an unknown part of the prefix then.
+        """
+        if self._slices is None:
+            self._slices = self._decode(iter(embeddings))
+        next(self._slices, None)
+        return self.done == self.length
+
+    def _decode(self, embeddings: Iterator[F32]) -> Iterator[None]:
+        states: list[F32] = []
+        for segment, following in zip(self.segments, [*self.segments[1:], None], strict=True):
+            if isinstance(segment, PreparedImage):
+                for part in self._parts(next(embeddings)):
+                    states.append(self._context.decode_states(part, self.done, no_progress, self.sequence))
+                    self._note(len(part), states)
+                    yield
+                continue
+            last: F32 | None = None
+            for words in self._parts(segment):
+                if isinstance(following, PreparedImage):
+                    last = self._context.decode_last_state(words, self.done, self.sequence)
+                else:
+                    self._context.decode_prefix_tokens(words, self.done, self.sequence)
+                self._note(len(words), states)
+                yield
+            states += [] if last is None else [last]
+
+    def _parts(self, content: C) -> Iterator[C]:
+        for first in range(0, len(content), self._size):
+            yield content[first : first + self._size]
+
+    def _note(self, n: int, states: Sequence[F32]) -> None:
+        self.done += n
+        if self.done == self.length:
+            self.hidden = np.concatenate(states) if states else np.empty((0, 0), np.float32)
+            self.hidden.setflags(write=False)  # they are kept, and given to callers
+
+
+class Readings:
+    """Prefixes that are being read. Its attributes are used with the engine's lock held.
+
+    Args:
+        lock: The engine's turn.
+        room: Told when a thread has ended its reading.
+        context: Where prefixes are decoded.
+        prefixes: Which sequences are free.
+        vision: Encodes images.
+        cache: Keeps embeddings.
+        size: Most positions of a slice.
+    """
+
+    def __init__(
+        self,
+        lock: FairLock,
+        room: Room,
+        context: LlamaContext,
+        prefixes: Prefixes,
+        vision: VisionTower,
+        cache: ByteCache[Sized],
+        size: int,
+    ) -> None:
+        self._lock, self._room, self._context, self._prefixes = lock, room, context, prefixes
+        self._vision, self._cache, self._size = vision, cache, size
+        self._by_key: dict[str, Reading] = {}
+        self._queue = FairLock()
+        self._closing = False
+        self.tower_lock = FairLock()
+
+    def close(self) -> None:
+        """Let what is being read end with an error at its next step. The tower is unused once `tower_lock` is free."""
+        self._closing = True
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise EngineError("this model was closed while it was reading an image. Load it again.")
+
+    def find(self, key: str) -> Reading | None:
+        """Return the reading of a prefix that has begun and has not ended, or None."""
+        return self._by_key.get(key)
+
+    def begin(self, key: str, segments: Sequence[Segment]) -> Reading:
+        """Reserve room for a prefix; there must be enough (`Prefixes.has_room`)."""
+        sequence = self._prefixes.reserve(length(segments))
+        self._by_key[key] = Reading(self._context, sequence, segments, self._size)
+        return self._by_key[key]
+
+    def wait_for(self, reading: Reading, limits: Limits) -> None:
+        """Wait, without the lock, until another thread has ended its reading.
+
+        Raises:
+            CancelledError: The request is to end.
+        """
+        self._room.wait_until(lambda: reading.reader is None, limits.check)
+
+    def drop_idle(self) -> bool:
+        """Drop what was read of prefixes that no thread is reading; return whether there was any."""
+        idle = [key for key, reading in self._by_key.items() if reading.reader is None]
+        for key in idle:
+            self._drop(key)
+        return bool(idle)
+
+    def _drop(self, key: str) -> None:
+        reading = self._by_key.pop(key)
+        reading.ended = True
+        self._prefixes.abandon(reading.sequence, reading.done)
+
+    def read(
+        self, payer: Payer, reading: Reading, limits: Limits, progress: ProgressFn, end: Callable[[Reading], T]
+    ) -> T:
+        """Read a prefix to its end; return what `end` returns in the turn of its last slice.
+
+        Args:
+            payer: Whose prefix it is; it is told the cost.
+            reading: It is `find(payer.key)`, and this thread is its `reader`.
+            limits: Looked at between slices, and between layers of the vision tower.
+            progress: Called there too, outside the turn.
+            end: Called with the lock held when all is decoded. It takes over the sequence.
+
+        Raises:
+            CancelledError: The request is to end.
+            EngineError: llama.cpp failed, or the model was closed.
+        """
+        try:
+            embeddings = [self._embeddings(payer, image, limits, progress) for image in reading.images]
+            with self._queue.waiting(limits.check):
+                started = time.perf_counter()
+                try:
+                    result = self._read_slices(payer.key, reading, embeddings, limits, progress, end)
+                finally:
+                    payer.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+        finally:
+            with self._lock:
+                self._leave(payer.key, reading)
+        progress("prefill", reading.length, reading.length)
+        return result
+
+    def _read_slices(
+        self, key: str, reading: Reading, embeddings: Sequence[F32], limits: Limits, progress: ProgressFn,
+        end: Callable[[Reading], T],
+    ) -> T:  # fmt: skip
+        while True:
+            limits.check()
+            progress("prefill", reading.done, reading.length)
+            with self._lock:
+                if self._advance(key, reading, embeddings):
+                    del self._by_key[key]
+                    reading.ended = True
+                    return end(reading)
+
+    def _advance(self, key: str, reading: Reading, embeddings: Sequence[F32]) -> bool:
+        self._check_open()
+        try:
+            return reading.advance(embeddings)
+        except BaseException:
+            self._drop(key)
+            raise
+
+    def _leave(self, key: str, reading: Reading) -> None:
+        """Let another thread continue a reading that has not ended; nothing is kept of one that has not begun."""
+        reading.reader = None
+        if not reading.ended and not reading.done:
+            self._drop(key)
+        self._room.changed()
+
+    def _embeddings(self, payer: Payer, image: PreparedImage, limits: Limits, progress: ProgressFn) -> F32:
+        """Return the (n_tokens, n_embd) embeddings of an image, from the cache or the vision tower; needs no turn."""
+        key = ("embeddings", image.digest)
+        cached = self._cache.get(key)
+        if isinstance(cached, np.ndarray):
+            return cached
+        with self.tower_lock.waiting(limits.check):
+            cached = self._cache.get(key)  # another thread may have had the same image encoded
+            if isinstance(cached, np.ndarray):
+                return cached
+            started = time.perf_counter()
+
+            def between(done: int, total: int) -> None:
+                limits.check()
+                self._check_open()
+                progress("encode", done, total)
+
+            between(0, 0)
+            try:
+                embeddings = self._vision.encode(image, make_room=self._cache.clear, between=between)
+            finally:
+                payer.pay(PrefixCost(encode_s=time.perf_counter() - started))
+            self._cache.put(key, embeddings)
+            return embeddings
