@@ -16,12 +16,12 @@ from youtu_gguf.engines.base import (
     ParallelGeneration,
     PatchStates,
     Piece,
-    Prefix,
     PrefixCost,
     Session,
     Vocabulary,
     collect,
 )
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import F32
 
 Alter = Callable[[PatchStates], PatchStates]

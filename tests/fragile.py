@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import youtu_gguf as yg
-from youtu_gguf.engines.base import Prefix
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
 from youtu_gguf.types import ProgressFn, no_progress
 

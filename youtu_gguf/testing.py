@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.engines.sequential import Sequential
 from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import MAX_IMAGE_TOKENS

@@ -11,9 +11,9 @@ import pytest
 
 import youtu_gguf as yg
 from tests.conftest import Pair
-from youtu_gguf.engines.base import Prefix
 from youtu_gguf.engines.llama_server.binary import find_llama_server
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.facts import BEGIN
 from youtu_gguf.images.load import prepare

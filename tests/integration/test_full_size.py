@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from youtu_gguf.config import Sampling, make_settings
-from youtu_gguf.engines.base import Prefix, collect
+from youtu_gguf.engines.base import collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.gguf.pair import ModelPair, check_pair, find_model, find_projector
 from youtu_gguf.types import PreparedImage, no_progress
 

@@ -19,8 +19,8 @@ from scripts.nano.evaluate import FLOORS, evaluate
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.reference.compare import compare
 from tests.reference.weights import Weights
-from youtu_gguf.engines.base import Prefix
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import PreparedImage
 
 ROOT = Path(__file__).parents[2]

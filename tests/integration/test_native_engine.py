@@ -13,10 +13,11 @@ from tests.conftest import ON_PROCESSOR, Pair
 from tests.engine_contract import GREEDY, StatesContract, picture
 from tests.unit.test_gguf_pair import HARMLESS_MODELS, write_edited
 from youtu_gguf.config import Sampling, make_settings
-from youtu_gguf.engines.base import Prefix, collect
+from youtu_gguf.engines.base import collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
 from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.types import no_progress

@@ -16,9 +16,10 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import ON_PROCESSOR
 from tests.engine_contract import GREEDY, gather
 from tests.integration.test_soak import script
-from youtu_gguf.engines.base import Prefix, Request
+from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.devices import devices
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import F32, PreparedImage
 
 IMAGE = PreparedImage(draw(TEST_SEEDS + 3, (256, 256)).rgb)

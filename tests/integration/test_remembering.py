@@ -16,9 +16,10 @@ from tests.conftest import ON_PROCESSOR, Pair
 from tests.engine_contract import GREEDY, picture
 from tests.integration.test_native_engine import load
 from tests.integration.test_soak import script
-from youtu_gguf.engines.base import Prefix, PrefixCost, Request, collect
+from youtu_gguf.engines.base import PrefixCost, Request, collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
+from youtu_gguf.engines.prefix import Prefix
 
 
 @pytest.fixture

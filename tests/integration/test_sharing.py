@@ -13,11 +13,12 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import ON_PROCESSOR
 from tests.engine_contract import GREEDY
 from youtu_gguf import prompts
-from youtu_gguf.engines.base import Prefix, Request, collect
+from youtu_gguf.engines.base import Request, collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT, TILE
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import PreparedImage
 
 ALIKE = [prompts.ENGLISH.ground.format(f"the {thing}") for thing in ("red star", "left sign", "largest object")]

@@ -13,9 +13,9 @@ import youtu_gguf as yg
 from tests.conftest import Pair
 from tests.engine_contract import picture
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines.base import Prefix
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.gguf.header import GGUFArray
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.gguf.vocabulary import TOKENS, TYPES, control_tokens

@@ -8,8 +8,8 @@ import numpy as np
 
 from tests.reference import language, vision
 from tests.reference.weights import F32, Weights
-from youtu_gguf.engines.base import Prefix
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import PreparedImage
 
 

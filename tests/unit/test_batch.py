@@ -18,7 +18,7 @@ from youtu_gguf.batch import FILES, Asked, Batch, Journal, find_images
 from youtu_gguf.batch.image import folder_of, name_of
 from youtu_gguf.batch.run import MOST_ENGINE_ERRORS
 from youtu_gguf.cli.lines import parse_line
-from youtu_gguf.engines.base import Prefix
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.facts import BIN_TOKENS
 from youtu_gguf.testing import FakeEngine, FakeSession

@@ -14,7 +14,8 @@ from tests.unit.test_batch import ANSWERS, run
 from tests.unit.test_batch import results as lines_of
 from youtu_gguf.batch.run import MOST_ENGINE_ERRORS
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 N_PARALLEL = 3

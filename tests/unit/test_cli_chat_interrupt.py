@@ -12,7 +12,8 @@ import pytest
 from tests.chats import start_chat, write_image
 from youtu_gguf.cli.chat import Conversation
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 BOX = "<box><x_64><y_0><x_128><y_64></box>"

@@ -13,7 +13,7 @@ MAX_LINES = 400
 LAYERS = (
     "version", "errors", "forks", "facts", "types", "arguments", "machine", "environment", "config", "backoff", "locks",
     "atomic",
-    "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
+    "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.prefix", "engines.base",
     "decode", "refine", "render", "output",
     "engines.sequential", "engines.diversity", "engines.repetition",
     "engines.native", "engines.http", "engines.llama_server",

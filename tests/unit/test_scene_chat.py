@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine, FakeSession
 
 RGB = np.random.default_rng(0).integers(0, 256, (50, 100, 3), dtype=np.uint8)

@@ -10,7 +10,8 @@ import pytest
 
 import youtu_gguf as yg
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.testing import FakeEngine, FakeSession
 

@@ -15,7 +15,8 @@ import pytest
 import youtu_gguf as yg
 from youtu_gguf.cli.results import lines
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.output import to_json, write_npz
 from youtu_gguf.prompts import CHINESE, ENGLISH

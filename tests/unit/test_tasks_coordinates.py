@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.engines.base import Prefix
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import N_COORDINATES
 from youtu_gguf.images.load import prepared_size

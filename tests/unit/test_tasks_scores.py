@@ -13,7 +13,8 @@ import youtu_gguf as yg
 from youtu_gguf import tasks
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.dense import class_scores, label_margin
-from youtu_gguf.engines.base import Answer, PatchStates, Prefix, TokenScore
+from youtu_gguf.engines.base import Answer, PatchStates, TokenScore
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import ENGLISH
 from youtu_gguf.tasks.base import TaskContext

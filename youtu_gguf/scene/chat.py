@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from youtu_gguf.decode.scores import answer_score
-from youtu_gguf.engines.base import Answer, Collector, Piece, Prefix, PrefixCost, Request, Session, collect
+from youtu_gguf.engines.base import Answer, Collector, Piece, PrefixCost, Request, Session, collect
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.forks import forkable_lock

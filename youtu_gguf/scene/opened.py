@@ -9,7 +9,8 @@ from weakref import WeakSet
 from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.config import Settings
-from youtu_gguf.engines.base import Engine, PatchStates, Prefix, Session
+from youtu_gguf.engines.base import Engine, PatchStates, Session
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.forks import forkable_lock

@@ -12,8 +12,9 @@ from io import BytesIO
 from typing import Any
 
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
-from youtu_gguf.engines.base import Piece, Prefix
+from youtu_gguf.engines.base import Piece
 from youtu_gguf.engines.http.transport import excerpt
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import Finish, Part, PreparedImage

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from youtu_gguf.engines.base import Prefix, Vocabulary
+from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.engines.http.session import HttpSession
 from youtu_gguf.engines.http.transport import Address, Hangup, excerpt, get_json
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.environment import default_api_key
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
 from youtu_gguf.facts import BEGIN

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request, no_states
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request, no_states
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
 from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, stream_events
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.forks import Owner
 from youtu_gguf.prompts import as_words

@@ -21,10 +21,11 @@ import numpy as np
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.forks import forkable_lock
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, PreparedImage
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
+    from youtu_gguf.engines.native.segments import Segment
     from youtu_gguf.gguf.pair import ModelPair
 
 MAGIC = b"youtu-gguf prefix state 2\n"
@@ -50,17 +51,20 @@ class PrefixStates:
     """What the network computed for a prefix.
 
     Attributes:
-        hidden: (1 + n_tokens, n_embd) final states of the position before the image and of the image tokens.
+        hidden: (n, n_embd) final states: for each image, of the position before it and of its tokens.
         cache: Keys and values of the prefix as llama.cpp writes them; empty if only the states are kept.
+        segments: What they were computed for, if another prefix may begin like it; not written to disk.
     """
 
     hidden: F32
     cache: bytes = b""
+    segments: tuple[Segment, ...] = ()
 
     @property
     def nbytes(self) -> int:
-        """Size of both in bytes."""
-        return self.hidden.nbytes + len(self.cache)
+        """Size of states, keys and values, and images in bytes."""
+        images = (segment.rgb.nbytes for segment in self.segments if isinstance(segment, PreparedImage))
+        return self.hidden.nbytes + len(self.cache) + sum(images)
 
 
 class ByteCache(Generic[V]):
@@ -191,6 +195,17 @@ def state_files(pair: ModelPair, settings: Settings, way: tuple[str, ...]) -> St
     files = [(path.stat().st_size, path.stat().st_mtime_ns) for path in (pair.model.path, pair.projector.path)]
     identity = repr((files, *way, settings.n_batch, settings.repack))
     return StateFiles(settings.cache_dir, settings.cache_dir_bytes, identity)
+
+
+def find_states(cache: ByteCache[Sized], files: StateFiles | None, key: str) -> PrefixStates | None:
+    """Return the states of `key` from memory or from disk, or None; what was on disk is then in memory too."""
+    cached = cache.get(key)
+    if isinstance(cached, PrefixStates):
+        return cached
+    found = files.get(key) if files is not None else None
+    if found is not None:
+        cache.put(key, found)
+    return found
 
 
 def _packed(states: PrefixStates) -> bytes:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet, WeakValueDictionary, finalize
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
-from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, state_files
+from youtu_gguf.engines.base import Piece, PrefixCost, Request
+from youtu_gguf.engines.native.beginnings import NOTHING, find_beginning
+from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, find_states, state_files
 from youtu_gguf.engines.native.decoding import Decoder
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
@@ -28,6 +29,7 @@ from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
 from youtu_gguf.types import F32, ProgressFn, no_progress
@@ -81,6 +83,7 @@ class NativeEngine:
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
         self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), str(SLICE)))
+        self._cached = partial(find_states, self.cache, self.files)
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
         self._room = Room()
@@ -181,7 +184,11 @@ class NativeEngine:
             sequence = generation.sequence
             if self._generations.get(sequence, generation) is generation and sequence in self.prefixes.branches():
                 self._generations.pop(sequence, None)
-                self._free_branch(sequence)
+                if generation.continues and self._has_place(sequence):
+                    self.prefixes.keep(sequence, generation.request.question, generation.done)
+                    self._room.changed()
+                else:
+                    self._free_branch(sequence)
 
     def _finish_lost(self) -> None:
         """Free what answers held that never reached their callers, because of Ctrl-C or another exception."""
@@ -210,14 +217,14 @@ class NativeEngine:
         return self._bring(session, limits, lambda: self._states(session), aside=aside)
 
     def _states(self, session: NativeSession) -> F32 | None:
-        known = self.prefixes.find(session.key) or self._cached_states(session)
+        known = self.prefixes.find(session.key) or self._cached(session.key)
         return None if known is None else known.hidden
 
     def _entry(self, session: NativeSession) -> PrefixEntry | None:
         """Return the prefix in the context, restored if it is cached; None if it is neither, or there is no room."""
         entry = self.prefixes.find(session.key)
-        cached = None if entry is not None else self._cached_states(session)
-        if cached is None or not cached.cache or self.readings.find(session.key) or not self._has_room(session):
+        cached = None if entry is not None else self._cached(session.key)
+        if cached is None or not cached.cache or self.readings.find(session.key) or not self._has_room(session.length):
             return entry
         started = time.perf_counter()
         sequence = self.prefixes.reserve(session.length)
@@ -225,11 +232,18 @@ class NativeEngine:
             self.prefixes.abandon(sequence, 0)
             return None
         session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
-        return self.prefixes.place(session.key, sequence, cached.hidden)
+        return self.prefixes.place(session, sequence, cached.hidden)
 
-    def _has_room(self, session: NativeSession) -> bool:
-        self._make_room(session.length)
-        return self.prefixes.has_room(session.length)
+    def _has_room(self, wanted: int, beside: PrefixEntry | None = None) -> bool:
+        self._make_room(wanted, beside)
+        return self.prefixes.has_room(wanted, beside)
+
+    def _has_place(self, sequence: int) -> bool:
+        """Return whether an answer that has ended can stay in the context; an unused prefix may leave for it."""
+        idle = self.prefixes.idle()
+        if self.prefixes.crowded_by(sequence) and idle:
+            self._put_away(idle[0])
+        return not self.prefixes.crowded_by(sequence)
 
     def _bring(
         self, session: NativeSession, limits: Limits, attempt: Callable[[], T | None], *, aside: bool = False
@@ -263,9 +277,12 @@ class NativeEngine:
         reading = self.readings.find(session.key)
         if reading is None:
             aside = aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers
-            if not aside and not self._has_room(session):
-                return None
-            reading = self.readings.begin(session.key, session.segments)
+            known = NOTHING if aside else find_beginning(session, self.prefixes, self._cached)
+            if not aside and not self._has_room(session.length - known.n_resident, known.entry):
+                if self.prefixes.n_answers or not self._has_room(session.length):
+                    return None
+                known = NOTHING
+            reading = self.readings.begin(session.key, session.segments, known)
             reading.aside = aside
         reading.aside &= aside
         reading.reader = reading.reader or threading.get_ident()
@@ -278,37 +295,35 @@ class NativeEngine:
             self.prefixes.abandon(reading.sequence, reading.length)
             self.cache.put(session.key, PrefixStates(reading.hidden))
         else:
-            self.prefixes.place(session.key, reading.sequence, reading.hidden)
-            if self.files is not None:
+            self.prefixes.place(session, reading.sequence, reading.hidden)
+            if self.files is not None and not session.prefix.turns:  # each turn would write all turns before it again
                 self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
         return attempt()
 
-    def _make_room(self, wanted: int) -> bool:
+    def _make_room(self, wanted: int, beside: PrefixEntry | None = None) -> bool:
         """Free cells until `wanted` positions fit: first those of ended answers, then those of unused prefixes.
 
         The prefixes move to the cache. When no answer is in progress all of them do, because attention passes over
-        every used cell. Returns whether anything was freed.
+        every used cell; only `beside`, which is to be continued, stays. Returns whether anything was freed.
         """
-        freed = (not self.prefixes.n_answers or not self.prefixes.has_room(wanted)) and self.prefixes.collect()
-        if self.prefixes.n_answers and self.prefixes.has_room(wanted):
+        has_room = self.prefixes.has_room
+        freed = (not self.prefixes.n_answers or not has_room(wanted, beside)) and self.prefixes.collect()
+        if self.prefixes.n_answers and has_room(wanted, beside):
             return freed
         freed |= self.readings.drop_idle()
-        idle = self.prefixes.idle()
+        idle = self.prefixes.idle(beside)
         for entry in idle:
-            cached = self.cache.get(entry.key)
-            if not (isinstance(cached, PrefixStates) and cached.cache):
-                self.cache.put(entry.key, PrefixStates(entry.hidden, self.context.save(entry.sequence)))
-            self.prefixes.remove(entry)
+            self._put_away(entry)
         return freed or bool(idle)
 
-    def _cached_states(self, session: NativeSession) -> PrefixStates | None:
-        cached = self.cache.get(session.key)
-        if isinstance(cached, PrefixStates):
-            return cached
-        found = self.files.get(session.key) if self.files is not None else None
-        if found is not None:
-            self.cache.put(session.key, found)
-        return found
+    def _put_away(self, entry: PrefixEntry) -> None:
+        """Move a prefix from the context to the cache."""
+        cached = self.cache.get(entry.key)
+        # What is kept of an ended answer may be of another answer to the same question.
+        if entry.continued or not (isinstance(cached, PrefixStates) and cached.cache):
+            states = PrefixStates(entry.hidden, self.context.save(entry.sequence), entry.segments)
+            self.cache.put(entry.key, states)
+        self.prefixes.remove(entry)
 
     def _admitted(self, attempt: Callable[[], T | None], limits: Limits) -> T:
         """Return the result of `attempt`, called in a turn; while it is None, wait for other threads and try again.

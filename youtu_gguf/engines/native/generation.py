@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.handles import SHORT
+from youtu_gguf.engines.native.segments import n_common
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.types import F32, Finish
 
@@ -34,6 +34,7 @@ class Generation:
     Attributes:
         asked: Tokens of the question.
         pending: Tokens to decode next; at first those of the question.
+        done: Tokens of the question and the answer that are in the context.
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
     """
@@ -50,6 +51,7 @@ class Generation:
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
         self.asked = self.pending = asked
+        self.done: list[int] = []
         self.position = start
         self.finish: Finish | None = None
         self.n_generated = 0
@@ -62,8 +64,14 @@ class Generation:
         """Return "cancelled" or "time" if the caller or the time limit ends the answer now, else None."""
         return self._limits.reached
 
+    @property
+    def continues(self) -> bool:
+        """Whether the next turn of a conversation is to continue this answer, which has ended."""
+        return self.request.continues and self.finish not in (None, "cancelled")
+
     def decoded(self, n: int) -> None:
         """Note that the first `n` pending tokens are in the context."""
+        self.done += self.pending[:n]
         self.position += n
         self.pending = self.pending[n:]
 
@@ -98,11 +106,6 @@ MIN_SHARED = 4
 
 Group = list[tuple[Generation, int]]
 """One batch: the first n pending tokens of each answer."""
-
-
-def n_common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Return how many tokens at the beginning of two questions are equal."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def followers(newcomers: Sequence[Generation]) -> list[Generation]:

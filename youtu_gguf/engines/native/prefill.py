@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from youtu_gguf.engines.base import PrefixCost
+from youtu_gguf.engines.native.beginnings import NOTHING, Beginning
 from youtu_gguf.engines.native.cache import ByteCache, Sized
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.limits import Limits
@@ -22,7 +23,7 @@ from youtu_gguf.engines.native.llama.handles import LlamaContext
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.room import Room
-from youtu_gguf.engines.native.segments import Segment, length
+from youtu_gguf.engines.native.segments import Segment, after, length
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
@@ -48,13 +49,13 @@ class Reading:
 
     Args:
         context: Where the sequence is.
-        sequence: It is empty, or holds the `start` positions before the segments.
+        sequence: It is empty, or holds the positions before the segments.
         segments: What to decode.
-        start: Position of the first segment.
+        known: What precedes the segments, already in the sequence.
         size: Most positions of a slice.
 
     Attributes:
-        done: Positions decoded so far, those before `start` included.
+        done: Positions decoded so far, those before the segments included.
         length: Positions of the whole prefix.
         hidden: Final states, once all is decoded: for each image those of the position before it and of its tokens,
             (1 + n_tokens, n_embd), one image after the other.
@@ -64,12 +65,14 @@ class Reading:
     """
 
     def __init__(
-        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], size: int, start: int = 0
-    ) -> None:
+        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], size: int,
+        known: Beginning = NOTHING,
+    ) -> None:  # fmt: skip
         self.sequence, self.segments = sequence, segments
-        self.done = start
-        self.length = start + length(segments)
-        self.hidden: F32 | None = None
+        self.done = known.n
+        self.length = self.done + length(segments)
+        self.hidden: F32 | None = None if segments else known.hidden
+        self._known = known
         self.aside = self.ended = False
         self.reader: int | None = None
         self._context, self._size = context, size
@@ -92,8 +95,8 @@ class Reading:
         return self.done == self.length
 
     def _decode(self, embeddings: Iterator[F32]) -> Iterator[None]:
-        states: list[F32] = []
-        for segment, following in zip(self.segments, [*self.segments[1:], None], strict=True):
+        states: list[F32] = [self._known.hidden] if len(self._known.hidden) else []
+        for segment, following in zip(self.segments, (*self.segments, None)[1:], strict=True):
             if isinstance(segment, PreparedImage):
                 for part in self._parts(next(embeddings)):
                     states.append(self._context.decode_states(part, self.done, no_progress, self.sequence))
@@ -163,10 +166,17 @@ class Readings:
         """Return the reading of a prefix that has begun and has not ended, or None."""
         return self._by_key.get(key)
 
-    def begin(self, key: str, segments: Sequence[Segment]) -> Reading:
-        """Reserve room for a prefix; there must be enough (`Prefixes.has_room`)."""
-        sequence = self._prefixes.reserve(length(segments))
-        self._by_key[key] = Reading(self._context, sequence, segments, self._size)
+    def begin(self, key: str, segments: Sequence[Segment], known: Beginning = NOTHING) -> Reading:
+        """Reserve room for a prefix, of which a beginning may be known; there must be enough (`Prefixes.has_room`)."""
+        if known.entry is not None:
+            sequence = self._prefixes.proceed(known.entry, known.n, length(segments))
+        else:
+            sequence = self._prefixes.reserve(length(segments))
+            if known.saved and self._context.restore(sequence, known.saved):
+                self._prefixes.cut(sequence, known.n)
+            else:
+                known = NOTHING
+        self._by_key[key] = Reading(self._context, sequence, after(segments, known.n), self._size, known)
         return self._by_key[key]
 
     def wait_for(self, reading: Reading, limits: Limits) -> None:

@@ -17,11 +17,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from youtu_gguf.engines.native.generation import MIN_SHARED, n_common
+from youtu_gguf.engines.native.cells import CellNumbers, Cells, first_cells, n_cells
+from youtu_gguf.engines.native.generation import MIN_SHARED
 from youtu_gguf.engines.native.llama.handles import PADDING, LlamaContext
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
+from youtu_gguf.engines.native.segments import Segment, extended, length, n_common, n_shared
+from youtu_gguf.engines.prefix import answered_key
 from youtu_gguf.types import F32
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.native.session import NativeSession
 
 
 @dataclass(eq=False)
@@ -32,7 +39,10 @@ class PrefixEntry:
         key: Names its content.
         sequence: The sequence that holds it.
         length: Number of its positions.
-        hidden: (1 + n_tokens, n_embd) final states of the position before its image and of its image tokens.
+        hidden: (n, n_embd) final states: for each image, of the position before it and of its tokens.
+        segments: Its content.
+        cells: What it takes of the context.
+        continued: Whether it holds earlier turns, so that the prefix of the next turn replaces it.
         n_branches: Answers in progress that branch from it.
     """
 
@@ -40,6 +50,9 @@ class PrefixEntry:
     sequence: int
     length: int
     hidden: F32
+    segments: tuple[Segment, ...]
+    cells: Cells
+    continued: bool = False
     n_branches: int = 0
 
 
@@ -78,7 +91,8 @@ class Prefixes:
         self._free = list(range(ENDED + 1, PADDING))
         self._n_ended = 0
         self._by_key: dict[str, PrefixEntry] = {}
-        self._reserved: dict[int, int] = {}
+        self._numbers = CellNumbers()
+        self._reserved: dict[int, Cells] = {}
         self._branches: dict[int, Branch] = {}
         self._last: Branch | None = None
 
@@ -97,21 +111,40 @@ class Prefixes:
         """Number of positions of the context that are in use."""
         own = sum(branch.n_own for branch in self._branches.values())
         last = 0 if self._last is None else self._last.n_own
-        placed = sum(entry.length for entry in self._by_key.values())
-        return placed + sum(self._reserved.values()) + own + last + self._n_ended
+        placed = n_cells([*(entry.cells for entry in self._by_key.values()), *self._reserved.values()])
+        return placed + own + last + self._n_ended
 
-    def has_room(self, n: int) -> bool:
-        """Whether another prefix of `n` positions and one more token fit."""
-        n_prefixes = len(self._by_key) + len(self._reserved)
-        return n_prefixes < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
+    @property
+    def n_prefixes(self) -> int:
+        """Number of prefixes, those on their way into the context included."""
+        return len(self._by_key) + len(self._reserved)
+
+    def has_room(self, n: int, beside: PrefixEntry | None = None) -> bool:
+        """Whether another prefix of `n` positions and one more token fit; `beside` is a prefix that it continues."""
+        n_others = self.n_prefixes - (beside is not None)
+        return n_others < N_ANSWERS and self.n_positions + n + 1 <= self._context.n_ctx
 
     def find(self, key: str) -> PrefixEntry | None:
         """Return the prefix, or None if the context does not hold it."""
         return self._by_key.get(key)
 
-    def idle(self) -> list[PrefixEntry]:
-        """Return the prefixes that no answer is using."""
-        return [entry for entry in self._by_key.values() if not entry.n_branches]
+    def idle(self, beside: PrefixEntry | None = None) -> list[PrefixEntry]:
+        """Return the prefixes that no answer is using, without `beside` and those that take none but its cells."""
+        kept = () if beside is None else beside.cells
+        n_kept = n_cells([kept])
+        return [
+            entry
+            for entry in self._by_key.values()
+            if not entry.n_branches and (beside is None or n_cells([kept, entry.cells]) > n_kept)
+        ]
+
+    def longest(self, segments: Sequence[Segment]) -> tuple[int, PrefixEntry | None]:
+        """Return how many positions of `segments` a prefix in the context begins with, and the shortest such prefix."""
+        best: tuple[int, PrefixEntry | None] = 0, None
+        for entry in sorted(self._by_key.values(), key=lambda entry: entry.length):
+            n = n_shared(entry.segments, segments)
+            best = (n, entry) if n > best[0] else best
+        return best
 
     def reserve(self, length: int) -> int:
         """Return an empty sequence for a prefix of `length` positions. There must be room: see `has_room`.
@@ -119,8 +152,22 @@ class Prefixes:
         It is given back by `place` or by `abandon`.
         """
         sequence = self._acquire()
-        self._reserved[sequence] = length
+        self._reserved[sequence] = self._numbers.new(length)
         return sequence
+
+    def proceed(self, entry: PrefixEntry, n: int, length: int) -> int:
+        """Return a sequence with the first `n` positions of `entry`, for a prefix of `length` positions.
+
+        Give it back as one of `reserve`.
+        """
+        sequence = self._acquire()
+        self._context.share(entry.sequence, sequence, 0, n)
+        self._reserved[sequence] = (*first_cells(entry.cells, n), *self._numbers.new(length - n))
+        return sequence
+
+    def cut(self, sequence: int, n: int) -> None:
+        """Leave the first `n` positions in a sequence that `reserve` returned."""
+        self._context.drop(sequence, n)
 
     def abandon(self, sequence: int, n: int) -> None:
         """Give back a sequence that `reserve` returned, and the `n` cells that are filled of it."""
@@ -131,16 +178,53 @@ class Prefixes:
         self._release(sequence)
 
     def _acquire(self) -> int:
+        if not self._free:
+            self._retire_last()
         return self._free.pop()
 
     def _release(self, sequence: int) -> None:
         self._context.drop(sequence)
         self._free.append(sequence)
 
-    def place(self, key: str, sequence: int, hidden: F32) -> PrefixEntry:
-        """Record that `sequence`, which `reserve` returned, holds a prefix."""
-        self._by_key[key] = PrefixEntry(key, sequence, self._reserved.pop(sequence), hidden)
-        return self._by_key[key]
+    def place(self, session: NativeSession, sequence: int, hidden: F32) -> PrefixEntry:
+        """Record that `sequence`, which `reserve` or `proceed` returned, holds the prefix of `session`.
+
+        One with earlier turns replaces those of them that are in the context.
+        """
+        cells, segments, continued = self._reserved.pop(sequence), session.segments, bool(session.prefix.turns)
+        for entry in self.idle() if continued else ():
+            if entry.continued and n_shared(entry.segments, segments) == entry.length:
+                self.remove(entry)
+        entry = PrefixEntry(session.key, sequence, session.length, hidden, segments, cells, continued)
+        self._by_key[session.key] = entry
+        return entry
+
+    def crowded_by(self, sequence: int) -> bool:
+        """Whether there are too many prefixes to `keep` the answer in `sequence` as one more."""
+        entry = self._branches[sequence].entry
+        return self.n_prefixes >= N_ANSWERS and not (entry.continued and entry.n_branches == 1)
+
+    def keep(self, sequence: int, question: str, decoded: Sequence[int]) -> None:
+        """Make a prefix of an answer that `branch` started, for the next turn to continue; it has ended.
+
+        Args:
+            sequence: What `branch` returned.
+            question: The question.
+            decoded: Tokens of the question and the answer that are in the context.
+        """
+        branch = self._branches.pop(sequence)
+        entry = branch.entry
+        entry.n_branches -= 1
+        key = answered_key(entry.key, question)
+        # Cells that another question shares with this one are counted twice.
+        cells = (*entry.cells, *self._numbers.new(len(decoded)))
+        segments = extended(entry.segments, decoded)
+        for replaced in (self._by_key.get(key), entry):
+            if replaced is not None and replaced.continued and not replaced.n_branches:
+                self.remove(replaced)
+        self._by_key[key] = PrefixEntry(key, sequence, length(segments), entry.hidden, segments, cells, continued=True)
+        if not self._branches:
+            self._free_ended()
 
     def remove(self, entry: PrefixEntry) -> None:
         """Remove a prefix from the context."""

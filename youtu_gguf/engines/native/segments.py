@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from youtu_gguf import prompts
-from youtu_gguf.engines.native.generation import n_common
 from youtu_gguf.types import PreparedImage
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.base import Prefix
     from youtu_gguf.engines.native.prompt_tokens import PromptTokens
+    from youtu_gguf.engines.prefix import Prefix
 
 Segment = Sequence[int] | PreparedImage
 """Text tokens, or an image. At least one token comes before each image, and no two stretches follow each other."""
@@ -53,6 +53,11 @@ def n_positions(segment: Segment) -> int:
 def n_state_rows(segments: Sequence[Segment]) -> int:
     """Return the number of states kept for `segments`: of each image's tokens, and of the position before them."""
     return sum(1 + segment.grid.n_tokens for segment in segments if isinstance(segment, PreparedImage))
+
+
+def n_common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many tokens at the beginning of two stretches are equal."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def extended(segments: Sequence[Segment], tokens: Sequence[int]) -> tuple[Segment, ...]:

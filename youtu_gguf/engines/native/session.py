@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import prompts
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
-from youtu_gguf.engines.native.segments import extended, length, n_state_rows, read_prefix
+from youtu_gguf.engines.native.segments import Segment, extended, length, n_state_rows, read_prefix
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import CancelledError, EngineError, InputError, YoutuError
 from youtu_gguf.forks import forkable_lock
 from youtu_gguf.types import F32, PreparedImage
@@ -132,6 +133,10 @@ class NativeSession:
         """Return the token ids before and after each image when `question` is asked; for tests and measurements."""
         segments = extended(self.segments, self.tokens_of(question))
         return [list(segment) for segment in segments if not isinstance(segment, PreparedImage)]
+
+    def segments_of(self, prefix: Prefix) -> tuple[Segment, ...]:
+        """Return the segments of an earlier prefix of this conversation."""
+        return read_prefix(prefix, self._engine.prompt_tokens)[0]
 
     def tokenize(self, answer: str) -> list[int]:
         """Return the tokens of an answer; for measurements."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.engines.base import Prefix
+from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import PreparedImage, Turn
 
 
