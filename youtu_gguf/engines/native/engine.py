@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet, WeakValueDictionary, finalize
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
+from youtu_gguf.engines.base import Prefix, PrefixCost, Request
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, state_files
 from youtu_gguf.engines.native.decoding import Decoder
 from youtu_gguf.engines.native.fair_lock import FairLock
@@ -28,6 +28,7 @@ from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.native.shared import News, SharedDecodes
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
 from youtu_gguf.types import F32, ProgressFn, no_progress
@@ -45,8 +46,8 @@ LONGEST_WAIT_S = 600.0
 class NativeEngine:
     """A model pair loaded into this process.
 
-    Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
-    several images are generated side by side. The context holds the prefixes that answers are being generated from; the
+    Safe to use from many threads: they take turns in the order of asking, one decode at a time, and whoever has
+    the turn advances the answers of all. The context holds the prefixes that answers are being generated from; the
     prefix of another image replaces those that no answer is using. Replaced prefixes are kept by content, in memory up
     to `cache_bytes` and, if `cache_dir` is set, on disk: asking about that image again does not decode it.
 
@@ -98,7 +99,7 @@ class NativeEngine:
         self.readings = Readings(self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, size)
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
-        self._decoder = Decoder(self.context, self.prefixes)
+        self._shared = SharedDecodes(Decoder(self.context, self.prefixes))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
@@ -140,19 +141,22 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def start(self, session: NativeSession, request: Request, limits: Limits) -> Generation:
+    def start(self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True) -> Generation:
         """Start an answer: bring the prefix into the context, branch from it, and prepare the question for decoding.
 
-        Waits for other threads if their answers take all the room.
+        Waits for other threads if their answers take all the room. Unless the answer is `shared`, only its caller
+        decodes it.
 
         Raises:
             InputError: The question does not fit into the context.
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self.try_start(session, request, limits))
+        return self._bring(session, limits, lambda: self.try_start(session, request, limits, shared=shared))
 
-    def try_start(self, session: NativeSession, request: Request, limits: Limits) -> Generation | None:
+    def try_start(
+        self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True
+    ) -> Generation | None:
         """Start an answer if its prefix is there and there is room, else return None. Call it with the lock held.
 
         Raises:
@@ -170,6 +174,8 @@ class NativeEngine:
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
         generation = Generation(request, self.model, sampler, asked, sequence, session.length, limits)
         self._generations[sequence] = generation
+        if shared:
+            self._shared.join(generation)
         return generation
 
     def finish(self, generation: Generation) -> None:
@@ -177,6 +183,7 @@ class NativeEngine:
         if self.lock.is_mine or not self.lock.owner.is_here:
             return  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
         with self.lock:
+            self._shared.leave(generation)
             generation.sampler.close()
             sequence = generation.sequence
             if self._generations.get(sequence, generation) is generation and sequence in self.prefixes.branches():
@@ -193,10 +200,17 @@ class NativeEngine:
         self.prefixes.finish(sequence)
         self._room.changed()
 
-    def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
-        """Advance each answer by one token; see `Decoder.step`. Call it with the lock held."""
-        self._check_still_open()
-        return self._decoder.step(answers, self._make_room)
+    def advance(self, answers: Sequence[Generation]) -> list[tuple[Generation, News]]:
+        """Return what has come for `answers`, which this thread reads; if nothing has, advance those of all threads."""
+        self.lock.owner.check()
+        found = self._shared.take(answers)
+        if not found:
+            with self.lock:
+                self._check_still_open()
+                if not any(answer.unread for answer in answers):  # another thread may have had the turn meanwhile
+                    self._shared.step(self._make_room)
+            found = self._shared.take(answers)
+        return found
 
     def read_states(self, session: NativeSession, limits: Limits, *, aside: bool) -> F32:
         """Return the states of the images of `session` (`Reading.hidden`); reads the prefix if they are not cached.

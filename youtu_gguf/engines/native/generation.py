@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ class Generation:
         pending: Tokens to decode next; at first those of the question.
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
+        unread: Pieces that its reader has not taken yet, and the error that ended it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Generation:
         self.asked = self.pending = asked
         self.position = start
         self.finish: Finish | None = None
+        self.unread: deque[Piece | Exception] = deque()
         self.n_generated = 0
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
