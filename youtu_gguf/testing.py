@@ -8,6 +8,7 @@ model = youtu_gguf.load(engine=engine)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import numpy as np
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
 from youtu_gguf.engines.sequential import Sequential
-from youtu_gguf.errors import EngineError
+from youtu_gguf.errors import CancelledError, EngineError
 from youtu_gguf.facts import MAX_IMAGE_TOKENS
 from youtu_gguf.types import F32, PreparedImage
 
@@ -118,8 +119,18 @@ class FakeSession:
         """What the session was opened with."""
         return self._prefix
 
-    def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(
+        self,
+        *,
+        aside: bool = False,  # noqa: ARG002
+        cancel: threading.Event | None = None,
+        max_s: float = math.inf,
+    ) -> PatchStates:
         """Return the states made from the pixels."""
+        if cancel is not None and cancel.is_set():
+            raise CancelledError("cancelled")
+        if max_s <= 0:
+            raise CancelledError("time")
         states = self._engine.states(self._prefix.image)
         return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32))
 

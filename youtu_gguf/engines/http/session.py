@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -288,7 +289,13 @@ class HttpSession:
             )
         return error
 
-    def patches(self, *, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(
+        self,
+        *,
+        aside: bool = False,  # noqa: ARG002
+        cancel: threading.Event | None = None,  # noqa: ARG002
+        max_s: float = math.inf,  # noqa: ARG002
+    ) -> PatchStates:
         """Refuse: no server returns the states of image tokens.
 
         Raises:
