@@ -15,6 +15,7 @@ from tests.engine_contract import GREEDY
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Answer, Piece, Request, collect
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.native.shared import AHEAD
 from youtu_gguf.errors import EngineError
@@ -117,6 +118,27 @@ def test_an_answer_whose_reader_has_stopped_is_not_advanced_far(engine: NativeEn
     assert n == 40
     assert generation.n_generated == 1 + AHEAD
     assert sum(piece.n_tokens for piece in first) == 39
+
+
+def test_a_long_question_holds_up_a_running_answer_for_one_decode_at_a_time(
+    engine: NativeEngine, decodes: Decodes
+) -> None:
+    session = open_image(engine)
+    stream = session.generate(QUESTIONS[0], Sampling(temperature=0, max_tokens=100, loop_guard=False))
+    next(stream)
+    long, long_is_answered = "why " * 60, []
+    n_question = len(session.tokens_of(long))
+    assert n_question > 3 * SHORT
+    decodes.n = 0
+    thread = threading.Thread(target=lambda: long_is_answered.append(next(session.generate(long, GREEDY))))
+    thread.start()
+    n_pieces = 0
+    while not long_is_answered:
+        next(stream)
+        n_pieces += 1
+    thread.join(PATIENCE_S)
+    stream.close()
+    assert decodes.n <= n_pieces + AHEAD + 1
 
 
 def test_an_abandoned_answer_is_no_longer_advanced(engine: NativeEngine, decodes: Decodes) -> None:

@@ -30,9 +30,11 @@ class Decoder:
         self._context, self._prefixes = context, prefixes
 
     def step(self, answers: Sequence[Generation], make_room: MakeRoom) -> Written:
-        """Advance each answer by one token, in one decode if they fit; return the new pieces.
+        """Advance answers by one decode, and return the new pieces.
 
-        An error ends the answer that it concerns. If several are decoded together, each is then tried alone.
+        Those under way get a token, and as much of questions is decoded as fits beside them. So a long question takes
+        several steps, and holds up the others for one of these at a time. An error ends the answer that it concerns.
+        If several are decoded together, each is then tried alone.
         """
         written: Written = []
         active = []
@@ -42,21 +44,14 @@ class Decoder:
                 active.append(generation)
             else:
                 written.append((generation, generation.end(finish)))
-        newcomers = [generation for generation in active if len(generation.pending) == len(generation.asked) > 1]
-        self._share(newcomers)
-        waiting = followers(newcomers)
-        self._decode_all([generation for generation in active if generation not in waiting], written, make_room)
-        self._share(waiting)
-        self._decode_all(waiting, written, make_room)
-        return written
-
-    def _share(self, newcomers: Sequence[Generation]) -> None:
-        for generation in newcomers:
+        asked = [generation for generation in active if len(generation.pending) > 1]
+        for generation in asked:
             generation.decoded(self._prefixes.share(generation.sequence))
-
-    def _decode_all(self, answers: Sequence[Generation], written: Written, make_room: MakeRoom) -> None:
-        for group in pack(answers, self._context.slice):
+        waiting = followers(asked)
+        under_way = [generation for generation in active if generation not in asked]
+        for group in pack([*under_way, *(g for g in asked if g not in waiting)], self._context.slice)[:1]:
             self._decode(group, written, make_room)
+        return written
 
     def _decode(self, group: Group, written: Written, make_room: MakeRoom) -> None:
         """Decode the first n pending tokens of every (answer, n); draw a token where no pending ones are left."""

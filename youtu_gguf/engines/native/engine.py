@@ -201,10 +201,10 @@ class NativeEngine:
         self._room.changed()
 
     def advance(self, answers: Sequence[Generation]) -> list[tuple[Generation, News]]:
-        """Return what has come for `answers`, which this thread reads; if nothing has, advance those of all threads."""
+        """Return what has come for `answers`, which this thread reads; advance all until something has."""
         self.lock.owner.check()
         found = self._shared.take(answers)
-        if not found:
+        while not found:
             with self.lock:
                 self._check_still_open()
                 if not any(answer.unread for answer in answers):  # another thread may have had the turn meanwhile

@@ -109,7 +109,7 @@ def n_common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def followers(newcomers: Sequence[Generation]) -> list[Generation]:
-    """Return the new questions that can share tokens with another new question, once that one is decoded."""
+    """Return the questions that can share tokens with an earlier one of them, once that one is decoded."""
     leaders: list[Generation] = []
     found: list[Generation] = []
     for newcomer in newcomers:
