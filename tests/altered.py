@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -77,8 +78,10 @@ class AlteredSession:
     def cost(self) -> PrefixCost:
         return self.session.cost
 
-    def patches(self, *, aside: bool = False) -> PatchStates:
-        return self.alter(self.session.patches(aside=aside))
+    def patches(
+        self, *, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
+    ) -> PatchStates:
+        return self.alter(self.session.patches(aside=aside, cancel=cancel, max_s=max_s))
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         said = collect(self.session.generate(question, sampling, cancel))

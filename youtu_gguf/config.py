@@ -61,6 +61,7 @@ class Sampling:
     max_tokens: Annotated[int, whole(1)] = MAX_ANSWER_TOKENS
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
+    """Seconds from the beginning of a request, while it waits and while the image is read too."""
     loop_guard: Annotated[bool, switch] = True
     """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False

@@ -8,6 +8,7 @@ model = youtu_gguf.load(engine=engine)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.engines.sequential import Sequential
-from youtu_gguf.errors import EngineError
+from youtu_gguf.errors import CancelledError, EngineError
 from youtu_gguf.facts import MAX_IMAGE_TOKENS
 from youtu_gguf.types import F32, PreparedImage
 
@@ -124,8 +125,19 @@ class FakeSession:
         """What the session was opened with."""
         return self._prefix
 
-    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(
+        self,
+        *,
+        image: int = 0,
+        aside: bool = False,  # noqa: ARG002
+        cancel: threading.Event | None = None,
+        max_s: float = math.inf,
+    ) -> PatchStates:
         """Return the states made from the pixels."""
+        if cancel is not None and cancel.is_set():
+            raise CancelledError("cancelled")
+        if max_s <= 0:
+            raise CancelledError("time")
         states = self._engine.states(self._prefix.image(image))
         return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32))
 

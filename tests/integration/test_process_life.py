@@ -149,8 +149,8 @@ def test_ctrl_c_at_the_very_end_of_starting_an_answer_leaves_no_sequence_taken(
     engine, scene = native(model), model.open(RGB)
     original = engine.try_start
 
-    def pressed(*arguments: Any) -> Any:
-        started = original(*arguments)
+    def pressed(*arguments: Any, **options: Any) -> Any:
+        started = original(*arguments, **options)
         press()  # arrives when the lock is given back: the caller never gets what was started
         return started
 

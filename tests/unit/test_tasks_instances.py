@@ -133,7 +133,7 @@ def test_flaws_have_their_place_among_all_answers() -> None:
     assert [found.raw[i.start : i.end] for i in found.issues] == ["<ref>square</ref>", "<box><x_1></box>"]
 
 
-def test_cancelling_between_two_objects_ends_with_those_there_are() -> None:
+def test_cancelling_before_the_crop_of_an_object_is_read_ends_with_the_objects_so_far() -> None:
     cancel, seen = threading.Event(), []
 
     def watch(stage: str, done: int, total: int) -> None:
@@ -145,16 +145,16 @@ def test_cancelling_between_two_objects_ends_with_those_there_are() -> None:
     three = f"{BOXES}<ref>sky</ref>{box(100, 0, 140, 40)}"
     scene, _ = open_scene(three, progress=watch)
     found = scene.instances(crop_size=320, cancel=cancel)
-    assert (found.labels, len(found.masks), found.finish) == (("square", "sky"), 2, "cancelled")
-    assert found.issues[-1].message == "ended after 2 of 3 objects"
-    assert seen == [(0, 3), (1, 3), (2, 3)]
+    assert (found.labels, len(found.masks), found.finish) == (("square",), 1, "cancelled")
+    assert found.issues[-1].message == "ended after 1 of 3 objects"
+    assert seen == [(0, 3), (1, 3), (1, 3)]
 
 
 def test_cancelling_instances_among_other_questions_leaves_these_alone() -> None:
     cancel = threading.Event()
 
     def stop(stage: str, done: int, _total: int) -> None:
-        if (stage, done) == ("instances", 0):
+        if (stage, done) == ("instances", 1):
             cancel.set()
 
     scene, _ = open_scene(progress=stop)

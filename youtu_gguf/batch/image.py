@@ -17,12 +17,12 @@ from typing import Any
 import youtu_gguf as yg
 from youtu_gguf.atomic import writing
 from youtu_gguf.batch.journal import FILES, Line
-from youtu_gguf.errors import DecodeError, EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.errors import CancelledError, DecodeError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.output import WRITERS, Source, to_json
 from youtu_gguf.output.json import SCHEMA
 from youtu_gguf.types import in_words
 
-OF_THE_IMAGE = (InputError, DecodeError)
+OF_THE_IMAGE = (InputError, DecodeError, CancelledError)
 """Errors of an image or of a question about it."""
 
 RECORDED = (*OF_THE_IMAGE, EngineError)

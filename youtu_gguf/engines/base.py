@@ -6,6 +6,7 @@ must not know tasks or answer grammars. Every engine passes `tests/engine_contra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -230,14 +231,19 @@ class Session(Protocol):
         """Seconds spent on encoding and prefilling; zero until the first question causes them."""
         ...
 
-    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:
+    def patches(
+        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
+    ) -> PatchStates:
         """Return the states of an image's tokens; generates no text.
 
         Args:
             image: Which of `Prefix.images`.
             aside: No question will follow, so an engine that holds the prefix of another session may keep that.
+            cancel: Setting this event, from any thread, ends it.
+            max_s: Seconds that it may take, waiting included.
 
         Raises:
+            CancelledError: It was ended before the image was read.
             CapabilityError: This engine does not give states.
             InputError: The prefix has no such image.
         """
@@ -246,7 +252,8 @@ class Session(Protocol):
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Answer `question`, which follows the prefix.
 
-        Yields the text while it is generated; the last piece has a finish.
+        Yields the text while it is generated; the last piece has a finish. Setting `cancel` ends it, as do
+        `sampling.max_s` seconds from the beginning, also while the image is read.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 from weakref import WeakSet
@@ -23,6 +24,7 @@ from youtu_gguf.types import U8, Grid, ProgressFn, Result, Size
 from youtu_gguf.types.colours import thumbnail
 
 if TYPE_CHECKING:
+    import threading
     from os import PathLike
     from types import TracebackType
 
@@ -119,9 +121,17 @@ class OpenImage:
         """Return the sessions opened so far."""
         return tuple(self._sessions.values())
 
-    def patches(self) -> PatchStates:
-        """Return the final hidden states of the image tokens, and with them the logits of any token."""
-        return self.session().patches()
+    def patches(self, *, cancel: threading.Event | None = None, max_s: float = math.inf) -> PatchStates:
+        """Return the final hidden states of the image tokens, and with them the logits of any token.
+
+        Args:
+            cancel: Setting this event, from any thread, ends the reading of the image.
+            max_s: Seconds that it may take, waiting for other threads included.
+
+        Raises:
+            CancelledError: It was ended before the image was read.
+        """
+        return self.session().patches(cancel=cancel, max_s=max_s)
 
     def chat(self, *, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about the image, in which the model remembers what was said; `ask` stands alone.

@@ -148,8 +148,7 @@ class TaskRun:
         """Why this run is to end with what there is, or None; `max_s` counts from its beginning."""
         if self._options.cancel is not None and self._options.cancel.is_set():
             return "cancelled"
-        limit = self._options.sampling.max_s
-        return "time" if limit is not None and time.perf_counter() - self._log.began >= limit else None
+        return "time" if time.perf_counter() - self._log.began >= self._options.sampling.max_s else None
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Report progress."""
@@ -183,10 +182,16 @@ class TaskRun:
         return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
 
     def patches(self, before: str = "") -> PatchStates:
-        """Return the image tokens' states, with the text `before` in front of the image."""
+        """Return the image tokens' states, with the text `before` in front of the image.
+
+        Raises:
+            CancelledError: The run was ended before the image was read.
+        """
         self._log.see(self._scene)
         # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
-        states = self._scene.session(before).patches(aside=self._is_crop or bool(before))
+        aside = self._is_crop or bool(before)
+        left_s = self._options.sampling.max_s - (time.perf_counter() - self._log.began)
+        states = self._scene.session(before).patches(aside=aside, cancel=self._options.cancel, max_s=left_s)
         return states.moved(self.calibration.position_shift)
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskRun]:

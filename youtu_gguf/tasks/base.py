@@ -102,7 +102,11 @@ class TaskContext(Protocol):
         ...
 
     def patches(self, before: str = "") -> PatchStates:
-        """Return the states that score the image tokens, with the text `before` in front of the image."""
+        """Return the states that score the image tokens, with the text `before` in front of the image.
+
+        Raises:
+            CancelledError: The run was ended before the image was read.
+        """
         ...
 
     def zoomed(self, zoom: float) -> AbstractContextManager[TaskContext]:

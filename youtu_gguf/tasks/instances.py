@@ -15,7 +15,7 @@ import numpy as np
 from youtu_gguf.arguments import as_int, one_of, short_repr
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.merge import distinct_boxes
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import CancelledError, InputError
 from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.refine.labels import choose_method
@@ -124,7 +124,12 @@ def _masked(
             issues.append(Issue(f"ended after {done} of {len(chosen)} objects"))
             break
         context.report("instances", done, len(chosen))
-        target = target_of(found.xyxy[index].tolist())
+        try:
+            target = target_of(found.xyxy[index].tolist())
+        except CancelledError as exc:
+            finish = exc.finish
+            issues.append(Issue(f"ended after {done} of {len(chosen)} objects"))
+            break
         target.paste(masks[done])
         scores[done] = target.score
         if not target.bits.any():

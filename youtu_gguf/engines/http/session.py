@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -292,7 +293,14 @@ class HttpSession:
             )
         return error
 
-    def patches(self, *, image: int = 0, aside: bool = False) -> PatchStates:  # noqa: ARG002
+    def patches(
+        self,
+        *,
+        image: int = 0,  # noqa: ARG002
+        aside: bool = False,  # noqa: ARG002
+        cancel: threading.Event | None = None,  # noqa: ARG002
+        max_s: float = math.inf,  # noqa: ARG002
+    ) -> PatchStates:
         """Refuse: no server returns the states of image tokens.
 
         Raises:

@@ -9,9 +9,13 @@ from youtu_gguf.engines.native.generation import Generation, Group, followers, p
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import LlamaContext
 from youtu_gguf.engines.native.prefixes import Prefixes
+from youtu_gguf.errors import YoutuError
 
 MakeRoom = Callable[[int], bool]
 """Frees cells of the context until as many positions fit; returns whether it freed any."""
+
+Written = list[tuple[Generation, Piece | Exception]]
+"""The pieces of a step, and the errors that ended answers, with the answers that they belong to."""
 
 
 class Decoder:
@@ -25,9 +29,14 @@ class Decoder:
     def __init__(self, context: LlamaContext, prefixes: Prefixes) -> None:
         self._context, self._prefixes = context, prefixes
 
-    def step(self, answers: Sequence[Generation], make_room: MakeRoom) -> list[tuple[Generation, Piece]]:
-        """Advance each answer by one token, in one decode if they fit; return the new pieces."""
-        written: list[tuple[Generation, Piece]] = []
+    def step(self, answers: Sequence[Generation], make_room: MakeRoom) -> Written:
+        """Advance answers by one decode, and return the new pieces.
+
+        Those under way get a token, and as much of questions is decoded as fits beside them. So a long question takes
+        several steps, and holds up the others for one of these at a time. An error ends the answer that it concerns.
+        If several are decoded together, each is then tried alone.
+        """
+        written: Written = []
         active = []
         for generation in answers:
             finish = generation.interrupted()
@@ -35,38 +44,35 @@ class Decoder:
                 active.append(generation)
             else:
                 written.append((generation, generation.end(finish)))
-        newcomers = [generation for generation in active if len(generation.pending) == len(generation.asked) > 1]
-        self._share(newcomers)
-        waiting = followers(newcomers)
-        self._decode_all([generation for generation in active if generation not in waiting], written, make_room)
-        self._share(waiting)
-        self._decode_all(waiting, written, make_room)
+        asked = [generation for generation in active if len(generation.pending) > 1]
+        for generation in asked:
+            generation.decoded(self._prefixes.share(generation.sequence))
+        waiting = followers(asked)
+        under_way = [generation for generation in active if generation not in asked]
+        for group in pack([*under_way, *(g for g in asked if g not in waiting)], self._context.slice)[:1]:
+            self._decode(group, written, make_room)
         return written
 
-    def _share(self, newcomers: Sequence[Generation]) -> None:
-        for generation in newcomers:
-            generation.decoded(self._prefixes.share(generation.sequence))
-
-    def _decode_all(
-        self, answers: Sequence[Generation], written: list[tuple[Generation, Piece]], make_room: MakeRoom
-    ) -> None:
-        for group in pack(answers, self._context.slice):
-            self._decode(group, written, make_room)
-
-    def _decode(self, group: Group, written: list[tuple[Generation, Piece]], make_room: MakeRoom) -> None:
+    def _decode(self, group: Group, written: Written, make_room: MakeRoom) -> None:
         """Decode the first n pending tokens of every (answer, n); draw a token where no pending ones are left."""
         group = [(generation, n) for generation, n in group if generation.finish is None]
         if not group:
             return
         runs = [Run(a.pending[:n], a.position, a.sequence, LAST if n == len(a.pending) else NONE) for a, n in group]
-        if not self._context.decode_runs(runs) and not (
-            make_room(self._context.n_ctx) and self._context.decode_runs(runs)
-        ):
-            if len(group) > 1:  # the others may fit
+        error: YoutuError | None = None
+        try:
+            decoded = self._context.decode_runs(runs) or (
+                make_room(self._context.n_ctx) and self._context.decode_runs(runs)
+            )
+        except YoutuError as exc:
+            decoded, error = False, exc
+        if not decoded:
+            if len(group) > 1:  # the others may fit, or work
                 for item in group:
                     self._decode([item], written, make_room)
             else:
-                written.append((group[0][0], group[0][0].end("length")))
+                last = group[0][0].end("length")
+                written.append((group[0][0], last if error is None else error))
             return
         index = -1
         for generation, n in group:
@@ -74,7 +80,15 @@ class Decoder:
             generation.decoded(n)
             self._prefixes.grow(generation.sequence, n)
             if not generation.pending:
-                token = generation.sampler.next(self._context, index)
-                wanted = generation.request.sampling.scores
-                probability = token_probability(self._context.logits(index), token) if wanted else None
-                written += [(generation, piece) for piece in generation.take(token, probability)]
+                written += [(generation, news) for news in self._draw(generation, index)]
+
+    def _draw(self, generation: Generation, index: int) -> Sequence[Piece | Exception]:
+        """Draw the token after the one at `index` of the batch; return the pieces, or what ended the answer."""
+        try:
+            token = generation.sampler.next(self._context, index)
+            wanted = generation.request.sampling.scores
+            probability = token_probability(self._context.logits(index), token) if wanted else None
+            return generation.take(token, probability)
+        except Exception as exc:  # noqa: BLE001 - raised in the thread that reads this answer; the others go on
+            generation.end("cancelled")
+            return [exc]

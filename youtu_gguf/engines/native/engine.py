@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet, WeakValueDictionary, finalize
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import Piece, PrefixCost, Request
+from youtu_gguf.engines.base import PrefixCost, Request
 from youtu_gguf.engines.native.beginnings import NOTHING, find_beginning
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, find_states, state_files
 from youtu_gguf.engines.native.decoding import Decoder
+from youtu_gguf.engines.native.eviction import Eviction
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
@@ -29,6 +30,7 @@ from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.native.shared import News, SharedDecodes
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
@@ -47,8 +49,8 @@ LONGEST_WAIT_S = 600.0
 class NativeEngine:
     """A model pair loaded into this process.
 
-    Safe to use from many threads: they take turns in the order of asking, one decode at a time, so that answers about
-    several images are generated side by side. The context holds the prefixes that answers are being generated from; the
+    Safe to use from many threads: they take turns in the order of asking, one decode at a time, and whoever has
+    the turn advances the answers of all. The context holds the prefixes that answers are being generated from; the
     prefix of another image replaces those that no answer is using. Replaced prefixes are kept by content, in memory up
     to `cache_bytes` and, if `cache_dir` is set, on disk: asking about that image again does not decode it.
 
@@ -99,9 +101,10 @@ class NativeEngine:
         self.prefixes = Prefixes(self.context)
         size = self.context.slice if self.placement.devices else min(self.context.slice, SLICE)
         self.readings = Readings(self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, size)
+        self._eviction = Eviction(self.context, self.prefixes, self.readings, self.cache)
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
-        self._decoder = Decoder(self.context, self.prefixes)
+        self._shared = SharedDecodes(Decoder(self.context, self.prefixes))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
@@ -143,19 +146,22 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def start(self, session: NativeSession, request: Request, limits: Limits) -> Generation:
+    def start(self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True) -> Generation:
         """Start an answer: bring the prefix into the context, branch from it, and prepare the question for decoding.
 
-        Waits for other threads if their answers take all the room.
+        Waits for other threads if their answers take all the room. Unless the answer is `shared`, only its caller
+        decodes it.
 
         Raises:
             InputError: The question does not fit into the context.
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self.try_start(session, request, limits))
+        return self._bring(session, limits, lambda: self.try_start(session, request, limits, shared=shared))
 
-    def try_start(self, session: NativeSession, request: Request, limits: Limits) -> Generation | None:
+    def try_start(
+        self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True
+    ) -> Generation | None:
         """Start an answer if its prefix is there and there is room, else return None. Call it with the lock held.
 
         Raises:
@@ -173,6 +179,8 @@ class NativeEngine:
         sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
         generation = Generation(request, self.model, sampler, asked, sequence, session.length, limits)
         self._generations[sequence] = generation
+        if shared:
+            self._shared.join(generation)
         return generation
 
     def finish(self, generation: Generation) -> None:
@@ -180,11 +188,12 @@ class NativeEngine:
         if self.lock.is_mine or not self.lock.owner.is_here:
             return  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
         with self.lock:
+            self._shared.leave(generation)
             generation.sampler.close()
             sequence = generation.sequence
             if self._generations.get(sequence, generation) is generation and sequence in self.prefixes.branches():
                 self._generations.pop(sequence, None)
-                if generation.continues and self._has_place(sequence):
+                if generation.continues and self._eviction.has_place(sequence):
                     self.prefixes.keep(sequence, generation.request.question, generation.done)
                     self._room.changed()
                 else:
@@ -200,10 +209,17 @@ class NativeEngine:
         self.prefixes.finish(sequence)
         self._room.changed()
 
-    def step(self, answers: Sequence[Generation]) -> list[tuple[Generation, Piece]]:
-        """Advance each answer by one token; see `Decoder.step`. Call it with the lock held."""
-        self._check_still_open()
-        return self._decoder.step(answers, self._make_room)
+    def advance(self, answers: Sequence[Generation]) -> list[tuple[Generation, News]]:
+        """Return what has come for `answers`, which this thread reads; advance all until something has."""
+        self.lock.owner.check()
+        found = self._shared.take(answers)
+        while not found:
+            with self.lock:
+                self._check_still_open()
+                if not any(answer.unread for answer in answers):  # another thread may have had the turn meanwhile
+                    self._shared.step(self._eviction.make_room)
+            found = self._shared.take(answers)
+        return found
 
     def read_states(self, session: NativeSession, limits: Limits, *, aside: bool) -> F32:
         """Return the states of the images of `session` (`Reading.hidden`); reads the prefix if they are not cached.
@@ -224,7 +240,12 @@ class NativeEngine:
         """Return the prefix in the context, restored if it is cached; None if it is neither, or there is no room."""
         entry = self.prefixes.find(session.key)
         cached = None if entry is not None else self._cached(session.key)
-        if cached is None or not cached.cache or self.readings.find(session.key) or not self._has_room(session.length):
+        if (
+            cached is None
+            or not cached.cache
+            or self.readings.find(session.key)
+            or not self._eviction.has_room(session.length)
+        ):
             return entry
         started = time.perf_counter()
         sequence = self.prefixes.reserve(session.length)
@@ -233,17 +254,6 @@ class NativeEngine:
             return None
         session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
         return self.prefixes.place(session, sequence, cached.hidden)
-
-    def _has_room(self, wanted: int, beside: PrefixEntry | None = None) -> bool:
-        self._make_room(wanted, beside)
-        return self.prefixes.has_room(wanted, beside)
-
-    def _has_place(self, sequence: int) -> bool:
-        """Return whether an answer that has ended can stay in the context; an unused prefix may leave for it."""
-        idle = self.prefixes.idle()
-        if self.prefixes.crowded_by(sequence) and idle:
-            self._put_away(idle[0])
-        return not self.prefixes.crowded_by(sequence)
 
     def _bring(
         self, session: NativeSession, limits: Limits, attempt: Callable[[], T | None], *, aside: bool = False
@@ -278,8 +288,8 @@ class NativeEngine:
         if reading is None:
             aside = aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers
             known = NOTHING if aside else find_beginning(session, self.prefixes, self._cached)
-            if not aside and not self._has_room(session.length - known.n_resident, known.entry):
-                if self.prefixes.n_answers or not self._has_room(session.length):
+            if not aside and not self._eviction.has_room(session.length - known.n_resident, known.entry):
+                if self.prefixes.n_answers or not self._eviction.has_room(session.length):
                     return None
                 known = NOTHING
             reading = self.readings.begin(session.key, session.segments, known)
@@ -299,31 +309,6 @@ class NativeEngine:
             if self.files is not None and not session.prefix.turns:  # each turn would write all turns before it again
                 self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
         return attempt()
-
-    def _make_room(self, wanted: int, beside: PrefixEntry | None = None) -> bool:
-        """Free cells until `wanted` positions fit: first those of ended answers, then those of unused prefixes.
-
-        The prefixes move to the cache. When no answer is in progress all of them do, because attention passes over
-        every used cell; only `beside`, which is to be continued, stays. Returns whether anything was freed.
-        """
-        has_room = self.prefixes.has_room
-        freed = (not self.prefixes.n_answers or not has_room(wanted, beside)) and self.prefixes.collect()
-        if self.prefixes.n_answers and has_room(wanted, beside):
-            return freed
-        freed |= self.readings.drop_idle()
-        idle = self.prefixes.idle(beside)
-        for entry in idle:
-            self._put_away(entry)
-        return freed or bool(idle)
-
-    def _put_away(self, entry: PrefixEntry) -> None:
-        """Move a prefix from the context to the cache."""
-        cached = self.cache.get(entry.key)
-        # What is kept of an ended answer may be of another answer to the same question.
-        if entry.continued or not (isinstance(cached, PrefixStates) and cached.cache):
-            states = PrefixStates(entry.hidden, self.context.save(entry.sequence), entry.segments)
-            self.cache.put(entry.key, states)
-        self.prefixes.remove(entry)
 
     def _admitted(self, attempt: Callable[[], T | None], limits: Limits) -> T:
         """Return the result of `attempt`, called in a turn; while it is None, wait for other threads and try again.

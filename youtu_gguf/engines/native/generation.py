@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Generation:
         done: Tokens of the question and the answer that are in the context.
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
+        unread: Pieces that its reader has not taken yet, and the error that ended it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Generation:
         self.done: list[int] = []
         self.position = start
         self.finish: Finish | None = None
+        self.unread: deque[Piece | Exception] = deque()
         self.n_generated = 0
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -109,7 +112,7 @@ Group = list[tuple[Generation, int]]
 
 
 def followers(newcomers: Sequence[Generation]) -> list[Generation]:
-    """Return the new questions that can share tokens with another new question, once that one is decoded."""
+    """Return the questions that can share tokens with an earlier one of them, once that one is decoded."""
     leaders: list[Generation] = []
     found: list[Generation] = []
     for newcomer in newcomers:

@@ -98,12 +98,14 @@ class NativeSession:
             yield Piece("", finish=exc.finish)
             return
         try:
-            while generation.finish is None:
-                with engine.lock:
-                    written = engine.step([generation])
-                for _, piece in written:
-                    yield piece
-                engine.progress("generate", generation.n_generated, sampling.max_tokens)
+            finish, n_tokens = None, 0
+            while finish is None:
+                for _, news in engine.advance([generation]):
+                    if isinstance(news, Exception):
+                        raise news
+                    finish, n_tokens = news.finish, n_tokens + news.n_tokens
+                    yield news
+                engine.progress("generate", n_tokens, sampling.max_tokens)
         finally:
             engine.finish(generation)
 
@@ -115,7 +117,7 @@ class NativeSession:
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
         """Return the (n_vocab,) logits that follow `question` and the tokens `answered`; for measurements."""
         engine = self._engine
-        generation = engine.start(self, Request(question, Sampling()), Limits())
+        generation = engine.start(self, Request(question, Sampling()), Limits(), shared=False)
         try:
             with engine.lock:
                 generation.decoded(engine.prefixes.share(generation.sequence))
@@ -201,14 +203,16 @@ class NativeParallelGeneration:
         if not self._active:
             return found
         try:
-            with self._engine.lock:
-                written = self._engine.step(list(self._active))
+            written = self._engine.advance(list(self._active))
         except YoutuError as exc:
             found += [(number, exc) for number in self._active.values()]
             self._drop(list(self._active))
             return found
-        found += [(self._active[generation], piece) for generation, piece in written]
-        self._drop([generation for generation in self._active if generation.finish is not None])
+        for generation, news in written:
+            if isinstance(news, Exception) and not isinstance(news, YoutuError):
+                raise news
+            found.append((self._active[generation], news))
+        self._drop([generation for generation, news in written if isinstance(news, Exception) or news.finish])
         return found
 
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
