@@ -21,5 +21,8 @@ def write_image(folder: Path) -> Path:
     return folder / "image.png"
 
 
-def start_chat(image: Path, engine: FakeEngine, *, interactive: bool = False, quiet: bool = False) -> Conversation:
-    return Conversation(yg.load(engine=engine), str(image), Displays(False), interactive=interactive, quiet=quiet)
+def start_chat(
+    image: Path, engine: FakeEngine, *, interactive: bool = False, quiet: bool = False, remembers: bool = False
+) -> Conversation:
+    model, displays = yg.load(engine=engine), Displays(False)
+    return Conversation(model, str(image), displays, interactive=interactive, quiet=quiet, remembers=remembers)

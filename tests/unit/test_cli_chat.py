@@ -128,6 +128,30 @@ def test_questions_are_asked_alone(image: Path) -> None:
     assert engine.questions == ["What is it?", "And what is it not?"]
 
 
+def test_questions_are_remembered_where_that_is_wanted(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = FakeEngine({"What": "a square", "And": "a circle"})
+    talk = start(image, engine, remembers=True)
+    talk.run(["What is it?", "/describe", "And what is it not?", "/forget", "What is it?", f"/open {image}", "And?"])
+    told = [[(turn.question, turn.answer) for turn in prefix.turns] for prefix in engine.prefixes]
+    assert told == [[], [], [("What is it?", "a square")], [], []]
+    assert capsys.readouterr().out.splitlines() == ["a square", "a circle", "a square", "a circle"]
+
+
+def test_a_remembered_answer_can_be_saved(image: Path, tmp_path: Path) -> None:
+    talk = start(image, FakeEngine({"What": "a square"}), remembers=True)
+    assert talk.run(["What is it?", f"/save {tmp_path / 'answer.txt'}", f"/save {tmp_path / 'answer.json'}"]) == 0
+    assert (tmp_path / "answer.txt").read_text(encoding="utf-8") == "a square\n"
+    saved = json.loads((tmp_path / "answer.json").read_text(encoding="utf-8"))
+    assert (saved["task"], saved["arguments"], saved["text"]) == ("ask", {"question": "What is it?"}, "a square")
+
+
+def test_there_is_nothing_to_forget_where_nothing_is_remembered(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(image).run(["/forget"]) == 2
+    assert "Start the chat with --memory" in capsys.readouterr().err
+
+
 def test_nothing_is_printed_after_quit_or_for_blank_lines(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     talk = start(image)
     assert talk.run(["", "  \n", "/quit", "What is it?"]) == 0

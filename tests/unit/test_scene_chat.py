@@ -66,6 +66,7 @@ def test_a_streamed_turn_is_kept_when_it_has_been_read(scene: yg.Scene) -> None:
     assert chat.turns == STILL_EMPTY
     assert "".join(stream) == "a red cat"
     assert stream.finish == "stop"
+    assert chat.last == "a red cat" and chat.last.timings.n_generated == 3
     assert [turn.answer for turn in chat.turns] == ["a red cat"]
 
 
@@ -109,6 +110,7 @@ def test_a_turn_that_did_not_end_leaves_the_conversation_as_it_was(scene: yg.Sce
     cancel = threading.Event()
     cancel.set()
     assert chat.ask("what?", cancel=cancel).finish == "cancelled"
+    assert chat.last is not None and chat.last.finish == "cancelled"
     with chat.ask("what?", stream=True) as stream:
         next(stream)
     with pytest.raises(yg.DecodeError, match="token limit"):

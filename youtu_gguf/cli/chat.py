@@ -10,32 +10,41 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 import youtu_gguf as yg
 from youtu_gguf.arguments import is_there
-from youtu_gguf.cli.chat_commands import ALONE, hint_about, run_command
+from youtu_gguf.cli.chat_commands import ALONE, REMEMBERED, hint_about, run_command
 from youtu_gguf.cli.common import Image, ModelOptions
 from youtu_gguf.cli.interrupts import handled
 from youtu_gguf.cli.lines import Line
 from youtu_gguf.cli.progress import Displays
-from youtu_gguf.cli.results import lines, warnings
-from youtu_gguf.cli.tasks import ask, check_image, name_in_json
+from youtu_gguf.cli.results import lines, score_line, warnings
+from youtu_gguf.cli.tasks import ask, check_image, name_in_json, print_pieces
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.output import WRITERS, Source, write_bytes
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import U8, in_words
 
 PROMPT = "> "
+BEGIN = "Type a question, or /help for tasks and commands, or /quit."
 
 
-def chat(image: Image, options: ModelOptions) -> None:
+def chat(
+    image: Image,
+    options: ModelOptions,
+    *,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Remember earlier questions and answers, except those of tasks.")
+    ] = False,
+) -> None:
     """Ask about an image, line by line.
 
     Type a question, or a task such as "/detect car person"; /help lists the tasks. Each question stands alone: the
-    model sees the image and that line, and none of the lines before.
+    model sees the image and that line, and none of the lines before. With --memory, questions in plain words and their
+    answers are remembered.
 
     Lines may also come from a file or a pipe. The exit code is then that of the last line that failed, or 0 if none
     did; at a terminal it is always 0.
@@ -46,7 +55,7 @@ def chat(image: Image, options: ModelOptions) -> None:
     with displays.shown():
         model = options.load(displays.report)
     with model:
-        talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet)
+        talk = Conversation(model, image, displays, interactive=interactive, quiet=options.quiet, remembers=memory)
         code = talk.run(stdin_lines(interactive))
     if code:
         raise typer.Exit(code)
@@ -70,6 +79,7 @@ class Conversation:
         displays: Show progress.
         interactive: Whether a person types the lines; Ctrl-C then ends only the answer.
         quiet: Write only errors to stderr.
+        remembers: Whether questions in plain words follow those before.
 
     Attributes:
         scene: The current image.
@@ -87,6 +97,7 @@ class Conversation:
         *,
         interactive: bool,
         quiet: bool = False,
+        remembers: bool = False,
     ) -> None:
         self._model = model
         self._image = Path(image)
@@ -96,14 +107,16 @@ class Conversation:
         self._last: Kept | None = None
         self._last_words: Kept | None = None
         self._last_drawable: Kept | None = None
+        self.remembers = remembers
         self.scene = model.open(self._image)
+        self._chat = self.scene.chat()
         self.over = False
 
     def run(self, typed: Iterable[str]) -> int:
         """Answer the lines until they end or one of them is /quit; return the exit code."""
         code = 0
         if self._interactive:
-            self._remark(f"{self._portrait()}. Type a question, or /help for tasks and commands, or /quit.\n{ALONE}")
+            self._remark(f"{self._portrait()}. {BEGIN}\n{REMEMBERED if self.remembers else ALONE}")
         for line in typed:
             try:
                 self._answer(line.strip())
@@ -126,13 +139,39 @@ class Conversation:
         elif line:
             if self._interactive and (hint := hint_about(line)):
                 self._remark(f"hint: {hint}")
-            self.ask(Line("ask", {"question": line}, {}))
+            self._say(line) if self.remembers else self.ask(Line("ask", {"question": line}, {}))
 
     def ask(self, line: Line) -> None:
         """Ask one question, print the answer, its words as they arrive, and keep it. Ctrl-C ends the answer."""
         is_text = TASKS[line.task].value is yg.Text
         with self._displays.shown() as display, self._until_interrupted() as cancel:
             result = ask(self.scene, line.question, display, stream=is_text, cancel=cancel)
+        self._show(result, line, is_text=is_text)
+
+    def _say(self, question: str) -> None:
+        """Ask the next question of the conversation; print and keep the answer as `ask` does."""
+        with self._displays.shown() as display, self._until_interrupted() as cancel:
+            with self._chat.ask(question, stream=True, cancel=cancel) as pieces:
+                print_pieces(pieces, display)
+            result = self._chat.last
+        assert result is not None
+        for printed in score_line(result):
+            print(printed)
+        self._show(result, Line("ask", {"question": question}, {}), is_text=True)
+
+    def forget(self) -> None:
+        """Begin the conversation anew.
+
+        Raises:
+            InputError: Nothing is remembered.
+        """
+        if not self.remembers:
+            raise InputError("there is nothing to forget: each question stands alone. Start the chat with --memory.")
+        self._chat.close()
+        self._chat = self.scene.chat()
+
+    def _show(self, result: yg.Result, line: Line, *, is_text: bool) -> None:
+        """Keep a result and print what has not been printed of it."""
         self._keep(result, line.task, {"arguments": line.arguments})
         if is_text and result.finish == "cancelled":
             print("interrupted", file=sys.stderr)
@@ -179,7 +218,7 @@ class Conversation:
         """
         scene = self._model.open(path)
         self.scene.close()
-        self.scene, self._image = scene, path
+        self.scene, self._image, self._chat = scene, path, scene.chat()
         self._remark(self._portrait())
 
     def save(self, path: Path) -> None:

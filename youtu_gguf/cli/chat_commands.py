@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from youtu_gguf.cli.chat import Conversation
 
 ALONE = "Each question stands alone: the model sees only the image and that line."
+REMEMBERED = "The model remembers earlier questions and answers until /forget; commands stand alone."
 
 FAMILIAR = {"exit": "quit", "bye": "quit", "q": "quit", "?": "help", "h": "help", "load": "open", "write": "save"}
 """What people type from habit, with the command that does it here."""
@@ -102,7 +103,7 @@ def _instead(line: str) -> str:
     return f"Did you mean /{near}?" if near else "/help lists tasks and commands; a question has no slash."
 
 
-def help_text() -> str:
+def help_text(*, remembers: bool = False) -> str:
     """Return the text of /help."""
     tasks = [(f"/{usage(name).removesuffix(' [OPTIONS]')}", task.summary) for name, task in TASKS.items()]
     return "\n".join(
@@ -115,19 +116,19 @@ def help_text() -> str:
             "",
             table([(known.usage, known.says) for known in COMMANDS]),
             "",
-            ALONE,
+            REMEMBERED if remembers else ALONE,
             "Ctrl-C ends the current answer; pressed twice, it interrupts everything.",
             "At the prompt, Ctrl-C and Ctrl-D end the chat.",
         )
     )
 
 
-def _help(_talk: Conversation, name: str) -> None:
+def _help(talk: Conversation, name: str) -> None:
     asked = name.removeprefix("/").lower()
     known = [table([(command.usage, command.says)]) for command in COMMANDS if command.name == asked]
     if asked and asked not in TASKS and not known:
         raise InputError(f"expected a task, one of {', '.join(TASKS)}; got {name!r}. /help lists them.")
-    print(help_of(asked) if asked in TASKS else "".join(known) or help_text())
+    print(help_of(asked) if asked in TASKS else "".join(known) or help_text(remembers=talk.remembers))
 
 
 def _quit(talk: Conversation, _: str) -> None:
@@ -153,6 +154,7 @@ COMMANDS = (
         "the last answer of any kind (.json)",
         lambda talk, given: talk.save(_path(given)),
     ),
+    Command("forget", "", "with --memory: begin the conversation anew", lambda talk, _: talk.forget()),
     Command("help", "[TASK]", "show this help, or the options of a task", _help),
     Command("quit", "", "end the chat", _quit),
 )

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import GenericAlias
 from typing import Annotated, Any
@@ -99,23 +100,36 @@ def ask(scene: yg.Scene, question: yg.Question, display: Display, *, stream: boo
     """
     if not stream or TASKS[question.task].value is not yg.Text:
         return scene.run(question.task, *question.arguments, **{**question.options, **options})
-    came = False
-    try:
+    ends: list[yg.Update] = []
+
+    def pieces() -> Iterator[str]:
         for update in scene.many([question], stream=True, **options):
-            if update.text:
-                display.clear()
-                print(update.text, end="", flush=True)
-                came = True
-    finally:
-        display.clear()
-        if came:
-            print()
+            ends.append(update)
+            yield update.text
+
+    print_pieces(pieces(), display)
+    update = ends[-1]
     if update.result is None:
         assert update.error is not None
         raise update.error
     for line in score_line(update.result):
         print(line)
     return update.result
+
+
+def print_pieces(pieces: Iterable[str], display: Display) -> None:
+    """Print the pieces of an answer as they arrive, and a line break after them."""
+    came = False
+    try:
+        for piece in pieces:
+            if piece:
+                display.clear()
+                print(piece, end="", flush=True)
+                came = True
+    finally:
+        display.clear()
+        if came:
+            print()
 
 
 def name_in_json(image: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from youtu_gguf.decode.scores import answer_score
-from youtu_gguf.engines.base import Answer, Collector, Piece, PrefixCost, Request, Session, collect
+from youtu_gguf.engines.base import Answer, Collector, Piece, PrefixCost, Request, Session
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM
@@ -48,6 +48,7 @@ class Chat:
         self._system = phrase(system, "the system text")
         self._attached = tuple(images)
         self._turns: tuple[Turn, ...] = ()
+        self._last: Text | None = None
         self._session: Session | None = None
         self._answering = forkable_lock(self, "_answering")
         self._closed = False
@@ -62,6 +63,11 @@ class Chat:
     def turns(self) -> tuple[Turn, ...]:
         """The turns so far, the first one first."""
         return self._turns
+
+    @property
+    def last(self) -> Text | None:
+        """The last answer as a value, a streamed one too, and also if its turn was not kept; None before the first."""
+        return self._last
 
     @overload
     def ask(self, question: str, *, stream: Literal[False] = False, **options: Unpack[Options]) -> Text: ...
@@ -111,10 +117,10 @@ class Chat:
         with self._turn():
             self._keep(phrase(question, "the question"), phrase(answer, "the answer"))
 
-    def _keep_answer(self, question: str, answer: Answer) -> None:
+    def _keep_answer(self, question: str, answer: Text) -> None:
         """Keep a turn, unless it was cancelled, or its time was up before a word was said."""
-        if answer.finish == "stop" or (answer.finish != "cancelled" and answer.text):
-            self._keep(question, answer.text)
+        if answer.finish == "stop" or (answer.finish != "cancelled" and answer.raw):
+            self._keep(question, answer.raw)
 
     def _keep(self, question: str, answer: str) -> None:
         self._turns = (*self._turns, Turn((*self._attached, question), answer))
@@ -122,22 +128,29 @@ class Chat:
         self._forget_session()
 
     def _answer(self, question: str, options: RunOptions) -> Text:
-        with self._turn():
-            session = self._open()
-            before, started = session.cost, time.perf_counter()
-            answer = collect(_generate(session, question, options))
-            seconds = time.perf_counter() - started
-            text = _text(answer, options, seconds, _spent(session.cost, before), session.prefix)
-            self._keep_answer(question, answer)
-            return text
+        pieces = self._pieces(question, options)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                text: Text = end.value
+                return text
 
-    def _pieces(self, question: str, options: RunOptions) -> Iterator[Piece]:
+    def _pieces(self, question: str, options: RunOptions) -> Generator[Piece, None, Text]:
+        """Yield the pieces of an answer; the turn is kept before the last one. Return the answer as a value."""
         with self._turn():
-            collector = Collector()
-            for piece in _generate(self._open(), question, options):
+            session, collector = self._open(), Collector()
+            before, started = session.cost, time.perf_counter()
+            for piece in _generate(session, question, options):
                 if collector.add(piece):
-                    self._keep_answer(question, collector.answer())
+                    spent = PrefixCost(
+                        session.cost.encode_s - before.encode_s, session.cost.prefill_s - before.prefill_s
+                    )
+                    seconds = time.perf_counter() - started
+                    text = self._last = _text(collector.answer(), options, seconds, spent, session.prefix)
+                    self._keep_answer(question, text)
                 yield piece
+            return text
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -208,10 +221,6 @@ def _generate(session: Session, question: str, options: RunOptions) -> Iterator[
                 else:
                     last = piece
     yield last
-
-
-def _spent(now: PrefixCost, before: PrefixCost) -> PrefixCost:
-    return PrefixCost(now.encode_s - before.encode_s, now.prefill_s - before.prefill_s)
 
 
 def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost, prefix: Prefix) -> Text:
