@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_WAIT_S = 600.0
-"""Longest wait for answers of other threads to make room. A thread with unfinished answers of its own does not wait."""
-
 
 class NativeEngine:
     """A model pair loaded into this process.
@@ -152,7 +149,8 @@ class NativeEngine:
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self.try_start(session, request, limits, shared=shared))
+        attempt = partial(self.try_start, session, request, limits, shared=shared)
+        return self._bring(session, limits, attempt, lambda _: attempt())
 
     def try_start(
         self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True
@@ -221,7 +219,7 @@ class NativeEngine:
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self._states(session), aside=aside)
+        return self._bring(session, limits, lambda: self._states(session), lambda reading: reading.hidden, aside=aside)
 
     def _states(self, session: NativeSession) -> F32 | None:
         known = self.prefixes.find(session.key) or self._cached_states(session)
@@ -246,9 +244,15 @@ class NativeEngine:
         return self.prefixes.has_room(session.length)
 
     def _bring(
-        self, session: NativeSession, limits: Limits, attempt: Callable[[], T | None], *, aside: bool = False
+        self,
+        session: NativeSession,
+        limits: Limits,
+        attempt: Callable[[], T | None],
+        end: Callable[[Reading], T | None],
+        *,
+        aside: bool = False,
     ) -> T:
-        """Return what `attempt` does, which is called in turns until it succeeds; reads the prefix if it is needed."""
+        """Return what `attempt` does, called in turns until it succeeds, or `end` does of the prefix that it needed."""
 
         def attempt_or_claim() -> tuple[T, None] | tuple[None, Reading] | None:
             result = attempt()
@@ -257,18 +261,18 @@ class NativeEngine:
             reading = self._claim(session, aside=aside)
             return None if reading is None else (None, reading)
 
-        end = partial(self._end, session, attempt)
-        while True:
-            result, reading = self._admitted(attempt_or_claim, limits)
-            if result is not None:
-                return result
-            assert reading is not None
-            if reading.reader != threading.get_ident():
-                self.readings.wait_for(reading, limits)
-                continue
-            ended = self.readings.read(session, reading, limits, self.progress, end)
-            if ended is not None:
-                return ended
+        if self.prefixes.find(session.key) is None:
+            self._cached_states(session)  # a file is read here, and not in a turn
+        with Deferral():
+            while True:
+                result, reading = self._admitted(attempt_or_claim, limits)
+                if reading is not None and reading.reader == threading.get_ident():
+                    place = partial(self._place, session.key)
+                    result = self.readings.read(session, reading, limits, self.progress, place, end)
+                elif reading is not None:
+                    self.readings.wait_for(reading, limits)
+                if result is not None:
+                    return result
 
     def _claim(self, session: NativeSession, *, aside: bool) -> Reading | None:
         """Return the reading of the prefix if it is not in the context, begun for this thread if it has no reader."""
@@ -285,17 +289,16 @@ class NativeEngine:
         reading.reader = reading.reader or threading.get_ident()
         return reading
 
-    def _end(self, session: NativeSession, attempt: Callable[[], T | None], reading: Reading) -> T | None:
-        """Place a prefix whose reading has ended, unless only its states were wanted; return what `attempt` does."""
+    def _place(self, key: str, reading: Reading) -> None:
+        """Place a prefix that was read, unless only its states were wanted."""
         assert reading.hidden is not None
         if reading.aside:
             self.prefixes.abandon(reading.sequence, reading.length)
-            self.cache.put(session.key, PrefixStates(reading.hidden))
+            self.cache.put(key, PrefixStates(reading.hidden))
         else:
-            self.prefixes.place(session.key, reading.sequence, reading.hidden)
+            self.prefixes.place(key, reading.sequence, reading.hidden)
             if self.files is not None:
-                self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
-        return attempt()
+                self.files.put(key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
 
     def _make_room(self, wanted: int) -> bool:
         """Free cells until `wanted` positions fit: first those of ended answers, then those of unused prefixes.
@@ -334,10 +337,9 @@ class NativeEngine:
         with self.lock:
             self.check_open()
             busy = self.prefixes.owned_by(threading.get_ident())
-            result = attempt() if busy or not self._room.entrance.is_taken else None
+            result = attempt() if busy or not self._room.is_awaited else None
         if result is None and not busy:
-            with self._room.entrance.waiting(limits.check):
-                result = self._wait_for_room(attempt, limits)
+            result = self._room.admit(partial(self._in_turn, attempt), limits.check)
         if result is None:
             raise EngineError(
                 f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
@@ -345,16 +347,10 @@ class NativeEngine:
             )
         return result
 
-    def _wait_for_room(self, attempt: Callable[[], T | None], limits: Limits) -> T | None:
-        deadline = time.monotonic() + LONGEST_WAIT_S
-        while True:
-            seen = self._room.look()
-            with self.lock:
-                self.check_open()
-                result = attempt()
-            if result is not None or time.monotonic() > deadline:
-                return result
-            self._room.wait(seen, limits.check)
+    def _in_turn(self, attempt: Callable[[], T | None]) -> T | None:
+        with self.lock:
+            self.check_open()
+            return attempt()
 
     def clear(self) -> None:
         """Drop every image that no answer is using from context, cache and sessions; files on disk stay."""
