@@ -165,6 +165,13 @@ def test_two_threads_that_want_one_prefix_read_it_once(
     assert len(n_encoded) == 1
 
 
+@pytest.mark.parametrize("aside", [False, True])
+def test_states_are_read_where_nothing_may_be_cached(tiny_pair: Pair, *, aside: bool) -> None:
+    with yg.load(*tiny_pair, n_ctx=1024, threads=1, cache_bytes=0) as model:
+        assert isinstance(model.engine, NativeEngine)
+        assert open_image(model.engine).patches(aside=aside).hidden.size
+
+
 def test_what_was_encoded_is_kept_when_the_reading_is_cancelled(
     engine: NativeEngine, decodes: Decodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

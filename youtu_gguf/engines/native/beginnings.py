@@ -8,21 +8,17 @@ conversation, it is restored from the cache first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized
 from youtu_gguf.engines.native.segments import after, n_shared, n_state_rows
 from youtu_gguf.types import F32
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.native.cache import PrefixStates
     from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
     from youtu_gguf.engines.native.session import NativeSession
-
-Cached = Callable[["str"], "PrefixStates | None"]
-"""From a key to what is saved of that prefix."""
 
 MIN_KNOWN = 4
 """Fewest positions that are worth taking over."""
@@ -52,14 +48,14 @@ class Beginning(NamedTuple):
 NOTHING = Beginning(0, np.empty((0, 0), np.float32))
 
 
-def find_beginning(session: NativeSession, prefixes: Prefixes, cached: Cached) -> Beginning:
+def find_beginning(session: NativeSession, prefixes: Prefixes, cache: ByteCache[Sized]) -> Beginning:
     """Return the longest known beginning of a session's prefix.
 
     Of a prefix without earlier turns only the whole is looked for, at the beginning of a conversation.
     """
     n, entry = prefixes.longest(session.segments)
     if session.prefix.turns:
-        saved = _saved(session, cached)
+        saved = _saved(session, cache)
         if saved is not None and saved.n > n:
             return saved
         known = n >= MIN_KNOWN
@@ -68,10 +64,10 @@ def find_beginning(session: NativeSession, prefixes: Prefixes, cached: Cached) -
     return Beginning(n, _states_of(session, entry.hidden, n), entry) if entry is not None and known else NOTHING
 
 
-def _saved(session: NativeSession, cached: Cached) -> Beginning | None:
+def _saved(session: NativeSession, cache: ByteCache[Sized]) -> Beginning | None:
     for key, prefix in session.prefix.earlier:
-        states = cached(key)
-        if states is not None and states.cache:
+        states = cache.get(key)
+        if isinstance(states, PrefixStates) and states.cache:
             n = n_shared(states.segments or session.segments_of(prefix), session.segments)
             return Beginning(n, _states_of(session, states.hidden, n), saved=states.cache)
     return None

@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_WAIT_S = 600.0
-"""Longest wait for answers of other threads to make room. A thread with unfinished answers of its own does not wait."""
-
 
 class NativeEngine:
     """A model pair loaded into this process.
@@ -157,7 +154,8 @@ class NativeEngine:
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self.try_start(session, request, limits, shared=shared))
+        attempt = partial(self.try_start, session, request, limits, shared=shared)
+        return self._bring(session, limits, attempt, lambda _: attempt())
 
     def try_start(
         self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True
@@ -230,7 +228,7 @@ class NativeEngine:
             CancelledError: The request is to end by its `limits`.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self._states(session), aside=aside)
+        return self._bring(session, limits, lambda: self._states(session), lambda reading: reading.hidden, aside=aside)
 
     def _states(self, session: NativeSession) -> F32 | None:
         known = self.prefixes.find(session.key) or self._cached(session.key)
@@ -256,9 +254,15 @@ class NativeEngine:
         return self.prefixes.place(session, sequence, cached.hidden)
 
     def _bring(
-        self, session: NativeSession, limits: Limits, attempt: Callable[[], T | None], *, aside: bool = False
+        self,
+        session: NativeSession,
+        limits: Limits,
+        attempt: Callable[[], T | None],
+        end: Callable[[Reading], T | None],
+        *,
+        aside: bool = False,
     ) -> T:
-        """Return what `attempt` does, which is called in turns until it succeeds; reads the prefix if it is needed."""
+        """Return what `attempt` does, called in turns until it succeeds, or `end` does of the prefix that it needed."""
 
         def attempt_or_claim() -> tuple[T, None] | tuple[None, Reading] | None:
             result = attempt()
@@ -267,18 +271,18 @@ class NativeEngine:
             reading = self._claim(session, aside=aside)
             return None if reading is None else (None, reading)
 
-        end = partial(self._end, session, attempt)
-        while True:
-            result, reading = self._admitted(attempt_or_claim, limits)
-            if result is not None:
-                return result
-            assert reading is not None
-            if reading.reader != threading.get_ident():
-                self.readings.wait_for(reading, limits)
-                continue
-            ended = self.readings.read(session, reading, limits, self.progress, end)
-            if ended is not None:
-                return ended
+        if self.prefixes.find(session.key) is None:
+            self._cached(session.file_key)  # a file is read here, and not in a turn
+        with Deferral():
+            while True:
+                result, reading = self._admitted(attempt_or_claim, limits)
+                if reading is not None and reading.reader == threading.get_ident():
+                    place = partial(self._place, session)
+                    result = self.readings.read(session, reading, limits, self.progress, place, end)
+                elif reading is not None:
+                    self.readings.wait_for(reading, limits)
+                if result is not None:
+                    return result
 
     def _claim(self, session: NativeSession, *, aside: bool) -> Reading | None:
         """Return the reading of the prefix if it is not in the context, begun for this thread if it has no reader."""
@@ -287,7 +291,7 @@ class NativeEngine:
         reading = self.readings.find(session.key)
         if reading is None:
             aside = aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers
-            known = NOTHING if aside else find_beginning(session, self.prefixes, self._cached)
+            known = NOTHING if aside else find_beginning(session, self.prefixes, self.cache)
             if not aside and not self._eviction.has_room(session.length - known.n_resident, known.entry):
                 if self.prefixes.n_answers or not self._eviction.has_room(session.length):
                     return None
@@ -298,8 +302,8 @@ class NativeEngine:
         reading.reader = reading.reader or threading.get_ident()
         return reading
 
-    def _end(self, session: NativeSession, attempt: Callable[[], T | None], reading: Reading) -> T | None:
-        """Place a prefix whose reading has ended, unless only its states were wanted; return what `attempt` does."""
+    def _place(self, session: NativeSession, reading: Reading) -> None:
+        """Place a prefix that was read, unless only its states were wanted."""
         assert reading.hidden is not None
         if reading.aside:
             self.prefixes.abandon(reading.sequence, reading.length)
@@ -308,7 +312,6 @@ class NativeEngine:
             self.prefixes.place(session, reading.sequence, reading.hidden)
             if self.files is not None and not session.prefix.turns:  # each turn would write all turns before it again
                 self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
-        return attempt()
 
     def _admitted(self, attempt: Callable[[], T | None], limits: Limits) -> T:
         """Return the result of `attempt`, called in a turn; while it is None, wait for other threads and try again.
@@ -320,10 +323,9 @@ class NativeEngine:
         with self.lock:
             self.check_open()
             busy = self.prefixes.owned_by(threading.get_ident())
-            result = attempt() if busy or not self._room.entrance.is_taken else None
+            result = attempt() if busy or not self._room.is_awaited else None
         if result is None and not busy:
-            with self._room.entrance.waiting(limits.check):
-                result = self._wait_for_room(attempt, limits)
+            result = self._room.admit(partial(self._in_turn, attempt), limits.check)
         if result is None:
             raise EngineError(
                 f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
@@ -331,16 +333,10 @@ class NativeEngine:
             )
         return result
 
-    def _wait_for_room(self, attempt: Callable[[], T | None], limits: Limits) -> T | None:
-        deadline = time.monotonic() + LONGEST_WAIT_S
-        while True:
-            seen = self._room.look()
-            with self.lock:
-                self.check_open()
-                result = attempt()
-            if result is not None or time.monotonic() > deadline:
-                return result
-            self._room.wait(seen, limits.check)
+    def _in_turn(self, attempt: Callable[[], T | None]) -> T | None:
+        with self.lock:
+            self.check_open()
+            return attempt()
 
     def clear(self) -> None:
         """Drop every image that no answer is using from context, cache and sessions; files on disk stay."""

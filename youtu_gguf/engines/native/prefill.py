@@ -61,7 +61,6 @@ class Reading:
             (1 + n_tokens, n_embd), one image after the other.
         aside: Whether no question will follow, so that the prefix need not stay in the context.
         reader: Identifier of the thread that is reading it; None where that was ended.
-        ended: Whether it was decoded to the end, or dropped.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Reading:
         self.length = self.done + length(segments)
         self.hidden: F32 | None = None if segments else known.hidden
         self._known = known
-        self.aside = self.ended = False
+        self.aside = False
         self.reader: int | None = None
         self._context, self._size = context, size
         self._slices: Iterator[None] | None = None
@@ -196,12 +195,12 @@ class Readings:
 
     def _drop(self, key: str) -> None:
         reading = self._by_key.pop(key)
-        reading.ended = True
         self._prefixes.abandon(reading.sequence, reading.done)
 
     def read(
-        self, payer: Payer, reading: Reading, limits: Limits, progress: ProgressFn, end: Callable[[Reading], T]
-    ) -> T:
+        self, payer: Payer, reading: Reading, limits: Limits, progress: ProgressFn,
+        place: Callable[[Reading], None], end: Callable[[Reading], T],
+    ) -> T:  # fmt: skip
         """Read a prefix to its end; return what `end` returns in the turn of its last slice.
 
         Args:
@@ -209,7 +208,10 @@ class Readings:
             reading: It is `find(payer.key)`, and this thread is its `reader`.
             limits: Looked at between slices, and between layers of the vision tower.
             progress: Called there too, outside the turn.
-            end: Called with the lock held when all is decoded. It takes over the sequence.
+            place: Called with the lock held when all is decoded. It takes over the sequence.
+            end: Called after that, with the lock still held.
+
+        Ctrl-C must be held back (`interrupts.Deferral`): it arrives at progress reports and while this waits.
 
         Raises:
             CancelledError: The request is to end.
@@ -220,18 +222,18 @@ class Readings:
             with self._queue.waiting(limits.check):
                 started = time.perf_counter()
                 try:
-                    result = self._read_slices(payer.key, reading, embeddings, limits, progress, end)
+                    result = self._read_slices(payer.key, reading, embeddings, limits, progress, place, end)
                 finally:
                     payer.pay(PrefixCost(prefill_s=time.perf_counter() - started))
         finally:
-            with self._lock:
-                self._leave(payer.key, reading)
+            reading.reader = None
+            self._room.changed()
         progress("prefill", reading.length, reading.length)
         return result
 
     def _read_slices(
         self, key: str, reading: Reading, embeddings: Sequence[F32], limits: Limits, progress: ProgressFn,
-        end: Callable[[Reading], T],
+        place: Callable[[Reading], None], end: Callable[[Reading], T],
     ) -> T:  # fmt: skip
         while True:
             limits.check()
@@ -239,7 +241,7 @@ class Readings:
             with self._lock:
                 if self._advance(key, reading, embeddings):
                     del self._by_key[key]
-                    reading.ended = True
+                    place(reading)
                     return end(reading)
 
     def _advance(self, key: str, reading: Reading, embeddings: Sequence[F32]) -> bool:
@@ -249,13 +251,6 @@ class Readings:
         except BaseException:
             self._drop(key)
             raise
-
-    def _leave(self, key: str, reading: Reading) -> None:
-        """Let another thread continue a reading that has not ended; nothing is kept of one that has not begun."""
-        reading.reader = None
-        if not reading.ended and not reading.done:
-            self._drop(key)
-        self._room.changed()
 
     def _embeddings(self, payer: Payer, image: PreparedImage, limits: Limits, progress: ProgressFn) -> F32:
         """Return the (n_tokens, n_embd) embeddings of an image, from the cache or the vision tower; needs no turn."""

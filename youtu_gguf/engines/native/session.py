@@ -55,6 +55,12 @@ class NativeSession:
         return length(self.segments)
 
     @property
+    def file_key(self) -> str:
+        """Key of what may be on disk of the prefix: the words and images before its first question."""
+        *_, first = (self.key, *(key for key, _ in self._prefix.earlier))
+        return first
+
+    @property
     def prefix_tokens(self) -> list[int]:
         """Text tokens of the prefix."""
         return [token for segment in self.segments if not isinstance(segment, PreparedImage) for token in segment]
