@@ -81,6 +81,7 @@ class LlamaModel:
             raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
         self.tokenizer = Tokenizer(self.vocab)
+        self._pieces: dict[int, bytes] = {}
         self.n_embd: int = lib.llama_model_n_embd(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
@@ -94,6 +95,12 @@ class LlamaModel:
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token, which may hold parts of UTF-8 characters."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._ask_piece(token)
+        return known
+
+    def _ask_piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
         n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
         if n < 0:
