@@ -177,6 +177,13 @@ def checked_flags(name: str, flags: object) -> tuple[str, ...]:
     return tuple(flags)
 
 
+def checked_stops(name: str, stops: object) -> tuple[str, ...]:
+    """Return the strings that end an answer."""
+    if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) and stop for stop in stops):
+        raise _refused(name, 'a list of strings, none of them empty, such as ["\\n"]', stops)
+    return tuple(stops)
+
+
 def checked_name(model: object) -> str:
     """Return the name of a model on a server.
 

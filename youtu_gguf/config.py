@@ -19,6 +19,7 @@ from youtu_gguf.arguments import (
     checked_flags,
     checked_key,
     checked_path,
+    checked_stops,
     number,
     one_of,
     short_repr,
@@ -60,6 +61,8 @@ class Sampling:
     max_tokens: Annotated[int, whole(1)] = MAX_ANSWER_TOKENS
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
+    stop: Annotated[tuple[str, ...], checked_stops] = ()
+    """Strings that end an answer; it keeps what stands before the first of them."""
     loop_guard: Annotated[bool, switch] = True
     """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False
@@ -221,6 +224,7 @@ class LoadSettings(TypedDict, total=False):
     max_tokens: int
     seed: int
     max_s: float
+    stop: Sequence[str]
     loop_guard: bool
     scores: bool
     n_slots: int

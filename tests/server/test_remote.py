@@ -349,3 +349,18 @@ def test_a_mask_by_polygon_works_on_any_engine(chat: Chat) -> None:
 def test_event_streams_may_name_their_character_set(chat: Chat) -> None:
     chat.replies = [Reply(kind=f"{EVENTS}; charset=utf-8")]
     assert ask(chat).raw == "two words"
+
+
+def test_a_stop_string_ends_the_answer_here_and_the_server_is_hung_up_on(chat: Chat) -> None:
+    chat.replies = [Reply((words("one ") + words("two. ") + words("Th") + words("ree"),), silent=True)]
+    with yg.load(engine=chat.url) as model:
+        answer = model.open(PICTURE).ask("Why?", stop=["not", ". Three"])
+    assert (answer.raw, answer.finish) == ("one two", "stop")
+    assert chat.hung_up.wait(SECONDS)
+
+
+def test_what_was_held_back_for_a_stop_string_comes_when_the_answer_ends(chat: Chat) -> None:
+    chat.replies = [Reply((words("one ") + words("two. ") + finish("length"),))]
+    with yg.load(engine=chat.url) as model:
+        answer = model.open(PICTURE).ask("Why?", stop=[". Three"])
+    assert (answer.raw, answer.finish) == ("one two. ", "length")
