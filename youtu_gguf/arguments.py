@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -182,6 +183,17 @@ def checked_stops(name: str, stops: object) -> tuple[str, ...]:
     if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) and stop for stop in stops):
         raise _refused(name, 'a list of strings, none of them empty, such as ["\\n"]', stops)
     return tuple(stops)
+
+
+def checked_schema(name: str, schema: object) -> str:
+    """Return a JSON schema as text; whether an engine can enforce it is found out when it is used."""
+    try:
+        found = json.loads(schema) if isinstance(schema, str) else schema
+        if not isinstance(found, dict):
+            raise TypeError("it is not an object")
+        return json.dumps(found, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InputError(f"{name} must be a JSON schema, an object; got {short_repr(schema)}: {exc}.") from None
 
 
 def checked_name(model: object) -> str:

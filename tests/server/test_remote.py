@@ -76,6 +76,13 @@ def test_sampling_is_sent_by_the_names_of_llama_server_and_of_vllm(chat: Chat) -
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["seed"]) == (0.5, 0.9, 7, 3)
     assert (body["repeat_penalty"], body["repetition_penalty"]) == (1.2, 1.2)
     assert "logprobs" not in body
+    assert "response_format" not in body
+
+
+def test_a_json_schema_is_sent_as_a_response_format(chat: Chat) -> None:
+    ask(chat, json_schema={"type": "integer"})
+    expected = {"name": "answer", "strict": True, "schema": {"type": "integer"}}
+    assert chat.bodies[0]["response_format"] == {"type": "json_schema", "json_schema": expected}
 
 
 def test_the_first_model_that_is_listed_is_asked_unless_one_is_named(chat: Chat) -> None:

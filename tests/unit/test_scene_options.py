@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import Any, get_args, get_type_hints
@@ -123,6 +123,7 @@ def test_the_types_of_settings_name_every_field_and_no_other() -> None:
     paths, loaded = str | PathLike[str] | None, get_type_hints(LoadSettings)
     wider = dict.fromkeys(("cache_dir", "llama_server", "server_log"), paths)
     wider |= dict.fromkeys(("server_flags", "stop"), Sequence[str])
+    wider["json_schema"] = str | Mapping[str, Any] | None
     assert loaded == {name: hint for kind in values.values() for name, hint in kind.items() if name in loaded} | wider
 
 

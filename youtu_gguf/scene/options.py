@@ -26,8 +26,8 @@ class Options(TypedDict, total=False):
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
       class names are passed on unchanged. Without it, that of the model's settings.
-    - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `stop`, `loop_guard`: as
-      in `config.Sampling`, for this run alone.
+    - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `stop`, `json_schema`,
+      `loop_guard`: as in `config.Sampling`, for this run alone.
     """
 
     strict: bool
@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     repeat_penalty: float
     seed: int
     stop: Sequence[str]
+    json_schema: str | Mapping[str, Any] | None
     loop_guard: bool
 
 

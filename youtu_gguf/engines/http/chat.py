@@ -6,6 +6,7 @@ Source: OpenAI's API reference, "Chat completions", and llama-server's README fo
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -60,6 +61,7 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "stream": True,
         "stream_options": {"include_usage": True},
         **scores,
+        **_format(sampling),
         # Beyond OpenAI's fields: the names of llama-server and of vLLM. Other servers ignore or refuse them.
         "repeat_penalty": sampling.repeat_penalty,
         "repetition_penalty": sampling.repeat_penalty,
@@ -70,6 +72,13 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "reasoning_format": "none",  # llama-server must not look for reasoning in an answer
         "return_progress": True,  # llama-server then reports its progress with the prompt
     }
+
+
+def _format(sampling: Sampling) -> dict[str, Any]:
+    if sampling.json_schema is None:
+        return {}
+    schema = {"name": "answer", "strict": True, "schema": json.loads(sampling.json_schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 class Reply:
