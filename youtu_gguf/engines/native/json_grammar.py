@@ -40,7 +40,7 @@ MOST_INTEGERS = 1000
 _BUILT_IN = {
     "space": '" "?',
     "string": r'"\"" char* "\""',
-    "char": r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4})',
+    "char": r'[ !#-\x5B\x5D-~\x80-\U0010FFFF] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4})',
     "digits": "[0-9] | [1-9] [0-9]{1,15}",
     "integer": '"-"? digits',
     "number": '"-"? positive',
@@ -145,16 +145,17 @@ class _Converter:
         return name
 
     def _object(self, schema: Mapping[str, Any], place: str) -> str:
+        """Return the rule of an object. Beside named properties it has no others, which could repeat their names."""
         properties, required = schema.get("properties", {}), schema.get("required", [])
         if not isinstance(properties, Mapping):
             raise _refused(f"{place}/properties", "an object", properties)
         if not isinstance(required, list) or not all(name in properties for name in required):
             raise _refused(f"{place}/required", "names of properties", required)
-        more = schema.get("additionalProperties", not properties)
-        follows = {True: '""', False: '""'}  # what may follow, by whether a property stands before it
-        if more is not False:
+        more = schema.get("additionalProperties", True)
+        if not properties and more is not False:
             pair = self._add(f'string ":" space {self._value(more, f"{place}/additionalProperties")}')
-            follows = {True: f'("," space {pair})*', False: f'({pair} ("," space {pair})*)?'}
+            return f'"{{" space ({pair} ("," space {pair})*)? space "}}"'
+        follows = {True: '""', False: '""'}  # what may follow, by whether a property stands before it
         for name, part in reversed(list(properties.items())):
             pair = f'{_literal(name)} ":" space {self._value(part, f"{place}/properties/{name}")}'
             after, skipped = self._add(follows[True]), follows
@@ -209,8 +210,10 @@ def _bounded(name: str, schema: Mapping[str, Any], place: str) -> str:
 
 def _literal(value: Any) -> str:
     """Return the rule of a constant: its JSON."""
-    text = json.dumps(value, ensure_ascii=False).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    text = json.dumps(value, ensure_ascii=False)
+    if not text.isprintable():  # half a character, or one that GBNF does not take as it is
+        text = json.dumps(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _check_keys(keys: set[str], known: set[str], place: str) -> None:
