@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,8 @@ from youtu_gguf.arguments import (
     checked_flags,
     checked_key,
     checked_path,
+    checked_schema,
+    checked_stops,
     number,
     one_of,
     short_repr,
@@ -43,16 +45,15 @@ _MAX_BYTES = 1 << 62
 
 PENALTY_LAST_N = 64
 TOP_K = 40
-"""llama.cpp's own defaults, in force beside the documented sampling. Top-k changes nothing at top-p 0.001, but saves
-sorting the whole vocabulary."""
+"""llama.cpp's own defaults, in force beside the documented sampling."""
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is drawn.
 
-    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
-    most likely token nearly always wins, so answers hardly vary with `seed`.
+    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. So is top-p up to 1/`TOP_K`,
+    whatever the temperature: only the likeliest token after the penalty is left to draw, and `seed` has no effect.
     """
 
     temperature: Annotated[float, number(least=0, most=LARGEST)] = TEMPERATURE
@@ -62,6 +63,10 @@ class Sampling:
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
     """Seconds from the beginning of a request, while it waits and while the image is read too."""
+    stop: Annotated[tuple[str, ...], checked_stops] = ()
+    """Strings that end an answer; it keeps what stands before the first of them."""
+    json_schema: Annotated[str | None, checked_schema] = None
+    """A JSON schema, as text or as the object itself; the answer is JSON that fits it, unless a limit cuts it short."""
     loop_guard: Annotated[bool, switch] = True
     """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False
@@ -223,6 +228,8 @@ class LoadSettings(TypedDict, total=False):
     max_tokens: int
     seed: int
     max_s: float
+    stop: Sequence[str]
+    json_schema: str | Mapping[str, Any] | None
     loop_guard: bool
     scores: bool
     n_slots: int

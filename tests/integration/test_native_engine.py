@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from youtu_gguf.config import Sampling, make_settings
 from youtu_gguf.engines.base import collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
-from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
+from youtu_gguf.engines.native.llama.handles import LlamaModel
+from youtu_gguf.engines.native.sampling import Drawn, LikeliestDraw, LogitsSource, Sampler
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.gguf.pair import check_pair
@@ -53,9 +54,12 @@ class ScriptedSampler(Sampler):
 
     script: list[int]
 
-    def next(self, context: LlamaContext, index: int = -1) -> int:
+    def __init__(self, sampling: Sampling, _model: LlamaModel, seen: Sequence[int]) -> None:
+        super().__init__(LikeliestDraw(sampling, seen), scores=False)
+
+    def next(self, context: LogitsSource, index: int = -1) -> Drawn:
         super().next(context, index)
-        return self.script.pop(0)
+        return Drawn(self.script.pop(0))
 
 
 def test_characters_of_several_tokens_are_streamed_whole(tiny_pair: Pair) -> None:
@@ -74,6 +78,19 @@ def test_characters_of_several_tokens_are_streamed_whole(tiny_pair: Pair) -> Non
     assert [piece.text for piece in pieces if piece.text] == list(sentence)
     assert sum(piece.n_tokens for piece in pieces) == len(sentence.encode())
     assert pieces[-1].finish == "stop"
+
+
+def test_a_stop_string_is_found_across_tokens_that_are_parts_of_characters(tiny_pair: Pair) -> None:
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    by_bytes = {engine.model.piece(token): token for token in range(512)}
+    ScriptedSampler.script = [by_bytes[bytes([byte])] for byte in "Café 杯子 🚲!".encode()]
+    sampling = Sampling(stop=("子 🚙", "子 🚲"))
+    answer = collect(engine.open(Prefix(picture(1))).generate("What?", sampling))
+    engine.close()
+    assert (answer.text, answer.finish, len(ScriptedSampler.script)) == ("Café 杯", "stop", 1)
 
 
 def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pair) -> None:

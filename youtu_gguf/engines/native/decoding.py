@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from youtu_gguf.engines.base import Piece
-from youtu_gguf.engines.native.generation import Generation, Group, followers, pack, token_probability
+from youtu_gguf.engines.native.generation import Generation, Group, followers, pack
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import LlamaContext
 from youtu_gguf.engines.native.prefixes import Prefixes
@@ -85,10 +85,7 @@ class Decoder:
     def _draw(self, generation: Generation, index: int) -> Sequence[Piece | Exception]:
         """Draw the token after the one at `index` of the batch; return the pieces, or what ended the answer."""
         try:
-            token = generation.sampler.next(self._context, index)
-            wanted = generation.request.sampling.scores
-            probability = token_probability(self._context.logits(index), token) if wanted else None
-            return generation.take(token, probability)
+            return generation.take(generation.sampler.next(self._context, index))
         except Exception as exc:  # noqa: BLE001 - raised in the thread that reads this answer; the others go on
             generation.end("cancelled")
             return [exc]

@@ -21,14 +21,16 @@ from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama import bindings
+from youtu_gguf.engines.native.llama.chain import new_sampler
 from youtu_gguf.engines.native.llama.devices import place_pair
-from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefill import SLICE, Reading, Readings
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
+from youtu_gguf.engines.native.sampling import Sampler
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.native.shared import News, SharedDecodes
 from youtu_gguf.engines.prefix import Prefix
@@ -68,7 +70,7 @@ class NativeEngine:
     name = "native"
     n_parallel = 1
     has_states = True
-    new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
+    new_sampler: Callable[[Sampling, LlamaModel, Sequence[int]], Sampler] = staticmethod(new_sampler)
     """Creates the sampler of one answer; a subclass may replace it."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
@@ -163,18 +165,19 @@ class NativeEngine:
         """Start an answer if its prefix is there and there is room, else return None. Call it with the lock held.
 
         Raises:
-            InputError: The question does not fit into the context.
+            InputError: The question does not fit into the context, or its JSON schema cannot be enforced.
         """
         self._finish_lost()
         if self.prefixes.full:  # checked first, because tokenising takes as long as a step of a small model
             return None
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
+        sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])  # or an InputError
         entry = self._entry(session)
         if entry is None:
+            sampler.close()
             return None
         sequence = self.prefixes.branch(entry, asked)
-        sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
         generation = Generation(request, self.model, sampler, asked, sequence, session.length, limits)
         self._generations[sequence] = generation
         if shared:
