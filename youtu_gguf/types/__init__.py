@@ -31,6 +31,7 @@ from youtu_gguf.types.choices import (
     Refinement,
     Scale,
     Stopped,
+    Vision,
     no_progress,
 )
 from youtu_gguf.types.geometry import Grid, PreparedImage, Size, Transform
@@ -85,6 +86,7 @@ __all__ = [
     "Text",
     "Timings",
     "Transform",
+    "Vision",
     "checked",
     "each_score",
     "extent",

@@ -22,10 +22,10 @@ from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
-from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.session import NativeSession
+from youtu_gguf.engines.native.vision.choice import open_tower
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
@@ -89,7 +89,7 @@ class NativeEngine:
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
-            self.vision = VisionTower(pair.projector.path, pair.vision.n_embd, self.model, settings)
+            self.vision = open_tower(pair, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
