@@ -24,6 +24,8 @@ promises neither on a GPU (docs/architecture.md, "Rounding"). tests/integration/
 os.environ["HF_HUB_OFFLINE"] = "1"  # a spec that is not on this machine is not to be fetched by accident
 CALIBRATIONS = tempfile.mkdtemp(prefix="youtu-gguf-calibrations-")
 os.environ["YOUTU_GGUF_CALIBRATIONS"] = CALIBRATIONS  # what the developer's machine knows about models is not tested
+STATE = tempfile.mkdtemp(prefix="youtu-gguf-state-")
+os.environ["XDG_STATE_HOME"] = STATE  # neither is what it knows about vision towers and servers
 
 
 @pytest.fixture(scope="session")
@@ -57,11 +59,12 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pytest_unconfigure() -> None:
-    """Delete the calibrations, and close what llama_cpp leaves open, or the interpreter complains below the summary.
+    """Delete the temporary folders, and close what llama_cpp leaves open, or the interpreter complains below the summary.
 
     Remove when llama_cpp._utils no longer opens os.devnull at import (it does in 0.3.36).
     """
-    shutil.rmtree(CALIBRATIONS, ignore_errors=True)
+    for folder in (CALIBRATIONS, STATE):
+        shutil.rmtree(folder, ignore_errors=True)
     utilities = sys.modules.get("llama_cpp._utils")
     for name in ("outnull_file", "errnull_file"):
         if utilities is not None and hasattr(utilities, name):

@@ -29,7 +29,7 @@ from youtu_gguf.arguments import (
 )
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MAX_ANSWER_TOKENS, MAX_IMAGE_TOKENS, REPEAT_PENALTY, TEMPERATURE, TOP_P
-from youtu_gguf.types import GpuLayers, HiddenWay, Lang
+from youtu_gguf.types import GpuLayers, HiddenWay, Lang, Vision
 
 MOST_IMAGE_TOKENS = 62_500
 """llama.cpp's own limit for this projector (clip.cpp)."""
@@ -152,6 +152,11 @@ class Settings:
         cuda_graphs: Compute with CUDA graphs: text is generated 2 % faster, but with llama.cpp of llama-cpp-python
             0.3.36 images may be encoded wrongly; a check while loading looks for that. The first model loaded in a
             process decides for the process.
+        vision: What encodes images. "windowed" is our own vision tower, which computes attention windows as windows:
+            faster than llama.cpp's own, "mtmd", and in less memory. "auto" means "windowed" where this llama.cpp has
+            what it needs and it gives llama.cpp's embeddings of a small image, else "mtmd", with a warning that says
+            why; "windowed" where it cannot be used is an error. The comparison is made once for a projector, a build
+            of llama.cpp and a device, and remembered in the user's state folder.
         repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
             file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
             depends on processor and encoding; measure it (docs/quantisation.md has one processor).
@@ -174,6 +179,7 @@ class Settings:
     device: Annotated[str | None, checked_device] = None
     mmproj_device: Annotated[str | None, checked_device] = None
     cuda_graphs: Annotated[bool, switch] = False
+    vision: Annotated[Vision, one_of(Vision)] = "auto"
     repack: Annotated[bool, switch] = False
     threads: Annotated[int | None, THREADS] = None
     image_max_tokens: Annotated[int, whole(1, MOST_IMAGE_TOKENS)] = MAX_IMAGE_TOKENS
@@ -214,6 +220,7 @@ class LoadSettings(TypedDict, total=False):
     device: str | None
     mmproj_device: str | None
     cuda_graphs: bool
+    vision: Vision
     repack: bool
     threads: int | None
     image_max_tokens: int

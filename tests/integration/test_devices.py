@@ -15,14 +15,16 @@ from tests.conftest import Pair
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native import engine
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama import vision
 from youtu_gguf.engines.native.llama.bindings import log_listener
 from youtu_gguf.engines.native.llama.devices import devices, handle_of, handles_of
 from youtu_gguf.engines.native.llama.handles import LlamaModel
 from youtu_gguf.engines.native.llama.placement import Placement
+from youtu_gguf.engines.native.llama.vision import MtmdTower
+from youtu_gguf.engines.native.vision import choice
+from youtu_gguf.engines.native.vision.tower import WindowedTower
 from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE
 from youtu_gguf.errors import EngineError, InputError
-from youtu_gguf.types import F32, PreparedImage, no_progress
+from youtu_gguf.types import F32, PreparedImage, Vision, no_progress
 
 LOGS = """
 import ctypes, sys
@@ -88,7 +90,7 @@ def test_on_the_processor_the_encoder_is_not_checked(tiny_pair: Pair, monkeypatc
     def check(*_: object, **__: object) -> None:
         raise AssertionError("the processor was checked")
 
-    monkeypatch.setattr(vision, "check_encoder", check)
+    monkeypatch.setattr(choice, "check_encoder", check)
     with yg.load(*tiny_pair, n_ctx=512, threads=1, device="cpu") as model:
         assert isinstance(model.engine, NativeEngine)
         assert model.engine.placement == Placement((), 0, model.engine.placement.n_layers, None)
@@ -98,7 +100,7 @@ def test_on_the_processor_the_encoder_is_not_checked(tiny_pair: Pair, monkeypatc
 def test_the_check_encodes_with_the_loaded_projector(tiny_pair: Pair) -> None:
     with yg.load(*tiny_pair, n_ctx=512, threads=1, device="cpu") as model:
         assert isinstance(model.engine, NativeEngine)
-        vision.check_encoder(model.engine.vision.encode, 100, cuda_graphs=True)
+        choice.check_encoder(model.engine.vision.encode, 100, cuda_graphs=True)
 
 
 @pytest.fixture
@@ -111,7 +113,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Placement:
 
 def test_the_devices_of_a_placement_reach_llama_cpp(stand_in: Placement, tiny_pair: Pair) -> None:
     log: list[str] = []
-    with log_listener(log.append), yg.load(*tiny_pair, n_ctx=512, threads=1, image_max_tokens=64) as model:
+    chosen = {"n_ctx": 512, "threads": 1, "image_max_tokens": 64}
+    with log_listener(log.append), yg.load(*tiny_pair, vision="mtmd", **chosen) as model:  # type: ignore[arg-type]
         assert repr(model) == f"Model({tiny_pair[0].name}, native, CPU 2 of 3 layers, n_ctx 512)"
         assert isinstance(model.engine, NativeEngine)
         assert not model.engine.context.pads
@@ -119,17 +122,22 @@ def test_the_devices_of_a_placement_reach_llama_cpp(stand_in: Placement, tiny_pa
     assert "CLIP using CPU backend" in "".join(log)
 
 
+@pytest.mark.parametrize(("vision", "tower"), [("windowed", WindowedTower), ("mtmd", MtmdTower)])
 def test_a_device_that_encodes_wrongly_is_refused_when_a_model_is_loaded(
-    stand_in: Placement, tiny_pair: Pair, monkeypatch: pytest.MonkeyPatch
+    stand_in: Placement,
+    tiny_pair: Pair,
+    monkeypatch: pytest.MonkeyPatch,
+    vision: Vision,
+    tower: type[WindowedTower | MtmdTower],
 ) -> None:
-    encode, n_encoded = vision.VisionTower.encode, itertools.count()
+    encode, n_encoded = tower.encode, itertools.count()
 
-    def wrong_after_others(self: vision.VisionTower, image: PreparedImage) -> F32:
-        return encode(self, image) * np.float32(1 if next(n_encoded) < 12 else 3)
+    def wrong_after_others(self: WindowedTower | MtmdTower, image: PreparedImage) -> F32:
+        return encode(self, image) * np.float32(1 if next(n_encoded) < 12 else 3)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(vision.VisionTower, "encode", wrong_after_others)
+    monkeypatch.setattr(tower, "encode", wrong_after_others)
     with pytest.raises(EngineError, match="must encode an image the same way every time"):
-        yg.load(*tiny_pair, n_ctx=512, threads=1, image_max_tokens=64)
+        yg.load(*tiny_pair, n_ctx=512, threads=1, image_max_tokens=64, vision=vision)
 
 
 def test_handles_are_found_by_name_and_end_with_none() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from youtu_gguf.engines.native.llama.memory import EncoderMemory, Memory, check_context, check_image
+from youtu_gguf.engines.native.llama.memory import (
+    EncoderMemory,
+    Memory,
+    WindowedMemory,
+    check_context,
+    check_image,
+    vision_bytes,
+)
 from youtu_gguf.errors import EngineError
 
 MB = 10**6
@@ -20,6 +27,24 @@ MB = 10**6
 def test_the_first_image_takes_what_was_measured(width: int, n_tokens: int, peak_mb: int) -> None:
     needed = EncoderMemory(width).needed(n_tokens) / MB
     assert peak_mb <= needed <= 1.1 * peak_mb + 15
+
+
+@pytest.mark.parametrize(
+    ("width", "n_tokens", "peak_mb"),
+    [
+        (192, 625, 26), (192, 1200, 49), (192, 2040, 66),
+        (1152, 1, 87), (1152, 81, 94), (1152, 300, 111), (1152, 625, 130), (1152, 1200, 206), (1152, 2040, 330),
+    ],
+)  # fmt: skip
+def test_our_own_tower_takes_what_was_measured(width: int, n_tokens: int, peak_mb: int) -> None:
+    needed = WindowedMemory(width).needed(n_tokens) / MB
+    assert peak_mb <= needed <= 1.1 * peak_mb + 15
+
+
+def test_our_own_tower_takes_less_than_mtmd_for_a_large_image_and_on_a_gpu_only_the_input_counts() -> None:
+    assert WindowedMemory(1152).needed(2040) < EncoderMemory(1152).needed(2040) / 1.9
+    assert WindowedMemory(1152, on_device=True).needed(2040) < 70 * MB
+    assert vision_bytes("auto", 1152, 2040) == WindowedMemory(1152).needed(2040) < vision_bytes("mtmd", 1152, 2040)
 
 
 def test_a_second_image_takes_its_input_beside_what_the_first_has_left() -> None:

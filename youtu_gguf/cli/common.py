@@ -130,6 +130,14 @@ class FileOptions:
         bool,
         typer.Option("--cuda-graphs", help="Compute with CUDA graphs, which may be wrong (docs/gpu.md).", **_MODEL),
     ] = False
+    vision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOWER",
+            help='What encodes images: "windowed", faster; "mtmd", llama.cpp\'s own; or "auto". [default: auto]',
+            **_MODEL,
+        ),
+    ] = None
     n_slots: Annotated[
         int | None,
         typer.Option(

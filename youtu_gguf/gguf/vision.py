@@ -37,13 +37,31 @@ _OPTIONAL_TYPES = {
 
 @dataclass(frozen=True)
 class VisionFacts:
-    """Sizes of a vision tower; `n_out` is the width of the image tokens it hands to the language model."""
+    """Sizes of a vision tower, and what else its graph depends on.
+
+    Attributes:
+        n_embd: Width of a patch.
+        n_layer: Layers.
+        n_head: Heads of each.
+        n_out: Width of the image tokens that it hands to the language model.
+        window_px: Side of an attention window in pixels.
+        full_layers: The layers without windows.
+        norm_eps: Added to the variance in layer norms.
+        mean: What is subtracted from red, green and blue, which are 0 to 1.
+        std: What they are then divided by.
+        activation: "gelu", "silu" or "gelu_quick": the one that llama.cpp takes for the file, by ggml's name.
+    """
 
     n_embd: int
     n_layer: int
+    n_head: int
     n_out: int
     window_px: int
     full_layers: tuple[int, ...]
+    norm_eps: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    activation: str
 
 
 def check_vision(header: Header) -> VisionFacts:
@@ -60,14 +78,15 @@ def check_vision(header: Header) -> VisionFacts:
     n_embd = expect.integer("clip.vision.embedding_length", high=MAX_WIDTH)
     n_ff = expect.integer("clip.vision.feed_forward_length", high=MAX_WIDTH)
     expect.integer("clip.vision.projection_dim", high=MAX_WIDTH)
-    expect.real("clip.vision.attention.layer_norm_epsilon")
-    _check_attention(expect, n_embd)
-    _check_geometry(expect)
+    norm_eps = expect.real("clip.vision.attention.layer_norm_epsilon")
+    n_head = _check_attention(expect, n_embd)
+    mean, std = _check_geometry(expect)
     window_px, full_layers = _check_windows(expect, n_layer)
     n_out = _check_outer_tensors(expect, n_embd)
     for layer in range(n_layer):
         _check_layer(expect, f"v.blk.{layer}.", n_embd, n_ff)
-    return VisionFacts(n_embd, n_layer, n_out, window_px, full_layers)
+    activation = _activation(expect)
+    return VisionFacts(n_embd, n_layer, n_head, n_out, window_px, full_layers, norm_eps, mean, std, activation)
 
 
 def _check_kind(expect: Expect) -> None:
@@ -84,7 +103,8 @@ def _check_kind(expect: Expect) -> None:
     expect.text(key, PROJECTOR_TYPE)
 
 
-def _check_attention(expect: Expect, n_embd: int) -> None:
+def _check_attention(expect: Expect, n_embd: int) -> int:
+    """Return the number of heads."""
     n_head = expect.integer("clip.vision.attention.head_count", high=MAX_WIDTH)
     d_head = n_embd // n_head
     # The rotary embedding splits a head into four sections: sine and cosine for rows and columns.
@@ -92,19 +112,28 @@ def _check_attention(expect: Expect, n_embd: int) -> None:
         raise expect.failure(f"expected heads of a multiple of 4 values; got a width of {n_embd} in {n_head} heads")
     expect.equal("clip.vision.attention.head_count_kv", n_head, "each head has its own key", default=n_head)
     expect.equal("clip.vision.attention.head_dim", d_head, "embedding_length / head_count", default=d_head)
+    return n_head
 
 
-def _check_geometry(expect: Expect) -> None:
+def _check_geometry(expect: Expect) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what the channels are normalised by: mean and standard deviation of each."""
     expect.equal("clip.vision.patch_size", PATCH_PX, "an image token covers 32x32 px")
     expect.equal("clip.vision.spatial_merge_size", MERGE, "an image token covers 32x32 px", default=MERGE)
     expect.integer("clip.vision.image_size", low=0, high=MAX_IMAGE_PX)
-    for name in ("mean", "std"):
-        expect.numbers(f"clip.vision.image_{name}", GGUFValueType.FLOAT32, at_least=3)
-    if not (expect.numbers("clip.vision.image_std", GGUFValueType.FLOAT32, at_least=3) > 0).all():
+    mean, std = (
+        expect.numbers(f"clip.vision.image_{name}", GGUFValueType.FLOAT32, at_least=3) for name in ("mean", "std")
+    )
+    if not (std > 0).all():
         raise expect.failure("expected clip.vision.image_std above 0")
+    return tuple(mean[:3].tolist()), tuple(std[:3].tolist())
+
+
+def _activation(expect: Expect) -> str:
     metadata = expect.header.metadata
-    if metadata.get("clip.use_gelu") and metadata.get("clip.use_silu"):
+    gelu, silu = metadata.get("clip.use_gelu"), metadata.get("clip.use_silu")
+    if gelu and silu:
         raise expect.failure("expected one activation; got both clip.use_gelu and clip.use_silu")
+    return "gelu" if gelu else "silu" if silu else "gelu_quick"
 
 
 def _check_windows(expect: Expect, n_layer: int) -> tuple[int, tuple[int, ...]]:

@@ -30,6 +30,7 @@ from youtu_gguf.types.choices import (
     Refine,
     Refinement,
     Scale,
+    Vision,
     no_progress,
 )
 from youtu_gguf.types.geometry import Grid, PreparedImage, Size, Transform
@@ -86,6 +87,7 @@ __all__ = [
     "Timings",
     "Transform",
     "Turn",
+    "Vision",
     "checked",
     "each_score",
     "extent",

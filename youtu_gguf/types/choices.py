@@ -12,6 +12,9 @@ EngineName = Literal["native", "server"]
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 """How hidden states are read from llama.cpp."""
 
+Vision = Literal["auto", "windowed", "mtmd"]
+"""What encodes images: our own vision tower, llama.cpp's, or ours where it gives what llama.cpp's gives."""
+
 GpuLayers = int | Literal["auto"]
 """How many layers a device gets: "auto" means as many as fit, -1 all."""
 

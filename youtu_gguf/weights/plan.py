@@ -127,7 +127,7 @@ def plan(
         mmproj: Path of the projector; found beside the model when None.
         encoding: Plan for this encoding of the language model, as `quantize` would make it.
         settings: Those of `load` that matter here: `n_ctx`, `n_batch`, `image_max_tokens`, `cache_bytes`, `device`,
-            `mmproj_device`.
+            `mmproj_device`, `vision`.
 
     Raises:
         InputError: An unknown encoding, setting or device, or a context longer than the model was made for.
@@ -208,6 +208,7 @@ def _setup(
         settings.n_batch,
         image_tokens,
         settings.cache_bytes,
+        settings.vision,
     )
     return Setup(encoding, slim, n_ctx, image_tokens, memory)
 
@@ -225,11 +226,12 @@ def _alternatives(files: _Files, settings: Settings, first: Setup) -> list[Setup
 
 def _on_gpu(files: _Files, settings: Settings, memory: Memory) -> _OnGpu:
     from youtu_gguf.engines.native.llama.devices import devices
-    from youtu_gguf.engines.native.llama.memory import on_device
+    from youtu_gguf.engines.native.llama.memory import on_device, vision_bytes
     from youtu_gguf.engines.native.llama.placement import place
 
     available = devices()
-    needed = on_device(files.facts, memory, round(files.head * memory.weights / files.weights))
+    vision = vision_bytes("mtmd", files.vision_width, settings.image_max_tokens)  # more, and "auto" may need it
+    needed = on_device(files.facts, replace(memory, vision=vision), round(files.head * memory.weights / files.weights))
     return _OnGpu(
         gpus=tuple(device for device in available if device.is_gpu),
         gpu_memory=needed.total(needed.n_layer + 1),

@@ -1,6 +1,7 @@
-"""A check that a device encodes images rightly: the same image must give the same embeddings whatever came before it.
+"""Checks of a vision tower.
 
-This file needs no llama.cpp.
+A device must give the same embeddings for an image whatever came before it. Our own tower must give what llama.cpp's
+gives. This file needs no llama.cpp.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from youtu_gguf.facts import TOKEN_PX
 from youtu_gguf.types import F32, PreparedImage
 
 Grid = tuple[int, int]
+
+ALIKE = 0.9998
+"""Least cosine between the embeddings of one image token by two vision towers. Rounding as llama.cpp does, in BF16 or
+Q8_0, leaves 0.99991 to 0.99998 (nano and the full size); what is computed wrongly gives less than 0.99."""
 
 ORDER: tuple[Grid, ...] = ((15, 20), (30, 40), (15, 20), (9, 9))
 """Rows and columns of image tokens, in an order that CUDA graphs are known to get wrong (environment.py)."""
@@ -55,6 +60,28 @@ def check_encoder(encode: Callable[[PreparedImage], F32], image_max_tokens: int,
                     f"images of other sizes differs from its first encoding by {difference:.2g} (at most "
                     f"{MAX_DIFFERENCE}). {_remedy(cuda_graphs=cuda_graphs)}"
                 )
+
+
+def check_alike(ours: F32, theirs: F32) -> None:
+    """Check that two vision towers give the same embeddings, each (n_tokens, n_embd), of one image.
+
+    Raises:
+        EngineError: They differ.
+    """
+    least = least_cosine(ours, theirs)
+    if not least >= ALIKE:
+        raise EngineError(
+            "the windowed vision tower must give the embeddings of llama.cpp's own; the cosine of an image token is "
+            f"{least:.6f} (at least {ALIKE})."
+        )
+
+
+def least_cosine(one: F32, other: F32) -> float:
+    """Return the least cosine between rows of two arrays of embeddings; NaN where some are not finite."""
+    products = np.einsum("nd,nd->n", one, other, dtype=np.float64)
+    norms = np.linalg.norm(one.astype(np.float64), axis=1) * np.linalg.norm(other.astype(np.float64), axis=1)
+    with np.errstate(invalid="ignore"):
+        return float((products / norms).min())
 
 
 def relative_difference(expected: F32, found: F32) -> float:

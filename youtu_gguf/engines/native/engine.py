@@ -25,7 +25,6 @@ from youtu_gguf.engines.native.llama.chain import new_sampler
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
-from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefill import SLICE, Reading, Readings
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
@@ -33,6 +32,7 @@ from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.sampling import Sampler
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.native.shared import News, SharedDecodes
+from youtu_gguf.engines.native.vision.choice import open_tower
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
@@ -94,7 +94,7 @@ class NativeEngine:
             stack.callback(self.model.close)
             self.context = LlamaContext(self.model, settings, n_ctx, self.hidden_way)
             stack.callback(self.context.close)
-            self.vision = VisionTower(pair.projector.path, pair.vision.n_embd, self.model, settings)
+            self.vision = open_tower(pair, self.model, settings)
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self.prefixes = Prefixes(self.context)

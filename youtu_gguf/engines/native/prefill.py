@@ -20,10 +20,10 @@ from youtu_gguf.engines.native.cache import ByteCache, Sized
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.handles import LlamaContext
-from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.segments import Segment, after, length
+from youtu_gguf.engines.native.vision.base import VisionTower
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 

@@ -1,1 +1,1 @@
-"""llama.cpp through llama-cpp-python: the only package that uses ctypes for it."""
+"""llama.cpp through llama-cpp-python: its own words; only vision/ggml.py calls it besides."""

@@ -12,6 +12,7 @@ from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import MERGE
 from youtu_gguf.gguf.header import Header
 from youtu_gguf.gguf.language import LanguageFacts
+from youtu_gguf.types import Vision
 
 N_ANSWERS = 8
 """Most answers that are generated at the same time."""
@@ -44,6 +45,14 @@ ENCODE_BYTES = 8_000_000
 way in; and the rest. Measured on processors, from 81 to 2,025 tokens, at widths of 192 and 1,152: the peaks were 584
 and 672 MB at 2,025 tokens, 228 and 313 at 1,225, 7 and 19 at 81. The sum is 0 to 14 MB above them where an image takes
 more than 100 MB, and up to 38 MB at 2,025 tokens."""
+
+LAYER_MATRIX_BYTES, PROJECTOR_MATRIX_BYTES = 15, 64
+"""Our own vision tower, per unit of width squared: the largest matrix of a layer and of the projector in F32."""
+LAYER_PATCH_BYTES, PROJECTOR_PATCH_BYTES = 34, 16
+PATCH_INPUT_BYTES = 7_500
+"""Our own vision tower, per patch and unit of width: values of a layer and of the projector; per patch: its pixels.
+Measured on processors: at a width of 1,152 the peaks were 94, 111, 206 and 330 MB for 81, 300, 1,200 and 2,040 tokens,
+at 192 they were 26, 49 and 66 for 625, 1,200 and 2,040."""
 
 DEVICE_BYTES = 100_000_000
 """On a device, for the workspaces of its libraries: what the parts below leave of the measured memory."""
@@ -86,6 +95,7 @@ def estimate(
     n_batch: int,
     image_tokens: int,
     cache_bytes: int,
+    vision: Vision = "mtmd",
 ) -> Memory:
     """Return the memory that a pair takes.
 
@@ -98,8 +108,8 @@ def estimate(
         n_batch: Positions decoded in one batch.
         image_tokens: Image tokens of the largest image.
         cache_bytes: Most bytes that the cache of images takes.
+        vision: The vision tower.
     """
-    n_patches = PATCHES_PER_TOKEN * image_tokens
     latent = facts.kv_lora_rank + facts.rope_dim
     per_position = 4 * (facts.n_head * (latent + 2 * facts.kv_lora_rank) + latent + facts.kv_lora_rank) + 2 * n_ctx
     return Memory(
@@ -107,10 +117,7 @@ def estimate(
         projector=projector,
         context=n_ctx * facts.cache_values_per_token * CACHE_BYTES,
         compute=min(n_batch, n_ctx) * per_position + N_SEQUENCES * facts.n_vocab * 4,
-        vision=max(
-            n_patches**2 * GRAPH_MASK_BYTES + round(n_patches * vision_width * PATCH_BYTES),
-            round(n_patches * vision_width * SMALL_PATCH_BYTES),
-        ),
+        vision=vision_bytes(vision, vision_width, image_tokens),
         images=cache_bytes,
         process=PYTHON_BYTES + image_tokens * TOKEN_BYTES,
     )
@@ -176,7 +183,7 @@ def head_bytes(model: Header) -> int:
 
 
 class EncoderMemory:
-    """What encoding an image takes of the processor's memory, beside what earlier images have left in use.
+    """What encoding an image with mtmd takes of the processor's memory, beside what earlier images have left in use.
 
     llama.cpp keeps the buffers of the largest image so far, so a second image of one size takes less than the first,
     but at a higher peak: its input stands beside all of them.
@@ -207,6 +214,40 @@ class EncoderMemory:
     def _graph(self, n_tokens: int) -> int:
         n_patches = 0 if self._on_device else PATCHES_PER_TOKEN * n_tokens
         return GRAPH_MASK_BYTES * n_patches**2 + round(ENCODE_PATCH_BYTES * n_patches * self._width)
+
+
+class WindowedMemory:
+    """What our own vision tower takes for an image; on a processor it keeps nothing of it.
+
+    Args:
+        width: `n_embd` of the vision tower.
+        on_device: Whether a GPU does the work: then only the input is in the processor's memory.
+    """
+
+    def __init__(self, width: int, *, on_device: bool = False) -> None:
+        self._width = width
+        self._on_device = on_device
+
+    def needed(self, n_tokens: int) -> int:
+        """Return the bytes that an image takes."""
+        n_patches, width = PATCHES_PER_TOKEN * n_tokens, self._width
+        if self._on_device:
+            return ENCODE_BYTES + PATCH_INPUT_BYTES * n_patches
+        embedding = n_patches * (PATCH_INPUT_BYTES + 2 * 4 * width)
+        layer = LAYER_MATRIX_BYTES * width**2 + LAYER_PATCH_BYTES * n_patches * width
+        projector = PROJECTOR_MATRIX_BYTES * width**2 + PROJECTOR_PATCH_BYTES * n_patches * width
+        return ENCODE_BYTES + max(embedding, layer, projector)
+
+
+def vision_bytes(vision: Vision, width: int, n_tokens: int) -> int:
+    """Return the working memory of a vision tower of this `width` for an image; "auto" counts as "windowed"."""
+    if vision != "mtmd":
+        return WindowedMemory(width).needed(n_tokens)
+    n_patches = PATCHES_PER_TOKEN * n_tokens
+    return max(
+        n_patches**2 * GRAPH_MASK_BYTES + round(n_patches * width * PATCH_BYTES),
+        round(n_patches * width * SMALL_PATCH_BYTES),
+    )
 
 
 def check_image(n_tokens: int, needed: int, free: int) -> None:
