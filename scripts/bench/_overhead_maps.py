@@ -92,11 +92,11 @@ def scene_states(names: F32, grid: Grid, n_classes: int) -> F32:
     """Return states in which each class has areas of its own, with noise."""
     rng = np.random.default_rng(1)
     rough = rng.normal(size=(n_classes, *grid)).astype(np.float32)
-    smooth = np.stack([cv2.GaussianBlur(layer, (0, 0), max(grid) / 12) for layer in rough])
+    smooth = np.stack([cv2.GaussianBlur(layer, (0, 0), max(grid) / 8) for layer in rough])
     shares = (smooth == smooth.max(axis=0)).astype(np.float32)
     size = float((names[:n_classes] ** 2).sum(axis=1).mean())
     hidden = np.einsum("krc,kd->rcd", shares, names[:n_classes]) * (LEAD / size)
-    hidden += rng.normal(scale=1.0, size=hidden.shape)
+    hidden += rng.normal(scale=0.5, size=hidden.shape)
     return np.asarray(hidden, np.float32)
 
 
@@ -106,9 +106,10 @@ def noise_states(grid: Grid) -> F32:
 
 
 def picture(size: Size) -> U8:
-    """Return a blurred noise: edges of all strengths, in no relation to the states."""
-    noise = np.random.default_rng(3).integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)
-    return np.asarray(cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 5), None, 0, 255, cv2.NORM_MINMAX), np.uint8)
+    """Return blurred noise: edges of all strengths, in no relation to the states."""
+    noise = np.random.default_rng(3).normal(size=(size.height, size.width, 3))
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 5))
+    return np.asarray(np.clip(128 + smooth * (50 / smooth.std()), 0, 255), np.uint8)
 
 
 @contextmanager
