@@ -92,11 +92,11 @@ def scene_states(names: F32, grid: Grid, n_classes: int) -> F32:
     """Return states in which each class has areas of its own, with noise."""
     rng = np.random.default_rng(1)
     rough = rng.normal(size=(n_classes, *grid)).astype(np.float32)
-    smooth = np.stack([cv2.GaussianBlur(layer, (0, 0), max(grid) / 8) for layer in rough])
+    smooth = np.stack([cv2.GaussianBlur(layer, (0, 0), max(grid) / 6) for layer in rough])
     shares = (smooth == smooth.max(axis=0)).astype(np.float32)
     size = float((names[:n_classes] ** 2).sum(axis=1).mean())
     hidden = np.einsum("krc,kd->rcd", shares, names[:n_classes]) * (LEAD / size)
-    hidden += rng.normal(scale=0.5, size=hidden.shape)
+    hidden += rng.normal(scale=0.25, size=hidden.shape)
     return np.asarray(hidden, np.float32)
 
 
