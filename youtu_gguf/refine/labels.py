@@ -28,9 +28,8 @@ CONTENDER = 0.01
 """Share of the best class's probability that a class must reach to be considered: somewhere by the CRF, within reach by
 the guided filter. Our choice: both take time for every class, and one far below cannot win."""
 
-_STRIPS_BYTES = 112 << 20
-"""Most memory of the strips that are filtered at the same time, unless a single one takes more. Ours: 150 classes at
-1280x960 are two strips."""
+_STRIPS_BYTES = 64 << 20
+"""Most memory of the strips that are filtered at the same time, unless a single one takes more. Ours."""
 _PIXEL_BYTES, _CLASS_BYTES = 24, 5
 """What a strip takes per pixel: colours, labels and their values; and per class and pixel of the reduced image."""
 _PIECE_PIXELS = 1 << 16
