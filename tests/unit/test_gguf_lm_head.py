@@ -113,10 +113,21 @@ def test_cache_forgets_the_oldest_rows_beyond_its_size(tmp_path: Path) -> None:
         head.rows([1])
 
 
-def test_changing_a_result_does_not_change_the_next(head: Head) -> None:
-    expected = head.rows([5]).copy()
-    head.rows([5])[:] = 0
-    assert np.array_equal(head.rows([5]), expected)
+def test_the_same_ids_give_the_same_rows_which_nobody_can_change(head: Head) -> None:
+    rows = head.rows([5, 6])
+    with pytest.raises(ValueError, match="read-only"):
+        rows[:] = 0
+    assert head.rows(np.array([5, 6])) is rows  # type: ignore[arg-type]
+
+
+def test_a_result_beyond_the_limit_leaves_the_others_in_the_cache(tmp_path: Path) -> None:
+    table = encoded_table(GGMLQuantizationType.F32)
+    path = write(tmp_path / "m.gguf", {"token_embd.weight": table}, GGMLQuantizationType.F32)
+    head = Head(read_header(path), cache_bytes=2 * 4 * DIM)
+    head.rows([0, 1])
+    assert np.array_equal(head.rows([3, 1, 2]), table[[3, 1, 2]])
+    path.unlink()
+    assert np.array_equal(head.rows([1, 0]), table[[1, 0]])
 
 
 def test_file_cut_after_it_was_opened_is_reported(head: Head, tmp_path: Path) -> None:

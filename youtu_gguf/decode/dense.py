@@ -4,14 +4,12 @@ Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
+from youtu_gguf.decode.cells import STRIP_PIXELS, best_of_cells, best_two_of_cells
 from youtu_gguf.decode.resample import (
-    Strip,
     Taps,
     axis_taps,
     blend,
@@ -25,9 +23,6 @@ from youtu_gguf.engines.base import PatchStates
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CLASS_TEMPERATURE
 from youtu_gguf.types import F32, I32, Bits, Size
-
-_STRIP_PIXELS = 1 << 15
-"""Pixels worked on at once: four buffers of them stay in a 1 MB cache."""
 
 
 def class_scores(patches: PatchStates, classes: Sequence[Sequence[int]]) -> F32:
@@ -52,12 +47,13 @@ def class_scores(patches: PatchStates, classes: Sequence[Sequence[int]]) -> F32:
         raise InputError(f"every class needs at least one token; classes {empty} (counted from 0) have none.")
     union = sorted({token for ids in classes for token in ids})
     column = {token: index for index, token in enumerate(union)}
-    mean = np.zeros((len(union), len(classes)), np.float32)
+    mean = np.zeros((len(classes), len(union)), np.float32)
     for index, ids in enumerate(classes):
         for token in ids:
-            mean[column[token], index] += 1 / len(ids)
-    scores: F32 = np.ascontiguousarray(np.moveaxis(patches.logits(union) @ mean, -1, 0), np.float32)
-    return scores
+            mean[index, column[token]] += 1 / len(ids)
+    flat = patches.hidden.reshape(-1, patches.hidden.shape[-1])
+    scores = flat @ (mean @ patches.head.rows(union)).T  # the mean of logits is the logit of the mean row
+    return np.ascontiguousarray(scores.T).reshape(len(classes), *patches.grid)
 
 
 def upsample_scores(scores: F32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
@@ -94,17 +90,11 @@ def label_map(scores: F32, size: Size, *, background: bool = False, calibration:
     check_maps("scores", scores)
     check_size(size)
     values = _upsampled_values(scores, calibration, background=background)
-    small_ids = np.empty((size.height, size.width), np.min_scalar_type(len(scores) - 1))
-    result = np.empty(small_ids.shape, np.int32)
-    wide = stretch_columns(values, size.width, align_corners=calibration.align_corners)
-    for strip, weight in _strips(scores, size, calibration):
-        rows = slice(strip.start, strip.stop)
-        best = _best_of_strip(wide[:, strip.low], wide[:, strip.high], weight, small_ids[rows])
-        result[rows] = small_ids[rows]
-        if background:
-            # The background's 0.5 is 0 here: see `_upsampled_values`. For scores too: the sigmoid rises steadily and is
-            # 0.5 at 0, so the order of the classes is that of their scores.
-            result[rows][best < 0] = -1
+    result = np.empty((size.height, size.width), np.int32)
+    for rows, ids in best_of_cells(values, size, align_corners=calibration.align_corners):
+        result[rows] = ids
+    if background:
+        result[result == len(scores)] = -1
     return result
 
 
@@ -130,26 +120,34 @@ def label_margin(scores: F32, size: Size, *, background: bool = False, calibrati
     result = np.ones((size.height, size.width), np.float32)
     if len(scores) == 1 and not background:
         return result
+    corners = calibration.align_corners
+    if calibration.normalise == "pixels" and not background:
+        wide = stretch_columns(scores, size.width, align_corners=corners)
+        taps = axis_taps(scores.shape[1], size.height, align_corners=corners)
+        for strip in strips(taps, max(1, STRIP_PIXELS // size.width)):
+            rows = slice(strip.start, strip.stop)
+            result[rows] = _probability_lead(wide[:, strip.low], wide[:, strip.high], taps.weight[rows, None])
+        return result
     values = _upsampled_values(scores, calibration, background=background)
-    wide = stretch_columns(values, size.width, align_corners=calibration.align_corners)
-    for strip, weight in _strips(scores, size, calibration):
-        low, high = wide[:, strip.low], wide[:, strip.high]
-        rows = slice(strip.start, strip.stop)
-        if calibration.normalise == "pixels" and not background:
-            result[rows] = _probability_lead(low, high, weight)
-            continue
-        best, second = _best_two(low, high, weight, background=background)
+    for rows, best, second in best_two_of_cells(values, size, align_corners=corners):
         if calibration.normalise == "pixels":
-            best, second = (_above_half(score, calibration) for score in (best, second))
-        result[rows] = best - second
+            result[rows] = _above_half(best, calibration) - _above_half(second, calibration)
+        else:
+            np.subtract(best, second, out=result[rows])
     return result
 
 
 def _upsampled_values(scores: F32, calibration: Calibration, *, background: bool) -> F32:
-    """Return the (K, rows, cols) values to upsample and compare; those of the background channel are 0 everywhere."""
-    if calibration.normalise == "pixels":
-        return scores
-    return _above_half(scores, calibration) if background else _softmax(scores)
+    """Return the (K, rows, cols) values to upsample and compare; those of the background, if any, come last.
+
+    The background's constant 0.5 is 0 here. For scores too: the sigmoid rises steadily and is 0.5 at 0, so the order of
+    the classes is that of their scores. As the last it loses where it is equal.
+    """
+    pixels = calibration.normalise == "pixels"
+    if not background:
+        return scores if pixels else _softmax(scores)
+    values = scores if pixels else _above_half(scores, calibration)
+    return np.concatenate([values, np.zeros_like(values[:1])])
 
 
 def _above_half(scores: F32, calibration: Calibration) -> F32:
@@ -168,51 +166,16 @@ def _softmax(scores: F32) -> F32:
 
 def _probability_lead(low: F32, high: F32, weight: F32) -> F32:
     """Return (n, W) the lead among the probabilities of (K, W) scores between two grid rows."""
-    best, second = _best_two(low, high, weight)
-    total = np.zeros_like(best)
-    for bottom, top in zip(low, high, strict=True):
-        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(CLASS_TEMPERATURE))
-    lead: F32 = (1 - np.exp((second - best) / np.float32(CLASS_TEMPERATURE))) / total
-    return lead
-
-
-def _best_two(low: F32, high: F32, weight: F32, *, background: bool = False) -> tuple[F32, F32]:
-    """Return the highest and second-highest value, (n, W) each; the background's is 0."""
-    shape = (len(weight), low.shape[1])
-    best = np.full(shape, 0 if background else -np.inf, np.float32)
-    second = np.full(shape, -np.inf, np.float32)
+    best = np.full((len(weight), low.shape[1]), -np.inf, np.float32)
+    second, total = best.copy(), np.zeros_like(best)
     for bottom, top in zip(low, high, strict=True):
         score = bottom + (top - bottom) * weight
         np.maximum(second, np.minimum(best, score), out=second)
         np.maximum(best, score, out=best)
-    return best, second
-
-
-def _strips(scores: F32, size: Size, calibration: Calibration) -> Iterator[tuple[Strip, F32]]:
-    """Yield strips of output rows with their (n, 1) weights of the lower grid row."""
-    taps: Taps = axis_taps(scores.shape[1], size.height, align_corners=calibration.align_corners)
-    for strip in strips(taps, max(1, _STRIP_PIXELS // size.width)):
-        yield strip, taps.weight[strip.start : strip.stop, None]
-
-
-def _best_of_strip(low: F32, high: F32, weight: F32, ids: npt.NDArray[Any]) -> F32:
-    """Write the best class of every pixel into `ids` (n, W) and return its score (n, W).
-
-    `low` and `high` (K, W) are the scores on the two grid rows around the strip.
-    """
-    best: F32 = low[0] + (high[0] - low[0]) * weight
-    score, product = np.empty_like(best), np.empty_like(ids)
-    better = np.empty(best.shape, np.bool_)
-    ids.fill(0)
-    for index in range(1, len(low)):
-        np.multiply(high[index] - low[index], weight, out=score)
-        score += low[index]
-        np.greater(score, best, out=better)
-        np.maximum(score, best, out=best)
-        # Classes come in rising order, so "take this one where it is better" is a maximum: no masked copy.
-        np.multiply(better.view(np.uint8), ids.dtype.type(index), out=product)
-        np.maximum(ids, product, out=ids)
-    return best
+    for bottom, top in zip(low, high, strict=True):
+        total += np.exp((bottom + (top - bottom) * weight - best) / np.float32(CLASS_TEMPERATURE))
+    lead: F32 = (1 - np.exp((second - best) / np.float32(CLASS_TEMPERATURE))) / total
+    return lead
 
 
 class ProbabilityMaps:
@@ -239,8 +202,18 @@ class ProbabilityMaps:
         self._wide = stretch_columns(values, size.width, align_corners=corners, step=step)
         self._taps = axis_taps(n_rows, size.height, align_corners=corners, step=step)
 
+    def stack(self, start: int, stop: int) -> F32:
+        """Return (K, stop - start, W) float32 maps of all classes."""
+        low, high, weight = self._taps
+        maps = blend(self._wide, Taps(low[start:stop], high[start:stop], weight[start:stop]))
+        if not self._ready:
+            maps -= maps.max(axis=0)
+            np.exp(maps, out=maps)
+            maps /= maps.sum(axis=0)
+        return maps
+
     def rows(self, start: int, stop: int) -> Iterator[F32]:
-        """Yield a (stop - start, W) float32 map per class, in order."""
+        """Yield a (stop - start, W) float32 map per class, in order; there is never more than one at a time."""
         low, high, weight = self._taps
         taps = Taps(low[start:stop], high[start:stop], weight[start:stop])
         if self._ready:

@@ -14,7 +14,7 @@ from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import DEPTH_SCALES, N_BINS, TOKEN_PX, DepthScale
-from youtu_gguf.types import F32, I32, DepthUnit, Size
+from youtu_gguf.types import F32, I32, Bits, DepthUnit, Size
 
 MAX_FOCAL_PX = 1e6
 """Beyond any lens; far beyond, distances would overflow."""
@@ -76,13 +76,33 @@ def depth_bins(logits: F32, *, calibration: Calibration = DEFAULT) -> I32:
     rows, cols, n_bins = logits.shape
     if n_bins != N_BINS:
         raise InputError(f"depth logits must be (rows, cols, {N_BINS}); got {logits.shape}.")
-    bins = np.empty((2 * rows, 2 * cols), np.int32)
     down = axis_taps(rows, 2 * rows, align_corners=calibration.align_corners)
     across = axis_taps(cols, 2 * cols, align_corners=calibration.align_corners)
+    bins = np.empty((2 * rows, 2 * cols), np.int32)
+    fine = np.empty((2 * cols, N_BINS), np.float32)
     for row, (low, high, weight) in enumerate(zip(*down, strict=True)):  # all rows at once would be 1000 maps
-        line = logits[low] + (logits[high] - logits[low]) * weight
-        bins[row] = blend(line, across).argmax(axis=1)
-    return bins + np.int32(calibration.bin_base)
+        line = logits[high] - logits[low]
+        line *= weight
+        line += logits[low]
+        if calibration.align_corners:
+            fine[:] = blend(line, across)
+        else:
+            _refine_four_times(line, fine)
+        bins[row] = fine.argmax(axis=1)
+    bins += np.int32(calibration.bin_base)
+    return bins
+
+
+def _refine_four_times(line: F32, fine: F32) -> None:
+    """Write `line` (cols, n) upsampled to (2 x cols, n), inner values times 4, which is of no matter to an argmax.
+
+    Half-pixel, two values lie between any two neighbours, at 1/4 and 3/4 of the way. So this takes half the operations.
+    """
+    triple = line * np.float32(3)
+    inner = fine[1:-1].reshape(-1, 2, line.shape[1])
+    fine[0], fine[-1] = line[0], line[-1]
+    np.add(triple[:-1], line[1:], out=inner[:, 0])
+    np.add(line[:-1], triple[1:], out=inner[:, 1])
 
 
 def bins_to_depth(bins: npt.ArrayLike, scale: DepthScale) -> F32:
@@ -93,12 +113,21 @@ def bins_to_depth(bins: npt.ArrayLike, scale: DepthScale) -> F32:
     On a scale that starts at 0 m, bin 1 is 0 m and so reads as invalid. Bins may be fractional, as resizing makes them.
     """
     numbers = np.asarray(bins, np.float32)
-    t = (numbers - 1) / np.float32(N_BINS - 1)
-    if scale.log:
-        depth = np.float32(scale.near_m) * np.exp(t * np.float32(np.log(scale.far_m / scale.near_m)))
-    else:
-        depth = np.float32(scale.near_m) + np.float32(scale.far_m - scale.near_m) * t
-    return np.where(numbers > 0, np.maximum(depth, 0), 0).astype(np.float32)
+    depth = _distances(_steps(numbers, scale), scale)
+    return np.where(numbers > 0, depth, np.float32(0))
+
+
+def _steps(bins: F32, scale: DepthScale) -> F32:
+    """Return what grows evenly with the bin: log metres on a logarithmic scale, else metres."""
+    t = (bins - 1) / np.float32(N_BINS - 1)
+    near, far = np.log([scale.near_m, scale.far_m]) if scale.log else (scale.near_m, scale.far_m)
+    steps: F32 = np.float32(near) + t * np.float32(far - near)
+    return steps
+
+
+def _distances(steps: F32, scale: DepthScale) -> F32:
+    """Turn `_steps` into metres, in place."""
+    return np.exp(steps, out=steps) if scale.log else np.maximum(steps, 0, out=steps)
 
 
 def resize_bins(bins: I32, size: Size, *, calibration: Calibration = DEFAULT) -> F32:
@@ -107,17 +136,20 @@ def resize_bins(bins: I32, size: Size, *, calibration: Calibration = DEFAULT) ->
     Invalid bins lend no weight: a pixel takes the mean of the valid ones around it, by their bilinear weights, and
     is invalid itself where those weigh less than half.
     """
-    numbers = bins.astype(np.float32)[None]
-    check_maps("depth bins", numbers)
+    numbers = bins.astype(np.float32)
+    return _resize_valid(numbers, numbers > 0, size, calibration)[0]
+
+
+def _resize_valid(values: F32, valid: Bits, size: Size, calibration: Calibration) -> tuple[F32, Bits | None]:
+    """Return (H, W) means of the valid ones of grid values, and where they hold; 0 elsewhere, None if everywhere."""
+    check_maps("depth bins", values[None])
     check_size(size)
-    valid = (numbers > 0).astype(np.float32)
-    resized: F32 = upsample(numbers * valid, size, align_corners=calibration.align_corners)[0]
     if valid.all():
-        return resized
-    share = upsample(valid, size, align_corners=calibration.align_corners)[0]
-    kept = share >= _MAJORITY
-    result: F32 = np.divide(resized, share, out=np.zeros_like(resized), where=kept)
-    return result
+        return upsample(values, size, align_corners=calibration.align_corners), None
+    maps = np.stack([values * valid, valid.astype(np.float32)])
+    resized, share = upsample(maps, size, align_corners=calibration.align_corners)
+    kept: Bits = share >= _MAJORITY
+    return np.divide(resized, share, out=np.zeros_like(resized), where=kept), kept
 
 
 def depth_map(
@@ -144,8 +176,13 @@ def depth_map(
     """
     chosen = depth_scale(scale)
     factor = _focal_factor(chosen, scale, focal_px)
-    bins = depth_bins(logits, calibration=calibration)
-    metres: F32 = bins_to_depth(resize_bins(bins, size, calibration=calibration), chosen) * factor
+    bins = depth_bins(logits, calibration=calibration).astype(np.float32)
+    # What is evenly spaced may be resized in place of the bins: their weights add up to 1.
+    steps, kept = _resize_valid(_steps(bins, chosen), bins > 0, size, calibration)
+    metres = _distances(steps, chosen)
+    metres *= factor
+    if kept is not None:
+        metres *= kept
     return metres
 
 

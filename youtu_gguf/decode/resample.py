@@ -58,22 +58,21 @@ def stretch_columns(maps: F32, n_out: int, *, align_corners: bool = False, step:
     return result
 
 
-def blend(values: F32, taps: Taps) -> F32:
-    """Return (n, ...) float32: `values` read along their first axis where `taps` point."""
-    base = values[taps.low]
-    weight = taps.weight.reshape(-1, *[1] * (values.ndim - 1))
-    result: F32 = base + (values[taps.high] - base) * weight
+def blend(maps: F32, taps: Taps) -> F32:
+    """Return (..., n, W) float32: (..., rows, W) maps read along their rows where `taps` point."""
+    result = np.empty((*maps.shape[:-2], len(taps.low), maps.shape[-1]), np.float32)
+    for strip in strips(taps, len(taps.low)):
+        low, part = maps[..., strip.low, None, :], result[..., strip.start : strip.stop, :]
+        weight = taps.weight[strip.start : strip.stop, None]
+        np.multiply(maps[..., strip.high, None, :] - low, weight, out=part)
+        part += low
     return result
 
 
 def upsample(maps: F32, size: Size, *, align_corners: bool = False) -> F32:
-    """Return (K, H, W) float32 from grid maps (K, rows, cols); works on one map at a time."""
-    taps = axis_taps(maps.shape[1], size.height, align_corners=align_corners)
-    result = np.empty((len(maps), size.height, size.width), np.float32)
-    for index, grid in enumerate(maps):
-        wide = stretch_columns(grid, size.width, align_corners=align_corners)
-        result[index] = blend(wide, taps)
-    return result
+    """Return (..., H, W) float32 from grid maps (..., rows, cols)."""
+    taps = axis_taps(maps.shape[-2], size.height, align_corners=align_corners)
+    return blend(stretch_columns(maps, size.width, align_corners=align_corners), taps)
 
 
 def strips(rows: Taps, max_rows: int) -> Iterator[Strip]:
@@ -93,7 +92,7 @@ def check_maps(name: str, maps: F32, layout: str = "(K, rows, cols)") -> None:
     """
     if maps.ndim != 3 or 0 in maps.shape:  # noqa: PLR2004 - the axes of the layout
         raise InputError(f"{name} must be {layout}, none of them zero; got {maps.shape}.")
-    if not np.isfinite(maps).all():
+    if not np.isfinite((maps.min(), maps.max())).all():  # NaN is both
         raise InputError(f"{name} must be finite; got NaN or infinity. The engine's states are broken.")
 
 

@@ -148,7 +148,8 @@ class PatchStates:
         Returns:
             (rows, cols, k) raw logits.
         """
-        return self.hidden @ self.head.rows(ids).T
+        flat = self.hidden.reshape(-1, self.hidden.shape[-1])  # with three axes NumPy multiplies row by row of the grid
+        return (flat @ self.head.rows(ids).T).reshape(*self.grid, len(ids))
 
     def moved(self, shift: int) -> PatchStates:
         """Return states in which position i has the state of position i + `shift`; `shift` is 0 or -1.

@@ -14,6 +14,7 @@ import mmap
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,13 +114,24 @@ class GGUFArray:
         Raises:
             ModelFileError: The items are numbers.
         """
+        raw = self.raw
+        for start, end in pairwise(self.edges()):
+            yield raw[start + 8 : end]
+
+    def edges(self) -> list[int]:
+        """Return where in `raw` each item of a string array begins, with 8 bytes of its length, and the end.
+
+        Raises:
+            ModelFileError: The items are numbers.
+        """
         if self.type != GGUFValueType.STRING:
             raise ModelFileError("expected an array of strings; got numbers. The model file is damaged.")
-        raw, length_at, start = self.raw, struct.Struct("<Q").unpack_from, 0
+        raw, length_at, at = self.raw, struct.Struct("<Q").unpack_from, 0
+        found = [0]
         for _ in range(self.count):
-            end = start + 8 + length_at(raw, start)[0]
-            yield raw[start + 8 : end]
-            start = end
+            at += 8 + length_at(raw, at)[0]
+            found.append(at)
+        return found
 
     def strings(self) -> list[str]:
         """Return the items of a string array; bytes that are not UTF-8 come as U+FFFD."""

@@ -38,45 +38,61 @@ class Head:
         self._tensor = find_head(model)
         self.dim, self.n_tokens = self._tensor.shape[:2]
         self._most_rows = max(1, cache_bytes // (4 * self.dim))
-        self._rows: OrderedDict[int, F32] = OrderedDict()
+        self._results: OrderedDict[tuple[int, ...], F32] = OrderedDict()
+        self._places: dict[int, tuple[tuple[int, ...], int]] = {}  # of rows, in `_results`
         self._lock = forkable_lock(self, "_lock")
 
     def rows(self, ids: Sequence[int]) -> F32:
         """Return (len(ids), dim) float32 rows in the order of `ids`; `hidden @ rows.T` are those tokens' logits.
 
+        They are read-only, and the same array when the same ids are asked for again.
+
         Raises:
             InputError: An id is outside the vocabulary.
             ModelFileError: The file can no longer be read, or its encoding cannot be read by rows.
         """
-        wanted = [int(token) for token in ids]
-        outside = [token for token in wanted if not 0 <= token < self.n_tokens]
-        if outside:
-            raise InputError(
-                f"token ids must be 0 to {self.n_tokens - 1}; got {outside[0]}. "
-                "Look tokens up in this model's vocabulary."
-            )
+        wanted = tuple(map(int, ids))
         with self._lock:
-            known = {token: self._rows[token] for token in set(wanted) & self._rows.keys()}
-            known |= self._read(sorted(set(wanted) - known.keys()))
-            self._remember(known)
-        result = np.empty((len(wanted), self.dim), dtype=np.float32)
-        for i, token in enumerate(wanted):
-            result[i] = known[token]
+            if wanted in self._results:
+                self._results.move_to_end(wanted)
+                return self._results[wanted]
+            outside = [token for token in wanted if not 0 <= token < self.n_tokens]
+            if outside:
+                raise InputError(
+                    f"token ids must be 0 to {self.n_tokens - 1}; got {outside[0]}. "
+                    "Look tokens up in this model's vocabulary."
+                )
+            result = self._gather(wanted)
+            result.setflags(write=False)
+            self._remember(wanted, result)
         return result
 
-    def _read(self, ids: list[int]) -> dict[int, F32]:
-        """Read rows that are not cached, one read per run of neighbouring ids."""
+    def _gather(self, wanted: tuple[int, ...]) -> F32:
+        result = np.empty((len(wanted), self.dim), dtype=np.float32)
+        missing: dict[int, list[int]] = {}
+        for i, token in enumerate(wanted):
+            if token in self._places:
+                key, place = self._places[token]
+                result[i] = self._results[key][place]
+            else:
+                missing.setdefault(token, []).append(i)
+        for first, rows in self._read(sorted(missing)):
+            for token, row in enumerate(rows, first):
+                for i in missing[token]:
+                    result[i] = row
+        return result
+
+    def _read(self, ids: list[int]) -> Iterator[tuple[int, F32]]:
+        """Yield the first id and the rows of each run of neighbours among ascending `ids`; each is one read."""
         if not ids:
-            return {}
-        found: dict[int, F32] = {}
+            return
         size = self._tensor.row_bytes
         try:
             with self._path.open("rb") as file:
                 for first, count in _runs(ids):
                     file.seek(self._tensor.offset + first * size)
                     raw = np.frombuffer(file.read(count * size), dtype=np.uint8).reshape(count, size)
-                    rows = dequantize(raw, self._tensor.type)
-                    found |= {first + i: rows[i].copy() for i in range(count)}
+                    yield first, dequantize(raw, self._tensor.type)
         except NotImplementedError as exc:
             raise ModelFileError(
                 f"expected {self._tensor.name} of {self._path} in an encoding whose rows can be read one by one; got "
@@ -87,15 +103,18 @@ class Head:
                 f"expected to read rows of {self._tensor.name} from {self._path}; got: {exc}. "
                 "The file changed after it was opened: open it again."
             ) from exc
-        return found
 
-    def _remember(self, rows: dict[int, F32]) -> None:
-        """Cache `rows` as the latest used and forget the oldest beyond the limit."""
-        for token, row in rows.items():
-            self._rows[token] = row
-            self._rows.move_to_end(token)
-        while len(self._rows) > self._most_rows:
-            self._rows.popitem(last=False)
+    def _remember(self, wanted: tuple[int, ...], result: F32) -> None:
+        """Keep a result as the latest used, and forget the oldest beyond the limit."""
+        if len(wanted) > self._most_rows:
+            return
+        self._results[wanted] = result
+        self._places |= {token: (wanted, i) for i, token in enumerate(wanted)}
+        while sum(map(len, self._results)) > self._most_rows:
+            oldest, _ = self._results.popitem(last=False)
+            for token in oldest:
+                if self._places.get(token, (None,))[0] == oldest:
+                    del self._places[token]
 
 
 def find_head(model: Header) -> TensorInfo:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from gguf.constants import GGUFValueType, TokenType
 
 from youtu_gguf.facts import BIN_TOKENS, N_BINS, N_COORDINATES, TAGS
 from youtu_gguf.gguf.checks import Expect
 from youtu_gguf.gguf.codebook import Run, find_codebook
 from youtu_gguf.gguf.header import GGUFArray, Header
+
+_N_BYTES = 3
+"""Bytes by which `TokenIds` groups tokens: `<x_`, `<y_` and `<cu` are a thousand or two each."""
 
 TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 
@@ -46,6 +50,36 @@ class Inventory:
             *(("the coordinates <x_0>, <y_0> and so on",) if self.coordinates is None else ()),
             *((lacks_bins,) if self.n_bins < N_BINS else ()),
         )
+
+
+class TokenIds:
+    """Ids by text. Only tokens that begin like those that were asked for are looked at one by one.
+
+    Args:
+        tokens: The token list of a language model, strings.
+    """
+
+    def __init__(self, tokens: GGUFArray) -> None:
+        self._raw = tokens.raw
+        self._edges = np.array(tokens.edges(), np.int64)
+        self._groups: dict[bytes, dict[bytes, int]] = {}
+
+    def get(self, text: str) -> int | None:
+        """Return the id of the token whose text is exactly `text`, or None; of several, the last."""
+        wanted = text.encode(errors="replace")
+        beginning = wanted[:_N_BYTES]
+        if beginning not in self._groups:
+            self._groups[beginning] = self._group(beginning)
+        return self._groups[beginning].get(wanted)
+
+    def _group(self, beginning: bytes) -> dict[bytes, int]:
+        data = np.frombuffer(self._raw, np.uint8)
+        ids = np.arange(len(self._edges) - 1)
+        for n, byte in enumerate(beginning, 8):  # after the length
+            at = self._edges[ids] + n
+            ids = ids[data[np.minimum(at, len(data) - 1)] == byte]  # what lies behind a short token is sorted out below
+        starts, ends = self._edges[ids] + 8, self._edges[ids + 1]
+        return {self._raw[a:b]: i for a, b, i in zip(starts.tolist(), ends.tolist(), ids.tolist(), strict=True)}
 
 
 def take_inventory(header: Header) -> Inventory:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from youtu_gguf import machine
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import F32, U8
 
@@ -21,10 +20,13 @@ Our choice: scripts/bench/refine.py --settings finds no difference down to 1e-4,
 
 
 class Fit(NamedTuple):
-    """An affine function of the colour at every pixel of the reduced image: a slope per colour, and an offset."""
+    """An affine function of the colour at every pixel of a window of the reduced image: a slope per colour, and an
+    offset. `top` and `left` are where the window begins there."""
 
     slopes: list[F32]
     offset: F32
+    top: int = 0
+    left: int = 0
 
 
 class GuidedFilter:
@@ -54,7 +56,6 @@ class GuidedFilter:
             raise InputError(
                 f"a guided filter needs radius >= 1, step >= 1 and epsilon > 0; got {radius}, {step} and {epsilon}."
             )
-        _limit_threads(machine.usable_cores())
         self._side = 2 * _reduced(radius, step) + 1
         self.step = step
         self._full = _planes(rgb)
@@ -72,37 +73,46 @@ class GuidedFilter:
         height, width = self._full[0].shape
         return self.at(self.fit(values), slice(0, height), slice(0, width))
 
-    def fit(self, values: F32) -> Fit:
-        """Return the functions, averaged over windows, that fit a map on the reduced image."""
-        mean = self._mean(values)
-        both = list(zip(self._colours, self._means, strict=True))
+    def fit(self, values: F32, rows: slice | None = None, columns: slice | None = None) -> Fit:
+        """Return the functions, averaged over windows, that fit a map on the reduced image.
+
+        With `rows` and `columns` they are those for this window of the whole image alone.
+        """
+        near = self._side  # two means, each over half of it to either side, and a pixel to interpolate
+        top, left = (0 if part is None else max(0, part.start // self.step - near) for part in (rows, columns))
+        bottom, right = (None if part is None else -(-part.stop // self.step) + near for part in (rows, columns))
+        window = np.s_[top:bottom, left:right]
+        values, colours = values[window], [colour[window] for colour in self._colours]
+        means, mean = [colour_mean[window] for colour_mean in self._means], self._mean(values)
+        both = list(zip(colours, means, strict=True))
         covariance = [self._mean(colour * values) - colour_mean * mean for colour, colour_mean in both]
-        slopes = [sum_of_products(row, covariance) for row in self._inverse]
-        offset = mean - sum_of_products(slopes, self._means)
-        return Fit([self._mean(slope) for slope in slopes], self._mean(offset))
+        slopes = [sum_of_products([entry[window] for entry in row], covariance) for row in self._inverse]
+        offset = mean - sum_of_products(slopes, means)
+        return Fit([self._mean(slope) for slope in slopes], self._mean(offset), top, left)
 
     def at(self, fit: Fit, rows: slice, columns: slice) -> F32:
         """Return the filtered map in a window of the whole image that begins at multiples of the step."""
-        colours = [colour[rows, columns] for colour in self._full]
-        result = self._enlarged(fit.offset, rows, columns)
-        result = result.copy() if self.step == 1 else result
-        for slope, colour in zip(fit.slopes, colours, strict=True):
-            result += self._enlarged(slope, rows, columns) * colour
+        result = self._enlarged(fit.offset, fit, rows, columns)
+        for slope, colour in zip(fit.slopes, self._full, strict=True):
+            product = self._enlarged(slope, fit, rows, columns)
+            product *= colour[rows, columns]
+            result += product
         return result
 
-    def _enlarged(self, values: F32, rows: slice, columns: slice) -> F32:
-        """Return a map on the reduced image at the pixels of a window of the whole one, bilinearly."""
+    def _enlarged(self, values: F32, fit: Fit, rows: slice, columns: slice) -> F32:
+        """Return values of a fit at the pixels of a window of the whole image, bilinearly; a copy."""
         import cv2
 
         step = self.step
+        y, x = rows.start - fit.top * step, columns.start - fit.left * step
+        height, width = rows.stop - rows.start, columns.stop - columns.start
         if step == 1:
-            return values[rows, columns]
-        top, left = max(0, rows.start // step - 1), max(0, columns.start // step - 1)
-        part = values[top : -(-rows.stop // step) + 1, left : -(-columns.stop // step) + 1]
-        size = part.shape[1] * step, part.shape[0] * step
-        large = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
-        y, x = rows.start - top * step, columns.start - left * step
-        return np.asarray(large[y : y + rows.stop - rows.start, x : x + columns.stop - columns.start], np.float32)
+            return values[y : y + height, x : x + width].copy()
+        top, left = max(0, y // step - 1), max(0, x // step - 1)
+        part = values[top : -(-(y + height) // step) + 1, left : -(-(x + width) // step) + 1]
+        large = cv2.resize(part, (part.shape[1] * step, part.shape[0] * step), interpolation=cv2.INTER_LINEAR)
+        y, x = y - top * step, x - left * step
+        return np.asarray(large[y : y + height, x : x + width], np.float32)
 
     def _mean(self, values: F32) -> F32:
         """Return the mean over the window around every pixel."""
@@ -130,7 +140,7 @@ class GuidedFilter:
         ]
 
 
-def _limit_threads(n: int) -> None:
+def limit_threads(n: int) -> None:
     """Let OpenCV use at most `n` threads: it counts processors, and does not know the quota of a container."""
     import cv2
 
@@ -144,7 +154,10 @@ def _reduced(radius: int, step: int) -> int:
 
 def _planes(rgb: U8) -> list[F32]:
     """Return three (H, W) maps of colours from 0 to 1."""
-    return [np.ascontiguousarray(rgb[..., c], np.float32) / np.float32(255) for c in range(3)]
+    import cv2
+
+    fractions = (np.arange(256) / 255).astype(np.float32)
+    return [np.asarray(cv2.LUT(plane, fractions), np.float32) for plane in cv2.split(rgb)]
 
 
 def _shrink(rgb: U8, step: int) -> U8:

@@ -1,14 +1,19 @@
 """From class scores to a label map whose borders follow the image's edges."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from youtu_gguf import machine
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.decode.dense import ProbabilityMaps
 from youtu_gguf.errors import InputError
 from youtu_gguf.refine import crf
-from youtu_gguf.refine.guided import EPSILON, Fit, GuidedFilter
+from youtu_gguf.refine.guided import EPSILON, GuidedFilter, limit_threads
 from youtu_gguf.types import F32, I32, U8, Bits, Method, Refine, Refinement, Size
 
 GUIDED_RADIUS = 0.75
@@ -23,9 +28,15 @@ CONTENDER = 0.01
 """Share of the best class's probability that a class must reach to be considered: somewhere by the CRF, within reach by
 the guided filter. Our choice: both take time for every class, and one far below cannot win."""
 
-_STRIP_PIXELS = 1 << 20
-_BLOCK = 32
-"""Pixels of the reduced image a side of a block: at a step of 4, its maps stay in a cache of 1 MB."""
+_STRIPS_BYTES = 64 << 20
+"""Most memory of the strips that are filtered at the same time, unless a single one takes more. Ours."""
+_PIXEL_BYTES, _CLASS_BYTES = 24, 5
+"""What a strip takes per pixel: colours, labels and their values; and per class and pixel of the reduced image."""
+_PIECE_PIXELS = 1 << 16
+"""Pixels of a class worked on at once: six maps of them stay in a cache of 2 MB, and OpenCV does not split them."""
+_BLOCK = 8
+"""Pixels of the reduced image a side of a block, for which it is decided which classes are considered. Our choice: at a
+step of 4 it is as large as an image token."""
 
 
 def choose_method(refine: Refine, *, background: bool, measured: Refinement | None = None) -> Refinement:
@@ -86,56 +97,82 @@ def labels_by_guided_filter(
 
     Functions of the colour are fitted on an image reduced by `step`, by default until windows have `FIT_RADIUS`. They
     are applied to the image in blocks, those of a class only where it is in the running within their reach. Works in
-    strips of rows: memory does not grow with the image's height.
+    strips of rows, one for each processor at a time: memory does not grow with the image's height.
     """
     height, width = rgb.shape[:2]
     step = step or max(1, radius // FIT_RADIUS)
     maps = ProbabilityMaps(scores, Size(width, height), calibration=calibration, step=step)
-    halo, side = GuidedFilter.reach(radius, step), step * _BLOCK
-    n_rows = -(-max(2 * halo, _STRIP_PIXELS // width) // side) * side
+    reach, side = GuidedFilter.reach(radius, step), step * _BLOCK
+    halo = -(-reach // side) * side
+    n_cores = machine.usable_cores()
+    limit_threads(n_cores)
+    row_bytes = width * (_PIXEL_BYTES + len(scores) * _CLASS_BYTES // step**2)
+    rows_at_once = max(4 * halo, _STRIPS_BYTES // row_bytes)
+    n_threads = max(1, min(n_cores, rows_at_once // (4 * halo), height // (2 * halo)))
+    n_rows = min(rows_at_once // n_threads - 2 * halo, -(-height // n_threads))
+    n_rows = -(-n_rows // side) * side
     result = np.empty((height, width), np.int32)
-    for start in range(0, height, n_rows):
+
+    def label(start: int) -> None:
         stop = min(start + n_rows, height)
         first, last = max(0, start - halo), min(height, stop + halo)
-        probabilities = np.stack(list(maps.rows(first // step, -(-last // step))))
+        probabilities = maps.stack(first // step, -(-last // step))
         smooth = GuidedFilter(rgb[first:last], radius, epsilon, step)
-        _label_strip(result[start:stop], probabilities, smooth, start - first, halo)
+        _label_strip(result[start:stop], probabilities, smooth, start - first, -(-reach // step))
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        list(pool.map(label, range(0, height, n_rows)))
     return result
 
 
-def _label_strip(result: I32, probabilities: F32, smooth: GuidedFilter, above: int, halo: int) -> None:
+def _label_strip(result: I32, probabilities: F32, smooth: GuidedFilter, above: int, reach: int) -> None:
     """Write the best class of every pixel of a strip, (n, W), which begins `above` rows down in what was filtered."""
     height, width = result.shape
     side = smooth.step * _BLOCK
-    corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
-    near = _in_the_running(probabilities, halo // smooth.step)
-    blocks = near[:, above // smooth.step :]
-    small = [(y // smooth.step, x // smooth.step) for y, x in corners]
-    there = np.array([blocks[:, y : y + _BLOCK, x : x + _BLOCK].any(axis=(1, 2)) for y, x in small])
-    best = np.full(result.shape, -np.inf, np.float32)
-    for index, probability in enumerate(probabilities):
-        fit: Fit | None = None
-        for (y, x), classes in zip(corners, there, strict=True):
-            rows, columns = slice(y, min(y + side, height)), slice(x, min(x + side, width))
-            if not classes[index]:
-                continue
-            if classes.sum() == 1:  # no border within reach
-                result[rows, columns] = index
-                continue
-            fit = fit or smooth.fit(probability)
-            refined = smooth.at(fit, slice(rows.start + above, rows.stop + above), columns)
-            result[rows, columns][refined > best[rows, columns]] = index
-            np.maximum(best[rows, columns], refined, out=best[rows, columns])
+    near = _in_the_running(probabilities, reach)[:, above // side :][:, : -(-height // side)]
+    contested = near.sum(axis=0) > 1  # elsewhere no border is within reach
+    small = np.min_scalar_type(len(probabilities) - 1)
+    ids = _at_pixels(np.where(contested, 0, near.argmax(axis=0)).astype(small), side)[:height, :width]
+    best = _at_pixels(np.where(contested, -np.inf, np.inf).astype(np.float32), side)[:height, :width]
+    for index, blocks in enumerate(near & contested):
+        for rows, columns in _rectangles(blocks, side, height, width):
+            fit = smooth.fit(probabilities[index], slice(rows.start + above, rows.stop + above), columns)
+            n_rows = max(1, _PIECE_PIXELS // ((columns.stop - columns.start) * smooth.step)) * smooth.step
+            for start in range(rows.start, rows.stop, n_rows):
+                stop = min(start + n_rows, rows.stop)
+                refined = smooth.at(fit, slice(start + above, stop + above), columns)
+                seen, highest = ids[start:stop, columns], best[start:stop, columns]
+                better = refined > highest
+                np.maximum(highest, refined, out=highest)
+                # Classes come in rising order, so "take this one where it is better" is a maximum: no masked copy.
+                np.maximum(seen, better.view(np.uint8) * small.type(index), out=seen)
+    result[:] = ids
 
 
 def _in_the_running(probabilities: F32, reach: int) -> Bits:
-    """Return (K, h, w) where each class reaches `CONTENDER` of the best one's probability within `reach` pixels."""
+    """Return (K, h, w) blocks where each class reaches `CONTENDER` of the best one's probability within `reach`."""
     import cv2
 
-    least = CONTENDER * probabilities.max(axis=0)
-    window = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    near = np.stack([cv2.dilate((p >= least).view(np.uint8), window) for p in probabilities])
-    return np.asarray(near, np.bool_)
+    here = probabilities >= CONTENDER * probabilities.max(axis=0)
+    for axis in (1, 2):
+        here = np.logical_or.reduceat(here, np.arange(0, here.shape[axis], _BLOCK), axis=axis)
+    n_blocks = -(-reach // _BLOCK)
+    window = np.ones((2 * n_blocks + 1, 2 * n_blocks + 1), np.uint8)
+    return np.array([cv2.dilate(bits, window) for bits in here.view(np.uint8)], np.bool_)
+
+
+def _at_pixels(blocks: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """Return blocks as squares of `side` pixels."""
+    return blocks.repeat(side, axis=0).repeat(side, axis=1)
+
+
+def _rectangles(blocks: Bits, side: int, height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows and columns of pixels of rectangles around the connected parts of `blocks`."""
+    import cv2
+
+    _, _, stats, _ = cv2.connectedComponentsWithStats(blocks.view(np.uint8))
+    for x, y, w, h, _ in (stats[1:] * side).tolist():
+        yield slice(y, min(y + h, height)), slice(x, min(x + w, width))
 
 
 def _labels_by_crf(maps: ProbabilityMaps, rgb: U8) -> I32:

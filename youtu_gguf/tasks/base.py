@@ -221,12 +221,13 @@ def find_tokens(vocabulary: Vocabulary, tokens: Sequence[str], task: str) -> lis
     Raises:
         ModelFileError: One is missing.
     """
-    ids = {token: vocabulary.token_id(token) for token in tokens}
-    missing = [token for token, token_id in ids.items() if token_id is None]
-    if missing:
+    found = [vocabulary.token_id(token) for token in tokens]
+    ids = [token_id for token_id in found if token_id is not None]
+    if len(ids) < len(found):
+        missing = [token for token, token_id in zip(tokens, found, strict=True) if token_id is None]
         raise ModelFileError(
             f"{task} needs the special tokens of Youtu-VL; this model's vocabulary lacks {', '.join(missing[:4])}"
             f"{' and others' if len(missing) > 4 else ''}. "  # noqa: PLR2004
             "Use a GGUF converted from Youtu-VL-4B-Instruct."
         )
-    return [token_id for token_id in ids.values() if token_id is not None]
+    return ids

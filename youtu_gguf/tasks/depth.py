@@ -12,7 +12,7 @@ from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
 from youtu_gguf.tasks.typed import read_depth_zoom, read_focal
-from youtu_gguf.types import DepthMap, Scale
+from youtu_gguf.types import DepthMap, Scale, handed_over
 
 MIN_FOCAL_ZOOM = 0.25
 """The smallest that zoom="focal" goes. Ours: as far below 1 as the reference's largest zoom is above."""
@@ -73,7 +73,7 @@ def depth(
     # The frame that was looked at, which need not be the scene's own.
     focal_prepared = None if focal is None else focal * states.grid.cols * TOKEN_PX / size.width
     values = depth_map(states.logits(ids), size, scale, focal_prepared, calibration=context.calibration)
-    return DepthMap(values, depth_unit(chosen, focal), focal)
+    return DepthMap(handed_over(values), depth_unit(chosen, focal), focal)
 
 
 def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px: Focal) -> float | None:

@@ -25,7 +25,7 @@ from youtu_gguf.tasks.core_target import CoreTarget, core_target, core_tokens, h
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.refer import CROP_SIZE_OPTION, PADDING_OPTION, REFINE_MASK
 from youtu_gguf.tasks.typed import read_limit
-from youtu_gguf.types import F32, Boxes, Find, Finish, Instances, Issue, Refine
+from youtu_gguf.types import F32, Boxes, Find, Finish, Instances, Issue, Refine, handed_over
 
 _NOT_ENDED: Finish = "none"
 
@@ -136,7 +136,7 @@ def _masked(
             issues.append(Issue(f"nothing in box {done} ({found.labels[index]}) stands out from the background"))
         done += 1
     context.report("instances", done, len(chosen))
-    masks.setflags(write=False)
+    handed_over(masks)
     labels = tuple(found.labels[index] for index in chosen[:done])
     xyxy = found.xyxy[list(chosen[:done])]
     return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(issues), finish=finish)

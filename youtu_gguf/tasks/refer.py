@@ -24,7 +24,7 @@ from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding
-from youtu_gguf.types import Issue, Mask, ReferBy, Refine
+from youtu_gguf.types import Issue, Mask, ReferBy, Refine, handed_over
 
 CROP_SIZE_OPTION = Option(
     "Short side of the enlarged crop that the model sees, in pixels; smaller is faster.",
@@ -93,7 +93,7 @@ def refer(
     target.paste(bits)
     if not target.bits.any():
         issues = (*issues, Issue("nothing in the box stands out from the background"))
-    return Mask(bits, target.score, method, issues=issues)
+    return Mask(handed_over(bits), target.score, method, issues=issues)
 
 
 def _filled(context: TaskContext, description: str | None) -> Mask:

@@ -17,7 +17,7 @@ from youtu_gguf.tasks.base import TaskContext, class_names, placed
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Choice, Names, Switch
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
-from youtu_gguf.types import F32, Issue, LabelMap, Present, Refine
+from youtu_gguf.types import F32, Issue, LabelMap, Present, Refine, handed_over
 
 
 def segment(
@@ -82,12 +82,14 @@ def segment(
     tokens = class_tokens(context.vocabulary, names, context.calibration.leading_space)
     scores = class_scores(patches_at(context, "", factor, cut), tokens)
     size, calibration = context.transform.source, context.calibration
-    margin = label_margin(scores, size, background=background, calibration=calibration) if context.scores else None
+    margin = None
+    if context.scores:
+        margin = handed_over(label_margin(scores, size, background=background, calibration=calibration))
     if method == "none" or len(names) == 1:  # one class has no border to refine
         ids = label_map(scores, size, background=background, calibration=calibration)
-        return LabelMap(ids, names, margin, scores=name_scores, issues=issues)
+        return LabelMap(handed_over(ids), names, margin, scores=name_scores, issues=issues)
     ids = refined_labels(scores, context.rgb, method, calibration=calibration)
-    return LabelMap(ids, names, margin, method, name_scores, issues=issues)
+    return LabelMap(handed_over(ids), names, margin, method, name_scores, issues=issues)
 
 
 def _question(context: TaskContext, names: Sequence[str], background: bool) -> str:

@@ -17,7 +17,7 @@ from youtu_gguf.images.zoom import Tiles, grid_at
 from youtu_gguf.tasks.base import TaskContext
 from youtu_gguf.tasks.declaration import Option
 from youtu_gguf.tasks.typed import read_tiles
-from youtu_gguf.types import F32, Grid
+from youtu_gguf.types import F32, Grid, handed_over
 
 WHOLE = Tiles()
 
@@ -78,8 +78,7 @@ def _from_tiles(context: TaskContext, before: str, zoom: float, tiles: Tiles) ->
         hidden[top:bottom, left:right] = states.hidden
         context.report("tiles", done, len(boxes))
     assert hidden is not None  # there is at least one tile
-    hidden.setflags(write=False)
-    return PatchStates(hidden, states.head)
+    return PatchStates(handed_over(hidden), states.head)
 
 
 def _check_fit(tiles: Tiles, grid: Grid) -> None:

@@ -11,7 +11,7 @@ Arrays are checked once, when a value is made, and are read-only from then on.
 """
 
 from youtu_gguf.types.answers import Action, Count, Text, in_words
-from youtu_gguf.types.arrays import F32, I32, U8, Bits, Frozen, checked, extent, run_lengths
+from youtu_gguf.types.arrays import F32, I32, U8, Bits, Frozen, checked, extent, handed_over, run_lengths
 from youtu_gguf.types.choices import (
     CountBy,
     DepthUnit,
@@ -91,6 +91,7 @@ __all__ = [
     "checked",
     "each_score",
     "extent",
+    "handed_over",
     "in_words",
     "no_progress",
     "run_lengths",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,14 @@ F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
 U8 = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.bool_]
+Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 
 def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtype: npt.DTypeLike) -> Any:
     """Return `array` as a read-only array of `dtype`, or say how its shape differs from `shape` (None = any).
 
     It shares memory with `array` only where no one can write to that: a buffer that is filled again later must not
-    change the value. Whoever made a large array hands it over by `setflags(write=False)`.
+    change the value. Whoever made a large array hands it over by `handed_over`.
     """
     result = np.ascontiguousarray(array, dtype=dtype)
     if (result is array or result.base is not None) and not _is_fixed(result):
@@ -36,6 +37,12 @@ def checked(name: str, array: npt.ArrayLike, shape: tuple[int | None, ...], dtyp
         result = result.view()
     result.setflags(write=False)
     return result
+
+
+def handed_over(array: Array) -> Array:
+    """Return an array, which must own its memory, made read-only: a value then takes it without a copy."""
+    array.setflags(write=False)
+    return array
 
 
 def _is_fixed(array: npt.NDArray[Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf.facts import PROMPT_TOKENS, VISION_TOKENS
 from youtu_gguf.gguf.header import GGUFArray
-from youtu_gguf.gguf.vocabulary import TOKENS
+from youtu_gguf.gguf.vocabulary import TOKENS, TokenIds
 from youtu_gguf.prompts import TAG, Control
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class PromptTokens:
         self._control: dict[str, list[int]] = {}
 
     @cached_property
-    def ids(self) -> dict[str, int]:
+    def ids(self) -> TokenIds:
         """Ids by text: llama.cpp has no look-up, and tokenising searches the text for every special token."""
         tokens = self._header.metadata[TOKENS]
         assert isinstance(tokens, GGUFArray)
-        return {token: i for i, token in enumerate(tokens.strings())}
+        return TokenIds(tokens)
 
     def __call__(self, parts: Iterable[str]) -> list[int]:
         """Return the tokens of `parts`, which `prompts.opening` or `prompts.closing` gave.
