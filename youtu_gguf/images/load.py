@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from os import PathLike
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
 from youtu_gguf.images.formats import check_format, open_file
-from youtu_gguf.images.pixels import RGB, check_size, upright_rgb
+from youtu_gguf.images.pixels import RGB, check_size, decode, is_rgb, to_rgb, turned_upright
 from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
@@ -47,31 +46,96 @@ def load(image: ImageLike) -> U8:
 
 def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
     """Return what `load` does, and the focal length in pixels of that image where its EXIF data give it."""
+    with _decoded(image) as (rgb, focal_px, _):
+        return rgb, focal_px
+
+
+class Opened(NamedTuple):
+    """An image that is ready to be shown to the model.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, the upright source image, read-only.
+        focal_px: Focal length in source pixels, where the image's EXIF data give it; else None.
+        prepared: What the model sees.
+        transform: Source and prepared frame.
+    """
+
+    rgb: U8
+    focal_px: float | None
+    prepared: PreparedImage
+    transform: Transform
+
+
+def load_prepared(image: ImageLike, max_tokens: int) -> Opened:
+    """Do what `load_with_focal` and `prepare` do, with fewer copies.
+
+    Raises:
+        InputError: See `load` and `prepare`.
+        EngineError: It does not fit into the free memory.
+    """
+    with _decoded(image) as (rgb, focal_px, same):
+        return Opened(rgb, focal_px, *prepare(rgb, max_tokens, same=same))
+
+
+class _Decoded(NamedTuple):
+    """Upright pixels, the focal length, and a Pillow image in mode RGB of the same pixels, where there is one."""
+
+    rgb: U8
+    focal_px: float | None = None
+    same: Image.Image | None = None
+
+
+@contextmanager
+def _decoded(image: ImageLike) -> Iterator[_Decoded]:
+    """Give the pixels of an image of any kind; what is decoded for that is freed at the end of the `with` block."""
     from PIL import Image
 
     if isinstance(image, np.ndarray):
-        return _checked_array(image), None
+        yield _Decoded(_checked_array(image))
+        return
     if isinstance(image, Image.Image):
-        return _from_pillow(image, "the image")
+        check_format(image, "the image")
+        yield _from_pillow(image, "the image")
+        return
+    file, name = _file(image)
+    with file, ExitStack() as stack:
+        with _pillow(name):
+            opened = stack.enter_context(closing(open_file(file, name)))
+        yield _from_pillow(opened, name, ours=True)
+
+
+def _from_pillow(image: Image.Image, name: str, *, ours: bool = False) -> _Decoded:
+    """Decode `image`; one of `ours` is freed as soon as its pixels are no longer needed."""
+    with _pillow(name):
+        depth = decode(image, name)
+        focal_px = focal_from_exif(image)
+        upright = turned_upright(image)
+        if ours and upright is not image:
+            image.close()
+        rgb = to_rgb(upright, depth, name)
+        if is_rgb(upright):
+            return _Decoded(rgb, focal_px, upright)
+        if ours:
+            image.close()
+        return _Decoded(rgb, focal_px)
+
+
+def _file(image: object) -> tuple[IO[bytes], str]:
+    """Return an image's file, and its name for messages."""
     if isinstance(image, bytes | bytearray | memoryview):
-        return _decode(BytesIO(image), f"the image ({len(image)} bytes)")
-    if isinstance(image, str | PathLike):
-        return _from_path(checked_path("image", image))
-    raise InputError(
-        f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
-    )
-
-
-def _from_path(path: Path) -> tuple[U8, float | None]:
+        return BytesIO(image), f"the image ({len(image)} bytes)"
+    if not isinstance(image, str | PathLike):
+        raise InputError(
+            f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
+        )
+    path = checked_path("image", image)
     try:
-        file = path.open("rb")
+        return path.open("rb"), str(path)
     except FileNotFoundError as exc:
         raise InputError(f"expected an image file; {path} does not exist. Check the path.") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise InputError(f"expected an image file; {path} cannot be read: {reason}. Name a file.") from exc
-    with file:
-        return _decode(file, str(path))
 
 
 def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
@@ -96,13 +160,16 @@ def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
     )
 
 
-def prepare(rgb: U8, max_tokens: int, zoom: float = 1.0) -> tuple[PreparedImage, Transform]:
+def prepare(
+    rgb: U8, max_tokens: int, zoom: float = 1.0, *, same: Image.Image | None = None
+) -> tuple[PreparedImage, Transform]:
     """Resize an upright image to its prepared size.
 
     Args:
         rgb: (H, W, 3) uint8.
         max_tokens: Most image tokens it may take.
         zoom: How much larger than `rgb` to prepare it, where that fits; the transform is still one to `rgb`.
+        same: A loaded Pillow image in mode RGB with the pixels of `rgb`, which spares making one.
 
     Returns:
         The prepared image, and the mapping between both frames.
@@ -116,19 +183,8 @@ def prepare(rgb: U8, max_tokens: int, zoom: float = 1.0) -> tuple[PreparedImage,
     target = prepared_size(source, max_tokens, zoom)
     if target != source:
         # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
-        rgb = np.asarray(Image.fromarray(rgb).resize(target, Image.Resampling.BILINEAR))
+        rgb = np.asarray((same or Image.fromarray(rgb)).resize(target, Image.Resampling.BILINEAR))
     return PreparedImage(rgb), Transform(source, target)
-
-
-def _decode(file: IO[bytes], name: str) -> tuple[U8, float | None]:
-    with _pillow(name), open_file(file, name) as image:
-        return upright_rgb(image, name), focal_from_exif(image)
-
-
-def _from_pillow(image: Image.Image, name: str) -> tuple[U8, float | None]:
-    check_format(image, name)
-    with _pillow(name):
-        return upright_rgb(image, name), focal_from_exif(image)
 
 
 @contextmanager
