@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from os import PathLike
@@ -16,7 +17,7 @@ from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
 from youtu_gguf.images.formats import check_format, open_file
-from youtu_gguf.images.pixels import RGB, check_size, decode, is_rgb, to_rgb, turned_upright
+from youtu_gguf.images.pixels import RGB, Depth, check_size, decode, is_rgb, to_rgb, turned_upright
 from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
@@ -46,8 +47,10 @@ def load(image: ImageLike) -> U8:
 
 def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
     """Return what `load` does, and the focal length in pixels of that image where its EXIF data give it."""
-    with _decoded(image) as (rgb, focal_px, _):
-        return rgb, focal_px
+    if isinstance(image, np.ndarray):
+        return _checked_array(image), None
+    with _decoded(image) as decoded:
+        return decoded.rgb(), decoded.focal_px
 
 
 class Opened(NamedTuple):
@@ -67,57 +70,72 @@ class Opened(NamedTuple):
 
 
 def load_prepared(image: ImageLike, max_tokens: int) -> Opened:
-    """Do what `load_with_focal` and `prepare` do, with fewer copies.
+    """Do what `load_with_focal` and `prepare` do, in less time.
 
     Raises:
         InputError: See `load` and `prepare`.
         EngineError: It does not fit into the free memory.
     """
-    with _decoded(image) as (rgb, focal_px, same):
-        return Opened(rgb, focal_px, *prepare(rgb, max_tokens, same=same))
+    if isinstance(image, np.ndarray):
+        rgb, focal_px = _checked_array(image), None
+    else:
+        with _decoded(image) as decoded:
+            if is_rgb(decoded.image):
+                return _opened(decoded, max_tokens)
+            rgb, focal_px = decoded.rgb(), decoded.focal_px
+    return Opened(rgb, focal_px, *prepare(rgb, max_tokens))
 
 
 class _Decoded(NamedTuple):
-    """Upright pixels, the focal length, and a Pillow image in mode RGB of the same pixels, where there is one."""
+    """A loaded image, turned upright, and what its file says of it."""
 
-    rgb: U8
-    focal_px: float | None = None
-    same: Image.Image | None = None
+    image: Image.Image
+    depth: Depth
+    name: str
+    focal_px: float | None
+
+    def rgb(self) -> U8:
+        """Return its pixels as `load` does."""
+        with _pillow(self.name):
+            return to_rgb(self.image, self.depth, self.name)
+
+
+def _opened(decoded: _Decoded, max_tokens: int) -> Opened:
+    """Resize an RGB image while its pixels are copied: Pillow resizes without the interpreter's lock."""
+    source = Size(*decoded.image.size)
+    target = prepared_size(source, max_tokens)
+    with ThreadPoolExecutor(1, "youtu-gguf resize") as pool:
+        resizing = pool.submit(_resized, decoded.image, target) if target != source else None
+        rgb = decoded.rgb()
+        prepared = PreparedImage(rgb if resizing is None else resizing.result())
+    return Opened(rgb, decoded.focal_px, prepared, Transform(source, target))
 
 
 @contextmanager
-def _decoded(image: ImageLike) -> Iterator[_Decoded]:
-    """Give the pixels of an image of any kind; what is decoded for that is freed at the end of the `with` block."""
+def _decoded(image: object) -> Iterator[_Decoded]:
+    """Give an image of any kind, decoded; what is decoded for that is freed at the end of the `with` block."""
     from PIL import Image
 
-    if isinstance(image, np.ndarray):
-        yield _Decoded(_checked_array(image))
-        return
     if isinstance(image, Image.Image):
         check_format(image, "the image")
-        yield _from_pillow(image, "the image")
+        yield _upright(image, "the image")
         return
     file, name = _file(image)
     with file, ExitStack() as stack:
         with _pillow(name):
             opened = stack.enter_context(closing(open_file(file, name)))
-        yield _from_pillow(opened, name, ours=True)
+        decoded = _upright(opened, name)
+        if decoded.image is not opened:
+            stack.close()
+        with closing(decoded.image):
+            yield decoded
 
 
-def _from_pillow(image: Image.Image, name: str, *, ours: bool = False) -> _Decoded:
-    """Decode `image`; one of `ours` is freed as soon as its pixels are no longer needed."""
+def _upright(image: Image.Image, name: str) -> _Decoded:
     with _pillow(name):
         depth = decode(image, name)
         focal_px = focal_from_exif(image)
-        upright = turned_upright(image)
-        if ours and upright is not image:
-            image.close()
-        rgb = to_rgb(upright, depth, name)
-        if is_rgb(upright):
-            return _Decoded(rgb, focal_px, upright)
-        if ours:
-            image.close()
-        return _Decoded(rgb, focal_px)
+        return _Decoded(turned_upright(image), depth, name, focal_px)
 
 
 def _file(image: object) -> tuple[IO[bytes], str]:
@@ -160,16 +178,13 @@ def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
     )
 
 
-def prepare(
-    rgb: U8, max_tokens: int, zoom: float = 1.0, *, same: Image.Image | None = None
-) -> tuple[PreparedImage, Transform]:
+def prepare(rgb: U8, max_tokens: int, zoom: float = 1.0) -> tuple[PreparedImage, Transform]:
     """Resize an upright image to its prepared size.
 
     Args:
         rgb: (H, W, 3) uint8.
         max_tokens: Most image tokens it may take.
         zoom: How much larger than `rgb` to prepare it, where that fits; the transform is still one to `rgb`.
-        same: A loaded Pillow image in mode RGB with the pixels of `rgb`, which spares making one.
 
     Returns:
         The prepared image, and the mapping between both frames.
@@ -182,9 +197,16 @@ def prepare(
     source = Size(rgb.shape[1], rgb.shape[0])
     target = prepared_size(source, max_tokens, zoom)
     if target != source:
-        # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
-        rgb = np.asarray((same or Image.fromarray(rgb)).resize(target, Image.Resampling.BILINEAR))
+        rgb = _resized(Image.fromarray(rgb), target)
     return PreparedImage(rgb), Transform(source, target)
+
+
+def _resized(image: Image.Image, target: Size) -> U8:
+    """Return (H, W, 3) uint8 pixels of a Pillow image in mode RGB."""
+    from PIL import Image
+
+    # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
+    return np.asarray(image.resize(target, Image.Resampling.BILINEAR))
 
 
 @contextmanager
