@@ -35,8 +35,8 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"expected to write {path}; got: {exc.strerror or exc}. {remedy}.") from exc
 
 
-def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None:
-    """Write `data` to `path`; a failure leaves what was there before.
+def write_bytes(path: str | Path, *parts: bytes | memoryview, private: bool = False) -> None:
+    """Write `parts` to `path`, one after the other; a failure leaves what was there before.
 
     A `private` file is readable for this user only; any other has the permissions that new files have.
 
@@ -46,7 +46,8 @@ def write_bytes(path: str | Path, data: bytes, *, private: bool = False) -> None
     path = checked_path("path", path)
     with writing(path), replacing(path, WAIT_S) as temporary:
         temporary.touch(0o600 if private else 0o666)
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.writelines(parts)
 
 
 def json_bytes(form: Any, indent: int | None = None) -> bytes:

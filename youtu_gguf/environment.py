@@ -1,4 +1,7 @@
-"""What the environment says: variables, and the folders of this user. The only reader of os.environ."""
+"""What the environment says: variables, and the folders of this user. The only reader of os.environ.
+
+Importing it must not import NumPy, whose threads `limit_blas` sets before that.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import sys
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
-from youtu_gguf.arguments import checked_key, checked_path
 from youtu_gguf.errors import InputError
+from youtu_gguf.machine import usable_cores
 
 MODEL_VARIABLE = "YOUTU_GGUF_MODEL"
 """Names the model to load where the caller does not."""
@@ -29,6 +32,16 @@ With them, llama.cpp of llama-cpp-python 0.3.36 encodes images wrongly: the seco
 of other sizes came out at cosine 0.4 and 0.2 (H100; nano; three images of each of the sizes 640x480, 1280x960, 640x480,
 288x288). Without them, text is generated 2 % slower (170 and 174 tokens/s). Remove the setting `cuda_graphs` and this
 when scripts/soak/encode_sizes.py --cuda-graphs passes on a CUDA device."""
+
+BLAS_THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""Most threads of NumPy's OpenBLAS; the first that is set counts. By default it has one for each processor, whatever
+the quota of a container (OpenBLAS, README)."""
+
+BLAS_TIMEOUT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
+BLAS_TIMEOUT = "16"
+"""How long OpenBLAS's threads spin when they have no work, as the power of two of processor cycles; 26 by default
+(OpenBLAS, driver/others/blas_server.c). That is 25 ms after every product of matrices, in which llama.cpp shares the
+processors with them; with 16 it is 25 us (measured: 36 and 0.04 ms of processor time on two cores)."""
 
 OURS = "youtu-gguf"
 """The value of that variable where this package has set it."""
@@ -75,6 +88,8 @@ def default_api_key() -> str | None:
     Raises:
         InputError: It cannot be sent.
     """
+    from youtu_gguf.arguments import checked_key
+
     key = os.environ.get(KEY_VARIABLE) or None
     return None if key is None else checked_key(KEY_VARIABLE, key)
 
@@ -82,7 +97,7 @@ def default_api_key() -> str | None:
 def default_llama_server() -> Path | None:
     """Return the llama-server named by the environment variable `YOUTU_GGUF_LLAMA_SERVER`, if it is set."""
     value = os.environ.get(LLAMA_SERVER_VARIABLE)
-    return checked_path(LLAMA_SERVER_VARIABLE, value) if value else None
+    return _checked(LLAMA_SERVER_VARIABLE, value) if value else None
 
 
 def server_environment(api_key: str, *, cuda_graphs: bool = False) -> dict[str, str]:
@@ -106,7 +121,20 @@ def worker_environment() -> dict[str, str]:
 
     ggml would start a debugger for one (ggml.c, `ggml_print_backtrace`), which takes seconds and may hang.
     """
-    return {**os.environ, "GGML_NO_BACKTRACE": "1"}
+    environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
+    limit_blas(environment)
+    return environment
+
+
+def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Keep NumPy's threads within what this process may use, and let them sleep when they have no work.
+
+    For processes of our own, before NumPy is imported: a library does not set what its host computes with. What is set
+    already stays.
+    """
+    if not any(name in environment for name in BLAS_THREADS_VARIABLES):
+        environment[BLAS_THREADS_VARIABLES[0]] = str(usable_cores())
+    environment.setdefault(BLAS_TIMEOUT_VARIABLE, BLAS_TIMEOUT)
 
 
 def data_folder() -> Path | None:
@@ -190,4 +218,10 @@ def font_folders() -> list[Path]:
 
 def _folder(variable: str) -> Path | None:
     value = os.environ.get(variable)
-    return checked_path(variable, os.path.expandvars(value)) if value else None
+    return _checked(variable, os.path.expandvars(value)) if value else None
+
+
+def _checked(variable: str, value: str) -> Path:
+    from youtu_gguf.arguments import checked_path
+
+    return checked_path(variable, value)

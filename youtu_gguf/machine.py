@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from youtu_gguf.arguments import is_there
-
 ROOT = Path("/")
 """Where `proc` and `sys` are."""
 
@@ -53,6 +51,8 @@ def usable_cores() -> int:
 
 def free_disk(folder: Path) -> int:
     """Return the free bytes of the disk that holds `folder`, which need not exist yet."""
+    from youtu_gguf.arguments import is_there
+
     return shutil.disk_usage(next(path for path in (folder, *folder.absolute().parents) if is_there(path))).free
 
 

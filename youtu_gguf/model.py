@@ -167,8 +167,14 @@ class Model:
         """
         if isinstance(image, str | PathLike):
             image = checked_path("image", image)
-        rgb, focal_px = images.load_with_focal(image)
-        return Scene(self, rgb, focal_px, path=image if isinstance(image, Path) else None)
+        opened = images.load_prepared(image, self.engine.image_max_tokens)
+        return Scene(
+            self,
+            opened.rgb,
+            opened.focal_px,
+            path=image if isinstance(image, Path) else None,
+            prepared=(opened.prepared, opened.transform),
+        )
 
     def chat(self, *images: ImageLike, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about several images, or about none: `model.chat().ask("Hello!")`.

@@ -153,6 +153,23 @@ def test_what_is_finished_is_not_asked_again(tmp_path: Path, images: list[Path])
     assert counts(again) == (0, 4, 1)
 
 
+def test_an_image_is_read_once_whether_it_is_asked_or_skipped(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    open_path = Path.open
+
+    def counted(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(path)
+        return open_path(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    for _ in ("asked", "skipped"):
+        opened.clear()
+        run(tmp_path / "out", images)
+        assert [path for path in opened if path in images] == images
+
+
 def test_an_image_with_other_bytes_is_done_again(tmp_path: Path, images: list[Path]) -> None:
     run(tmp_path / "out", images)
     Image.fromarray(np.full((64, 32, 3), 7, np.uint8)).save(images[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from youtu_gguf.cli.main import app
 from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.hub.local import find_nano
+from youtu_gguf.machine import usable_cores
 
 NOBODY = 65534
 VARIABLES = (
@@ -202,3 +205,54 @@ def test_the_tilde_is_resolved_in_variables(variable: str, tmp_path: Path, monke
         "YOUTU_GGUF_LLAMA_SERVER": environment.default_llama_server,
     }[variable]()
     assert found == tmp_path / "place"
+
+
+def run_python(code: str, **variables: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "OMP_"))}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, check=True).stdout
+
+
+def test_numpys_threads_are_limited_before_it_is_imported() -> None:
+    code = """
+import sys
+from youtu_gguf.environment import limit_blas
+assert "numpy" not in sys.modules
+limit_blas()
+import os
+print(os.environ["OPENBLAS_NUM_THREADS"], os.environ["OPENBLAS_THREAD_TIMEOUT"])
+"""
+    assert run_python(code).split() == [str(usable_cores()), "16"]
+    assert run_python(code, OPENBLAS_NUM_THREADS="3", OPENBLAS_THREAD_TIMEOUT="20").split() == ["3", "20"]
+
+
+def test_the_command_limits_numpys_threads() -> None:
+    code = """
+import os, sys
+sys.argv = ["youtu-gguf", "--version"]
+from youtu_gguf.__main__ import main
+try:
+    main()
+except SystemExit:
+    print(os.environ["OPENBLAS_NUM_THREADS"], os.environ["OPENBLAS_THREAD_TIMEOUT"])
+"""
+    assert run_python(code).splitlines()[-1].split() == [str(usable_cores()), "16"]
+
+
+def test_a_users_limit_of_numpys_threads_stays() -> None:
+    variables = {"OMP_NUM_THREADS": "2"}
+    environment.limit_blas(variables)
+    assert variables == {"OMP_NUM_THREADS": "2", "OPENBLAS_THREAD_TIMEOUT": "16"}
+
+
+def test_a_worker_has_its_numpy_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    assert environment.worker_environment()["OPENBLAS_THREAD_TIMEOUT"] == "16"
+    assert "OPENBLAS_THREAD_TIMEOUT" not in os.environ
+
+
+def test_importing_the_package_changes_no_variable() -> None:
+    code = (
+        "import os; before = dict(os.environ); import youtu_gguf, youtu_gguf.config; print(before == dict(os.environ))"
+    )
+    assert run_python(code).split() == ["True"]

@@ -119,3 +119,17 @@ def test_a_heic_file_is_read_with_the_extra() -> None:
     assert rgb.shape == (32, 48, 3)
     assert rgb[16, 8].tolist() == pytest.approx([230, 40, 40], abs=30)
     assert rgb[16, 40].tolist() == pytest.approx([40, 40, 230], abs=30)
+
+
+def test_a_jpeg_is_opened_without_the_decoders_of_other_formats() -> None:
+    code = """
+import io, sys
+from PIL import Image
+buffer = io.BytesIO()
+Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+from youtu_gguf.images.load import load
+load(buffer.getvalue())
+print([name for name in ("EpsImagePlugin", "PdfImagePlugin", "WmfImagePlugin") if f"PIL.{name}" in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from youtu_gguf.config import make_settings
-from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, StateFiles
+from youtu_gguf.engines.native.cache import MAGIC, ByteCache, PrefixStates, StateFiles
 from youtu_gguf.errors import InputError
 
 
@@ -69,6 +70,48 @@ def test_a_damaged_file_counts_as_absent_and_is_replaced(tmp_path: Path, damage:
     assert files.get("image") is None
     files.put("image", states())
     assert files.get("image") is not None
+
+
+def test_no_flipped_bit_and_no_cut_goes_unnoticed(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path, 1 << 20, "model")
+    files.put("image", states(n=2, cache=b"keys"))
+    path = files.path("image")
+    whole = path.read_bytes()
+    for n in range(len(whole)):
+        path.write_bytes(whole[:n])
+        assert files.get("image") is None
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[n] ^= 1 << bit
+            path.write_bytes(damaged)
+            assert files.get("image") is None
+    path.write_bytes(whole + b"\0")
+    assert files.get("image") is None
+
+
+@pytest.mark.parametrize("sizes", [(0, 0, 0), (0, 4, 52), (-2, -4, 20), (1 << 40, 1 << 40, 52), (13, 1, -1)])
+def test_sizes_that_the_file_does_not_have_are_damage(tmp_path: Path, sizes: tuple[int, int, int]) -> None:
+    files = StateFiles(tmp_path, 1 << 20, "model")
+    files.put("image", states(n=2, cache=b"keys" * 5))
+    path = files.path("image")
+    whole = path.read_bytes()
+    path.write_bytes(MAGIC + struct.pack("<qqq", *sizes) + whole[len(MAGIC) + 24 :])
+    assert files.get("image") is None
+
+
+def test_states_from_disk_share_no_memory_with_each_other_nor_with_the_file(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path, 1 << 20, "model")
+    files.put("image", states())
+    found = files.get("image")
+    assert found is not None
+    with files.path("image").open("r+b") as file:
+        file.truncate(3)
+    assert np.array_equal(found.hidden, states().hidden)
+    assert found.cache == states().cache
+    assert not np.shares_memory(found.hidden, np.frombuffer(found.cache, np.uint8))
+    with pytest.raises(ValueError, match="read-only"):
+        found.hidden[0] = 0
+    assert memoryview(found.cache).readonly
 
 
 def test_files_stay_within_their_bound_and_the_longest_unused_goes(tmp_path: Path) -> None:

@@ -127,23 +127,14 @@ class Batch:
     def _one(self, path: Path) -> Iterator[Path]:
         """Skip, record or begin an image; yield those that are finished meanwhile."""
         name = name_of(path)
-        digest: str | None = None
-        unreadable = None
-        try:
-            digest = digest_of(path)
-        except InputError as exc:
-            unreadable = exc
         known = self._journal.lines.get(name)
-        if known is not None and known["sha256"] == digest:
-            self.tally.skipped += 1
-            self.tally.count(known)
-            yield path
-            return
         if known is not None:
+            if known["sha256"] == _digest(path):
+                self.tally.skipped += 1
+                self.tally.count(known)
+                yield path
+                return
             self._journal.drop(lambda line: bool(line["image"] == name))
-        if unreadable is not None:
-            yield self._finish(Done(path, line_of(path, None, unreadable)))
-            return
         suspect = self._journal.tries(name) > 0
         while self._running and (suspect or len(self._running) == self._asker.n_parallel):
             yield from self._next()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from os import PathLike
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.facts import SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.exif import focal_from_exif
 from youtu_gguf.images.formats import check_format, open_file
-from youtu_gguf.images.pixels import RGB, check_size, upright_rgb
+from youtu_gguf.images.pixels import RGB, Depth, check_size, decode, is_rgb, to_rgb, turned_upright
 from youtu_gguf.images.warned import HIDDEN
 from youtu_gguf.types import U8, PreparedImage, Size, Transform
 
@@ -47,31 +47,113 @@ def load(image: ImageLike) -> U8:
 
 def load_with_focal(image: ImageLike) -> tuple[U8, float | None]:
     """Return what `load` does, and the focal length in pixels of that image where its EXIF data give it."""
-    from PIL import Image
-
     if isinstance(image, np.ndarray):
         return _checked_array(image), None
+    with _decoded(image) as decoded:
+        return decoded.rgb(), decoded.focal_px
+
+
+class Opened(NamedTuple):
+    """An image that is ready to be shown to the model.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, the upright source image, read-only.
+        focal_px: Focal length in source pixels, where the image's EXIF data give it; else None.
+        prepared: What the model sees.
+        transform: Source and prepared frame.
+    """
+
+    rgb: U8
+    focal_px: float | None
+    prepared: PreparedImage
+    transform: Transform
+
+
+def load_prepared(image: ImageLike, max_tokens: int) -> Opened:
+    """Do what `load_with_focal` and `prepare` do, in less time.
+
+    Raises:
+        InputError: See `load` and `prepare`.
+        EngineError: It does not fit into the free memory.
+    """
+    if isinstance(image, np.ndarray):
+        rgb, focal_px = _checked_array(image), None
+    else:
+        with _decoded(image) as decoded:
+            if is_rgb(decoded.image):
+                return _opened(decoded, max_tokens)
+            rgb, focal_px = decoded.rgb(), decoded.focal_px
+    return Opened(rgb, focal_px, *prepare(rgb, max_tokens))
+
+
+class _Decoded(NamedTuple):
+    """A loaded image, turned upright, and what its file says of it."""
+
+    image: Image.Image
+    depth: Depth
+    name: str
+    focal_px: float | None
+
+    def rgb(self) -> U8:
+        """Return its pixels as `load` does."""
+        with _pillow(self.name):
+            return to_rgb(self.image, self.depth, self.name)
+
+
+def _opened(decoded: _Decoded, max_tokens: int) -> Opened:
+    """Resize an RGB image while its pixels are copied: Pillow resizes without the interpreter's lock."""
+    source = Size(*decoded.image.size)
+    target = prepared_size(source, max_tokens)
+    with ThreadPoolExecutor(1, "youtu-gguf resize") as pool:
+        resizing = pool.submit(_resized, decoded.image, target) if target != source else None
+        rgb = decoded.rgb()
+        prepared = PreparedImage(rgb if resizing is None else resizing.result())
+    return Opened(rgb, decoded.focal_px, prepared, Transform(source, target))
+
+
+@contextmanager
+def _decoded(image: object) -> Iterator[_Decoded]:
+    """Give an image of any kind, decoded; what is decoded for that is freed at the end of the `with` block."""
+    from PIL import Image
+
     if isinstance(image, Image.Image):
-        return _from_pillow(image, "the image")
+        check_format(image, "the image")
+        yield _upright(image, "the image")
+        return
+    file, name = _file(image)
+    with file, ExitStack() as stack:
+        with _pillow(name):
+            opened = stack.enter_context(closing(open_file(file, name)))
+        decoded = _upright(opened, name)
+        if decoded.image is not opened:
+            stack.close()
+        with closing(decoded.image):
+            yield decoded
+
+
+def _upright(image: Image.Image, name: str) -> _Decoded:
+    with _pillow(name):
+        depth = decode(image, name)
+        focal_px = focal_from_exif(image)
+        return _Decoded(turned_upright(image), depth, name, focal_px)
+
+
+def _file(image: object) -> tuple[IO[bytes], str]:
+    """Return an image's file, and its name for messages."""
     if isinstance(image, bytes | bytearray | memoryview):
-        return _decode(BytesIO(image), f"the image ({len(image)} bytes)")
-    if isinstance(image, str | PathLike):
-        return _from_path(checked_path("image", image))
-    raise InputError(
-        f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
-    )
-
-
-def _from_path(path: Path) -> tuple[U8, float | None]:
+        return BytesIO(image), f"the image ({len(image)} bytes)"
+    if not isinstance(image, str | PathLike):
+        raise InputError(
+            f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
+        )
+    path = checked_path("image", image)
     try:
-        file = path.open("rb")
+        return path.open("rb"), str(path)
     except FileNotFoundError as exc:
         raise InputError(f"expected an image file; {path} does not exist. Check the path.") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise InputError(f"expected an image file; {path} cannot be read: {reason}. Name a file.") from exc
-    with file:
-        return _decode(file, str(path))
 
 
 def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
@@ -115,20 +197,16 @@ def prepare(rgb: U8, max_tokens: int, zoom: float = 1.0) -> tuple[PreparedImage,
     source = Size(rgb.shape[1], rgb.shape[0])
     target = prepared_size(source, max_tokens, zoom)
     if target != source:
-        # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
-        rgb = np.asarray(Image.fromarray(rgb).resize(target, Image.Resampling.BILINEAR))
+        rgb = _resized(Image.fromarray(rgb), target)
     return PreparedImage(rgb), Transform(source, target)
 
 
-def _decode(file: IO[bytes], name: str) -> tuple[U8, float | None]:
-    with _pillow(name), open_file(file, name) as image:
-        return upright_rgb(image, name), focal_from_exif(image)
+def _resized(image: Image.Image, target: Size) -> U8:
+    """Return (H, W, 3) uint8 pixels of a Pillow image in mode RGB."""
+    from PIL import Image
 
-
-def _from_pillow(image: Image.Image, name: str) -> tuple[U8, float | None]:
-    check_format(image, name)
-    with _pillow(name):
-        return upright_rgb(image, name), focal_from_exif(image)
+    # Pillow's bilinear filter widens its support when shrinking, which is the antialias of the reference.
+    return np.asarray(image.resize(target, Image.Resampling.BILINEAR))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,53 +40,85 @@ _DARK = 16
 """What the upper 8 of 16 bits stay below where the upper 4 are not in use."""
 
 _ORIENTATION = 0x0112
-_TURNED = {
-    2: lambda rgb: rgb[:, ::-1],
-    3: lambda rgb: rgb[::-1, ::-1],
-    4: lambda rgb: rgb[::-1],
-    5: lambda rgb: rgb.transpose(1, 0, 2),
-    6: lambda rgb: rgb[::-1].transpose(1, 0, 2),
-    7: lambda rgb: rgb[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda rgb: rgb[:, ::-1].transpose(1, 0, 2),
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
 }
-"""How an image is turned upright, by its orientation (Exif 3.0, 4.6.5)."""
+"""How an image is turned upright, by its orientation (Exif 3.0, 4.6.5), as Pillow names it."""
 
 _BITS = (8, 10, 12, 14, 16, 24, 32)
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, (1,)
 """Tags of TIFF 6.0, and the value of the second for whole numbers without a sign, which is its default."""
 
 
-def upright_rgb(image: Image.Image, name: str) -> U8:
-    """Return (H, W, 3) uint8 pixels, turned as the EXIF data say where they are not broken; `image` is only loaded.
+class Depth(NamedTuple):
+    """What a file says of its values that Pillow does not keep with the pixels.
+
+    Attributes:
+        halved: They have 16 bits per channel, of which Pillow keeps 8.
+        unsigned: They are grey values of 32 bits without a sign; Pillow gives them one.
+    """
+
+    halved: bool
+    unsigned: bool
+
+
+def decode(image: Image.Image, name: str) -> Depth:
+    """Load the pixels of `image`, if they fit into the free memory.
+
+    Raises:
+        InputError: Too many pixels.
+        EngineError: It does not fit.
+        Exception: What Pillow raises where it cannot decode the image.
+    """
+    check_size(Size(*image.size), name)
+    check_memory(image, name, machine.usable_memory().free)
+    depth = Depth(_is_halved(image), _is_unsigned(image))
+    image.load()
+    check_size(Size(*image.size), name)  # icons may turn out to be larger than they said
+    return depth
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """Return a loaded image turned as its EXIF data say, where they are not broken; often that is `image` itself."""
+    from PIL import Image
+
+    turn = _TURNS.get(_orientation(image) or 0)
+    return image if turn is None else image.transpose(Image.Transpose[turn])
+
+
+def to_rgb(image: Image.Image, depth: Depth, name: str) -> U8:
+    """Return the pixels of a loaded image, (H, W, 3) uint8 and read-only.
 
     Transparency is laid over white. Grey values of more than 8 bits are scaled to 8, as `_grey_range` says; of colours
     of 16 bits per channel Pillow gives the upper 8.
 
     Raises:
-        InputError: Too many pixels, floating-point values outside 0..1, or colours of 16 bits that use the lower 12.
-        EngineError: It does not fit into the free memory.
-        Exception: What Pillow raises where it cannot decode the image.
+        InputError: Floating-point values outside 0..1, or colours of 16 bits that use the lower 12.
     """
-    check_size(Size(*image.size), name)
-    check_memory(image, name, machine.usable_memory().free)
-    halved = _is_halved(image)
-    image.load()
-    check_size(Size(*image.size), name)  # icons may turn out to be larger than they said
     rgb = np.empty((image.height, image.width, RGB), np.uint8)
     if image.mode[0] in "IF":
-        _fill_from_greys(rgb, image, name)
+        _fill_from_greys(rgb, image, depth, name)
     else:
         for top, strip in _strips(image):
             rgb[top : top + strip.height] = _rgb(strip)
-        if halved and rgb.max() < _DARK:
+        if depth.halved and rgb.max() < _DARK:
             raise InputError(
                 f"{name} has 16 bits per channel, of which its colours use the lower 12 at most: it would be nearly "
                 "black. Scale it to 8 bits yourself."
             )
-    turn = _TURNED.get(_orientation(image) or 0)
-    upright = rgb if turn is None else np.ascontiguousarray(turn(rgb))
-    upright.setflags(write=False)
-    return upright.view()  # of which numpy does not let the flag be set again
+    rgb.setflags(write=False)
+    return rgb.view()  # of which numpy does not let the flag be set again
+
+
+def is_rgb(image: Image.Image) -> bool:
+    """Whether `to_rgb` returns the pixels of `image` as they are."""
+    return image.mode == "RGB" and not image.has_transparency_data
 
 
 def check_size(size: Size, name: str) -> None:
@@ -113,7 +145,7 @@ def check_memory(image: Image.Image, name: str, free: int) -> None:
     """
     from PIL import ImageFile
 
-    per_pixel = 2 * RGB  # the second copy where it is turned: by then the decoder has ended
+    per_pixel = 2 * RGB  # as bytes, and turned or resized: by then a decoder has ended
     if isinstance(image, ImageFile.ImageFile):
         per_pixel = RGB + _STORED_BYTES.get(image.mode, _WIDEST_BYTES) + _DECODER_BYTES.get(image.format or "", RGB)
     needed = image.width * image.height * per_pixel
@@ -124,13 +156,12 @@ def check_memory(image: Image.Image, name: str, free: int) -> None:
         )
 
 
-def _fill_from_greys(rgb: U8, image: Image.Image, name: str) -> None:
+def _fill_from_greys(rgb: U8, image: Image.Image, depth: Depth, name: str) -> None:
     """Fill `rgb` with the grey values of an image of more than 8 bits, or of floating-point numbers."""
-    unsigned = _is_unsigned(image)
-    ends = [(float(values.min()), float(values.max())) for _, values in _greys(image, unsigned)]
+    ends = [(float(values.min()), float(values.max())) for _, values in _greys(image, depth.unsigned)]
     lowest, highest = np.array(ends).min(), np.array(ends).max()  # NaN where one is
     black, white = _grey_range(lowest, highest, name, floats=image.mode == "F")
-    for top, values in _greys(image, unsigned):
+    for top, values in _greys(image, depth.unsigned):
         share = (values.astype(np.float64) - black) / (white - black)
         rgb[top : top + len(values)] = (share * 255 + 0.5).astype(np.uint8)[:, :, None]
 
@@ -189,7 +220,7 @@ def _rgb(strip: Image.Image) -> U8:
     if strip.has_transparency_data:
         strip = strip.convert("RGBA")
         strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
-    return np.asarray(strip.convert("RGB"))
+    return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
 
 
 def _orientation(image: Image.Image) -> int | None:

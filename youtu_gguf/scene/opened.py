@@ -20,7 +20,7 @@ from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
 from youtu_gguf.render import draw
 from youtu_gguf.scene.chat import Chat
-from youtu_gguf.types import U8, Grid, ProgressFn, Result, Size
+from youtu_gguf.types import U8, Grid, PreparedImage, ProgressFn, Result, Size, Transform
 from youtu_gguf.types.colours import thumbnail
 
 if TYPE_CHECKING:
@@ -69,13 +69,20 @@ class OpenImage:
     """
 
     def __init__(
-        self, model: Host, rgb: U8, focal_px: float | None = None, *, zoom: float = 1.0, path: Path | None = None
+        self,
+        model: Host,
+        rgb: U8,
+        focal_px: float | None = None,
+        *,
+        zoom: float = 1.0,
+        path: Path | None = None,
+        prepared: tuple[PreparedImage, Transform] | None = None,
     ) -> None:
         self._model = model
         self.rgb = rgb
         self.focal_px = focal_px
         self.path = path
-        self._prepared, self.transform = images.prepare(rgb, model.engine.image_max_tokens, zoom)
+        self._prepared, self.transform = prepared or images.prepare(rgb, model.engine.image_max_tokens, zoom)
         self.grid: Grid = self._prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
         self._chats: WeakSet[Chat] = WeakSet()

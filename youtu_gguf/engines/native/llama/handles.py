@@ -19,7 +19,7 @@ from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 from youtu_gguf.engines.native.llama.placement import Placement
 from youtu_gguf.engines.native.llama.tokenizer import Tokenizer
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32, ProgressFn
+from youtu_gguf.types import F32, U8, ProgressFn
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
@@ -256,18 +256,17 @@ class LlamaContext:
         """Let `sequence` share the cells of `source` at positions `start` to `stop`, by default all; uses no memory."""
         lib.llama_memory_seq_cp(self._memory, source, sequence, start, stop)
 
-    def save(self, sequence: int) -> bytes:
-        """Return the keys and values of `sequence`, as llama.cpp writes them."""
-        size = lib.llama_state_seq_get_size(self.handle, sequence)
-        buffer = (ctypes.c_uint8 * size)()
-        if lib.llama_state_seq_get_data(self.handle, buffer, size, sequence) != size:
-            raise EngineError(f"llama.cpp could not copy a sequence of {size} bytes.{bindings.recent_warnings()}")
-        return bytes(buffer)
+    def save(self, sequence: int) -> memoryview:
+        """Return the keys and values of `sequence`, as llama.cpp writes them; read-only."""
+        data = np.empty(lib.llama_state_seq_get_size(self.handle, sequence), np.uint8)
+        if lib.llama_state_seq_get_data(self.handle, _pointer(data), len(data), sequence) != len(data):
+            raise EngineError(f"llama.cpp could not copy a sequence of {len(data)} bytes.{bindings.recent_warnings()}")
+        return data.data.toreadonly()
 
-    def restore(self, sequence: int, data: bytes) -> bool:
+    def restore(self, sequence: int, data: bytes | memoryview) -> bool:
         """Fill the empty `sequence` with the bytes that `save` returned; return False if the cache has no room."""
-        buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
-        return bool(lib.llama_state_seq_set_data(self.handle, buffer, len(data), sequence))
+        pointer = _pointer(np.frombuffer(data, np.uint8))
+        return bool(lib.llama_state_seq_set_data(self.handle, pointer, len(data), sequence))
 
     def drop(self, sequence: int, start: int = -1) -> None:
         """Empty `sequence`, from position `start` on if given; cells that it shares with others stay."""
@@ -281,3 +280,7 @@ class LlamaContext:
             self.embeddings.close()
             lib.llama_free(self.handle)
             self.handle = None
+
+
+def _pointer(data: U8) -> Any:
+    return data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
