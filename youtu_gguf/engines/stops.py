@@ -30,6 +30,8 @@ class StopSearch:
 
         Of pieces that hold a stop string, what stands before it stays; their tokens and scores do too.
         """
+        if not self._stops:
+            return [piece]
         self._held.append(piece)
         text = "".join(held.text for held in self._held)
         ends = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
