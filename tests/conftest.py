@@ -59,7 +59,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def pytest_unconfigure() -> None:
-    """Delete the temporary folders, and close what llama_cpp leaves open, or the interpreter complains below the summary.
+    """Delete temporary folders, and close what llama_cpp leaves open, or the interpreter complains below the summary.
 
     Remove when llama_cpp._utils no longer opens os.devnull at import (it does in 0.3.36).
     """

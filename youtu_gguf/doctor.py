@@ -23,7 +23,7 @@ import numpy as np
 
 from youtu_gguf import machine
 from youtu_gguf.environment import NO_CUDA_GRAPHS_VARIABLE, cuda_graphs_forbidden, default_model, hub_cache
-from youtu_gguf.errors import EngineError, ModelFileError, YoutuError
+from youtu_gguf.errors import CapabilityError, EngineError, ModelFileError, YoutuError
 from youtu_gguf.hub.models import find, list_unfinished
 from youtu_gguf.model import load
 from youtu_gguf.weights.plan import plan
@@ -183,11 +183,26 @@ def _library() -> Found:
     else:
         remedy = f"pip install llama-cpp-python=={max(bindings.TAP_VERSIONS)}"
         yield Check("hidden states", "note", "read by way of outputs, which takes longer and more memory", remedy)
+    yield _vision_tower()
     found = devices()
     for device in found:
         memory = f", {device.free / 1e9:.1f} of {device.total / 1e9:.1f} GB free" if device.total else ""
         yield Check("device", "ok", f"{device.name} ({device.kind}): {device.description}{memory}")
     yield from _cuda_graphs(found)
+
+
+def _vision_tower() -> Check:
+    """Return which vision tower encodes images, as far as it depends on the library."""
+    from youtu_gguf.engines.native.llama import bindings
+    from youtu_gguf.engines.native.vision.choice import compute_kind
+    from youtu_gguf.engines.native.vision.ggml import functions
+
+    try:
+        functions()
+    except CapabilityError as exc:
+        remedy = f"pip install llama-cpp-python=={max(bindings.TAP_VERSIONS)}"
+        return Check("vision tower", "note", f"llama.cpp's own, which takes longer: {exc}", remedy)
+    return Check("vision tower", "ok", f"our own; this processor computes its matrices in {compute_kind().name}")
 
 
 def _cuda_graphs(devices: Sequence[Device]) -> Found:

@@ -12,7 +12,8 @@ from youtu_gguf.cli.server import ServerOptions, typed_options
 EVERY = ServerOptions(
     model="nano", mmproj="a.gguf", quiet=True, max_tokens=1, image_max_tokens=2, n_ctx=3, threads=4, n_gpu_layers="5",
     device="CUDA0", mmproj_device="cpu", cuda_graphs=True,
-    n_slots=6, repack=True, temperature=0.5, port=7, server_flags="--numa isolate", server_log=Path("a.log"), start_s=8,
+    vision="mtmd", n_slots=6, repack=True, temperature=0.5, port=7,
+    server_flags="--numa isolate", server_log=Path("a.log"), start_s=8,
 )  # fmt: skip
 
 

@@ -7,7 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from youtu_gguf.engines.native.encoder_check import IMAGES_IN_A_ROW, MAX_DIFFERENCE, check_encoder
+from youtu_gguf.engines.native.encoder_check import (
+    IMAGES_IN_A_ROW,
+    MAX_DIFFERENCE,
+    check_alike,
+    check_encoder,
+    least_cosine,
+)
+from youtu_gguf.engines.native.vision.base import finite
 from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage
 
@@ -69,3 +76,27 @@ def test_numbers_that_are_not_finite_are_refused(value: float) -> None:
         check_encoder(Encoder(wrong), 2048, cuda_graphs=False)
     with pytest.raises(EngineError, match="finite"):
         check_encoder(lambda image: np.full((image.grid.n_tokens, 8), value, np.float32), 2048, cuda_graphs=False)
+
+
+def test_towers_that_agree_pass_and_others_do_not() -> None:
+    one = np.random.default_rng(0).normal(size=(6, 64)).astype(np.float32)
+    check_alike(one, 3 * one, quantised=False)
+    rounded = one + np.float32(0.03) * np.random.default_rng(1).normal(size=one.shape).astype(np.float32)
+    assert 0.998 < least_cosine(rounded, one) < 0.9999
+    check_alike(rounded, one, quantised=True)
+    with pytest.raises(EngineError, match=r"cosine of an image token is 0\.99\d+ \(at least 0\.9999\)"):
+        check_alike(rounded, one, quantised=False)
+    with pytest.raises(EngineError, match=r"cosine of an image token is -1\.0+ \(at least 0\.998\)"):
+        check_alike(-one, one, quantised=True)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_embeddings_that_are_not_finite_are_never_alike_and_refused(value: float) -> None:
+    one = np.ones((3, 4), np.float32)
+    other = one.copy()
+    other[1, 2] = value
+    with pytest.raises(EngineError, match="cosine of an image token is nan"):
+        check_alike(other, one, quantised=True)
+    with pytest.raises(EngineError, match="embeddings of an image must be finite"):
+        finite(other)
+    assert finite(one) is one

@@ -20,6 +20,7 @@ from youtu_gguf.engines.native.llama.bindings import VERSION
 from youtu_gguf.engines.native.llama.devices import features, library
 from youtu_gguf.engines.native.llama.vision import MtmdTower
 from youtu_gguf.engines.native.vision.ggml import Devices, functions, tensors, write
+from youtu_gguf.engines.native.vision.graph import HALVES
 from youtu_gguf.engines.native.vision.tower import WindowedTower
 from youtu_gguf.environment import state_folder
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, OutputError
@@ -38,6 +39,9 @@ LOG = logging.getLogger("youtu_gguf")
 FASTER = 1.15
 """How much faster F16 must be than F32 to be worth its rounding. Measured with one thread: F16 has 0.7 to 0.8 of the
 speed of F32 on a Xeon with AVX-512, and 1.3 times its speed on an EPYC with AVX2."""
+WIDE = (Kind.F32, *HALVES)
+"""Types of 16 bits and more."""
+
 TRIAL_SIDE, TRIAL_PATCHES, TRIAL_ROUNDS, TRIAL_NODES = 1152, 256, 4, 8
 """Matrix, patches and rounds of that measurement, 0.1 s in all, and most nodes of its graph."""
 
@@ -46,9 +50,9 @@ def open_tower(pair: ModelPair, model: LlamaModel, settings: Settings) -> Vision
     """Open the vision tower that `settings.vision` names.
 
     "windowed" is our own: its functions of ggml must be there, the projector's tensors must be of types it computes
-    with, and it must give llama.cpp's embeddings of a small image to a cosine of `ALIKE`. For that llama.cpp's own
-    tower is loaded once and freed. The result is remembered in the user's state folder, for this projector, build of
-    llama.cpp and device, so that the next load need not do it again.
+    with, and it must give llama.cpp's embeddings of a small image to a cosine of 0.9999, or 0.998 where the file is
+    quantised. For that llama.cpp's own tower is loaded once and freed. That the comparison passed is remembered in the
+    user's state folder for this projector, build of llama.cpp and device, so that the next load need not repeat it.
 
     "mtmd" is llama.cpp's own. "auto" is "windowed", or "mtmd" where that fails; a warning in the log then says why.
 
@@ -138,15 +142,17 @@ def _windowed(pair: ModelPair, model: LlamaModel, settings: Settings) -> Windowe
 
 
 def _compare(tower: WindowedTower, pair: ModelPair, model: LlamaModel, settings: Settings) -> None:
-    """Encode a small image with both towers. It has windows of two sizes, and more rows than columns.
+    """Encode a small image with both towers. It has windows of two sizes, and unlike numbers of rows and columns.
 
     Raises:
         EngineError: They differ, or llama.cpp refuses the projector.
     """
-    sample = image((pair.vision.window_px // TOKEN_PX + 1, 2), 0)
+    side = pair.vision.window_px // TOKEN_PX
+    sample = image((side + (side + 1) // 2, 3), 0)
     roomy = replace(settings, image_max_tokens=max(MAX_IMAGE_TOKENS, sample.grid.n_tokens))
     with closing(_mtmd(pair, model, roomy)) as theirs:
-        check_alike(tower.encode(sample), theirs.encode(sample))
+        quantised = any(info.type not in WIDE for info in pair.projector.tensors.values())
+        check_alike(tower.encode(sample), theirs.encode(sample), quantised=quantised)
 
 
 def _record(pair: ModelPair, device: str | None, kind: Kind) -> Path | None:

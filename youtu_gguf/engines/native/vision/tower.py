@@ -39,6 +39,9 @@ class WindowedTower:
         n_threads: Threads of the processor.
         compute_as: The type that matrices of 16 bits are multiplied as on a processor; None means unchanged.
 
+    Attributes:
+        compute_as: F32 from the first image on whose values exceed those of F16.
+
     Raises:
         CapabilityError: This llama.cpp, or this file, cannot be used in this way.
         EngineError: The device cannot be used, or has no room for the weights.
@@ -53,7 +56,7 @@ class WindowedTower:
         self._facts = facts
         self._device = device
         self._n_threads = n_threads
-        self._compute_as = compute_as if device is None else None
+        self.compute_as = compute_as if device is None else None
         self._memory = WindowedMemory(facts.n_embd, on_device=device is not None)
         with ExitStack() as stack:
             self._kept = Devices(device, n_threads, MOST_NODES)
@@ -81,16 +84,16 @@ class WindowedTower:
             make_room()
         check_image(image.grid.n_tokens, needed, machine.usable_memory().free)
         found = self._encode(image, between)
-        if self._compute_as is Kind.F16 and not np.isfinite(found).all():
+        if self.compute_as is Kind.F16 and not np.isfinite(found).all():
             LOG.warning("values of the vision tower exceed those of F16; computing it in F32 from here on, more slowly")
-            self._compute_as = Kind.F32
+            self.compute_as = Kind.F32
             found = self._encode(image, between)
         return finite(found)
 
     def _encode(self, image: PreparedImage, between: Between) -> F32:
         facts = self._facts
         windows = cut_windows(image.grid, facts.window_px // TOKEN_PX)
-        graphs = Graphs(facts, self._weights.by_name, self._compute_as, self._keys_as)
+        graphs = Graphs(facts, self._weights.by_name, self.compute_as, self._keys_as)
         with self._devices() as devices, _state(devices, facts.n_embd, windows, image) as (x, places):
             self._start(devices, graphs, image, windows, x)
             for i in range(facts.n_layer):
