@@ -1,6 +1,7 @@
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from youtu_gguf.calibration.assumptions import Calibration
@@ -174,3 +175,54 @@ def test_logits_of_the_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
 )  # fmt: skip
 def test_an_answer_may_state_the_range_of_its_depth(answer: str, stated: DepthScale | None) -> None:
     assert stated_scale(answer) == stated
+
+
+def bins_in_float64(logits: F32, *, align_corners: bool) -> npt.NDArray[np.int64]:
+    """Return the argmax of logits upsampled twice, by the definition of bilinear interpolation, counted from 1."""
+    fine = logits.astype(np.float64)
+    for axis in (0, 1):
+        n = fine.shape[axis]
+        at = np.arange(2 * n) * (n - 1) / (2 * n - 1) if align_corners else (np.arange(2 * n) + 0.5) / 2 - 0.5
+        at = at.clip(0, n - 1)
+        low = at.astype(int)
+        share = (at - low).reshape([-1, 1, 1] if axis == 0 else [1, -1, 1])
+        fine = fine.take(low, axis) * (1 - share) + fine.take(np.minimum(low + 1, n - 1), axis) * share
+    return fine.argmax(axis=2) + 1
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("grid", [(1, 1), (1, 6), (5, 1), (4, 7)])
+def test_bins_are_those_of_upsampled_logits(grid: tuple[int, int], align_corners: bool) -> None:
+    logits = np.random.default_rng(1).normal(size=(*grid, 1000)).astype(np.float32)
+    found = depth_bins(logits, calibration=Calibration(align_corners=align_corners))
+    assert found.tolist() == bins_in_float64(logits, align_corners=align_corners).tolist()
+
+
+@pytest.mark.parametrize("bin_base", [0, 1])
+@pytest.mark.parametrize("scale", sorted(DEPTH_SCALES))
+def test_distances_are_those_of_bins_resized_in_float64(scale: Scale, bin_base: Literal[0, 1]) -> None:
+    bins = np.random.default_rng(2).integers(1, 1001, (3, 4))
+    bins[0, 0] = bins[2, 1:3] = 1  # invalid where bins begin at 0
+    size, calibration = Size(37, 22), Calibration(bin_base=bin_base)
+    logits = peaked(bins.tolist())
+    fine = depth_bins(logits, calibration=calibration).astype(np.float64)
+    maps = np.stack([fine * (fine > 0), fine > 0])
+    for axis, n_out in ((1, size.height), (2, size.width)):
+        n = maps.shape[axis]
+        at = ((np.arange(n_out) + 0.5) * n / n_out - 0.5).clip(0, n - 1)
+        low = at.astype(int)
+        share = (at - low).reshape([-1, 1] if axis == 1 else [1, -1])
+        maps = maps.take(low, axis) * (1 - share) + maps.take(np.minimum(low + 1, n - 1), axis) * share
+    resized, valid = maps[0] / np.maximum(maps[1], 1e-9), maps[1] >= 0.5
+    chosen = depth_scale(scale)
+    t = (resized - 1) / 999
+    metres = (
+        chosen.near_m * (chosen.far_m / chosen.near_m) ** t
+        if chosen.log
+        else chosen.near_m + (chosen.far_m - chosen.near_m) * t
+    )
+    found = depth_map(logits, size, scale, calibration=calibration)
+    # float32 rounds log metres up to 5 and metres up to 120 to about 5e-7 and 1e-5 of the range.
+    np.testing.assert_allclose(
+        found, np.where(valid, np.maximum(metres, 0), 0), rtol=5e-6, atol=2e-6 * chosen.far_m * (not chosen.log)
+    )

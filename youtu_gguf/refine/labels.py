@@ -118,7 +118,7 @@ def labels_by_guided_filter(
         first, last = max(0, start - halo), min(height, stop + halo)
         probabilities = maps.stack(first // step, -(-last // step))
         smooth = GuidedFilter(rgb[first:last], radius, epsilon, step)
-        _label_strip(result[start:stop], probabilities, smooth, start - first, -(-reach // step))
+        _label_strip(result[start:stop], probabilities, smooth, start - first, -(-reach // (2 * step)))
 
     with ThreadPoolExecutor(n_threads) as pool:
         list(pool.map(label, range(0, height, n_rows)))
@@ -150,15 +150,23 @@ def _label_strip(result: I32, probabilities: F32, smooth: GuidedFilter, above: i
 
 
 def _in_the_running(probabilities: F32, reach: int) -> Bits:
-    """Return (K, h, w) blocks where each class reaches `CONTENDER` of the best one's probability within `reach`."""
+    """Return (K, h, w) blocks where each class reaches `CONTENDER` of the best one's probability within `reach`.
+
+    Half the filter's reach is enough: what is farther away is in fewer than half of the windows around a pixel.
+    """
     import cv2
 
-    here = probabilities >= CONTENDER * probabilities.max(axis=0)
+    part = _BLOCK // 2
+    here = _any_in_squares(probabilities >= CONTENDER * probabilities.max(axis=0), part)
+    window = np.ones((2 * -(-reach // part) + 1,) * 2, np.uint8)
+    return _any_in_squares(np.array([cv2.dilate(bits, window) for bits in here.view(np.uint8)], np.bool_), 2)
+
+
+def _any_in_squares(bits: Bits, side: int) -> Bits:
+    """Return (K, h, w) whether any of (K, H, W) is True in each square; the last ones may be incomplete."""
     for axis in (1, 2):
-        here = np.logical_or.reduceat(here, np.arange(0, here.shape[axis], _BLOCK), axis=axis)
-    n_blocks = -(-reach // _BLOCK)
-    window = np.ones((2 * n_blocks + 1, 2 * n_blocks + 1), np.uint8)
-    return np.array([cv2.dilate(bits, window) for bits in here.view(np.uint8)], np.bool_)
+        bits = np.logical_or.reduceat(bits, np.arange(0, bits.shape[axis], side), axis=axis)
+    return bits
 
 
 def _at_pixels(blocks: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
