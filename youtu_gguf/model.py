@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
@@ -165,16 +164,9 @@ class Model:
             InputError: The image cannot be used, or does not fit into the context.
             EngineError: It does not fit into the free memory.
         """
-        if isinstance(image, str | PathLike):
-            image = checked_path("image", image)
         opened = images.load_prepared(image, self.engine.image_max_tokens)
-        return Scene(
-            self,
-            opened.rgb,
-            opened.focal_px,
-            path=image if isinstance(image, Path) else None,
-            prepared=(opened.prepared, opened.transform),
-        )
+        prepared = opened.prepared, opened.transform
+        return Scene(self, opened.rgb, opened.focal_px, path=opened.path, prepared=prepared)
 
     def chat(self, *images: ImageLike, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about several images, or about none: `model.chat().ask("Hello!")`.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from os import PathLike
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -61,12 +62,14 @@ class Opened(NamedTuple):
         focal_px: Focal length in source pixels, where the image's EXIF data give it; else None.
         prepared: What the model sees.
         transform: Source and prepared frame.
+        path: The image's file; None where it came as bytes or pixels.
     """
 
     rgb: U8
     focal_px: float | None
     prepared: PreparedImage
     transform: Transform
+    path: Path | None = None
 
 
 def load_prepared(image: ImageLike, max_tokens: int) -> Opened:
@@ -77,13 +80,13 @@ def load_prepared(image: ImageLike, max_tokens: int) -> Opened:
         EngineError: It does not fit into the free memory.
     """
     if isinstance(image, np.ndarray):
-        rgb, focal_px = _checked_array(image), None
-    else:
-        with _decoded(image) as decoded:
-            if is_rgb(decoded.image):
-                return _opened(decoded, max_tokens)
-            rgb, focal_px = decoded.rgb(), decoded.focal_px
-    return Opened(rgb, focal_px, *prepare(rgb, max_tokens))
+        rgb = _checked_array(image)
+        return Opened(rgb, None, *prepare(rgb, max_tokens))
+    with _decoded(image) as decoded:
+        if is_rgb(decoded.image):
+            return _opened(decoded, max_tokens)
+        rgb = decoded.rgb()
+    return Opened(rgb, decoded.focal_px, *prepare(rgb, max_tokens), decoded.path)
 
 
 class _Decoded(NamedTuple):
@@ -93,6 +96,7 @@ class _Decoded(NamedTuple):
     depth: Depth
     name: str
     focal_px: float | None
+    path: Path | None
 
     def rgb(self) -> U8:
         """Return its pixels as `load` does."""
@@ -108,7 +112,7 @@ def _opened(decoded: _Decoded, max_tokens: int) -> Opened:
         resizing = pool.submit(_resized, decoded.image, target) if target != source else None
         rgb = decoded.rgb()
         prepared = PreparedImage(rgb if resizing is None else resizing.result())
-    return Opened(rgb, decoded.focal_px, prepared, Transform(source, target))
+    return Opened(rgb, decoded.focal_px, prepared, Transform(source, target), decoded.path)
 
 
 @contextmanager
@@ -120,40 +124,40 @@ def _decoded(image: object) -> Iterator[_Decoded]:
         check_format(image, "the image")
         yield _upright(image, "the image")
         return
-    file, name = _file(image)
+    path = checked_path("image", image) if isinstance(image, str | PathLike) else None
+    file, name = _file(image if path is None else path)
     with file, ExitStack() as stack:
         with _pillow(name):
             opened = stack.enter_context(closing(open_file(file, name)))
-        decoded = _upright(opened, name)
+        decoded = _upright(opened, name, path)
         if decoded.image is not opened:
             stack.close()
         with closing(decoded.image):
             yield decoded
 
 
-def _upright(image: Image.Image, name: str) -> _Decoded:
+def _upright(image: Image.Image, name: str, path: Path | None = None) -> _Decoded:
     with _pillow(name):
         depth = decode(image, name)
         focal_px = focal_from_exif(image)
-        return _Decoded(turned_upright(image), depth, name, focal_px)
+        return _Decoded(turned_upright(image), depth, name, focal_px, path)
 
 
 def _file(image: object) -> tuple[IO[bytes], str]:
-    """Return an image's file, and its name for messages."""
+    """Return the file of a checked path or of bytes, and its name for messages."""
     if isinstance(image, bytes | bytearray | memoryview):
         return BytesIO(image), f"the image ({len(image)} bytes)"
-    if not isinstance(image, str | PathLike):
+    if not isinstance(image, Path):
         raise InputError(
             f"an image must be a path, bytes, a PIL image or an (H, W, 3) uint8 array; got {type(image).__name__}."
         )
-    path = checked_path("image", image)
     try:
-        return path.open("rb"), str(path)
+        return image.open("rb"), str(image)
     except FileNotFoundError as exc:
-        raise InputError(f"expected an image file; {path} does not exist. Check the path.") from exc
+        raise InputError(f"expected an image file; {image} does not exist. Check the path.") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise InputError(f"expected an image file; {path} cannot be read: {reason}. Name a file.") from exc
+        raise InputError(f"expected an image file; {image} cannot be read: {reason}. Name a file.") from exc
 
 
 def prepared_size(size: Size, max_tokens: int, zoom: float = 1.0) -> Size:
