@@ -75,7 +75,7 @@ def opening(path: Path) -> Callable[[], object]:
 
     def opened() -> str:
         with model.open(path) as scene:
-            return scene.session().prefix.image.digest
+            return scene.session().prefix.image().digest
 
     return opened
 

@@ -37,7 +37,7 @@ class Beginning(NamedTuple):
     n: int
     hidden: F32
     entry: PrefixEntry | None = None
-    saved: bytes = b""
+    saved: bytes | memoryview = b""
 
     @property
     def n_resident(self) -> int:
