@@ -120,7 +120,7 @@ def test_a_scene_has_the_source_and_what_the_model_is_shown(mode: str) -> None:
     with yg.load(engine=FakeEngine(image_max_tokens=MAX_TOKENS)) as model, model.open(data) as scene:
         source, prepared = expected(data)
         assert np.array_equal(scene.rgb, source)
-        assert np.array_equal(scene.session().prefix.image.rgb, prepared)
+        assert np.array_equal(scene.session().prefix.image().rgb, prepared)
         assert scene.transform.source == scene.size == (217, 331)
 
 
