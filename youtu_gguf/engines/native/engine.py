@@ -92,8 +92,9 @@ class NativeEngine:
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self.prefixes = Prefixes(self.context)
-        size = self.context.slice if self.placement.devices else min(self.context.slice, SLICE)
-        self.readings = Readings(self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, size)
+        self.readings = Readings(
+            self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, fine=not self.placement.devices
+        )
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
         self._shared = SharedDecodes(Decoder(self.context, self.prefixes))

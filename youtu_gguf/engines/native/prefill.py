@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from youtu_gguf.engines.base import PrefixCost
 from youtu_gguf.engines.native.cache import ByteCache, Sized
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.limits import Limits
-from youtu_gguf.engines.native.llama.handles import LlamaContext
+from youtu_gguf.engines.native.llama.handles import TILE, LlamaContext
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.room import Room
@@ -26,7 +27,9 @@ from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
 SLICE = 64
-"""Most positions of a slice on processors. On a GPU a slice is a whole batch."""
+"""Positions of a slice on processors, at least, where a segment has so many: with 64 and more, llama.cpp's attention
+there gives every token the numbers, to the last bit, that it gets in one long batch (in Q8_0, up to where n_batch cuts
+that). Fewer go to another kernel, which rounds differently (`handles.SHORT`). On a GPU a slice is a whole batch."""
 
 Segment = Sequence[int] | PreparedImage
 """A part of a prefix: text tokens, or an image. At least one token comes before each image."""
@@ -45,6 +48,21 @@ class Payer(Protocol):
         ...
 
 
+def cuts(n: int, most: int, *, fine: bool) -> list[int]:
+    """Return where the slices of `n` positions begin and end; they are about equally long.
+
+    Args:
+        n: 1 or more.
+        most: Positions of a batch.
+        fine: Whether they are to be short: from `SLICE` positions on, on processors.
+    """
+    n_slices = -(-n // most)
+    tile = 1
+    if fine and most >= 2 * SLICE:
+        n_slices, tile = max(n_slices, n // SLICE), TILE  # each has at least SLICE, since that is a multiple of TILE
+    return [*(n * i // n_slices // tile * tile for i in range(n_slices)), n]
+
+
 def n_positions(segment: Segment) -> int:
     """Return how many positions a segment takes."""
     return segment.grid.n_tokens if isinstance(segment, PreparedImage) else len(segment)
@@ -58,7 +76,7 @@ class Reading:
         sequence: It is empty, or holds the `start` positions before the segments.
         segments: What to decode.
         start: Position of the first segment.
-        size: Most positions of a slice.
+        fine: Whether slices are to be short; see `cuts`.
 
     Attributes:
         done: Positions decoded so far, those before `start` included.
@@ -70,7 +88,7 @@ class Reading:
     """
 
     def __init__(
-        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], size: int, start: int = 0
+        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], *, fine: bool, start: int = 0
     ) -> None:
         self.sequence, self.segments = sequence, segments
         self.done = start
@@ -78,7 +96,7 @@ class Reading:
         self.hidden: F32 | None = None
         self.aside = False
         self.reader: int | None = None
-        self._context, self._size = context, size
+        self._context, self._fine = context, fine
         self._slices: Iterator[None] | None = None
 
     @property
@@ -117,8 +135,8 @@ class Reading:
             states += [] if last is None else [last]
 
     def _parts(self, content: C) -> Iterator[C]:
-        for first in range(0, len(content), self._size):
-            yield content[first : first + self._size]
+        for first, stop in pairwise(cuts(len(content), self._context.slice, fine=self._fine)):
+            yield content[first:stop]
 
     def _note(self, n: int, states: Sequence[F32]) -> None:
         self.done += n
@@ -137,7 +155,7 @@ class Readings:
         prefixes: Which sequences are free.
         vision: Encodes images.
         cache: Keeps embeddings.
-        size: Most positions of a slice.
+        fine: Whether slices are to be short; see `cuts`.
     """
 
     def __init__(
@@ -148,10 +166,11 @@ class Readings:
         prefixes: Prefixes,
         vision: VisionTower,
         cache: ByteCache[Sized],
-        size: int,
+        *,
+        fine: bool,
     ) -> None:
         self._lock, self._room, self._context, self._prefixes = lock, room, context, prefixes
-        self._vision, self._cache, self._size = vision, cache, size
+        self._vision, self._cache, self._fine = vision, cache, fine
         self._by_key: dict[str, Reading] = {}
         self._queue = FairLock()
         self._closing = False
@@ -172,7 +191,7 @@ class Readings:
     def begin(self, key: str, segments: Sequence[Segment]) -> Reading:
         """Reserve room for a prefix; there must be enough (`Prefixes.has_room`)."""
         sequence = self._prefixes.reserve(sum(map(n_positions, segments)))
-        self._by_key[key] = Reading(self._context, sequence, segments, self._size)
+        self._by_key[key] = Reading(self._context, sequence, segments, fine=self._fine)
         return self._by_key[key]
 
     def wait_for(self, reading: Reading, limits: Limits) -> None:
