@@ -23,7 +23,7 @@ from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
-from youtu_gguf.engines.native.prefill import SLICE, Reading, Readings
+from youtu_gguf.engines.native.prefill import Reading, Readings
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
@@ -78,7 +78,7 @@ class NativeEngine:
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
-        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), str(SLICE)))
+        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
         self._room = Room()
