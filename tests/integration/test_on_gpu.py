@@ -52,7 +52,7 @@ def cosine(a: F32, b: F32) -> Any:
 def test_embeddings_states_and_logits_are_near_those_of_the_processor(
     engine: NativeEngine, on_processor: NativeEngine
 ) -> None:
-    assert cosine(engine.embeddings(IMAGE), on_processor.embeddings(IMAGE)).min() >= LEAST_COSINE
+    assert cosine(engine.vision.encode(IMAGE), on_processor.vision.encode(IMAGE)).min() >= LEAST_COSINE
     sessions = [one.open(Prefix(IMAGE)) for one in (engine, on_processor)]
     states, others = (session.patches().hidden for session in sessions)
     assert cosine(states, others).min() >= 0.99  # as between this engine and the reference (test_nano.py)

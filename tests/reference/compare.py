@@ -35,7 +35,7 @@ def compare(engine: NativeEngine, model: Weights, projector: Weights, image: Pre
     assert patches.before is not None
     hidden = np.concatenate([patches.before[None], patches.hidden.reshape(image.grid.n_tokens, -1)])
     last = session.last_logits(question)
-    embeddings = engine.embeddings(image)
+    embeddings = engine.vision.encode(image)
 
     expected_embeddings = vision.encode_image(projector, image.rgb)
     before, after = session.prompt_tokens(question)
