@@ -15,7 +15,7 @@ from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.conftest import ON_PROCESSOR, Pair
 from youtu_gguf.engines.base import collect
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama.handles import SHORT
+from youtu_gguf.engines.native.llama.handles import SHORT, FullError
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.types import U8, Turn
@@ -314,3 +314,35 @@ def test_the_tokens_of_a_conversation_are_those_of_the_template(model: yg.Model)
         "<|begin_of_text|>assistant\n"
     )
     assert session.prompt_tokens("\n Why?") == [engine_of(model).model.tokenize(whole, special=True)]
+
+
+def test_answers_that_fill_the_context_while_a_prefix_is_read_make_it_wait() -> None:
+    with load_nano(n_ctx=300) as model:
+        engine = engine_of(model)
+        first, second = (model.open(scene_rgb(number)) for number in range(2))
+        expected = [scene.ask("Why?").raw for scene in (first, second)]
+        decode, grown = engine.context.decode_states, threading.Event()
+
+        def grow(*arguments: Any) -> Any:
+            """Take the room that is reserved, in the middle of the reading, as answers of others may."""
+            if not grown.is_set():
+                grown.set()
+                raise FullError("full")
+            return decode(*arguments)
+
+        engine.context.decode_states = grow  # type: ignore[method-assign]
+        engine.clear()
+        with pytest.raises(FullError):  # no answer is in progress, whose end could make room
+            second.ask("Why?")
+        grown.clear()
+        engine.context.decode_states = decode  # type: ignore[method-assign]
+        stream = first.ask("Why?", stream=True)
+        told = [next(stream)]
+        engine.context.decode_states = grow  # type: ignore[method-assign]
+        answers: list[str] = []
+        waiting = threading.Thread(target=lambda: answers.append(second.ask("Why?").raw))
+        waiting.start()
+        assert grown.wait(60)
+        told += stream
+        waiting.join(60)
+        assert ["".join(told), *answers] == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from tests.decodes import PATIENCE_S, QUESTIONS, Decodes, open_image
 from tests.engine_contract import GREEDY, picture
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Request, collect
+from youtu_gguf.engines.native import prefill
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.prefill import SLICE
 from youtu_gguf.errors import CancelledError, EngineError
 
-LONG = (320, 384)
-"""120 image tokens: two slices, with the text around them four."""
+LONG = (384, 512)
+"""192 image tokens: three slices, with the text around them five."""
 
 
 @pytest.fixture
@@ -33,6 +35,26 @@ def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
 @pytest.fixture
 def decodes(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> Decodes:
     return Decodes(engine, monkeypatch)
+
+
+def test_states_are_to_the_last_bit_those_of_one_long_batch(
+    engine: NativeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sliced = open_image(engine, 1, LONG).patches().hidden
+    engine.clear()
+    monkeypatch.setattr(prefill, "SLICE", engine.context.slice)
+    assert np.array_equal(open_image(engine, 1, LONG).patches().hidden, sliced)
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 127, 128, 199, 300, 1200, 2048])
+def test_slices_cover_everything_and_none_is_shorter_than_the_least(n: int) -> None:
+    whole = [stop - first for first, stop in pairwise(prefill.cuts(n, 512, fine=False))]
+    slices = [stop - first for first, stop in pairwise(prefill.cuts(n, 512, fine=True))]
+    assert sum(slices) == sum(whole) == n
+    assert max(whole, default=0) <= 512
+    assert max(slices, default=0) < 2 * SLICE
+    assert n < SLICE or min(slices) >= SLICE
+    assert all(stop - first <= 7 for first, stop in pairwise(prefill.cuts(n, 7, fine=True)))
 
 
 def test_slices_of_another_image_leave_turns_to_a_running_answer(engine: NativeEngine, decodes: Decodes) -> None:
@@ -64,7 +86,7 @@ def test_slices_of_another_image_leave_turns_to_a_running_answer(engine: NativeE
         next(stream)
     thread.join(PATIENCE_S)
     stream.close()
-    assert order.count("slice") == -(-400 // SLICE)
+    assert order.count("slice") == 400 // SLICE
     assert "slice slice slice" not in " ".join(order)
 
 
@@ -161,7 +183,7 @@ def test_two_threads_that_want_one_prefix_read_it_once(
         sessions[0].patches()
     second.join(PATIENCE_S)
     assert len(found) == 1
-    assert decodes.n == 4
+    assert decodes.n == 5
     assert len(n_encoded) == 1
 
 

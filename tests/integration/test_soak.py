@@ -78,3 +78,9 @@ def test_images_of_several_sizes_are_encoded_as_they_were_the_first_time() -> No
         worst = soak.run(model, ["96x64", "64x64", "128x96"], 30, seed=0)
     assert worst.keys() == {"96x64", "64x64", "128x96"}
     assert max(worst.values()) <= soak.MAX_DIFFERENCE
+
+
+def test_no_conversation_among_many_is_answered_as_another() -> None:
+    tally = script("conversations").run("nano", n_threads=3, seconds=1.5)
+    assert set(tally) <= {"right", "tie", "the context is full"}
+    assert tally["right"] > 0

@@ -23,7 +23,8 @@ class Options(TypedDict, total=False):
 
     - `strict`: raise `DecodeError` at the first flaw of the answer. False keeps what is good and lists the flaws.
     - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
-    - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
+    - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`. A map
+      whose image has not been read ends with `CancelledError`, also where `max_s` have passed.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
       class names are passed on unchanged. Without it, that of the model's settings.
     - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `stop`, `json_schema`,

@@ -25,7 +25,7 @@ from youtu_gguf.engines.native.llama.chain import new_sampler
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
-from youtu_gguf.engines.native.prefill import SLICE, Reading, Readings
+from youtu_gguf.engines.native.prefill import Reading, Readings
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
@@ -83,7 +83,7 @@ class NativeEngine:
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
-        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), str(SLICE)))
+        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
         self._cached = partial(find_states, self.cache, self.files)
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
@@ -98,8 +98,9 @@ class NativeEngine:
             stack.callback(self.vision.close)
             self._owned = stack.pop_all()
         self.prefixes = Prefixes(self.context)
-        size = self.context.slice if self.placement.devices else min(self.context.slice, SLICE)
-        self.readings = Readings(self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, size)
+        self.readings = Readings(
+            self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, fine=not self.placement.devices
+        )
         self._eviction = Eviction(self.context, self.prefixes, self.readings, self.cache)
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from youtu_gguf.engines.native.beginnings import NOTHING, Beginning
 from youtu_gguf.engines.native.cache import ByteCache, Sized
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.limits import Limits
-from youtu_gguf.engines.native.llama.handles import LlamaContext
+from youtu_gguf.engines.native.llama.handles import TILE, FullError, LlamaContext
 from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.segments import Segment, after, length
@@ -28,7 +29,9 @@ from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
 SLICE = 64
-"""Most positions of a slice on processors. On a GPU a slice is a whole batch."""
+"""Positions of a slice on processors, at least, where a segment has so many: with 64 and more, llama.cpp's attention
+there gives every token the numbers, to the last bit, that it gets in one long batch (in Q8_0, up to where n_batch cuts
+that). Fewer go to another kernel, which rounds differently (`handles.SHORT`). On a GPU a slice is a whole batch."""
 
 T = TypeVar("T")
 C = TypeVar("C", F32, Sequence[int])
@@ -44,6 +47,21 @@ class Payer(Protocol):
         ...
 
 
+def cuts(n: int, most: int, *, fine: bool) -> list[int]:
+    """Return where the slices of `n` positions begin and end; they are about equally long.
+
+    Args:
+        n: 1 or more.
+        most: Positions of a batch.
+        fine: Whether they are to be short: from `SLICE` positions on, on processors.
+    """
+    n_slices = -(-n // most)
+    tile = 1
+    if fine and most >= 2 * SLICE:
+        n_slices, tile = max(n_slices, n // SLICE), TILE  # each has at least SLICE, since that is a multiple of TILE
+    return [*(n * i // n_slices // tile * tile for i in range(n_slices)), n]
+
+
 class Reading:
     """A prefix on its way into a sequence of the context. Not thread-safe: `Readings` says who may advance it.
 
@@ -52,7 +70,7 @@ class Reading:
         sequence: It is empty, or holds the positions before the segments.
         segments: What to decode.
         known: What precedes the segments, already in the sequence.
-        size: Most positions of a slice.
+        fine: Whether slices are to be short; see `cuts`.
 
     Attributes:
         done: Positions decoded so far, those before the segments included.
@@ -64,8 +82,8 @@ class Reading:
     """
 
     def __init__(
-        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], size: int,
-        known: Beginning = NOTHING,
+        self, context: LlamaContext, sequence: int, segments: Sequence[Segment], known: Beginning = NOTHING, *,
+        fine: bool,
     ) -> None:  # fmt: skip
         self.sequence, self.segments = sequence, segments
         self.done = known.n
@@ -74,7 +92,7 @@ class Reading:
         self._known = known
         self.aside = False
         self.reader: int | None = None
-        self._context, self._size = context, size
+        self._context, self._fine = context, fine
         self._slices: Iterator[None] | None = None
 
     @property
@@ -113,8 +131,8 @@ class Reading:
             states += [] if last is None else [last]
 
     def _parts(self, content: C) -> Iterator[C]:
-        for first in range(0, len(content), self._size):
-            yield content[first : first + self._size]
+        for first, stop in pairwise(cuts(len(content), self._context.slice, fine=self._fine)):
+            yield content[first:stop]
 
     def _note(self, n: int, states: Sequence[F32]) -> None:
         self.done += n
@@ -133,7 +151,7 @@ class Readings:
         prefixes: Which sequences are free.
         vision: Encodes images.
         cache: Keeps embeddings.
-        size: Most positions of a slice.
+        fine: Whether slices are to be short; see `cuts`.
     """
 
     def __init__(
@@ -144,10 +162,11 @@ class Readings:
         prefixes: Prefixes,
         vision: VisionTower,
         cache: ByteCache[Sized],
-        size: int,
+        *,
+        fine: bool,
     ) -> None:
         self._lock, self._room, self._context, self._prefixes = lock, room, context, prefixes
-        self._vision, self._cache, self._size = vision, cache, size
+        self._vision, self._cache, self._fine = vision, cache, fine
         self._by_key: dict[str, Reading] = {}
         self._queue = FairLock()
         self._closing = False
@@ -175,7 +194,7 @@ class Readings:
                 self._prefixes.cut(sequence, known.n)
             else:
                 known = NOTHING
-        self._by_key[key] = Reading(self._context, sequence, after(segments, known.n), self._size, known)
+        self._by_key[key] = Reading(self._context, sequence, after(segments, known.n), known, fine=self._fine)
         return self._by_key[key]
 
     def wait_for(self, reading: Reading, limits: Limits) -> None:
@@ -200,8 +219,10 @@ class Readings:
     def read(
         self, payer: Payer, reading: Reading, limits: Limits, progress: ProgressFn,
         place: Callable[[Reading], None], end: Callable[[Reading], T],
-    ) -> T:  # fmt: skip
+    ) -> T | None:  # fmt: skip
         """Read a prefix to its end; return what `end` returns in the turn of its last slice.
+
+        Returns None where the answers of others left no room; nothing of it is kept then.
 
         Args:
             payer: Whose prefix it is; it is told the cost.
@@ -228,18 +249,25 @@ class Readings:
         finally:
             reading.reader = None
             self._room.changed()
-        progress("prefill", reading.length, reading.length)
+        if result is not None:
+            progress("prefill", reading.length, reading.length)
         return result
 
     def _read_slices(
         self, key: str, reading: Reading, embeddings: Sequence[F32], limits: Limits, progress: ProgressFn,
         place: Callable[[Reading], None], end: Callable[[Reading], T],
-    ) -> T:  # fmt: skip
+    ) -> T | None:  # fmt: skip
         while True:
             limits.check()
             progress("prefill", reading.done, reading.length)
             with self._lock:
-                if self._advance(key, reading, embeddings):
+                try:
+                    done = self._advance(key, reading, embeddings)
+                except FullError:  # answers in progress have grown into the room that was reserved
+                    if not self._prefixes.n_answers:
+                        raise
+                    return None
+                if done:
                     del self._by_key[key]
                     place(reading)
                     return end(reading)

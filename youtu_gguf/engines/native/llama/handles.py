@@ -46,6 +46,10 @@ _NO_KV_SLOT = 1  # the status of llama_decode when the cache is full
 _PIECE_BYTES = 256
 
 
+class FullError(EngineError):
+    """The cache has no room for a batch."""
+
+
 class LlamaModel:
     """A language model's weights and vocabulary."""
 
@@ -173,7 +177,7 @@ class LlamaContext:
         No token is drawn after them, so by default the logits are not computed.
 
         Raises:
-            EngineError: The cache is full.
+            FullError: The cache is full.
         """
         n_last = 0
         for first in range(0, len(tokens), self.slice):
@@ -228,7 +232,7 @@ class LlamaContext:
 
     def _decode_prefix(self, batch: Any) -> None:
         if not self.decode(batch):
-            raise EngineError(f"the cache of n_ctx={self.n_ctx} positions is full. Raise n_ctx.")
+            raise FullError(f"the cache of n_ctx={self.n_ctx} positions is full. Raise n_ctx.")
 
     def _read_states(self, n: int) -> F32:
         pointer = bindings.read_tap(self.handle) if self.way == "nextn" else lib.llama_get_embeddings(self.handle)
