@@ -194,6 +194,18 @@ def test_states_are_read_where_nothing_may_be_cached(tiny_pair: Pair, *, aside: 
         assert open_image(model.engine).patches(aside=aside).hidden.size
 
 
+def test_a_reading_that_is_continued_encodes_nothing_again(tiny_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    with yg.load(*tiny_pair, n_ctx=1024, threads=1, cache_bytes=0) as model:
+        assert isinstance(model.engine, NativeEngine)
+        decodes, session = Decodes(model.engine, monkeypatch), open_image(model.engine, 1, LONG)
+        cancel = threading.Event()
+        decodes.during = lambda n: cancel.set() if n == 2 else None
+        with pytest.raises(CancelledError):
+            session.patches(cancel=cancel)
+        monkeypatch.setattr(model.engine.vision, "encode", None)
+        assert session.patches().hidden.size
+
+
 def test_what_was_encoded_is_kept_when_the_reading_is_cancelled(
     engine: NativeEngine, decodes: Decodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

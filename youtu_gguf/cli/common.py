@@ -183,7 +183,12 @@ class ModelOptions(FileOptions):
     ] = False
     max_s: Annotated[
         float | None,
-        typer.Option("--max-seconds", metavar="SECONDS", help="Longest time for an answer. [default: none]", **_ANSWER),
+        typer.Option(
+            "--max-seconds",
+            metavar="SECONDS",
+            help="Longest time for an answer, from reading the image on. [default: none]",
+            **_ANSWER,
+        ),
     ] = None
     seed: Annotated[int | None, typer.Option(metavar="N", help="Sampling seed. [default: 0]", **_ANSWER)] = None
     stop: Annotated[

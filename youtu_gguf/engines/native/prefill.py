@@ -97,7 +97,9 @@ class Reading:
 
     @property
     def images(self) -> list[PreparedImage]:
-        """The images among its segments."""
+        """The images among its segments; none once it has begun, since it then has their embeddings."""
+        if self._slices is not None:
+            return []
         return [segment for segment in self.segments if isinstance(segment, PreparedImage)]
 
     def advance(self, embeddings: Sequence[F32]) -> bool:
