@@ -156,7 +156,7 @@ class Settings:
             faster than llama.cpp's own, "mtmd", and in less memory. "auto" means "windowed" where this llama.cpp has
             what it needs and it gives llama.cpp's embeddings of a small image, else "mtmd", with a warning that says
             why; "windowed" where it cannot be used is an error. The comparison is made once for a projector, a build
-            of llama.cpp and a device, and remembered in the user's state folder.
+            of llama.cpp and a device, and remembered in the user's state folder. A llama-server has mtmd alone.
         repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
             file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
             depends on processor and encoding; measure it (docs/quantisation.md has one processor).

@@ -59,6 +59,7 @@ class Weights:
                 self._g.backend_buffer_set_usage(buffer, WEIGHTS)
                 for name, info in header.tensors.items():
                     write(self.by_name[name].handle, self._file[info.offset : info.offset + info.n_bytes])
+                self._file = None
             self._owned = stack.pop_all()
 
     def _map(self, header: Header) -> Any:
