@@ -43,16 +43,15 @@ _MAX_BYTES = 1 << 62
 
 PENALTY_LAST_N = 64
 TOP_K = 40
-"""llama.cpp's own defaults, in force beside the documented sampling. Top-k changes nothing at top-p 0.001, but saves
-sorting the whole vocabulary."""
+"""llama.cpp's own defaults, in force beside the documented sampling."""
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is drawn.
 
-    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. With top-p 0.001 the
-    most likely token nearly always wins, so answers hardly vary with `seed`.
+    The defaults are the model's documented ones (facts: prompt). Temperature 0 is greedy. So is top-p up to 1/`TOP_K`,
+    whatever the temperature: only the likeliest token after the penalty is left to draw, and `seed` has no effect.
     """
 
     temperature: Annotated[float, number(least=0, most=LARGEST)] = TEMPERATURE

@@ -27,6 +27,7 @@ from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import NONE, Run
 from youtu_gguf.engines.native.llama.bindings import lib
+from youtu_gguf.engines.native.llama.chain import ChainDraw
 from youtu_gguf.types import U8
 
 CLASSES = [
@@ -124,7 +125,9 @@ def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
     generation = engine.start(session, Request(BARE_QUESTION, sampling))
     asked, position, sequence = generation.pending, generation.position, generation.sequence
     engine.context.decode_runs([Run(asked, position, sequence)])
-    batch, handle, chain = engine.context.tokens.handle, engine.context.handle, generation.sampler.handle
+    batch, handle = engine.context.tokens.handle, engine.context.handle
+    draw = ChainDraw(sampling, engine.model.n_vocab, asked)
+    chain = draw.handle
     position += len(asked)
     batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
     batch.n_tokens, batch.n_seq_id[0], batch.seq_id[0][0], batch.logits[0] = 1, 1, sequence, 1
@@ -135,6 +138,7 @@ def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
         batch.token[0] = lib.llama_sampler_sample(chain, handle, -1)
         n += 1
     rate = n / (time.perf_counter() - started)
+    draw.close()
     engine.finish(generation)
     return rate
 

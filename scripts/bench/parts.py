@@ -29,9 +29,9 @@ from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.engines.base import Answer, TokenScore
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.generation import token_probability
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.bindings import VERSION, lib
+from youtu_gguf.engines.native.sampling import token_probability
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.repetition import LoopGuard, RepetitionDetector
 

@@ -12,7 +12,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,12 @@ from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograp
 import youtu_gguf as yg
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama.bindings import lib
-from youtu_gguf.engines.native.llama.handles import Sampler
+from youtu_gguf.engines.native.sampling import LikeliestDraw, Sampler
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.gguf.codebook import Run
 from youtu_gguf.gguf.header import read_header
 from youtu_gguf.gguf.vocabulary import take_inventory
-from youtu_gguf.types import U8
+from youtu_gguf.types import F32, U8
 
 QUESTIONS = (
     "Detect all objects in the provided image.",
@@ -52,20 +51,19 @@ def images() -> Iterator[U8]:
         yield np.ascontiguousarray(whole[24 * i : 24 * i + 64 + 32 * (i % 3), 40 * i : 40 * i + 96])
 
 
-class WithoutCodebook(Sampler):
+class WithoutCodebook(LikeliestDraw):
     """Never draws an entry of the codebook, which a random model, unlike a trained one, would generate."""
 
-    biases: Any = ()
+    def __init__(self, codebook: Run, sampling: Sampling, seen: Sequence[int]) -> None:
+        super().__init__(sampling, seen)
+        self._codebook = slice(codebook.first, codebook.stop)
 
-    @classmethod
-    def of(cls, run: Run) -> type[WithoutCodebook]:
-        """Return a sampler class for a model with this codebook."""
-        biases = (lib.llama_logit_bias * run.count)(*((token, -math.inf) for token in range(run.first, run.stop)))
-        return type("WithoutThisCodebook", (cls,), {"biases": biases})
-
-    def _draw(self, sampling: Sampling) -> tuple[Any, ...]:  # type: ignore[override]
-        n_vocab = self.biases[-1].token + 1
-        return (lib.llama_sampler_init_logit_bias(n_vocab, len(self.biases), self.biases), *Sampler._draw(sampling))
+    def draw(self, logits: F32) -> int:
+        kept = logits[self._codebook].copy()
+        logits[self._codebook] = -math.inf
+        token = super().draw(logits)
+        logits[self._codebook] = kept
+        return token
 
 
 def check_same(whole: yg.Model, less: yg.Model, dropped: Run) -> None:
@@ -99,7 +97,9 @@ def run(files: tuple[Path, Path], slim: Path, *, random: bool) -> None:
     with yg.load(*files, **options) as whole, yg.load(slim, files[1], **options) as less:
         assert isinstance(whole.engine, NativeEngine)
         if random:
-            whole.engine.new_sampler = WithoutCodebook.of(dropped)
+            whole.engine.new_sampler = lambda sampling, _, seen: Sampler(
+                WithoutCodebook(dropped, sampling, seen), scores=False
+            )
         check_same(whole, less, dropped)
 
 

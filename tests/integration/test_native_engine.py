@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from youtu_gguf.config import Sampling, make_settings
 from youtu_gguf.engines.base import Prefix, collect
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import lib
-from youtu_gguf.engines.native.llama.handles import LlamaContext, Sampler
+from youtu_gguf.engines.native.llama.handles import LlamaModel
+from youtu_gguf.engines.native.sampling import Drawn, LikeliestDraw, LogitsSource, Sampler
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.types import no_progress
@@ -52,9 +53,12 @@ class ScriptedSampler(Sampler):
 
     script: list[int]
 
-    def next(self, context: LlamaContext, index: int = -1) -> int:
+    def __init__(self, sampling: Sampling, _model: LlamaModel, seen: Sequence[int]) -> None:
+        super().__init__(LikeliestDraw(sampling, seen), scores=False)
+
+    def next(self, context: LogitsSource, index: int = -1) -> Drawn:
         super().next(context, index)
-        return self.script.pop(0)
+        return Drawn(self.script.pop(0))
 
 
 def test_characters_of_several_tokens_are_streamed_whole(tiny_pair: Pair) -> None:

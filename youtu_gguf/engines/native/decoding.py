@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from youtu_gguf.engines.base import Piece
-from youtu_gguf.engines.native.generation import Generation, Group, followers, pack, token_probability
+from youtu_gguf.engines.native.generation import Generation, Group, followers, pack
 from youtu_gguf.engines.native.llama.batch import LAST, NONE, Run
 from youtu_gguf.engines.native.llama.handles import LlamaContext
 from youtu_gguf.engines.native.prefixes import Prefixes
@@ -74,7 +74,5 @@ class Decoder:
             generation.decoded(n)
             self._prefixes.grow(generation.sequence, n)
             if not generation.pending:
-                token = generation.sampler.next(self._context, index)
-                wanted = generation.request.sampling.scores
-                probability = token_probability(self._context.logits(index), token) if wanted else None
-                written += [(generation, piece) for piece in generation.take(token, probability)]
+                drawn = generation.sampler.next(self._context, index)
+                written += [(generation, piece) for piece in generation.take(drawn)]

@@ -19,12 +19,14 @@ from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.interrupts import Deferral
 from youtu_gguf.engines.native.llama import bindings
+from youtu_gguf.engines.native.llama.chain import new_sampler
 from youtu_gguf.engines.native.llama.devices import place_pair
-from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel, Sampler
+from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
 from youtu_gguf.engines.native.llama.memory import N_ANSWERS
 from youtu_gguf.engines.native.llama.vision import VisionTower
 from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
+from youtu_gguf.engines.native.sampling import Sampler
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
@@ -65,7 +67,7 @@ class NativeEngine:
     name = "native"
     n_parallel = 1
     has_states = True
-    new_sampler: Callable[[Sampling, int, Sequence[int]], Sampler] = staticmethod(Sampler)
+    new_sampler: Callable[[Sampling, LlamaModel, Sequence[int]], Sampler] = staticmethod(new_sampler)
     """Creates the sampler of one answer; a subclass may replace it."""
 
     def __init__(self, pair: ModelPair, settings: Settings, progress: ProgressFn = no_progress) -> None:
@@ -162,7 +164,7 @@ class NativeEngine:
         if entry is None:
             return None
         sequence = self.prefixes.branch(entry, asked)
-        sampler = self.new_sampler(request.sampling, self.model.n_vocab, [*session.prefix_tokens, *asked])
+        sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])
         generation = Generation(request, self.model, sampler, asked, sequence, session.length)
         self._generations[sequence] = generation
         return generation

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.repetition import LoopGuard
-from youtu_gguf.types import F32, Finish
+from youtu_gguf.types import Finish
 
 if TYPE_CHECKING:
-    from youtu_gguf.engines.native.llama.handles import LlamaModel, Sampler
+    from youtu_gguf.engines.native.llama.handles import LlamaModel
+    from youtu_gguf.engines.native.sampling import Drawn, Sampler
 
 
 class Generation:
@@ -67,13 +66,14 @@ class Generation:
         self.position += n
         self.pending = self.pending[n:]
 
-    def take(self, token: int, probability: float | None) -> list[Piece]:
+    def take(self, drawn: Drawn) -> list[Piece]:
         """Add a drawn token; return the piece it adds and, if it is the last token, the final piece."""
+        token = drawn.token
         self.n_generated += 1
         if self._model.ends(token):
             return [self.end("stop")]
         text = self._decoder.decode(self._model.piece(token))
-        pieces = [Piece(text, n_tokens=1, probability=probability)]
+        pieces = [Piece(text, n_tokens=1, probability=drawn.probability)]
         self.pending = (token,)
         if self._guard is not None and self._guard.add(token, text):
             pieces.append(self.end("loop"))
@@ -85,12 +85,6 @@ class Generation:
         """End the answer; return the last piece, which holds what is left of an incomplete character."""
         self.finish = finish
         return Piece(self._decoder.decode(b"", final=True), finish=finish)
-
-
-def token_probability(logits: F32, token: int) -> float:
-    """Return the probability of `token` among all tokens, at temperature 1."""
-    highest = logits.max()
-    return float(np.exp(logits[token] - highest) / np.exp(logits - highest).sum(dtype=np.float64))
 
 
 MIN_SHARED = 4

@@ -1,4 +1,4 @@
-"""Owner of a llama_batch: the tokens or embeddings of one decode, as NumPy arrays over llama.cpp's memory."""
+"""A llama_batch over NumPy arrays: the tokens or embeddings of one decode."""
 
 from __future__ import annotations
 
@@ -35,15 +35,23 @@ class Batch:
     """Room for `size` positions: of tokens, or of embeddings of width `n_embd` if that is not 0."""
 
     def __init__(self, size: int, n_embd: int = 0) -> None:
-        self.handle: Any = lib.llama_batch_init(size, n_embd, 1)
-
-        def array(pointer: Any, *shape: int) -> Any:
-            return np.ctypeslib.as_array(pointer, shape=shape)
-
-        self._content = array(self.handle.embd, size, n_embd) if n_embd else array(self.handle.token, size)
-        self._pos = array(self.handle.pos, size)
-        self._outputs = array(self.handle.logits, size)
-        array(self.handle.n_seq_id, size)[:] = 1
+        self._content = np.zeros((size, n_embd), np.float32) if n_embd else np.zeros(size, np.int32)
+        self._pos, self._sequences = np.zeros(size, np.int32), np.zeros(size, np.int32)
+        self._outputs = np.zeros(size, np.int8)
+        self._fixed = (  # of every position: in how many sequences it is, and where their numbers stand
+            np.ones(size, np.int32),
+            self._sequences.ctypes.data + self._sequences.itemsize * np.arange(size, dtype=np.uintp),
+        )
+        self.handle: Any = lib.llama_batch()
+        arrays = {
+            "embd" if n_embd else "token": self._content,
+            "pos": self._pos,
+            "n_seq_id": self._fixed[0],
+            "seq_id": self._fixed[1],
+            "logits": self._outputs,
+        }
+        for name, array in arrays.items():
+            setattr(self.handle, name, array.ctypes.data_as(type(getattr(self.handle, name))))
 
     def fill(self, *runs: Run) -> Any:
         """Set the batch to `runs`, one after the other; return the handle to decode."""
@@ -54,16 +62,13 @@ class Batch:
             stop = n + len(content)
             self._content[n:stop] = content
             self._pos[n:stop] = np.arange(start, start + len(content))
+            self._sequences[n:stop] = sequence
             self._outputs[n:stop] = 0
             self._outputs[n:stop][outputs] = 1
-            for i in range(n, stop):
-                self.handle.seq_id[i][0] = sequence
             n = stop
         self.handle.n_tokens = n
         return self.handle
 
     def close(self) -> None:
-        """Free the batch."""
-        if self.handle is not None:
-            lib.llama_batch_free(self.handle)
-            self.handle = None
+        """Refuse to be filled from now on."""
+        self.handle = None

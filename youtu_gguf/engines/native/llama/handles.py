@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
 
 import numpy as np
 
-from youtu_gguf.config import PENALTY_LAST_N, TOP_K
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import ALL, LAST, NONE, Batch, Run
 from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
@@ -24,7 +22,7 @@ from youtu_gguf.errors import EngineError
 from youtu_gguf.types import F32, ProgressFn
 
 if TYPE_CHECKING:
-    from youtu_gguf.config import Sampling, Settings
+    from youtu_gguf.config import Settings
 
 PADDING = N_SEQUENCES - 1
 """The sequence of the tokens that fill up a batch; empty between decodes."""
@@ -83,6 +81,7 @@ class LlamaModel:
             raise EngineError(f"llama.cpp could not load {path}.{bindings.recent_warnings()}{placement.remedy}")
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
         self.tokenizer = Tokenizer(self.vocab)
+        self._pieces: dict[int, bytes] = {}
         self.n_embd: int = lib.llama_model_n_embd(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
 
@@ -96,6 +95,12 @@ class LlamaModel:
 
     def piece(self, token: int) -> bytes:
         """Return the bytes of a token, which may hold parts of UTF-8 characters."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._pieces[token] = self._ask_piece(token)
+        return known
+
+    def _ask_piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(_PIECE_BYTES)
         n = lib.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
         if n < 0:
@@ -273,38 +278,3 @@ class LlamaContext:
             self.embeddings.close()
             lib.llama_free(self.handle)
             self.handle = None
-
-
-class Sampler:
-    """llama.cpp's sampler chain for one answer: penalties, top-k, top-p, temperature, draw."""
-
-    def __init__(self, sampling: Sampling, n_vocab: int, seen: Sequence[int]) -> None:
-        self.handle: Any = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        penalties = lib.llama_sampler_init_penalties(n_vocab, PENALTY_LAST_N, sampling.repeat_penalty, 0.0, 0.0)
-        for link in (penalties, *self._draw(sampling)):
-            lib.llama_sampler_chain_add(self.handle, link)
-        self._finalize = finalize(self, lib.llama_sampler_free, self.handle)
-        self._finalize.atexit = False  # a thread may be using it
-        for token in seen[-PENALTY_LAST_N:]:  # llama-server counts the prompt among the repeated tokens too
-            lib.llama_sampler_accept(self.handle, token)
-
-    @staticmethod
-    def _draw(sampling: Sampling) -> tuple[Any, ...]:
-        if sampling.temperature == 0:
-            return (lib.llama_sampler_init_greedy(),)
-        return (
-            lib.llama_sampler_init_top_k(TOP_K),
-            lib.llama_sampler_init_top_p(sampling.top_p, 1),
-            lib.llama_sampler_init_temp(sampling.temperature),
-            lib.llama_sampler_init_dist(sampling.seed),
-        )
-
-    def next(self, context: LlamaContext, index: int = -1) -> int:
-        """Draw the token that follows the one at `index` of the last batch."""
-        token: int = lib.llama_sampler_sample(self.handle, context.handle, index)
-        return token
-
-    def close(self) -> None:
-        """Free the chain and its links."""
-        self._finalize()
-        self.handle = None
