@@ -12,6 +12,9 @@ EngineName = Literal["native", "server"]
 HiddenWay = Literal["auto", "nextn", "embeddings"]
 """How hidden states are read from llama.cpp."""
 
+Draft = Literal["auto", "on", "off"]
+"""Whether tokens are drafted while an answer is generated; "auto" does it where a measurement says that it pays."""
+
 GpuLayers = int | Literal["auto"]
 """How many layers a device gets: "auto" means as many as fit, -1 all."""
 

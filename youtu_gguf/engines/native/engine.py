@@ -14,7 +14,7 @@ import numpy as np
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, Prefix, PrefixCost, Request
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, state_files
-from youtu_gguf.engines.native.decoding import Decoder
+from youtu_gguf.engines.native.decoding import Decoder, choose_drafts
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
 from youtu_gguf.engines.native.interrupts import Deferral
@@ -57,6 +57,7 @@ class NativeEngine:
 
     Attributes:
         placement: Which device computes what.
+        drafts: Whether answers draft tokens.
 
     Raises:
         InputError: The context is longer than the model supports, or there is no such device.
@@ -97,6 +98,7 @@ class NativeEngine:
         self._finalize = finalize(self, self.lock.run_last, self._owned.close)  # at exit too
         self.prefixes = Prefixes(self.context)
         self._decoder = Decoder(self.context, self.prefixes)
+        self.drafts = choose_drafts(settings.draft, self.context, on_device=bool(self.placement.devices))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
@@ -165,7 +167,7 @@ class NativeEngine:
             return None
         sequence = self.prefixes.branch(entry, asked)
         sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])
-        generation = Generation(request, self.model, sampler, asked, sequence, session.length)
+        generation = Generation(request, self.model, sampler, asked, sequence, session.length, drafts=self.drafts)
         self._generations[sequence] = generation
         return generation
 

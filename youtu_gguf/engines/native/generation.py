@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Piece, Request
+from youtu_gguf.engines.native.drafting import Drafter
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.types import Finish
@@ -29,22 +30,33 @@ class Generation:
         asked: Tokens of the question.
         sequence: Sequence of the context that holds the question and the answer.
         start: Position of the first token of the question.
+        drafts: Whether tokens are drafted.
 
     Attributes:
         asked: Tokens of the question.
         pending: Tokens to decode next; at first those of the question.
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
+        drafter: Knows which tokens probably come next; None where none are drafted.
     """
 
     def __init__(
-        self, request: Request, model: LlamaModel, sampler: Sampler, asked: Sequence[int], sequence: int, start: int
+        self,
+        request: Request,
+        model: LlamaModel,
+        sampler: Sampler,
+        asked: Sequence[int],
+        sequence: int,
+        start: int,
+        *,
+        drafts: bool = False,
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
         self.asked = self.pending = asked
         self.position = start
         self.finish: Finish | None = None
         self.n_generated = 0
+        self.drafter = Drafter() if drafts else None
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._guard = LoopGuard() if request.sampling.loop_guard else None
@@ -75,6 +87,8 @@ class Generation:
         text = self._decoder.decode(self._model.piece(token))
         pieces = [Piece(text, n_tokens=1, probability=drawn.probability)]
         self.pending = (token,)
+        if self.drafter is not None:
+            self.drafter.add(token, text)
         if self._guard is not None and self._guard.add(token, text):
             pieces.append(self.end("loop"))
         elif self.n_generated >= self.request.sampling.max_tokens:
