@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from _full import add_pair_option, full_pair, machine, photograph
+from _full import add_pair_option, full_pair, machine
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
@@ -35,13 +35,9 @@ from scripts.soak.repetition import pieces
 from youtu_gguf.engines.native.drafting import LENGTHS, WIDEST, Drafter
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.batch import Run
-from youtu_gguf.engines.native.llama.bindings import lib
 
 WIDTHS = (1, 2, 4, 8)
-"""Tokens of the decodes whose costs are known; between them costs are interpolated."""
-
-TWO_CORES = (1.0, 1.5, 1.94, 3.2)
-"""Their costs at full size, relative to one token, on two cores."""
+"""Tokens of the decodes whose costs are given; between them costs are interpolated."""
 
 MOST_TOKENS = 3000
 SPELLED = re.compile(r"<v_[0-9.]+>")
@@ -69,7 +65,7 @@ def replay(answer: Sequence[Token], costs: Sequence[float]) -> Replay:
     while done < len(answer):
         draft = drafter.draft(WIDEST - 1)
         n_decodes += 1
-        cost += float(np.interp(1 + len(draft), WIDTHS, costs))
+        cost += costs[len(draft)]
         n_checked = 0
         for expected in (*draft, None):
             token = answer[done]
@@ -122,40 +118,39 @@ def show(name: str, answers: Sequence[Sequence[Token]], costs: Sequence[float]) 
 
 
 def measured(folder: Path, rounds: int = 7) -> list[float]:
-    """Return the costs of decodes of `WIDTHS` tokens at full size, and print what they took."""
-    with yg.load(*full_pair(folder)) as model, closing(model.open(photograph(640, 480))) as scene:
-        engine, session = model.engine, scene.session()
-        assert isinstance(engine, NativeEngine)
-        scene.patches()
-        entry = engine.prefixes.find(session.key)  # type: ignore[attr-defined]
-        assert entry is not None
-        sequence, context = engine.prefixes.branch(entry, ()), engine.context
-        took: dict[int, list[float]] = {width: [] for width in WIDTHS}
+    """Return the costs of decodes of 1 to `WIDEST` tokens at full size, and print what they took at best."""
+    took: list[list[float]] = [[] for _ in range(WIDEST)]
+    with yg.load(*full_pair(folder)) as model:
+        assert isinstance(model.engine, NativeEngine)
+        context = model.engine.context
         for _ in range(rounds):
-            for width in WIDTHS:
+            for width in range(1, WIDEST + 1):
                 started = time.perf_counter()
-                context.decode_runs([Run((7,) * width, entry.length, sequence, slice(None))])
-                lib.llama_synchronize(context.handle)
-                took[width].append(time.perf_counter() - started)
-                context.drop(sequence, entry.length)
-        engine.prefixes.finish(sequence)
-    best = [min(took[width]) for width in WIDTHS]
-    for width, seconds in zip(WIDTHS, best, strict=True):
-        print(f"a decode of {width} tokens {1e3 * seconds:8.1f} ms {seconds / best[0]:6.2f}")
+                context.decode_runs([Run((7,) * width, 0, 1, slice(None))])
+                context.logits(width - 1)
+                took[width - 1].append(time.perf_counter() - started)
+                context.drop(1)
+    best = list(map(min, took))
+    for width, seconds in enumerate(best, 1):
+        print(f"a decode of {width} tokens {1e3 * seconds:8.1f} ms {seconds / best[0]:6.2f}", flush=True)
     return [seconds / best[0] for seconds in best]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
-    parser.add_argument("--costs", type=float, nargs=len(WIDTHS), default=TWO_CORES, help="of 1, 2, 4 and 8 tokens")
+    parser.add_argument(
+        "--costs", type=float, nargs=len(WIDTHS), default=(1.0, 1.5, 1.94, 3.2), help="of 1, 2, 4 and 8 tokens"
+    )
     parser.add_argument("--full", action="store_true", help="measure the costs with the full-size pair")
     parser.add_argument("--answers", type=int, default=20, help="made-up answers of each kind")
     parser.add_argument("--scenes", type=int, default=30, help="drawn scenes that nano is asked about")
     args = parser.parse_args()
     print(f"{machine()}; contexts of {LENGTHS} tokens")
-    costs = measured(args.folder) if args.full else args.costs
-    print(f"decodes of {WIDTHS} tokens cost {', '.join(f'{cost:.2f}' for cost in costs)}")
+    costs: Sequence[float] = np.interp(np.arange(1, WIDEST + 1), WIDTHS, args.costs).tolist()
+    if args.full:
+        costs = measured(args.folder)
+    print(f"decodes of 1 to {WIDEST} tokens cost {', '.join(f'{cost:.2f}' for cost in costs)}")
     print(f"{'answers':38}{'':4} {'tokens':>7} {'decodes':>8} {'a decode':>9} {'right':>6} {'wrong':>6} {'faster':>7}")
     by_task: dict[str, list[list[Token]]] = {}
     for task, answer in of_nano(args.scenes):
