@@ -52,6 +52,14 @@ class EngineContract:
         answer = collect(session.generate(self.question, Sampling(temperature=0, max_tokens=1)))
         assert (answer.n_tokens, answer.finish) == (1, "length")
 
+    def test_an_answer_ends_before_a_stop_string(self, session: Session) -> None:
+        whole = collect(session.generate(self.question, GREEDY)).text
+        for stop in (whole[0], whole[len(whole) // 2 :][:3], whole[-2:]):
+            answer = collect(session.generate(self.question, replace(GREEDY, stop=("not there", stop))))
+            assert (answer.text, answer.finish) == (whole[: whole.index(stop)], "stop")
+        unending = replace(GREEDY, stop=(f"{whole[-1]}and more",))
+        assert collect(session.generate(self.question, unending)).text == whole
+
     def test_a_cancelled_answer_keeps_what_had_come(self, session: Session) -> None:
         cancel = threading.Event()
         pieces = []

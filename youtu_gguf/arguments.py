@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -175,6 +176,24 @@ def checked_flags(name: str, flags: object) -> tuple[str, ...]:
     if not isinstance(flags, list | tuple) or not all(isinstance(flag, str) and "\0" not in flag for flag in flags):
         raise _refused(name, 'a list such as ["--numa", "isolate"]', flags)
     return tuple(flags)
+
+
+def checked_stops(name: str, stops: object) -> tuple[str, ...]:
+    """Return the strings that end an answer."""
+    if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) and stop for stop in stops):
+        raise _refused(name, 'a list of strings, none of them empty, such as ["\\n"]', stops)
+    return tuple(stops)
+
+
+def checked_schema(name: str, schema: object) -> str:
+    """Return a JSON schema as text; whether an engine can enforce it is found out when it is used."""
+    try:
+        found = json.loads(schema) if isinstance(schema, str) else schema
+        if not isinstance(found, dict):
+            raise TypeError("it is not an object")
+        return json.dumps(found, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InputError(f"{name} must be a JSON schema, an object; got {short_repr(schema)}: {exc}.") from None
 
 
 def checked_name(model: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,8 @@ from youtu_gguf.arguments import (
     checked_flags,
     checked_key,
     checked_path,
+    checked_schema,
+    checked_stops,
     number,
     one_of,
     short_repr,
@@ -60,6 +62,10 @@ class Sampling:
     max_tokens: Annotated[int, whole(1)] = MAX_ANSWER_TOKENS
     seed: Annotated[int, whole(0, (1 << 32) - 1)] = 0
     max_s: Annotated[float, number(above=0)] = math.inf
+    stop: Annotated[tuple[str, ...], checked_stops] = ()
+    """Strings that end an answer; it keeps what stands before the first of them."""
+    json_schema: Annotated[str | None, checked_schema] = None
+    """A JSON schema, as text or as the object itself; the answer is JSON that fits it, unless a limit cuts it short."""
     loop_guard: Annotated[bool, switch] = True
     """Whether an endless answer is stopped (engines/repetition.py and engines/diversity.py define that)."""
     scores: Annotated[bool, switch] = False
@@ -227,6 +233,8 @@ class LoadSettings(TypedDict, total=False):
     max_tokens: int
     seed: int
     max_s: float
+    stop: Sequence[str]
+    json_schema: str | Mapping[str, Any] | None
     loop_guard: bool
     scores: bool
     n_slots: int

@@ -16,6 +16,7 @@ import numpy as np
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, Prefix, PrefixCost
 from youtu_gguf.engines.sequential import Sequential
+from youtu_gguf.engines.stops import until_stop
 from youtu_gguf.errors import EngineError
 from youtu_gguf.facts import MAX_IMAGE_TOKENS
 from youtu_gguf.types import F32, PreparedImage
@@ -125,6 +126,9 @@ class FakeSession:
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Yield the scripted answer word by word, a token each."""
+        return until_stop(self._words(question, sampling, cancel), sampling.stop)
+
+    def _words(self, question: str, sampling: Sampling, cancel: threading.Event | None) -> Iterator[Piece]:
         self._engine.questions.append(question)
         matches = [part for part in self._engine.answers if part in question]
         answer = self._engine.answers[max(matches, key=len)] if matches else ""

@@ -19,6 +19,8 @@ import youtu_gguf as yg
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
+from youtu_gguf.engines.native.json_grammar import gbnf_of
+from youtu_gguf.engines.native.llama.chain import Grammar
 from youtu_gguf.weights.synthetic.layout import FULL, TINY
 from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
 
@@ -61,6 +63,12 @@ def of_one(engine: NativeEngine, session: Any) -> Iterator[Row]:
 
             yield timed(name, draw, bar, 10, N_TOKENS)
             engine.finish(generation)
+
+        grammar = Grammar(engine.model, gbnf_of('{"type": "string"}'))
+        every_token = np.arange(N_VOCAB, dtype=np.int32)
+        yield timed("checking a drawn token against a JSON schema", lambda: grammar.refused([7]))
+        yield timed("checking every token against a JSON schema", lambda: grammar.refused(every_token), rounds=5)
+        grammar.close()
 
         for name, bar, sampling in (
             ("everything of ours per token, one answer", 0.3, PLAIN),

@@ -79,6 +79,19 @@ def test_characters_of_several_tokens_are_streamed_whole(tiny_pair: Pair) -> Non
     assert pieces[-1].finish == "stop"
 
 
+def test_a_stop_string_is_found_across_tokens_that_are_parts_of_characters(tiny_pair: Pair) -> None:
+    class Scripted(NativeEngine):
+        new_sampler = staticmethod(ScriptedSampler)
+
+    engine = Scripted(check_pair(*tiny_pair), make_settings(n_ctx=2048, threads=1))
+    by_bytes = {engine.model.piece(token): token for token in range(512)}
+    ScriptedSampler.script = [by_bytes[bytes([byte])] for byte in "Café 杯子 🚲!".encode()]
+    sampling = Sampling(stop=("子 🚙", "子 🚲"))
+    answer = collect(engine.open(Prefix(picture(1))).generate("What?", sampling))
+    engine.close()
+    assert (answer.text, answer.finish, len(ScriptedSampler.script)) == ("Café 杯", "stop", 1)
+
+
 def test_an_answer_cut_inside_a_character_ends_with_a_replacement(tiny_pair: Pair) -> None:
     class Scripted(NativeEngine):
         new_sampler = staticmethod(ScriptedSampler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -102,3 +103,11 @@ def test_images_that_together_fill_the_context_end_in_an_error_that_says_so(serv
         assert isinstance(error, yg.ServerError) and error.retry, error
         assert "a lower n_slots or a higher n_ctx" in str(error)
     assert scene.ask("And alone?").finish == "stop"
+
+
+def test_a_server_holds_answers_to_a_json_schema(serve: Serve) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}, "of": {"enum": ["a", "b"]}}}
+    model = serve(json_schema=schema | {"required": ["n", "of"]})
+    answer = model.open(draw(TEST_SEEDS).rgb).ask("How many?")
+    found = json.loads(answer.raw)
+    assert (answer.finish, type(found["n"]), found["of"] in ("a", "b")) == ("stop", int, True)

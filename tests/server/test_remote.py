@@ -76,6 +76,13 @@ def test_sampling_is_sent_by_the_names_of_llama_server_and_of_vllm(chat: Chat) -
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["seed"]) == (0.5, 0.9, 7, 3)
     assert (body["repeat_penalty"], body["repetition_penalty"]) == (1.2, 1.2)
     assert "logprobs" not in body
+    assert "response_format" not in body
+
+
+def test_a_json_schema_is_sent_as_a_response_format(chat: Chat) -> None:
+    ask(chat, json_schema={"type": "integer"})
+    expected = {"name": "answer", "strict": True, "schema": {"type": "integer"}}
+    assert chat.bodies[0]["response_format"] == {"type": "json_schema", "json_schema": expected}
 
 
 def test_the_first_model_that_is_listed_is_asked_unless_one_is_named(chat: Chat) -> None:
@@ -349,3 +356,18 @@ def test_a_mask_by_polygon_works_on_any_engine(chat: Chat) -> None:
 def test_event_streams_may_name_their_character_set(chat: Chat) -> None:
     chat.replies = [Reply(kind=f"{EVENTS}; charset=utf-8")]
     assert ask(chat).raw == "two words"
+
+
+def test_a_stop_string_ends_the_answer_here_and_the_server_is_hung_up_on(chat: Chat) -> None:
+    chat.replies = [Reply((words("one ") + words("two. ") + words("Th") + words("ree"),), silent=True)]
+    with yg.load(engine=chat.url) as model:
+        answer = model.open(PICTURE).ask("Why?", stop=["not", ". Three"])
+    assert (answer.raw, answer.finish) == ("one two", "stop")
+    assert chat.hung_up.wait(SECONDS)
+
+
+def test_what_was_held_back_for_a_stop_string_comes_when_the_answer_ends(chat: Chat) -> None:
+    chat.replies = [Reply((words("one ") + words("two. ") + finish("length"),))]
+    with yg.load(engine=chat.url) as model:
+        answer = model.open(PICTURE).ask("Why?", stop=[". Three"])
+    assert (answer.raw, answer.finish) == ("one two. ", "length")

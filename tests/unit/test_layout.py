@@ -15,7 +15,7 @@ LAYERS = (
     "atomic",
     "images", "gguf", "hub", "prompts", "calibration.assumptions", "engines.base",
     "decode", "refine", "render", "output",
-    "engines.sequential", "engines.diversity", "engines.repetition",
+    "engines.sequential", "engines.diversity", "engines.repetition", "engines.stops",
     "engines.native", "engines.http", "engines.llama_server",
     "tasks", "scene",
     "weights", "calibration.sign_test", "calibration.report", "calibration.storage", "model", "testing", "calibration",

@@ -45,10 +45,11 @@ def test_a_line_is_a_task_with_its_arguments_by_name(line: str, task: str, argum
 
 def test_a_line_may_have_the_options_of_a_run() -> None:
     line = "ask Why? --max-tokens 9 --max-seconds 5 --temperature 0 --seed 1 --scores --strict --lang zh"
-    read = parse_line(line)
+    read = parse_line(f'{line} --stop . --stop "a b"')
     assert read.arguments == {"question": "Why?"}
     assert read.options == {
         "max_tokens": 9, "max_s": 5.0, "temperature": 0.0, "seed": 1, "scores": True, "strict": True, "lang": "zh",
+        "stop": [".", "a b"],
     }  # fmt: skip
 
 

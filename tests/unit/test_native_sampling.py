@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
 from youtu_gguf.engines.native.sampling import Drawn, LikeliestDraw, Sampler, draws_likeliest, token_probability
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, I32, Bits
 
 DOUBLED = Sampling(repeat_penalty=2.0)
 HALVED = Sampling(repeat_penalty=0.5)
@@ -103,3 +104,56 @@ def test_which_sampling_can_draw_the_likeliest_token_only() -> None:
     assert draws_likeliest(Sampling(top_p=1.0, temperature=0))
     assert not draws_likeliest(Sampling(top_p=math.nextafter(limit, 1)))
     assert not draws_likeliest(Sampling(top_p=1.0, temperature=1e-6))
+
+
+class OnlyThese:
+    """Rules by which only some tokens may come; counts what is checked."""
+
+    def __init__(self, *allowed: int) -> None:
+        self.allowed = allowed
+        self.checked: list[int] = []
+        self.accepted: list[int] = []
+
+    def refused(self, tokens: Sequence[int] | I32) -> Bits:
+        self.checked.append(len(tokens))
+        return ~np.isin(tokens, self.allowed)
+
+    def accept(self, token: int) -> None:
+        self.accepted.append(token)
+
+    def close(self) -> None:
+        self.checked.append(0)
+
+
+FALLING = -np.arange(1000, dtype=np.float32)
+"""Logits by which a token is the less likely the higher its id."""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "token", "checked"),
+    [
+        ((0, 5), 0, [1]),
+        ((1, 5), 1, [1, 1]),
+        ((3, 5), 3, [1, 1, 256, 1]),
+        ((300, 999), 300, [1, 1, 256, 1, 1000]),
+        ((999,), 999, [1, 1, 256, 1, 1000]),
+    ],
+)
+def test_a_refused_token_is_replaced_by_the_likeliest_that_may_come(
+    allowed: tuple[int, ...], token: int, checked: list[int]
+) -> None:
+    rules = OnlyThese(*allowed)
+    rows = Rows(FALLING.copy())
+    sampler = Sampler(LikeliestDraw(Sampling(repeat_penalty=1.0), []), scores=True, rules=rules)
+    drawn = sampler.next(rows, 0)
+    assert (drawn.token, rules.checked, rules.accepted) == (token, checked, [token])
+    assert drawn.probability == token_probability(FALLING, token)
+    assert np.array_equal(rows.rows[0], FALLING)
+    sampler.close()
+    assert rules.checked[-1] == 0
+
+
+def test_rules_without_any_token_are_an_error() -> None:
+    sampler = Sampler(LikeliestDraw(Sampling(), []), scores=False, rules=OnlyThese())
+    with pytest.raises(EngineError, match="no token of this model continues what json_schema allows"):
+        sampler.next(Rows(FALLING.copy()), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import Any, get_args, get_type_hints
@@ -49,6 +49,9 @@ def test_what_was_not_given_is_the_models() -> None:
         ({"repeat_penalty": 0}, "repeat_penalty must be a number above 0, finite; got 0"),
         ({"lang": "fr"}, "lang must be one of en, zh; got 'fr'"),
         ({"lang": ["en"]}, "lang must be one of en, zh; got"),
+        ({"stop": "a"}, r"stop must be a list of strings, none of them empty, such as \[.*; got 'a'"),
+        ({"stop": ["a", ""]}, "stop must be a list of strings, none of them empty"),
+        ({"stop": [1]}, "stop must be a list of strings, none of them empty"),
         ({"top_p": 0}, "top_p must be a number above 0, up to 1; got 0"),
     ],
 )
@@ -118,7 +121,9 @@ def test_the_types_of_settings_name_every_field_and_no_other() -> None:
     assert LoadSettings.__annotations__.keys() == own - {"sampling", "server"}
     values: dict[type, dict[str, Any]] = {kind: get_type_hints(kind) for kind in (Settings, Sampling, ServerSettings)}
     paths, loaded = str | PathLike[str] | None, get_type_hints(LoadSettings)
-    wider = {"cache_dir": paths, "llama_server": paths, "server_log": paths, "server_flags": Sequence[str]}
+    wider = dict.fromkeys(("cache_dir", "llama_server", "server_log"), paths)
+    wider |= dict.fromkeys(("server_flags", "stop"), Sequence[str])
+    wider["json_schema"] = str | Mapping[str, Any] | None
     assert loaded == {name: hint for kind in values.values() for name, hint in kind.items() if name in loaded} | wider
 
 

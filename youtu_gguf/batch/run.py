@@ -251,7 +251,7 @@ def settings_of(
     }
 
 
-OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "seed", "scores", "lang")
+OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "seed", "stop", "scores", "lang")
 """Settings of a model that change its answers, not only its speed."""
 
 

@@ -178,6 +178,14 @@ class ModelOptions(FileOptions):
         typer.Option("--max-seconds", metavar="SECONDS", help="Longest time for an answer. [default: none]", **_ANSWER),
     ] = None
     seed: Annotated[int | None, typer.Option(metavar="N", help="Sampling seed. [default: 0]", **_ANSWER)] = None
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="End the answer before this text; may be given several times. [default: none]",
+            **_ANSWER,
+        ),
+    ] = None
     lang: Annotated[
         Lang | None, typer.Option(metavar="en|zh", help="Language of the task's question. [default: en]", **_ANSWER)
     ] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
@@ -26,8 +26,8 @@ class Options(TypedDict, total=False):
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
       class names are passed on unchanged. Without it, that of the model's settings.
-    - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `loop_guard`: as in
-      `config.Sampling`, for this run alone.
+    - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `stop`, `json_schema`,
+      `loop_guard`: as in `config.Sampling`, for this run alone.
     """
 
     strict: bool
@@ -40,6 +40,8 @@ class Options(TypedDict, total=False):
     top_p: float
     repeat_penalty: float
     seed: int
+    stop: Sequence[str]
+    json_schema: str | Mapping[str, Any] | None
     loop_guard: bool
 
 

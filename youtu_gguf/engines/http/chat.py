@@ -6,6 +6,7 @@ Source: OpenAI's API reference, "Chat completions", and llama-server's README fo
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -15,6 +16,7 @@ from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
 from youtu_gguf.engines.base import Piece, Prefix
 from youtu_gguf.engines.http.transport import excerpt
 from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.engines.stops import StopSearch
 from youtu_gguf.errors import EngineError, ServerError
 from youtu_gguf.types import Finish, PreparedImage
 
@@ -59,6 +61,7 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "stream": True,
         "stream_options": {"include_usage": True},
         **scores,
+        **_format(sampling),
         # Beyond OpenAI's fields: the names of llama-server and of vLLM. Other servers ignore or refuse them.
         "repeat_penalty": sampling.repeat_penalty,
         "repetition_penalty": sampling.repeat_penalty,
@@ -69,6 +72,13 @@ def request_body(prefix: Prefix, url: str, question: str, sampling: Sampling, mo
         "reasoning_format": "none",  # llama-server must not look for reasoning in an answer
         "return_progress": True,  # llama-server then reports its progress with the prompt
     }
+
+
+def _format(sampling: Sampling) -> dict[str, Any]:
+    if sampling.json_schema is None:
+        return {}
+    schema = {"name": "answer", "strict": True, "schema": json.loads(sampling.json_schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 class Reply:
@@ -86,6 +96,7 @@ class Reply:
 
     def __init__(self, prefix: Prefix, question: str, sampling: Sampling) -> None:
         self._prefix, self._question = prefix, question
+        self._stops = StopSearch(sampling.stop)
         self._guard = LoopGuard() if sampling.loop_guard else None
         self._ids: dict[str, int] = {}
         self._n_tokens = 0
@@ -99,12 +110,12 @@ class Reply:
         return self._finish is not None
 
     @property
-    def looped(self) -> bool:
-        """Whether the answer repeats itself without end, and must be ended."""
-        return self._finish == "loop"
+    def cut(self) -> bool:
+        """Whether we have ended the answer: it repeats itself without end, or has come to a stop string."""
+        return self._finish == "loop" or self._stops.found
 
     def read(self, event: Mapping[str, Any]) -> list[Piece]:
-        """Return the pieces in an event; none once the answer repeats itself without end.
+        """Return the pieces in an event; none once we have ended the answer.
 
         Raises:
             ServerError: It is not an event of a chat.
@@ -123,7 +134,7 @@ class Reply:
             tokens = (choice.get("logprobs") or {}).get("content") or ()
             for piece in _split(text, tokens):
                 if self._finish is None:
-                    yield piece
+                    yield from self._stops.add(piece)
                     self._count(piece)
             if choice.get("finish_reason") and self._finish is None:
                 self._finish = "length" if choice["finish_reason"] == "length" else "stop"
@@ -132,11 +143,13 @@ class Reply:
         self._n_tokens += piece.n_tokens
         # Pieces are nearly always tokens, and the guard only compares them with each other.
         number = self._ids.setdefault(piece.text, len(self._ids))
-        if self._guard is not None and self._guard.add(number, piece.text):
+        if self._stops.found:
+            self._finish = "stop"
+        elif self._guard is not None and self._guard.add(number, piece.text):
             self._finish = "loop"
 
     def end(self, finish: Finish | None = None) -> Piece:
-        """Return the last piece, with the tokens that wrote nothing.
+        """Return the last piece, with what was held back and the tokens that wrote nothing.
 
         Args:
             finish: Why we end the answer; None when the server has ended it.
@@ -145,13 +158,16 @@ class Reply:
             ServerError: The server has not given a reason.
             EngineError: The server has resized the image.
         """
-        if finish is not None or self._finish == "loop":
-            return Piece("", finish=finish or self._finish)
+        held = self._stops.rest()
+        text = "".join(piece.text for piece in held)
+        n_held = sum(piece.n_tokens for piece in held)
+        if finish is not None or self.cut:
+            return Piece(text, n_held, finish or self._finish)
         if self._finish is None:
             raise ServerError("the server broke off in the middle of an answer. Ask again.", retry=True)
         self._check_size()
         n_written = _number(self._usage, "completion_tokens") - (self._finish == "stop")  # the end is a token too
-        return Piece("", n_tokens=max(0, n_written - self._n_tokens), finish=self._finish)
+        return Piece(text, n_held + max(0, n_written - self._n_tokens), self._finish)
 
     def _check_size(self) -> None:
         """Refuse an answer about a resized image: its coordinates would be wrong, and no one would notice."""

@@ -217,7 +217,7 @@ class HttpParallelGeneration:
     def _take(self, call: Call, received: Received) -> list[tuple[int, Piece | YoutuError]]:
         if isinstance(received, dict):
             wrote: list[tuple[int, Piece | YoutuError]] = [(call.number, piece) for piece in call.reply.read(received)]
-            if call.reply.looped:
+            if call.reply.cut:
                 wrote.append((self._drop(call), call.reply.end()))
             elif call.reply.progress is not None and not wrote:
                 self._host.progress("prefill", *call.reply.progress)

@@ -193,6 +193,7 @@ def run(
     model: str | PathLike[str] | None,
     mmproj: str | PathLike[str] | None,
     stop: threading.Event,
+    /,
     *,
     port: int | None = None,
     started: bool = False,

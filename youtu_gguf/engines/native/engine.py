@@ -155,18 +155,19 @@ class NativeEngine:
         """Start an answer if there is room for it now, else return None. Call it with the lock held.
 
         Raises:
-            InputError: The question does not fit into the context.
+            InputError: The question does not fit into the context, or its JSON schema cannot be enforced.
         """
         self._finish_lost()
         if self.prefixes.full:  # checked first, because tokenising takes as long as a step of a small model
             return None
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
+        sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])  # or an InputError
         entry = self._entry(session)
         if entry is None:
+            sampler.close()
             return None
         sequence = self.prefixes.branch(entry, asked)
-        sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])
         generation = Generation(request, self.model, sampler, asked, sequence, session.length, drafts=self.drafts)
         self._generations[sequence] = generation
         return generation

@@ -13,11 +13,16 @@ from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.drafting import Drafter
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.repetition import LoopGuard
+from youtu_gguf.engines.stops import StopSearch
 from youtu_gguf.types import Finish
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.handles import LlamaModel
     from youtu_gguf.engines.native.sampling import Drawn, Sampler
+
+
+UNDECIDED = Piece("")
+"""Stands for a step whose piece is held back: it may belong to a stop string."""
 
 
 class Generation:
@@ -59,6 +64,7 @@ class Generation:
         self.drafter = Drafter() if drafts else None
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stops = StopSearch(request.sampling.stop)
         self._guard = LoopGuard() if request.sampling.loop_guard else None
         self._deadline = math.inf
 
@@ -83,22 +89,27 @@ class Generation:
         token = drawn.token
         self.n_generated += 1
         if self._model.ends(token):
-            return [self.end("stop")]
+            return [*self._stops.rest(), self.end("stop")]
         text = self._decoder.decode(self._model.piece(token))
-        pieces = [Piece(text, n_tokens=1, probability=drawn.probability)]
+        pieces = self._stops.add(Piece(text, n_tokens=1, probability=drawn.probability))
         self.pending = (token,)
         if self.drafter is not None:
             self.drafter.add(token, text)
+        if self._stops.found:
+            return [*pieces, self.end("stop")]
+        pieces = pieces or [UNDECIDED]
         if self._guard is not None and self._guard.add(token, text):
-            pieces.append(self.end("loop"))
+            pieces += [*self._stops.rest(), self.end("loop")]
         elif self.n_generated >= self.request.sampling.max_tokens:
-            pieces.append(self.end("length"))
+            pieces += [*self._stops.rest(), self.end("length")]
         return pieces
 
     def end(self, finish: Finish) -> Piece:
-        """End the answer; return the last piece, which holds what is left of an incomplete character."""
+        """End the answer; return the last piece, which holds what was held back and the rest of a character."""
         self.finish = finish
-        return Piece(self._decoder.decode(b"", final=True), finish=finish)
+        held = self._stops.rest()
+        text = "" if self._stops.found else self._decoder.decode(b"", final=True)
+        return Piece("".join(piece.text for piece in held) + text, sum(piece.n_tokens for piece in held), finish)
 
 
 MIN_SHARED = 4

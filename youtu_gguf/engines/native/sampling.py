@@ -10,7 +10,7 @@ import numpy as np
 
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, I32, Bits
 
 _BLOCK = 1 << 14
 """Logits whose exponentials are added up at a time: they stay in the processor's cache."""
@@ -56,26 +56,66 @@ class Draw(Protocol):
         ...
 
 
-class Sampler:
-    """Gives the tokens of one answer, with their probabilities if `scores`."""
+class Rules(Protocol):
+    """Which tokens may come next in one answer."""
 
-    def __init__(self, draw: Draw, *, scores: bool) -> None:
-        self._draw, self._scores = draw, scores
+    def refused(self, tokens: Sequence[int] | I32) -> Bits:
+        """Return which of `tokens` may not come next."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Go on behind `token`, which must be one that may come."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds. Safe to call twice."""
+        ...
+
+
+WIDER = 256
+"""How many of the likeliest tokens are checked against the rules once two were refused, before all are. To check all
+283,386 takes some 40 ms, one a few microseconds; mostly the token that is drawn first may come."""
+
+
+class Sampler:
+    """Gives the tokens of one answer, with their probabilities if `scores`, and only such as the `rules` allow."""
+
+    def __init__(self, draw: Draw, *, scores: bool, rules: Rules | None = None) -> None:
+        self._draw, self._scores, self._rules = draw, scores, rules
 
     def next(self, context: LogitsSource, index: int = -1) -> Drawn:
         """Draw the token that follows the one at `index` of the last batch.
 
         Raises:
-            EngineError: The logits are not numbers.
+            EngineError: The logits are not numbers, or the vocabulary lacks what the rules ask for.
         """
         logits = context.logits(index)
         token = self._draw.draw(logits)
+        if self._rules is not None:
+            if self._rules.refused([token])[0]:
+                token = self._redraw(logits.copy(), token, self._rules)
+            self._rules.accept(token)
         self._draw.accept(token)
         return Drawn(token, token_probability(logits, token) if self._scores else None)
+
+    def _redraw(self, logits: F32, refused: int, rules: Rules) -> int:
+        """Return the token that the rules allow instead of `refused`; changes the logits."""
+        logits[refused] = -math.inf
+        for n in (min(WIDER, len(logits)), len(logits)):
+            token = self._draw.draw(logits)
+            if not rules.refused([token])[0]:
+                return token
+            likeliest = np.argpartition(logits, -n)[-n:].astype(np.int32)
+            logits[likeliest[rules.refused(likeliest)]] = -math.inf
+        if np.isneginf(logits.max()):
+            raise EngineError("no token of this model continues what json_schema allows. Ask without it.")
+        return self._draw.draw(logits)
 
     def close(self) -> None:
         """Release what it holds. Safe to call twice."""
         self._draw.close()
+        if self._rules is not None:
+            self._rules.close()
 
 
 def draws_likeliest(sampling: Sampling) -> bool:
