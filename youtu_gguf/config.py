@@ -160,7 +160,7 @@ class Settings:
         draft: Whether tokens that probably come next are decoded together with the last one. Answers stay the same, up
             to rounding where that depends on the size of a batch, and those with a structure take fewer decodes
             (docs/benchmarks.md). "auto" does so on devices where a decode of four tokens, timed while loading, takes
-            less than 1.5 times that of one; on processors it does not.
+            less than 1.5 times that of one, and never on processors, where that takes seconds to find out.
         cache_bytes: Most memory for images that were seen: keys and values, 46 KB a token at full size, states
             and embeddings, 20 KB.
         cache_dir: Folder that keeps these on disk too, so that opening a known image again, even in another process,

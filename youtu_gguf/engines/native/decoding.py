@@ -125,8 +125,8 @@ def _run(generation: Generation, n: int, draft: Sequence[int]) -> Run:
 def choose_drafts(wanted: Draft, context: LlamaContext, *, on_device: bool) -> bool:
     """Return whether answers draft: as `wanted`, and for "auto" if decodes on a device are cheap enough.
 
-    On processors "auto" means no: measuring takes seconds at full size, and a decode of four tokens costs 1.9 times
-    that of one on two cores.
+    On processors "auto" means no: measuring takes seconds at full size. There a decode of four tokens costs 1.35 to 2.6
+    times that of one (docs/benchmarks.md).
     """
     if wanted != "auto":
         return wanted == "on"
