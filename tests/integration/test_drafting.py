@@ -64,6 +64,7 @@ class Watched:
 
     def dictate(self, *scripts: str, drafts: bool) -> None:
         """Let the next answers be `scripts`, and forget what was watched."""
+        self.session.patches()  # so that an answer starts at once, with the first sampler
         self.decodes.clear()
         self.rows.clear()
         ending = self.engine.token_id("<|end_of_text|>")
