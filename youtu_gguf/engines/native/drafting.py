@@ -18,7 +18,7 @@ processors take four at a time."""
 
 LENGTHS = (4, 2, 1)
 """Numbers of preceding tokens that a guess is based on. One and two learn from a single occurrence; four tell the
-second point of a box from its first. A further length of six gains 3 % fewer decodes (scripts/bench/drafting.py)."""
+second point of a box from its first."""
 
 LEAST_CHANCE = 0.6
 """Least probability that a whole draft is right, as far as it has been counted."""
