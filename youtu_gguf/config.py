@@ -29,7 +29,7 @@ from youtu_gguf.arguments import (
 )
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MAX_ANSWER_TOKENS, MAX_IMAGE_TOKENS, REPEAT_PENALTY, TEMPERATURE, TOP_P
-from youtu_gguf.types import GpuLayers, HiddenWay, Lang, Vision
+from youtu_gguf.types import Draft, GpuLayers, HiddenWay, Lang, Vision
 
 MOST_IMAGE_TOKENS = 62_500
 """llama.cpp's own limit for this projector (clip.cpp)."""
@@ -163,6 +163,10 @@ class Settings:
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.
+        draft: Whether tokens that probably come next are decoded together with the last one. Answers stay the same, up
+            to rounding where that depends on the size of a batch, and those with a structure take fewer decodes
+            (docs/benchmarks.md). "auto" does so on devices where a decode of four tokens, timed while loading, takes
+            less than 1.5 times that of one, and never on processors, where that takes seconds to find out.
         cache_bytes: Most memory for images that were seen: keys and values, 46 KB a token at full size, states
             and embeddings, 20 KB.
         cache_dir: Folder that keeps these on disk too, so that opening a known image again, even in another process,
@@ -184,6 +188,7 @@ class Settings:
     threads: Annotated[int | None, THREADS] = None
     image_max_tokens: Annotated[int, whole(1, MOST_IMAGE_TOKENS)] = MAX_IMAGE_TOKENS
     hidden_way: Annotated[HiddenWay, one_of(HiddenWay)] = "auto"
+    draft: Annotated[Draft, one_of(Draft)] = "auto"
     cache_bytes: Annotated[int, whole(0, _MAX_BYTES)] = 256 << 20
     cache_dir: Annotated[Path | None, checked_path] = None
     cache_dir_bytes: Annotated[int, whole(0, _MAX_BYTES)] = 4 << 30
@@ -225,6 +230,7 @@ class LoadSettings(TypedDict, total=False):
     threads: int | None
     image_max_tokens: int
     hidden_way: HiddenWay
+    draft: Draft
     cache_bytes: int
     cache_dir: str | PathLike[str] | None
     cache_dir_bytes: int

@@ -25,7 +25,7 @@ from youtu_gguf.errors import EngineError, OutputError, YoutuError
 from youtu_gguf.gguf.choice import LOG
 from youtu_gguf.render import fonts
 from youtu_gguf.scene.options import Options
-from youtu_gguf.types import Lang, ProgressFn
+from youtu_gguf.types import Draft, Lang, ProgressFn
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="Image file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
@@ -201,6 +201,15 @@ class ModelOptions(FileOptions):
     ] = None
     lang: Annotated[
         Lang | None, typer.Option(metavar="en|zh", help="Language of the task's question. [default: en]", **_ANSWER)
+    ] = None
+    draft: Annotated[
+        Draft | None,
+        typer.Option(
+            metavar="auto|on|off",
+            help="Decode tokens that probably come next along with the last one: the same answers, sooner where they "
+            "have a structure. [default: auto, on a GPU where it pays]",
+            **_MODEL,
+        ),
     ] = None
     cache_dir: Annotated[
         Path | None,

@@ -15,6 +15,9 @@ HiddenWay = Literal["auto", "nextn", "embeddings"]
 Vision = Literal["auto", "windowed", "mtmd"]
 """What encodes images: our own vision tower, llama.cpp's, or ours where it gives what llama.cpp's gives."""
 
+Draft = Literal["auto", "on", "off"]
+"""Whether tokens are drafted while an answer is generated; "auto" does it where a measurement says that it pays."""
+
 GpuLayers = int | Literal["auto"]
 """How many layers a device gets: "auto" means as many as fit, -1 all."""
 

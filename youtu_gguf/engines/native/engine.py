@@ -14,7 +14,7 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PrefixCost, Request
 from youtu_gguf.engines.native.beginnings import NOTHING, find_beginning
 from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, find_states, state_files
-from youtu_gguf.engines.native.decoding import Decoder
+from youtu_gguf.engines.native.decoding import Decoder, choose_drafts
 from youtu_gguf.engines.native.eviction import Eviction
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.generation import Generation
@@ -60,6 +60,7 @@ class NativeEngine:
 
     Attributes:
         placement: Which device computes what.
+        drafts: Whether answers draft tokens.
 
     Raises:
         InputError: The context is longer than the model supports, or there is no such device.
@@ -105,6 +106,7 @@ class NativeEngine:
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
         self._shared = SharedDecodes(Decoder(self.context, self.prefixes))
+        self.drafts = choose_drafts(settings.draft, self.context, on_device=bool(self.placement.devices))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
@@ -179,7 +181,9 @@ class NativeEngine:
             sampler.close()
             return None
         sequence = self.prefixes.branch(entry, asked)
-        generation = Generation(request, self.model, sampler, asked, sequence, session.length, limits)
+        generation = Generation(
+            request, self.model, sampler, asked, sequence, session.length, limits, drafts=self.drafts
+        )
         self._generations[sequence] = generation
         if shared:
             self._shared.join(generation)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Piece, Request
+from youtu_gguf.engines.native.drafting import Drafter
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.native.segments import n_common
@@ -35,6 +36,7 @@ class Generation:
         sequence: Sequence of the context that holds the question and the answer.
         start: Position of the first token of the question.
         limits: What ends the answer from outside.
+        drafts: Whether tokens are drafted.
 
     Attributes:
         asked: Tokens of the question.
@@ -43,6 +45,7 @@ class Generation:
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
         unread: Pieces that its reader has not taken yet, and the error that ended it.
+        drafter: Knows which tokens probably come next; None where none are drafted.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Generation:
         sequence: int,
         start: int,
         limits: Limits,
+        *,
+        drafts: bool = False,
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
         self.asked = self.pending = asked
@@ -62,6 +67,7 @@ class Generation:
         self.finish: Finish | None = None
         self.unread: deque[Piece | Exception] = deque()
         self.n_generated = 0
+        self.drafter = Drafter() if drafts else None
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopSearch(request.sampling.stop)
@@ -92,6 +98,8 @@ class Generation:
         text = self._decoder.decode(self._model.piece(token))
         pieces = self._stops.add(Piece(text, n_tokens=1, probability=drawn.probability))
         self.pending = (token,)
+        if self.drafter is not None:
+            self.drafter.add(token, text)
         if self._stops.found:
             return [*pieces, self.end("stop")]
         pieces = pieces or [UNDECIDED]

@@ -3,9 +3,10 @@
 llama.cpp puts tokens into the lowest free cells, and attention sums in the order of the cells. A sequence whose tokens
 fill gaps that others left is rounded differently and occasionally draws another token. So no cell is freed while an
 answer is in progress, unless the context is full: the cells of ended answers move to a sequence of their own and are
-freed together. As a result, answers that are generated together on one scene equal those generated one by one. This is
-not guaranteed if several threads bring images in and out at the same time, or if llama.cpp splits single tokens among
-processors (docs/architecture.md).
+freed together. So do those of drafted tokens that were wrong, unless they are the last that were filled: then the next
+token takes them. As a result, answers that are generated together on one scene equal those generated one by one. This
+is not guaranteed if several threads bring images in and out at the same time, or if llama.cpp splits single tokens
+among processors (docs/architecture.md).
 
 A question that begins with the same tokens as another one on its prefix, as questions of one task do, shares those
 tokens. When no answer is in progress, the last question stays in the context for this purpose if it directly follows
@@ -288,6 +289,22 @@ class Prefixes:
         """Record that a question or its answer takes `n` more positions."""
         self._branches[sequence].n_done += n
         self._branches[sequence].n_own += n
+
+    def reject(self, sequence: int, n: int, *, at_end: bool) -> None:
+        """Remove the last `n` cells of an answer, which `grow` has not recorded.
+
+        Args:
+            sequence: That of the answer.
+            n: How many; may be 0.
+            at_end: Whether they are the last cells that were filled.
+        """
+        if not n:
+            return
+        branch = self._branches[sequence]
+        start = branch.entry.length + branch.n_done
+        if not at_end:
+            self._keep_ended(branch, start, n)
+        self._context.drop(sequence, start)
 
     def finish(self, sequence: int) -> None:
         """Remove an answer that `branch` started; its question stays if the next one can share it."""
