@@ -111,7 +111,10 @@ def test_files_on_disk_are_planned_by_their_sizes(machine: SimpleNamespace, tiny
 def test_more_of_anything_takes_more(machine: SimpleNamespace) -> None:
     first = yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=512).wanted.memory
     assert yg.weights.plan(SPEC, n_ctx=8192, image_max_tokens=512).wanted.memory.context == 2 * first.context
-    assert yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=2048).wanted.memory.vision > 4 * first.vision
+    larger = yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=2048).wanted.memory
+    assert larger.vision > 2 * first.vision
+    with_mtmd = yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=2048, vision="mtmd").wanted.memory
+    assert with_mtmd.vision > 1.5 * larger.vision
     assert yg.weights.plan(SPEC, n_ctx=4096, image_max_tokens=512, n_batch=1024).wanted.memory.compute > first.compute
     smaller = yg.weights.plan(SPEC, encoding="q4_k_m", n_ctx=4096, image_max_tokens=512).wanted
     assert smaller.encoding == "Q4_K_M"
