@@ -84,7 +84,9 @@ class NativeEngine:
         self.lock = FairLock()
         self.cache: ByteCache[Sized] = ByteCache(settings.cache_bytes)
         self.placement = place_pair(pair, settings, n_ctx)
-        self.files = state_files(pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement)))
+        self.files = state_files(
+            pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), settings.vision)
+        )
         self._cached = partial(find_states, self.cache, self.files)
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
