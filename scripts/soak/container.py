@@ -134,8 +134,10 @@ def seen(group: Group) -> tuple[int, float, float]:
     """Return threads (OpenCV's included), free and total memory in MB, as a process in the group sees them."""
     code = (
         "import json, cv2, numpy; from youtu_gguf.machine import *; from youtu_gguf.config import Settings;"
-        "from youtu_gguf.refine.guided import GuidedFilter; m = usable_memory();"
-        "GuidedFilter(numpy.zeros((8, 8, 3), 'u1'), 1); cv2_threads = cv2.getNumThreads();"
+        "from youtu_gguf import Calibration; from youtu_gguf.refine.labels import refined_labels; m = usable_memory();"
+        "refined_labels(numpy.zeros((2, 2, 2), 'f4'), numpy.zeros((64, 64, 3), 'u1'), 'guided',"
+        " calibration=Calibration());"
+        "cv2_threads = cv2.getNumThreads();"
         "print(json.dumps([max(Settings().n_threads, cv2_threads), m.free, m.total]))"
     )
     done = group.run(sys.executable, "-c", code)

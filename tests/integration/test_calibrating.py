@@ -44,11 +44,19 @@ def finding(report: yg.calibration.CalibrationReport, question: str) -> yg.calib
 
 def test_the_truth_about_nano_is_found(report: yg.calibration.CalibrationReport) -> None:
     found = report.calibration
-    assert (found.position_shift, found.leading_space, found.bin_base, found.normalise) == (0, False, 1, "pixels")
-    assert found == replace(OWN_MODELS["Youtu-VL-nano"], refine=found.refine)
+    assert (found.position_shift, found.leading_space, found.bin_base) == (0, False, 1)
+    # A few pixels of one of eight images decide whether all of them count for "pixels" (docs/calibration.md).
+    assert finding(report, "normalise").answer in ("pixels", None)
+    assert found == replace(OWN_MODELS["Youtu-VL-nano"], normalise=found.normalise, refine=found.refine)
     assert {f.question for f in report.findings if f.answer is not None} >= {
-        "position_shift", "leading_space", "bin_base", "normalise",
+        "position_shift", "leading_space", "bin_base",
     }  # fmt: skip
+
+
+def test_the_order_of_steps_is_found_with_mtmds_embeddings() -> None:
+    with yg.load("nano", threads=1, calibration="default", vision="mtmd") as model:
+        found = find_normalise([look(model, image) for image in draw_images()], yg.Calibration())
+    assert found.answer == "pixels"
 
 
 def test_every_drawn_image_is_seen_and_photographs_that_are_not_do_not_vote(

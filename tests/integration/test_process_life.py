@@ -19,7 +19,8 @@ from tests.conftest import Pair
 from tests.engine_contract import picture
 from tests.forked import in_fork
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.llama import handles, vision
+from youtu_gguf.engines.native.llama import handles
+from youtu_gguf.engines.native.vision.tower import WindowedTower
 
 RGB, OTHER = picture(1).rgb, picture(2).rgb
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
@@ -259,14 +260,14 @@ scene.ask("Why?")
 
 
 class Freed:
-    """Counts what llama.cpp frees."""
+    """Counts what is freed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
-        for library, name in (
-            (handles.lib, "llama_model_free"), (handles.lib, "llama_free"), (vision.mtmd, "mtmd_free"),
+        for owner, name in (
+            (handles.lib, "llama_model_free"), (handles.lib, "llama_free"), (WindowedTower, "close"),
         ):  # fmt: skip
-            monkeypatch.setattr(library, name, self._counting(name, getattr(library, name)))
+            monkeypatch.setattr(owner, name, self._counting(name, getattr(owner, name)))
 
     def _counting(self, name: str, free: Callable[[Any], None]) -> Callable[[Any], None]:
         def counting(handle: Any) -> None:
@@ -276,7 +277,7 @@ class Freed:
         return counting
 
 
-IN_ORDER = ["mtmd_free", "llama_free", "llama_model_free"]
+IN_ORDER = ["close", "llama_free", "llama_model_free"]
 
 
 @pytest.fixture

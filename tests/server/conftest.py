@@ -10,7 +10,8 @@ import pytest
 import youtu_gguf as yg
 from youtu_gguf.engines.llama_server.engine import ServerEngine
 
-NANO = {"n_ctx": 2048, "threads": 1, "max_tokens": 64, "temperature": 0.0}
+NANO = {"n_ctx": 2048, "threads": 1, "max_tokens": 64, "temperature": 0.0, "vision": "mtmd"}
+"""How nano is loaded; in this process with the vision tower that llama-server has, for the same numbers."""
 
 
 @pytest.fixture(autouse=True)
