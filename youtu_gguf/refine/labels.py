@@ -108,7 +108,9 @@ def labels_by_guided_filter(
     limit_threads(n_cores)
     row_bytes = width * (_PIXEL_BYTES + len(scores) * _CLASS_BYTES // step**2)
     rows_at_once = max(4 * halo, _STRIPS_BYTES // row_bytes)
-    n_threads = max(1, min(n_cores, rows_at_once // (4 * halo), height // (2 * halo)))
+    n_threads = max(
+        1, min(n_cores, rows_at_once // (4 * halo), height // (6 * halo))
+    )  # what strips share costs a third at most
     n_rows = min(rows_at_once // n_threads - 2 * halo, -(-height // n_threads))
     n_rows = -(-n_rows // side) * side
     result = np.empty((height, width), np.int32)
