@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from tests.conftest import ON_PROCESSOR, Pair
+from tests.conftest import Pair
 from tests.decodes import PATIENCE_S, QUESTIONS, Decodes, open_image
 from tests.engine_contract import GREEDY, picture
 from youtu_gguf.config import Sampling
@@ -23,18 +22,6 @@ from youtu_gguf.errors import CancelledError, EngineError
 
 LONG = (384, 512)
 """192 image tokens: three slices, with the text around them five."""
-
-
-@pytest.fixture
-def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
-    with yg.load(*tiny_pair, n_ctx=4096, threads=1, **ON_PROCESSOR) as model:
-        assert isinstance(model.engine, NativeEngine)
-        yield model.engine
-
-
-@pytest.fixture
-def decodes(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> Decodes:
-    return Decodes(engine, monkeypatch)
 
 
 def test_states_are_to_the_last_bit_those_of_one_long_batch(

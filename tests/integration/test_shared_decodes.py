@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-import youtu_gguf as yg
-from tests.conftest import ON_PROCESSOR, Pair
 from tests.decodes import PATIENCE_S, QUESTIONS, Decodes, open_image
 from tests.engine_contract import GREEDY
 from youtu_gguf.config import Sampling
@@ -21,18 +19,6 @@ from youtu_gguf.engines.native.shared import AHEAD
 from youtu_gguf.errors import EngineError
 
 Work = Callable[[], Any]
-
-
-@pytest.fixture
-def engine(tiny_pair: Pair) -> Iterator[NativeEngine]:
-    with yg.load(*tiny_pair, n_ctx=4096, threads=1, **ON_PROCESSOR) as model:
-        assert isinstance(model.engine, NativeEngine)
-        yield model.engine
-
-
-@pytest.fixture
-def decodes(engine: NativeEngine, monkeypatch: pytest.MonkeyPatch) -> Decodes:
-    return Decodes(engine, monkeypatch)
 
 
 def in_threads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -283,3 +284,9 @@ def test_the_model_closes_its_engine() -> None:
     with yg.load(engine=engine):
         pass
     assert engine.closed
+
+
+@pytest.mark.parametrize("limits", [{"max_s": 0}, {"max_s": "x"}, {"cancel": 3}])
+def test_limits_of_reading_states_are_checked(limits: dict[str, Any]) -> None:
+    with yg.load(engine=FakeEngine()) as model, pytest.raises(yg.InputError, match=next(iter(limits))):
+        model.open(np.zeros((64, 64, 3), np.uint8)).patches(**limits)

@@ -20,6 +20,7 @@ from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
 from youtu_gguf.render import draw
 from youtu_gguf.scene.chat import Chat
+from youtu_gguf.scene.options import run_options
 from youtu_gguf.types import U8, Grid, PreparedImage, ProgressFn, Result, Size, Transform
 from youtu_gguf.types.colours import thumbnail
 
@@ -136,9 +137,11 @@ class OpenImage:
             max_s: Seconds that it may take, waiting for other threads included.
 
         Raises:
+            InputError: `cancel` is no event, or `max_s` is not above 0.
             CancelledError: It was ended before the image was read.
         """
-        return self.session().patches(cancel=cancel, max_s=max_s)
+        options = run_options({"cancel": cancel, "max_s": max_s}, self._model.settings)
+        return self.session().patches(cancel=options.cancel, max_s=options.sampling.max_s)
 
     def chat(self, *, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about the image, in which the model remembers what was said; `ask` stands alone.
