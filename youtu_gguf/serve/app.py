@@ -1,0 +1,101 @@
+"""The application: routes, errors and the middleware around them, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from youtu_gguf.serve.calls import Call, CallMiddleware
+from youtu_gguf.serve.core import ClientGoneError, Core
+from youtu_gguf.serve.dialects import Dialect, error_body_of
+from youtu_gguf.serve.errors import ApiError, Code, as_api_error
+from youtu_gguf.serve.routes import health
+from youtu_gguf.serve.settings import ServeSettings
+from youtu_gguf.version import __version__
+
+if TYPE_CHECKING:
+    from youtu_gguf.model import Model
+
+LOG = logging.getLogger("youtu_gguf.serve")
+
+DIALECTS: tuple[Dialect, ...] = (health.DIALECT,)
+"""All routes."""
+
+_STATUS_CODES: dict[int, Code] = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
+
+
+def create_app(load: Callable[[], Model], settings: ServeSettings | None = None) -> FastAPI:
+    """Return the application of a server, to be run by any ASGI server.
+
+    Args:
+        load: Loads the model, such as `lambda: youtu_gguf.load("nano")`; called when the application starts, in a
+            thread: health checks are answered meanwhile.
+        settings: How it is run.
+    """
+    core = Core(load, settings or ServeSettings())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.ensure_future(asyncio.to_thread(_load, core))
+        try:
+            yield
+        finally:
+            await core.jobs.drain(0)
+            await loading
+            await asyncio.to_thread(core.jobs.close)
+            await asyncio.to_thread(core.holder.close)
+
+    app = FastAPI(
+        title="youtu_gguf", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
+        summary="A vision-language model that is asked about images, on this machine.",
+    )  # fmt: skip
+    app.state.core = core
+    for dialect in DIALECTS:
+        app.include_router(dialect.router)
+    _answer_errors(app)
+    app.add_middleware(CallMiddleware)
+    return app
+
+
+def _load(core: Core) -> None:
+    try:
+        core.holder.load()
+    except Exception:
+        LOG.exception("the model cannot be loaded")
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Give every error the shape of its path's dialect."""
+
+    def answered(request: Request, error: ApiError) -> Response:
+        body = error_body_of(DIALECTS, request.url.path)(error, Call.of(request).id)
+        return JSONResponse(body, error.status, error.headers)
+
+    async def own(request: Request, error: Any) -> Response:
+        return answered(request, as_api_error(error))
+
+    async def of_framework(request: Request, error: Any) -> Response:
+        code = _STATUS_CODES.get(error.status_code, "invalid_argument")
+        return answered(request, ApiError(error.status_code, code, str(error.detail)))
+
+    async def invalid(request: Request, error: Any) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        return answered(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
+
+    async def gone(_request: Request, _error: Any) -> Response:
+        return Response(status_code=499)  # no one reads it
+
+    app.add_exception_handler(ApiError, own)
+    app.add_exception_handler(HTTPException, of_framework)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientGoneError, gone)
+    app.add_exception_handler(Exception, own)

@@ -1,0 +1,63 @@
+"""One HTTP request as the server knows it: its id, and who sent it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = "X-Request-Id"
+
+
+@dataclass
+class Call:
+    """An HTTP request.
+
+    Attributes:
+        id: Names it in the log, in errors, and in `DELETE /v1/requests/{id}`.
+        client: Its key or address, for fairness.
+        began: When it came, by `time.perf_counter`.
+        headers: What is added to the header of its answer.
+    """
+
+    client: str
+    id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
+    began: float = field(default_factory=time.perf_counter)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: Request) -> Call:
+        """Return the call of a request."""
+        call: Call = request.scope["youtu.call"]
+        return call
+
+
+class CallMiddleware:
+    """Gives every request its `Call`, and its answer the id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        address = scope.get("client")
+        call = scope["youtu.call"] = Call(client=address[0] if address else "")
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = {REQUEST_ID: call.id, **call.headers}
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in added.items()),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, sending)

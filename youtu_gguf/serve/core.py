@@ -1,0 +1,120 @@
+"""What all routes share: the model, the images, the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+from fastapi import Request
+
+from youtu_gguf.serve.calls import Call
+from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.holder import ModelHolder
+from youtu_gguf.serve.images import ImageStore
+from youtu_gguf.serve.jobs import Job, Jobs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from youtu_gguf.model import Model
+    from youtu_gguf.serve.events import Event
+    from youtu_gguf.serve.settings import ServeSettings
+
+T = TypeVar("T")
+
+
+class Core:
+    """The state of one server. For the event loop's thread, where nothing else is said.
+
+    Attributes:
+        settings: How it is run.
+        holder: The model.
+        images: Images that were sent.
+        jobs: Requests in progress.
+    """
+
+    def __init__(self, load: Callable[[], Model], settings: ServeSettings) -> None:
+        self.settings = settings
+        self.holder = ModelHolder(load, self._forget_scenes)
+        self.images = ImageStore(settings, self.holder)
+        self.jobs = Jobs(settings)
+
+    def _forget_scenes(self) -> None:
+        self.images.forget_scenes()
+
+    async def fetch(self, url: str) -> bytes:  # noqa: ARG002
+        """Return the bytes of an image at `url`.
+
+        Raises:
+            ApiError: URLs are not fetched here, or not this one.
+        """
+        raise ApiError(
+            403, "url_not_allowed", "images are not fetched from URLs here. Send the image itself, as a data URI."
+        )
+
+    def start(
+        self, request: Request, work: Callable[[Job[T]], T], *, background: bool = False, timeout_s: float = 3600.0
+    ) -> AsyncGenerator[Event, None]:
+        """Begin the work of a streamed answer; see `Jobs.start`. Errors before its first event come from here.
+
+        Raises:
+            ApiError: The model is not there yet, the queue is full, or the server is stopping.
+        """
+        self.holder.check_ready()
+        call = Call.of(request)
+        return self.jobs.start(work, client=call.client, id_=call.id, background=background, timeout_s=timeout_s)
+
+    async def run(self, request: Request, work: Callable[[Job[T]], T], *, timeout_s: float = 3600.0) -> T:
+        """Return what `work` returns, done in a thread. A client that hangs up cancels it.
+
+        The body of `request` must have been read: what comes after it is the hang-up.
+
+        Raises:
+            ApiError: As for `start`, and what the work raises, as an answer.
+            ClientGoneError: The client hung up.
+        """
+        self.holder.check_ready()
+        call = Call.of(request)
+        return await until_hang_up(request, self.jobs.run(work, client=call.client, id_=call.id, timeout_s=timeout_s))
+
+
+class ClientGoneError(Exception):
+    """The client hung up: there is no one to answer."""
+
+
+async def until_hang_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns; cancel it if the client hangs up.
+
+    Raises:
+        ClientGoneError: It did.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+    async with anyio.create_task_group() as group:
+
+        async def perform() -> None:
+            try:
+                results.append(await work)
+            except Exception as exc:  # noqa: BLE001 - raised below, outside the group
+                errors.append(exc)
+            group.cancel_scope.cancel()
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            group.cancel_scope.cancel()
+
+        group.start_soon(perform)
+        group.start_soon(watch)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise ClientGoneError
+    return results[0]
+
+
+def core_of(request: Request) -> Core:
+    """Return the core of the server that got `request`."""
+    core: Core = request.app.state.core
+    return core
