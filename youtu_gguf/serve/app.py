@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,8 +22,6 @@ from youtu_gguf.version import __version__
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
 
-LOG = logging.getLogger("youtu_gguf.serve")
-
 DIALECTS: tuple[Dialect, ...] = (health.DIALECT,)
 """All routes."""
 
@@ -44,14 +40,8 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.ensure_future(asyncio.to_thread(_load, core))
-        try:
+        async with core.running():
             yield
-        finally:
-            await core.jobs.drain(0)
-            await loading
-            await asyncio.to_thread(core.jobs.close)
-            await asyncio.to_thread(core.holder.close)
 
     app = FastAPI(
         title="youtu_gguf", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
@@ -63,13 +53,6 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
     _answer_errors(app)
     app.add_middleware(CallMiddleware)
     return app
-
-
-def _load(core: Core) -> None:
-    try:
-        core.holder.load()
-    except Exception:
-        LOG.exception("the model cannot be loaded")
 
 
 def _answer_errors(app: FastAPI) -> None:

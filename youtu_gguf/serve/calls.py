@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,14 @@ class Call:
         client: Its key or address, for fairness.
         began: When it came, by `time.perf_counter`.
         headers: What is added to the header of its answer.
+        at_end: Called when it has been answered, or its client is gone, in the event loop's thread.
     """
 
     client: str
     id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
     began: float = field(default_factory=time.perf_counter)
     headers: dict[str, str] = field(default_factory=dict)
+    at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @classmethod
     def of(cls, request: Request) -> Call:
@@ -60,4 +63,8 @@ class CallMiddleware:
                 ]
             await send(message)
 
-        await self.app(scope, receive, sending)
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            for function in call.at_end:
+                function()
