@@ -35,6 +35,9 @@ KEEP_ALIVE_S = 30
 MAX_HEADER_BYTES = 16 << 10
 """Longest header of a request."""
 
+MOST_CONNECTIONS = 1000
+"""Connections at the same time; a further one is answered 503. One that sends nothing has no time limit in uvicorn."""
+
 GRACE_S = 1
 """How long connections may take to end when their answers have ended."""
 
@@ -98,7 +101,8 @@ class _Process:
             uvicorn.Config(
                 app, http="h11", ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
                 proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=GRACE_S, h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+                timeout_graceful_shutdown=GRACE_S, limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             )
         )  # fmt: skip
         self.exit_code = 0
