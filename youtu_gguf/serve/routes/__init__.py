@@ -1,0 +1,1 @@
+"""What is asked over HTTP: our own routes, and those of other programs."""
