@@ -68,7 +68,7 @@ def refer(
     ] = "states",
     refine: Annotated[Refine, REFINE_MASK] = "auto",
 ) -> Mask:
-    """Mask what a phrase names, or is in a box or at a point.
+    """Mask what is described, in a box or at a point.
 
     Args:
         context: The scene.
