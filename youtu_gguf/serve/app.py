@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from youtu_gguf.serve.answer_headers import AnswerHeaders
+from youtu_gguf.serve.body_limit import BodyLimit
 from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
-from youtu_gguf.serve.errors import ApiError, Code, as_api_error
+from youtu_gguf.serve.errors import ApiError, Code
+from youtu_gguf.serve.failures import AnswerErrors
+from youtu_gguf.serve.guard import Access, Guard
 from youtu_gguf.serve.routes import health
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
@@ -61,7 +66,11 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     _answer_errors(app)
-    app.add_middleware(CallMiddleware)
+    app.add_middleware(Guard, access=Access(core.settings))
+    app.add_middleware(AnswerErrors, answer=_answer)
+    app.add_middleware(AnswerHeaders)
+    app.add_middleware(BodyLimit, most=core.settings.max_body)
+    app.add_middleware(CallMiddleware)  # the outermost
     return app
 
 
@@ -72,15 +81,19 @@ def _load(core: Core) -> None:
         LOG.exception("the model cannot be loaded")
 
 
+def _answer(path: str, error: ApiError, request_id: str) -> Response:
+    """Return an error in the shape of its path's dialect."""
+    return JSONResponse(error_body_of(DIALECTS, path)(error, request_id), error.status, error.headers)
+
+
 def _answer_errors(app: FastAPI) -> None:
-    """Give every error the shape of its path's dialect."""
+    """Answer what routes raise; what else they raise is answered by `AnswerErrors`."""
 
     def answered(request: Request, error: ApiError) -> Response:
-        body = error_body_of(DIALECTS, request.url.path)(error, Call.of(request).id)
-        return JSONResponse(body, error.status, error.headers)
+        return _answer(request.url.path, error, Call.of(request).id)
 
     async def own(request: Request, error: Any) -> Response:
-        return answered(request, as_api_error(error))
+        return answered(request, error)
 
     async def of_framework(request: Request, error: Any) -> Response:
         code = _STATUS_CODES.get(error.status_code, "invalid_argument")
@@ -98,4 +111,4 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_framework)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientGoneError, gone)
-    app.add_exception_handler(Exception, own)
+    app.add_exception_handler(ClientDisconnect, gone)
