@@ -13,6 +13,8 @@ from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
 from youtu_gguf.serve.jobs import Job, Jobs
+from youtu_gguf.serve.preparing import Preparing
+from youtu_gguf.serve.results import ResultStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,6 +34,8 @@ class Core:
         holder: The model.
         images: Images that were sent.
         jobs: Requests in progress.
+        results: Values that can be asked for again.
+        preparing: Images that are read before they are asked about.
     """
 
     def __init__(self, load: Callable[[], Model], settings: ServeSettings) -> None:
@@ -39,6 +43,8 @@ class Core:
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
+        self.results = ResultStore(settings)
+        self.preparing = Preparing(self)
 
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()
