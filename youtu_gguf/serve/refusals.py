@@ -27,7 +27,11 @@ def refused(
         sent: The body.
         known: Gives the names that may stand at a place where an unknown one does.
     """
-    first, place = flaws[0], _place(flaws[0], sent)
+    places = [_place(flaw, sent) for flaw in flaws]
+    # An alternative that was nearly met has its flaw deeper than the others.
+    place = max((p for p in places if p[: len(places[0])] == places[0]), key=len)
+    told = [flaw for flaw, p in zip(flaws, places, strict=True) if p == place]
+    first = told[0]
     param = ".".join(map(str, place))
     if place == ("image",):
         message = "image must be the id of an image (img_...), a data URI or base64."
@@ -41,8 +45,7 @@ def refused(
             param = f"{param}.task"
             message = f"{param} must be one of {', '.join(TASKS)}."
         case _:
-            told = [flaw["msg"] for flaw in flaws if _place(flaw, sent) == place]
-            message = f"{param} {_expected(told)}; got {_shown(first['input'])}."
+            message = f"{param} {_expected([flaw['msg'] for flaw in told])}; got {_shown(first['input'])}."
     return ApiError(400, "invalid_argument", message, param=param[:_SHOWN])
 
 
