@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from youtu_gguf.atomic import json_bytes
 from youtu_gguf.output import Source
 from youtu_gguf.scene.options import Question
 from youtu_gguf.serve.errors import as_api_error
 from youtu_gguf.serve.events import Failed, Finished, Piece, Progress
 from youtu_gguf.serve.results import StoredResult
-from youtu_gguf.serve.values import File, answer_file, answer_form
+from youtu_gguf.serve.values import File, answer_file, answer_form, event_json
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.many import Update
@@ -56,7 +57,7 @@ class TaskRuns:
 
         return work
 
-    def forms(self, job: Job[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    def all(self, job: Job[bytes]) -> bytes:
         """Run the tasks together; return the JSON of their results, or of their errors, in order."""
         ends: dict[int, dict[str, Any]] = {}
         for index, update in self._together(job):
@@ -64,13 +65,13 @@ class TaskRuns:
                 ends[index] = update
             elif update.error is not None:
                 ends[index] = {"error": as_api_error(update.error).body()}
-        return [ends[index] for index in sorted(ends)]
+        return json_bytes({"results": [ends[index] for index in sorted(ends)], "request_id": job.id})
 
     def told(self, job: Job[None]) -> None:
-        """Run the tasks together; tell of pieces, progress, errors and the JSON of results."""
+        """Run the tasks together; tell of pieces, progress, errors and results, which are JSON as text."""
         for index, update in self._together(job, tells=True):
             if isinstance(update, dict):
-                job.emit(Finished(index, update))
+                job.emit(Finished(index, event_json({"index": index, **update})))
             elif update.error is not None:
                 job.emit(Failed(index, update.error))
             elif update.text:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from youtu_gguf.atomic import json_bytes
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
@@ -108,8 +107,7 @@ async def several(request: Request) -> Response:
     runs = TaskRuns(core, await _image(core, asked, file), asked)
     if asked.stream:
         return _stream(request, core, runs, asked)
-    forms = await core.run(request, runs.forms, timeout_s=asked.timeout_s)
-    return Response(json_bytes({"results": forms, "request_id": Call.of(request).id}), media_type=JSON)
+    return Response(await core.run(request, runs.all, timeout_s=asked.timeout_s), media_type=JSON)
 
 
 async def _one(request: Request, name: str) -> Response:
@@ -182,8 +180,8 @@ async def _chunks(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
                 yield sse({"index": index, "stage": stage, "done": done, "total": total}, "progress")
             case Piece(index, text):
                 yield sse(event_json({"index": index, "text": text}), "piece")
-            case Finished(index, dict(form)):
-                yield sse(event_json({"index": index, **form}), "result")
+            case Finished(_, str(text)):
+                yield sse(text, "result")
             case Failed(index, error):
                 yield sse(event_json({"index": index, "error": as_api_error(error).body()}), "error")
 
