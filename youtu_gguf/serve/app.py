@@ -20,7 +20,7 @@ from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code
 from youtu_gguf.serve.failures import AnswerErrors
 from youtu_gguf.serve.guard import Access, Guard
-from youtu_gguf.serve.routes import deepstack, health
+from youtu_gguf.serve.routes import deepstack, health, images, info, results, tasks
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 DIALECTS: tuple[Dialect, ...] = (
     health.DIALECT,
+    info.DIALECT,
+    images.DIALECT,
+    tasks.DIALECT,
+    results.DIALECT,
     deepstack.DIALECT,
 )
 """All routes."""

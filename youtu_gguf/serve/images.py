@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import open_file
@@ -28,6 +28,9 @@ _DECODES = 2
 _DIGEST_BYTES = 16
 
 
+ImageState = Literal["new", "reading", "ready"]
+
+
 class StoredImage:
     """An image that was sent.
 
@@ -37,12 +40,15 @@ class StoredImage:
         format: Pillow's name of its format.
         scene: The image opened on the model; None before it was decoded, and while the model is unloaded.
         expires_at: When it is dropped, in seconds since 1970, unless it is used before.
+        was_read: Whether the model has read it.
+        is_prepared: Whether it is to be read before it is asked about.
     """
 
     def __init__(self, id_: str, data: bytes, format_: str) -> None:
         self.id, self.data, self.format = id_, data, format_
         self.scene: Scene | None = None
         self.expires_at = 0.0
+        self.was_read = self.is_prepared = False
         self.created_at = time.time()
         self._lock = threading.Lock()
         self._users = 0
@@ -52,6 +58,13 @@ class StoredImage:
     def n_bytes(self) -> int:
         """Memory that it takes."""
         return len(self.data) + (0 if self.scene is None else self.scene.rgb.nbytes)
+
+    @property
+    def state(self) -> ImageState:
+        """Whether the model has read it, in a word."""
+        if self.was_read:
+            return "ready"
+        return "reading" if self._users or self.is_prepared else "new"
 
     @contextmanager
     def open(self, model: Model) -> Iterator[Scene]:
@@ -86,6 +99,7 @@ class StoredImage:
             self._close()
 
     def _close(self) -> None:
+        self.was_read = False
         if self.scene is not None:
             self.scene.close()
             self.scene = None
