@@ -239,7 +239,9 @@ class TaskOptions(ModelOptions):
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the result drawn on the image (.png), or the text of the answer (.txt).",
+            help="Write the result as FILE's suffix says: drawn on the image (.png), as distances (.depth.png) or "
+            "numbers of classes (.index.png) in grey levels, as arrays (.npz), all of it (.json), or the answer's text "
+            "(.txt).",
         ),
     ] = None
     npz: Annotated[

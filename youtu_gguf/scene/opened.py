@@ -173,7 +173,7 @@ class OpenImage:
         return Image.fromarray(draw(self.rgb, value))
 
     def save(self, value: Result, path: str | PathLike[str], format: str | None = None) -> None:  # noqa: A002
-        """Write `value` to a file: its drawing as .png, its arrays as .npz, or all of it as .json.
+        """Write `value` to a file: its drawing as .png, its arrays as .npz, all of it as .json, or as another format.
 
         Args:
             value: What a task returned.

@@ -22,7 +22,7 @@ from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code
 from youtu_gguf.serve.failures import AnswerErrors
 from youtu_gguf.serve.guard import Access, Guard
-from youtu_gguf.serve.routes import health
+from youtu_gguf.serve.routes import deepstack, health
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
-DIALECTS: tuple[Dialect, ...] = (health.DIALECT,)
+DIALECTS: tuple[Dialect, ...] = (
+    health.DIALECT,
+    deepstack.DIALECT,
+)
 """All routes."""
 
 _STATUS_CODES: dict[int, Code] = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
@@ -97,7 +100,9 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def of_framework(request: Request, error: Any) -> Response:
         code = _STATUS_CODES.get(error.status_code, "invalid_argument")
-        return answered(request, ApiError(error.status_code, code, str(error.detail)))
+        answer = answered(request, ApiError(error.status_code, code, str(error.detail)))
+        answer.headers.update(error.headers or {})  # a 405 names the methods that there are
+        return answer
 
     async def invalid(request: Request, error: Any) -> Response:
         first = error.errors()[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -10,6 +10,7 @@ from fastapi import Request
 
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.fetch import Fetcher
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
 from youtu_gguf.serve.jobs import Job, Jobs
@@ -39,19 +40,28 @@ class Core:
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
+        self._fetcher = Fetcher(plain_http=settings.fetch_http)
 
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()
 
-    async def fetch(self, url: str) -> bytes:  # noqa: ARG002
+    async def fetch(self, url: str, *, allowed: str | None = None, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the bytes of an image at `url`.
 
+        Args:
+            url: What a client named.
+            allowed: The origin of a server that the operator named: its images, and no others, are fetched then.
+            headers: Sent to that server in addition.
+
         Raises:
-            ApiError: URLs are not fetched here, or not this one.
+            ApiError: URLs are not fetched here, or not this one, or that failed.
         """
-        raise ApiError(
-            403, "url_not_allowed", "images are not fetched from URLs here. Send the image itself, as a data URI."
-        )
+        if allowed is None and not self.settings.fetch_urls:
+            raise ApiError(
+                403, "url_not_allowed",
+                "images are not fetched from URLs here. Send the image itself, as a data URI.", param="image",
+            )  # fmt: skip
+        return await self._fetcher.fetch(url, allowed=allowed, headers=headers)
 
     def start(
         self, request: Request, work: Callable[[Job[T]], T], *, background: bool = False, timeout_s: float = 3600.0

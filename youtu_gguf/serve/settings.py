@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -23,7 +24,8 @@ class ServeSettings:
         insecure: Listen beyond the loopback addresses without a key.
         allowed_hosts: Names, besides those of the loopback, that a request's `Host` may have.
         cors_origins: Origins of pages elsewhere that may use the API.
-        fetch_urls: Fetch images that a request names by a URL.
+        fetch_urls: Fetch images that a request names by a URL, from public addresses alone.
+        fetch_http: Fetch them by http:// as well.
         max_body: Longest body of a request, in bytes.
         max_pixels: Most pixels of an image, looked at before it is decoded.
         max_waiting: Most requests that wait for an answer.
@@ -34,6 +36,11 @@ class ServeSettings:
         drain_s: How long running answers may go on when the server is told to stop.
         idle_unload_s: The model is unloaded when it was not asked for so long; 0 keeps it.
         page: Serve the page at `/`.
+        classes: Lists of class names by a name, for programs that choose one as a model (DeepStack's custom models).
+            Where these do not choose, the list "default" is looked for; without that, everything.
+        label_studio_url: Where the Label Studio is whose images may be fetched, such as `http://labels.lan:8080`; None
+            fetches none.
+        label_studio_token: Its access token.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +50,7 @@ class ServeSettings:
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     fetch_urls: Annotated[bool, switch] = False
+    fetch_http: Annotated[bool, switch] = False
     max_body: Annotated[int, whole(1, _LARGEST)] = 32 << 20
     max_pixels: Annotated[int, whole(1, _LARGEST)] = 50_000_000
     max_waiting: Annotated[int, whole(1, 10_000)] = 32
@@ -53,6 +61,9 @@ class ServeSettings:
     drain_s: Annotated[float, number(least=0, most=_DAY_S)] = 10.0
     idle_unload_s: Annotated[float, number(least=0, most=_LONGEST_S)] = 0.0
     page: Annotated[bool, switch] = True
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label_studio_url: str | None = None
+    label_studio_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         apply_rules(self)
