@@ -10,6 +10,7 @@ from typing import Literal
 
 from youtu_gguf.model import Model
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.model_facts import ModelFacts
 
 State = Literal["loading", "ready", "unloaded", "failed"]
 
@@ -30,7 +31,7 @@ class ModelHolder:
         self._counting = threading.Lock()
         self._used_at = time.monotonic()
         self._error: Exception | None = None
-        self._was_loaded = False
+        self._facts: ModelFacts | None = None
 
     @property
     def state(self) -> State:
@@ -39,7 +40,19 @@ class ModelHolder:
             return "failed"
         if self._model is not None:
             return "ready"
-        return "unloaded" if self._was_loaded else "loading"
+        return "loading" if self._facts is None else "unloaded"
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model, also while it is unloaded; asking does not load it.
+
+        Raises:
+            ApiError: It is being loaded for the first time, or that failed.
+        """
+        if self._facts is None:
+            self.check_ready()
+        assert self._facts is not None
+        return self._facts
 
     @property
     def model(self) -> Model | None:
@@ -66,11 +79,12 @@ class ModelHolder:
         with self._lock:
             if self._model is None:
                 try:
-                    self._model = self._load()
+                    model = self._load()
                 except Exception as exc:
                     self._error = exc
                     raise
-                self._error, self._was_loaded = None, True
+                self._facts = ModelFacts.of(model)
+                self._model, self._error = model, None
             return self._model
 
     @contextmanager
