@@ -16,7 +16,7 @@ from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import EngineName, ProgressFn, no_progress
+from youtu_gguf.types import Counts, EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,6 +181,10 @@ class Model:
         chat = Chat(self, system=system)
         chat.attach(*images)
         return chat
+
+    def counts(self) -> Counts:
+        """Return what the model has done since it was loaded, for all callers together: decodes, tokens, seconds."""
+        return self.engine.counts()
 
     def close(self) -> None:
         """Free the model and every scene of it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from youtu_gguf.decode.scores import answer_score
-from youtu_gguf.engines.base import Answer, Collector, Piece, PrefixCost, Request, Session
+from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Session, stream_answer
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM
@@ -140,14 +140,12 @@ class Chat:
         """Yield the pieces of an answer; the turn is kept before the last one. Return the answer as a value."""
         with self._turn():
             session, collector = self._open(), Collector()
-            before, started = session.cost, time.perf_counter()
-            for piece in _generate(session, question, options):
+            started = time.perf_counter()
+            request = Request(question, options.sampling, options.cancel, continues=True, progress=options.progress)
+            for piece in stream_answer(session, request):
                 if collector.add(piece):
-                    spent = PrefixCost(
-                        session.cost.encode_s - before.encode_s, session.cost.prefill_s - before.prefill_s
-                    )
                     seconds = time.perf_counter() - started
-                    text = self._last = _text(collector.answer(), options, seconds, spent, session.prefix)
+                    text = self._last = _text(collector.answer(), options, seconds, session.prefix)
                     self._keep_answer(question, text)
                 yield piece
             return text
@@ -207,23 +205,7 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
-def _generate(session: Session, question: str, options: RunOptions) -> Iterator[Piece]:
-    """Yield the pieces of an answer; the engine is done with it when the last one is yielded."""
-    last: Piece | None = None
-    with closing(session.parallel()) as parallel:
-        parallel.add(Request(question, options.sampling, options.cancel, continues=True))
-        while last is None:
-            for _, piece in parallel.step():
-                if isinstance(piece, YoutuError):
-                    raise piece
-                if piece.finish is None:
-                    yield piece
-                else:
-                    last = piece
-    yield last
-
-
-def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost, prefix: Prefix) -> Text:
+def _text(answer: Answer, options: RunOptions, seconds: float, prefix: Prefix) -> Text:
     """Return the answer as a value.
 
     Raises:
@@ -232,7 +214,7 @@ def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost,
     cut_short = CUT_SHORT.get(answer.finish)
     if cut_short is not None and options.strict:
         raise DecodeError(f"expected a whole answer; {cut_short}. Ask with strict=False to keep what there is.")
-    end = len(answer.text)
+    end, prompt = len(answer.text), answer.prompt
     return Text(
         answer.text.strip(),
         answer_score(answer),
@@ -240,10 +222,13 @@ def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost,
         finish=answer.finish,
         issues=() if cut_short is None else (Issue(cut_short, end, end),),
         timings=Timings(
-            encode_s=cost.encode_s,
-            prefill_s=cost.prefill_s,
-            generate_s=max(0.0, seconds - cost.encode_s - cost.prefill_s),
+            encode_s=prompt.encode_s,
+            prefill_s=prompt.prefill_s,
+            generate_s=max(0.0, seconds - prompt.seconds),
             n_image_tokens=sum(image.grid.n_tokens for image in prefix.images),
             n_generated=answer.n_tokens,
+            n_prompt=prompt.n_tokens,
+            n_cached=prompt.n_cached,
+            wait_s=prompt.wait_s,
         ),
     )

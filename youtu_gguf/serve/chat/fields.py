@@ -1,4 +1,4 @@
-"""The fields of a request: those that are used, those that are refused, and those that are named in the answer instead."""
+"""The fields of a request: used, refused, or without effect and named in the header of the answer."""
 
 from __future__ import annotations
 
