@@ -168,11 +168,11 @@ class Model:
         prepared = opened.prepared, opened.transform
         return Scene(self, opened.rgb, opened.focal_px, path=opened.path, prepared=prepared)
 
-    def chat(self, *images: ImageLike, system: str = DEFAULT_SYSTEM) -> Chat:
+    def chat(self, *images: ImageLike | Scene, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about several images, or about none: `model.chat().ask("Hello!")`.
 
         Args:
-            images: What `open` takes; the model sees them in this order, before the first question.
+            images: What `open` takes, or scenes; the model sees them in this order, before the first question.
             system: Text that tells the model what it is and how to answer.
 
         Raises:

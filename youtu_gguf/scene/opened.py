@@ -67,7 +67,10 @@ class OpenImage:
         grid: Rows and columns of image tokens.
         focal_px: Focal length in source pixels, where the image's file tells of it; else None.
         path: The image's file; None where it was opened from bytes or pixels.
+        prepared: The image as the model sees it.
     """
+
+    prepared: PreparedImage
 
     def __init__(
         self,
@@ -83,8 +86,8 @@ class OpenImage:
         self.rgb = rgb
         self.focal_px = focal_px
         self.path = path
-        self._prepared, self.transform = prepared or images.prepare(rgb, model.engine.image_max_tokens, zoom)
-        self.grid: Grid = self._prepared.grid
+        self.prepared, self.transform = prepared or images.prepare(rgb, model.engine.image_max_tokens, zoom)
+        self.grid: Grid = self.prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
         self._chats: WeakSet[Chat] = WeakSet()
         self._opening = forkable_lock(self, "_opening")
@@ -121,7 +124,7 @@ class OpenImage:
             key = before, system
             if key not in self._sessions:
                 self._sessions[key] = self._model.engine.open(
-                    Prefix(*filter(None, (before,)), self._prepared, system=system)
+                    Prefix(*filter(None, (before,)), self.prepared, system=system)
                 )
             return self._sessions[key]
 
@@ -158,7 +161,7 @@ class OpenImage:
         with self._opening:
             if self._closed:
                 raise EngineError("this scene is closed. Open the image again.")
-            chat = Chat(self._model, [self._prepared], system)
+            chat = Chat(self._model, [self.prepared], system)
             self._chats.add(chat)
             return chat
 
