@@ -17,7 +17,7 @@ from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
-from youtu_gguf.serve.routes import deepstack, health, ollama, openai
+from youtu_gguf.serve.routes import deepstack, files, health, ollama, openai, responses
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -30,6 +30,8 @@ DIALECTS: tuple[Dialect, ...] = (
     health.DIALECT,
     deepstack.DIALECT,
     openai.DIALECT,
+    responses.DIALECT,
+    files.DIALECT,
     ollama.DIALECT,
 )
 """All routes."""

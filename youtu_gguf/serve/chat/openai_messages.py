@@ -36,7 +36,8 @@ def _message(sent: Any, param: str, ignored: Ignored) -> Message:
     if role not in _ROLES:
         raise wrong(f"{param}.role", f"one of {', '.join(_ROLES)}", role)
     fields.refuse((*_OF_TOOLS, "audio", "refusal"))
-    fields.take("type")
+    for name in ("type", "id", "status"):  # of an answer that is sent back; they say nothing
+        fields.take(name)
     parts = parts_of(fields.take("content"), f"{param}.content", ignored)
     fields.ignore_rest()
     return Message(_ROLES[role], parts)
@@ -60,7 +61,8 @@ def _part(sent: Any, param: str, ignored: Ignored) -> Part:
         return sent
     kind = sent.get("type") if isinstance(sent, dict) else None
     fields = Fields(sent if isinstance(sent, dict) else {}, ignored, "content.")
-    fields.take("type")
+    for name in ("type", "annotations", "logprobs"):
+        fields.take(name)
     found: Part
     match kind:
         case "text" | "input_text" | "output_text":
