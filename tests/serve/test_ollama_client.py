@@ -123,7 +123,7 @@ def test_limits_are_kept(client: ollama.Client) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_unknown_model_is_an_error_in_its_shape(client: ollama.Client, stream: bool) -> None:
     with pytest.raises(ollama.ResponseError, match="no model 'llava'") as caught:
-        [*client.chat("llava", [{"role": "user", "content": "Hi"}], stream=stream)]  # type: ignore[call-overload]
+        [*client.chat("llava", [{"role": "user", "content": "Hi"}], stream=stream)]
     assert caught.value.status_code == 404
 
 

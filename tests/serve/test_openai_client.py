@@ -56,7 +56,7 @@ def test_a_second_question_about_an_image_finds_it_read(client: openai.OpenAI) -
         assert usage is not None
         assert usage.prompt_tokens_details is not None
         cached.append(usage.prompt_tokens_details.cached_tokens)
-        assert usage.prompt_tokens == usage.prompt_tokens_details.text_tokens + WIDTH * HEIGHT // 32**2  # type: ignore[operator, attr-defined]
+        assert usage.prompt_tokens == usage.prompt_tokens_details.text_tokens + WIDTH * HEIGHT // 32**2
     assert cached[0] == 0
     assert cached[1] is not None
     assert cached[1] >= WIDTH * HEIGHT // 32**2
@@ -103,7 +103,7 @@ def test_a_stream_gives_the_role_pieces_an_end_and_usage(client: openai.OpenAI) 
     assert first.choices[0].delta.role == "assistant"
     assert [piece.choices[0].delta.content for piece in pieces] == ["A ", "red ", "cup."]
     assert last.choices[0].finish_reason == "stop"
-    assert last.to_dict()["timings"]["predicted_n"] == 3  # type: ignore[index]
+    assert last.to_dict()["timings"]["predicted_n"] == 3
     assert counts.choices == []
     assert counts.usage is not None
     assert counts.usage.completion_tokens == 3
@@ -127,7 +127,7 @@ def test_strings_end_an_answer(client: openai.OpenAI) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_task_is_a_model_whose_content_is_json(client: openai.OpenAI, model: Scripted, stream: bool) -> None:
     messages = [{"role": "user", "content": [words("car, person"), image_url(A)]}]
-    answer = client.chat.completions.create(model="youtu-vl:detect", messages=messages, stream=stream)  # type: ignore[call-overload]
+    answer = client.chat.completions.create(model="youtu-vl:detect", messages=messages, stream=stream)
     if stream:
         pieces = [chunk.choices[0].delta.content for chunk in answer if chunk.choices[0].delta.content]
         assert len(pieces) == 1
@@ -142,10 +142,10 @@ def test_a_task_is_a_model_whose_content_is_json(client: openai.OpenAI, model: S
 
 def test_a_task_without_words_needs_none(client: openai.OpenAI, model: Scripted) -> None:
     client.chat.completions.create(
-        model="youtu-vl:describe", messages=[{"role": "user", "content": [image_url(A)]}]  # type: ignore[list-item]
+        model="youtu-vl:describe", messages=[{"role": "user", "content": [image_url(A)]}]
     )  # fmt: skip
     client.chat.completions.create(
-        model="youtu-vl:detect", messages=[{"role": "user", "content": [image_url(A)]}]  # type: ignore[list-item]
+        model="youtu-vl:detect", messages=[{"role": "user", "content": [image_url(A)]}]
     )  # fmt: skip
     assert model.engine.questions == ["Describe this image in detail.", "Detect all objects in the provided image."]
 
@@ -153,7 +153,7 @@ def test_a_task_without_words_needs_none(client: openai.OpenAI, model: Scripted)
 def test_values_in_source_pixels_come_beside_the_text_where_they_are_wanted(client: openai.OpenAI) -> None:
     messages = [{"role": "user", "content": [image_url(A), words("Where is the car?")]}]
     wanted = {"youtu": {"decode": True}}
-    whole = client.chat.completions.create(model="youtu-vl", messages=messages, extra_body=wanted)  # type: ignore[arg-type]
+    whole = client.chat.completions.create(model="youtu-vl", messages=messages, extra_body=wanted)
     assert whole.choices[0].message.content == BOX
     values = whole.choices[0].message.to_dict()["youtu"]
     assert values == {
@@ -161,7 +161,7 @@ def test_values_in_source_pixels_come_beside_the_text_where_they_are_wanted(clie
         "polygons": [],
         "issues": [],
     }
-    *_, last = client.chat.completions.create(model="youtu-vl", messages=messages, extra_body=wanted, stream=True)  # type: ignore[call-overload]
+    *_, last = client.chat.completions.create(model="youtu-vl", messages=messages, extra_body=wanted, stream=True)
     assert last.choices[0].delta.to_dict()["youtu"] == values
 
 
@@ -171,7 +171,7 @@ def test_images_come_in_many_formats_and_wrappings(client: openai.OpenAI, model:
     for url in ({"url": f"data:image/any;base64,{data}", "detail": "low"}, f"data:;base64,{data}", data):
         client.chat.completions.create(
             model="youtu-vl",
-            messages=[{"role": "user", "content": [{"type": "image_url", "image_url": url}, words("What?")]}],  # type: ignore[list-item]
+            messages=[{"role": "user", "content": [{"type": "image_url", "image_url": url}, words("What?")]}],
         )
         assert model.heard() == [DEFAULT_SYSTEM, "#", "What?"]
     assert len({prefix.key for prefix in model.engine.prefixes}) == 1

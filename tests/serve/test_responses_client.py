@@ -33,7 +33,7 @@ def test_input_with_an_image_is_answered(client: openai.OpenAI, model: Scripted)
     answer = client.responses.create(
         model="youtu-vl",
         instructions="Be terse.",
-        input=shown(image_url=f"data:image/png;base64,{base64_of(A)}"),  # type: ignore[arg-type]
+        input=shown(image_url=f"data:image/png;base64,{base64_of(A)}"),
     )
     assert (answer.output_text, answer.status, answer.instructions) == ("A red cup.", "completed", "Be terse.")
     assert model.heard() == ["Be terse.", "#", "What is this?"]
@@ -48,7 +48,7 @@ def test_an_answer_is_sent_back_as_what_was_said_before(client: openai.OpenAI, m
         *(item.to_dict() for item in first.output),
         {"role": "user", "content": "And now?"},
     ]
-    answer = client.responses.with_raw_response.create(model="youtu-vl", input=again)  # type: ignore[arg-type]
+    answer = client.responses.with_raw_response.create(model="youtu-vl", input=again)
     assert answer.parse().output_text == "Nothing else."
     assert model.heard()[1:] == ["What is it?", "> A red cup.", "And now?"]
     assert "X-Youtu-Ignored" not in answer.headers
@@ -56,7 +56,7 @@ def test_an_answer_is_sent_back_as_what_was_said_before(client: openai.OpenAI, m
 
 def test_events_build_up_the_answer(client: openai.OpenAI) -> None:
     file = client.files.create(file=("a.png", A), purpose="vision")
-    with client.responses.stream(model="youtu-vl", input=shown(file_id=file.id)) as stream:  # type: ignore[arg-type]
+    with client.responses.stream(model="youtu-vl", input=shown(file_id=file.id)) as stream:
         kinds = [event.type for event in stream]
         assert stream.get_final_response().output_text == "A red cup."
     assert kinds[:4] == [

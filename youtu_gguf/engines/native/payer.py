@@ -35,7 +35,7 @@ class Payer:
         self.n_decoded = 0
         self._cost = PrefixCost()
         self._asked = time.perf_counter()
-        self._waited_s: float | None = None
+        self._supplied: float | None = None
 
     @property
     def key(self) -> str:
@@ -60,7 +60,7 @@ class Payer:
 
     def supply(self) -> None:
         """Note that the prefix is there, so that waiting ends here."""
-        self._waited_s = self._wait_s()
+        self._supplied = time.perf_counter()
         self._tally.find(self._found or "context")
 
     def prompt(self, n_question: int = 0, n_shared: int = 0) -> PromptCost:
@@ -70,13 +70,11 @@ class Payer:
             n_question: Tokens of the question.
             n_shared: Those of them that it shares with another question.
         """
-        seconds = (self._cost.encode_s, self._cost.prefill_s)
-        if self._waited_s is None:
-            return PromptCost(0, 0, *seconds, self._wait_s())
+        cost, until = self._cost, self._supplied or time.perf_counter()
+        wait_s = max(0.0, until - self._asked - cost.encode_s - cost.prefill_s)
+        if self._supplied is None:
+            return PromptCost(0, 0, cost.encode_s, cost.prefill_s, wait_s)
         n = self.session.length + n_question
         # A prefix that found no room at its end was decoded twice.
         n_cached = max(0, self.session.length - self.n_decoded) + n_shared
-        return PromptCost(n, n_cached, *seconds, self._waited_s)
-
-    def _wait_s(self) -> float:
-        return max(0.0, time.perf_counter() - self._asked - self._cost.encode_s - self._cost.prefill_s)
+        return PromptCost(n, n_cached, cost.encode_s, cost.prefill_s, wait_s)
