@@ -37,7 +37,6 @@ def client(url: str) -> Iterator[ollama.Client]:
 def test_the_root_tells_that_the_server_runs(url: str, method: str) -> None:
     with urlopen(Request(url, method=method)) as answer:
         assert answer.status == 200
-        assert b"Ollama" in answer.read() or method == "HEAD"
 
 
 def test_the_version_is_that_of_the_protocol(url: str) -> None:

@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from youtu_gguf.serve.core import ClientGoneError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from fastapi import Request
+
     from youtu_gguf.serve.events import Event
 
-AT_ONCE_S = 0.25
-"""How long the first event is waited for. A conversation that does not fit into the context shows within that."""
+AT_ONCE_S = 1.0
+"""How long the first event is waited for. That a conversation does not fit into the context shows within that."""
 
 
 class Begun:
@@ -47,23 +51,36 @@ class Begun:
         await self._events.aclose()
 
 
-async def begun(events: AsyncGenerator[Event, None]) -> Begun:
+async def begun(request: Request, events: AsyncGenerator[Event, None]) -> Begun:
     """Wait for the first event, at most `AT_ONCE_S`.
+
+    The body of `request` must have been read: what comes after it is the hang-up.
 
     Raises:
         ApiError: The request failed by then.
+        ClientGoneError: The client hung up by then.
     """
     first: asyncio.Task[Event] = asyncio.ensure_future(_first(events))
+    gone = asyncio.ensure_future(_hang_up(request))
     found = Begun(first, events)
     try:
-        await asyncio.wait((first,), timeout=AT_ONCE_S)
+        await asyncio.wait((first, gone), timeout=AT_ONCE_S, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done() and not first.done():
+            raise ClientGoneError
         if first.done():
             first.result()
     except BaseException:
         await found.aclose()
         raise
+    finally:
+        gone.cancel()
     return found
 
 
 async def _first(events: AsyncGenerator[Event, None]) -> Event:
     return await anext(events)
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
@@ -36,8 +36,6 @@ router = APIRouter(tags=["Ollama"])
 
 API_VERSION = "0.12.6"
 """Version of Ollama whose protocol this is: clients compare it with the one that they need."""
-
-RUNNING = "youtu-gguf is running, and speaks the protocols of OpenAI and Ollama.\n"
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
@@ -63,13 +61,6 @@ def _body(**properties: dict[str, Any]) -> dict[str, Any]:
 _IMAGES = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
 _CHAT = _body(messages={"type": "array", "items": {"type": "object"}})
 _GENERATE = _body(prompt={"type": "string"}, system={"type": "string"}, images=_IMAGES)
-
-
-@router.get("/", response_class=PlainTextResponse)
-@router.head("/", include_in_schema=False, response_class=PlainTextResponse)
-async def root() -> PlainTextResponse:
-    """Answer while the process lives."""
-    return PlainTextResponse(RUNNING)
 
 
 @router.get("/api/version")
@@ -152,7 +143,9 @@ async def _answer(
     if not stream:
         answered = await core.run(request, asked.work(core, stream=False))
         return JSONResponse(reply.last(answered, answered.text))
-    return PieceResponse(_lines(reply, await begun(core.start(request, asked.work(core, stream=True)))), NDJSON, b"")
+    return PieceResponse(
+        _lines(reply, await begun(request, core.start(request, asked.work(core, stream=True)))), NDJSON, b""
+    )
 
 
 async def _lines(reply: Reply, events: Begun) -> AsyncGenerator[bytes, None]:

@@ -137,7 +137,7 @@ async def chat_completions(request: Request) -> Response:
     if not stream:
         answered = await core.run(request, asked.work(core, stream=False))
         return JSONResponse(completion.whole(answered))
-    events = await begun(core.start(request, asked.work(core, stream=True)))
+    events = await begun(request, core.start(request, asked.work(core, stream=True)))
     return PieceResponse(_chunks(completion, events, Call.of(request).id, with_usage=with_usage))
 
 

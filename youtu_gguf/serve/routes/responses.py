@@ -79,7 +79,7 @@ async def responses(request: Request) -> Response:
     reply = Reply(asked.model_id, {name: body.get(name) for name in _REPEATED})
     if not stream:
         return JSONResponse(reply.whole(await core.run(request, asked.work(core, stream=False))))
-    return PieceResponse(_events(reply, await begun(core.start(request, asked.work(core, stream=True)))))
+    return PieceResponse(_events(reply, await begun(request, core.start(request, asked.work(core, stream=True)))))
 
 
 async def _events(reply: Reply, events: Begun) -> AsyncGenerator[bytes, None]:
