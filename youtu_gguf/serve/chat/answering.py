@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from youtu_gguf.model import Model
     from youtu_gguf.scene.chat import Chat
     from youtu_gguf.scene.scene import Scene
-    from youtu_gguf.serve.chat.fields import Ignored
     from youtu_gguf.serve.chat.messages import Conversation, Parts, Picture
     from youtu_gguf.serve.core import Core
+    from youtu_gguf.serve.fields import Ignored
     from youtu_gguf.serve.images import StoredImage
     from youtu_gguf.serve.jobs import Job
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from youtu_gguf.serve.chat.fields import Fields, Ignored, unsupported, wrong
 from youtu_gguf.serve.chat.messages import Message, Part, Picture, Role
+from youtu_gguf.serve.fields import Fields, Ignored, unsupported, wrong
 
 _ROLES: dict[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from youtu_gguf.serve.chat.fields import unsupported, wrong
+from youtu_gguf.serve.fields import unsupported, wrong
 
 if TYPE_CHECKING:
-    from youtu_gguf.serve.chat.fields import Fields
+    from youtu_gguf.serve.fields import Fields
 
 _SEEDS = 1 << 32
 """Seeds here; those of other programs are signed or have 64 bits, and are taken modulo this."""

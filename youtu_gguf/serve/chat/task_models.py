@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output import to_json
-from youtu_gguf.serve.chat.fields import unsupported
 from youtu_gguf.serve.chat.messages import Picture, pictures_of
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.fields import unsupported
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.declaration import Names
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from youtu_gguf.scene.scene import Scene
-    from youtu_gguf.serve.chat.fields import Ignored
     from youtu_gguf.serve.chat.messages import Conversation, Parts
+    from youtu_gguf.serve.fields import Ignored
     from youtu_gguf.tasks.declaration import Argument
     from youtu_gguf.types import Result
 

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from youtu_gguf.serve.calls import Call
-from youtu_gguf.serve.chat.fields import Ignored, unsupported
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.fields import Ignored, unsupported
 from youtu_gguf.serve.inputs import read_form
 
 if TYPE_CHECKING:

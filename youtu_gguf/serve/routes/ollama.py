@@ -18,7 +18,6 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.fields import Fields, Ignored, unsupported, wrong
 from youtu_gguf.serve.chat.messages import Message, Part, Picture, Role, conversation_of
 from youtu_gguf.serve.chat.models import listed_id, model_ids
 from youtu_gguf.serve.chat.ollama_shapes import NEVER, Reply, listed, running, shown, stamp
@@ -27,6 +26,7 @@ from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Finished, Piece
+from youtu_gguf.serve.fields import Fields, Ignored, unsupported, wrong
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
 from youtu_gguf.serve.streams import NDJSON, PieceResponse, line

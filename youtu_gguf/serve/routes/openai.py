@@ -17,7 +17,6 @@ from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.fields import Fields, Ignored
 from youtu_gguf.serve.chat.messages import conversation_of
 from youtu_gguf.serve.chat.models import aliases_of, listed_id, model_ids
 from youtu_gguf.serve.chat.openai_messages import openai_messages
@@ -27,6 +26,7 @@ from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Finished, Piece
+from youtu_gguf.serve.fields import Fields, Ignored
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
 from youtu_gguf.serve.streams import PieceResponse, sse

@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.fields import Fields, Ignored, unsupported
 from youtu_gguf.serve.chat.messages import Message, conversation_of
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.responses_shapes import Event, Reply
@@ -23,6 +22,7 @@ from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Finished, Piece
+from youtu_gguf.serve.fields import Fields, Ignored, unsupported
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
 from youtu_gguf.serve.streams import PieceResponse, sse

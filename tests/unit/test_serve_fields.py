@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from youtu_gguf.serve.calls import Call
-from youtu_gguf.serve.chat.fields import IGNORED, Fields, Ignored
 from youtu_gguf.serve.chat.sampling import ANY_OBJECT, ollama_sampling, openai_sampling, responses_sampling
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.fields import IGNORED, Fields, Ignored
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 

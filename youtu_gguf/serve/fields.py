@@ -1,4 +1,4 @@
-"""The fields of a request: used, refused, or without effect and named in the header of the answer."""
+"""The fields of a request: what is used, what is refused, and what has no effect and is named in the header."""
 
 from __future__ import annotations
 
