@@ -19,7 +19,7 @@ from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
-from youtu_gguf.serve.routes import deepstack, health, images, info, results, tasks
+from youtu_gguf.serve.routes import deepstack, files, health, images, info, ollama, openai, responses, results, tasks
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -33,6 +33,10 @@ DIALECTS: tuple[Dialect, ...] = (
     tasks.DIALECT,
     results.DIALECT,
     deepstack.DIALECT,
+    openai.DIALECT,
+    responses.DIALECT,
+    files.DIALECT,
+    ollama.DIALECT,
 )
 """All routes."""
 
