@@ -17,7 +17,7 @@ from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
-from youtu_gguf.serve.routes import deepstack, health
+from youtu_gguf.serve.routes import deepstack, health, localai, x_anylabeling
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -29,6 +29,8 @@ LOG = logging.getLogger("youtu_gguf.serve")
 DIALECTS: tuple[Dialect, ...] = (
     health.DIALECT,
     deepstack.DIALECT,
+    localai.DIALECT,
+    x_anylabeling.DIALECT,
 )
 """All routes."""
 
