@@ -19,7 +19,20 @@ from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
-from youtu_gguf.serve.routes import deepstack, files, health, images, info, ollama, openai, responses, results, tasks
+from youtu_gguf.serve.routes import (
+    deepstack,
+    files,
+    health,
+    images,
+    info,
+    localai,
+    ollama,
+    openai,
+    responses,
+    results,
+    tasks,
+    x_anylabeling,
+)
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -37,6 +50,8 @@ DIALECTS: tuple[Dialect, ...] = (
     responses.DIALECT,
     files.DIALECT,
     ollama.DIALECT,
+    localai.DIALECT,
+    x_anylabeling.DIALECT,
 )
 """All routes."""
 
