@@ -23,7 +23,8 @@ from youtu_gguf.engines.base import (
     collect,
 )
 from youtu_gguf.engines.prefix import Prefix
-from youtu_gguf.types import F32
+from youtu_gguf.engines.sequential import Sequential
+from youtu_gguf.types import F32, Counts, ProgressFn, no_progress
 
 Alter = Callable[[PatchStates], PatchStates]
 
@@ -57,6 +58,9 @@ class AlteredEngine:
     def token_id(self, token: str) -> int | None:
         return self.engine.vocabulary.token_id(token)
 
+    def counts(self) -> Counts:
+        return self.engine.counts()
+
     def open(self, prefix: Prefix) -> Session:
         return AlteredSession(self.engine.open(prefix), self.alter, self.answer)
 
@@ -79,16 +83,17 @@ class AlteredSession:
         return self.session.cost
 
     def patches(
-        self, *, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
-    ) -> PatchStates:
-        return self.alter(self.session.patches(aside=aside, cancel=cancel, max_s=max_s))
+        self, *, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf,
+        progress: ProgressFn = no_progress,
+    ) -> PatchStates:  # fmt: skip
+        return self.alter(self.session.patches(aside=aside, cancel=cancel, max_s=max_s, progress=progress))
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         said = collect(self.session.generate(question, sampling, cancel))
         yield Piece(self.answer(question, said.text), said.n_tokens, said.finish)
 
     def parallel(self) -> ParallelGeneration:
-        return self.session.parallel()
+        return Sequential(self)
 
     def close(self) -> None:
         self.session.close()

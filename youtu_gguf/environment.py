@@ -94,6 +94,11 @@ def default_api_key() -> str | None:
     return None if key is None else checked_key(KEY_VARIABLE, key)
 
 
+def notify_socket() -> str | None:
+    """Return where systemd expects news of this process, if it does."""
+    return os.environ.get("NOTIFY_SOCKET") or None
+
+
 def default_llama_server() -> Path | None:
     """Return the llama-server named by the environment variable `YOUTU_GGUF_LLAMA_SERVER`, if it is set."""
     value = os.environ.get(LLAMA_SERVER_VARIABLE)

@@ -16,7 +16,7 @@ from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import EngineName, ProgressFn, no_progress
+from youtu_gguf.types import Counts, EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,11 +168,11 @@ class Model:
         prepared = opened.prepared, opened.transform
         return Scene(self, opened.rgb, opened.focal_px, path=opened.path, prepared=prepared)
 
-    def chat(self, *images: ImageLike, system: str = DEFAULT_SYSTEM) -> Chat:
+    def chat(self, *images: ImageLike | Scene, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about several images, or about none: `model.chat().ask("Hello!")`.
 
         Args:
-            images: What `open` takes; the model sees them in this order, before the first question.
+            images: What `open` takes, or scenes; the model sees them in this order, before the first question.
             system: Text that tells the model what it is and how to answer.
 
         Raises:
@@ -181,6 +181,10 @@ class Model:
         chat = Chat(self, system=system)
         chat.attach(*images)
         return chat
+
+    def counts(self) -> Counts:
+        """Return what the model has done since it was loaded, for all callers together: decodes, tokens, seconds."""
+        return self.engine.counts()
 
     def close(self) -> None:
         """Free the model and every scene of it."""

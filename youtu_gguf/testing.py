@@ -9,22 +9,22 @@ model = youtu_gguf.load(engine=engine)
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost
-from youtu_gguf.engines.prefix import Prefix
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, PromptCost, Request
+from youtu_gguf.engines.prefix import Prefix, answered_key
 from youtu_gguf.engines.sequential import Sequential
 from youtu_gguf.engines.stops import until_stop
 from youtu_gguf.errors import CancelledError, EngineError
 from youtu_gguf.facts import MAX_IMAGE_TOKENS
-from youtu_gguf.types import F32, PreparedImage
-
-if TYPE_CHECKING:
-    import threading
+from youtu_gguf.types import F32, Counts, Found, PreparedImage, ProgressFn, no_progress
 
 StatesFn = Callable[[PreparedImage], F32]
 """From a prepared image to (rows, cols, dim) states."""
@@ -41,6 +41,9 @@ def mean_colours(image: PreparedImage) -> F32:
 class FakeEngine:
     """Answers from a script, and gives states computed from the pixels.
 
+    A word counts as a token, and what it has read it remembers, so `Timings.n_prompt` and `n_cached` are as those of
+    other engines. An answer takes a decode for every word.
+
     Args:
         answers: Answer by a stretch of the question; the longest match wins, no match answers "".
         states: States of the image tokens.
@@ -52,6 +55,7 @@ class FakeEngine:
     Attributes:
         questions: What was asked.
         prefixes: What preceded each of them.
+        memory: What it has read.
     """
 
     name = "fake"
@@ -75,6 +79,7 @@ class FakeEngine:
         self.questions: list[str] = []
         self.prefixes: list[Prefix] = []
         self.closed = False
+        self.memory = FakeMemory()
         self._ids = dict(vocabulary or {})
         self._head = np.zeros((max(self._ids.values(), default=0) + 1, 3), np.float32) if head is None else head
 
@@ -101,6 +106,10 @@ class FakeEngine:
         """Return the head's rows for `ids`."""
         return self._head[list(ids)]
 
+    def counts(self) -> Counts:
+        """Return what was done so far; none of it takes time."""
+        return self.memory.counts()
+
     def open(self, prefix: Prefix) -> FakeSession:
         """Start a session."""
         if self.closed:
@@ -110,6 +119,60 @@ class FakeEngine:
     def close(self) -> None:
         """Refuse further sessions."""
         self.closed = True
+
+
+class FakeMemory:
+    """What a `FakeEngine` has read, and what it has done. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lengths: dict[str, int] = {}
+        self._images: dict[str, int] = {}
+        self._prefixes: dict[Found, int] = dict.fromkeys(get_args(Found), 0)
+        self._n_decodes = self._n_generated = 0
+
+    def n_known(self, prefix: Prefix) -> int:
+        """Return how many tokens at the beginning of a prefix are known."""
+        keys = (prefix.key, *(key for key, _ in prefix.earlier))
+        return next((self._lengths[key] for key in keys if key in self._lengths), 0)
+
+    def read(self, prefix: Prefix, question: str = "") -> PromptCost:
+        """Read what is not known of a prefix, and a question after it."""
+        with self._lock:
+            n, n_known = n_tokens(prefix), self.n_known(prefix)
+            self._lengths[prefix.key] = n
+            self._images |= {image.digest: image.grid.n_tokens for image in prefix.images}
+            self._prefixes["context" if n_known else "none"] += 1
+            self._n_decodes += n_known < n
+        return PromptCost(n + n_words(question), n_known)
+
+    def generate(self) -> None:
+        """Note a token of an answer."""
+        with self._lock:
+            self._n_decodes += 1
+            self._n_generated += 1
+
+    def keep(self, prefix: Prefix, question: str, answer: str) -> None:
+        """Remember a question and its answer for the next turn."""
+        with self._lock:
+            length = n_tokens(prefix) + n_words(question) + n_words(answer)
+            self._lengths[answered_key(prefix.key, question)] = length
+
+    def counts(self) -> Counts:
+        """Return what was done so far."""
+        with self._lock:
+            prefixes = MappingProxyType(self._prefixes.copy())
+            return Counts(self._n_decodes, self._n_generated, sum(self._images.values()), prefixes=prefixes)
+
+
+def n_words(text: str) -> int:
+    """Return the number of words, which are a fake's tokens."""
+    return len(text.split())
+
+
+def n_tokens(prefix: Prefix) -> int:
+    """Return the number of words and image tokens."""
+    return sum(map(n_words, prefix.texts)) + sum(image.grid.n_tokens for image in prefix.images)
 
 
 class FakeSession:
@@ -133,6 +196,7 @@ class FakeSession:
         aside: bool = False,  # noqa: ARG002
         cancel: threading.Event | None = None,
         max_s: float = math.inf,
+        progress: ProgressFn = no_progress,
     ) -> PatchStates:
         """Return the states made from the pixels."""
         if cancel is not None and cancel.is_set():
@@ -140,11 +204,25 @@ class FakeSession:
         if max_s <= 0:
             raise CancelledError("time")
         states = self._engine.states(self._prefix.image(image))
-        return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32))
+        self.report(progress)
+        prompt = self._engine.memory.read(self._prefix)
+        return PatchStates(states, self._engine, np.zeros(states.shape[-1], np.float32), prompt)
+
+    def report(self, progress: ProgressFn) -> None:
+        """Report that the prefix is read, unless it is known."""
+        n, n_known = n_tokens(self._prefix), self._engine.memory.n_known(self._prefix)
+        for done in (n_known, n) if n_known < n else ():
+            progress("prefill", done, n)
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Yield the scripted answer word by word, a token each."""
-        return until_stop(self._words(question, sampling, cancel), sampling.stop)
+        prompt = self._engine.memory.read(self._prefix, question)
+        text = ""
+        for piece in until_stop(self._words(question, sampling, cancel), sampling.stop):
+            text += piece.text
+            if piece.finish in ("stop", "length"):
+                self._engine.memory.keep(self._prefix, question, text)
+            yield piece if piece.finish is None else replace(piece, prompt=prompt)
 
     def _words(self, question: str, sampling: Sampling, cancel: threading.Event | None) -> Iterator[Piece]:
         self._engine.questions.append(question)
@@ -160,12 +238,25 @@ class FakeSession:
                 yield Piece("", finish="length")
                 return
             probability = self._engine.probability if sampling.scores else None
+            self._engine.memory.generate()
             yield Piece(word if n == len(words) - 1 else f"{word} ", n_tokens=1, probability=probability)
         yield Piece("", finish="stop")
 
     def parallel(self) -> Sequential:
         """Answer in turn."""
-        return Sequential(self)
+        return FakeParallel(self)
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class FakeParallel(Sequential):
+    """Answers one question after the other, and reports that a prefix is read."""
+
+    def __init__(self, session: FakeSession) -> None:
+        super().__init__(session)
+        self._report = session.report
+
+    def _begin(self, request: Request) -> Iterator[Piece]:
+        self._report(request.progress)
+        return super()._begin(request)

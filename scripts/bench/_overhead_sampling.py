@@ -20,7 +20,6 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.json_grammar import gbnf_of
-from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.chain import Grammar
 from youtu_gguf.weights.synthetic.layout import FULL, TINY
 from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
@@ -56,7 +55,7 @@ def of_one(engine: NativeEngine, session: Any) -> Iterator[Row]:
             ("sampling, a token, with its score", None, SCORED),
             ("sampling, a token, by llama.cpp's chain", None, SPREAD),
         ):
-            generation = engine.start(session, Request("What?", sampling), Limits(), shared=False)
+            generation = engine.start(engine.payer(session), Request("What?", sampling), shared=False)
 
             def draw(sampler: Any = generation.sampler) -> None:
                 for _ in range(N_TOKENS):

@@ -24,7 +24,6 @@ import youtu_gguf as yg
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
-from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import NONE, Run
 from youtu_gguf.engines.native.llama.bindings import lib
@@ -123,7 +122,7 @@ def our_rate(scene: yg.Scene, sampling: Sampling) -> float:
 def bare_rate(model: yg.Model, scene: yg.Scene, sampling: Sampling) -> float:
     engine = native(model)
     session: Any = scene.session()
-    generation = engine.start(session, Request(BARE_QUESTION, sampling), Limits())
+    generation = engine.start(engine.payer(session), Request(BARE_QUESTION, sampling))
     asked, position, sequence = generation.pending, generation.position, generation.sequence
     engine.context.decode_runs([Run(asked, position, sequence)])
     batch, handle = engine.context.tokens.handle, engine.context.handle

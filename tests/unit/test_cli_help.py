@@ -12,8 +12,8 @@ from youtu_gguf.cli.main import app
 from youtu_gguf.tasks import TASKS
 
 COMMANDS = (
-    *TASKS, "chat", "batch", "pull", "list", "path", "rm", "inspect", "slim", "quantize", "synth", "doctor", "plan",
-    "calibrate", "server",
+    *TASKS, "chat", "batch", "serve", "pull", "list", "path", "rm", "inspect", "slim", "quantize", "synth", "doctor",
+    "plan", "calibrate", "server",
 )  # fmt: skip
 SERVER = ("server start", "server status", "server stop", "server logs")
 HEAVY = ("llama_cpp", "cv2", "PIL", "gguf", "huggingface_hub", "requests", "psutil", "rich")

@@ -71,5 +71,5 @@ def test_nothing_follows_the_end() -> None:
 
 
 def test_an_engine_without_a_network_ends_there_too() -> None:
-    session = FakeEngine({"Why": "one two. three"}).open(Prefix.__new__(Prefix))
+    session = FakeEngine({"Why": "one two. three"}).open(Prefix())
     assert collect(session.generate("Why?", Sampling(stop=("o.", "x")))).text == "one tw"

@@ -12,7 +12,7 @@ from PIL import Image
 
 import youtu_gguf as yg
 from youtu_gguf.engines.base import Piece
-from youtu_gguf.output import WRITERS, Source
+from youtu_gguf.output import WRITERS, Source, Writer
 from youtu_gguf.render import draw
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.testing import FakeEngine
@@ -137,10 +137,10 @@ def test_the_image_itself_is_never_written_over(filed: yg.Scene, tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "form", "told"),
     [
-        ("cars.gif", None, r"ends in \.json, \.npz, \.png; got .*cars\.gif"),
-        ("cars", None, r"ends in \.json"),
-        ("cars.png", "gif", "format among json, npz, png; got 'gif'"),
-        ("cars.png", ["png"], "format among json"),
+        ("cars.gif", None, r"ends in \.txt, \.json, \.npz, \.png, .*; got .*cars\.gif"),
+        ("cars", None, r"ends in \.txt, \.json"),
+        ("cars.png", "gif", "format among txt, json, npz, png, .*; got 'gif'"),
+        ("cars.png", ["png"], "format among txt"),
     ],
 )
 def test_what_cannot_be_written_is_refused(scene: yg.Scene, tmp_path: Path, name: str, form: str, told: str) -> None:
@@ -157,11 +157,10 @@ def test_a_folder_that_is_not_there_is_no_fault_of_the_value(scene: yg.Scene, tm
 def test_the_longest_suffix_that_is_known_names_the_format(
     scene: yg.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(path: object, result: yg.Result, source: Source) -> None:
-        assert source.rgb is not None
-        Path(str(path)).write_text(f"{result} {source.rgb.shape}", encoding="utf-8")
+    def shown(result: yg.Result, source: Source) -> bytes:
+        return f"{result} {source.pixels('this').shape}".encode()
 
-    monkeypatch.setitem(WRITERS, "coco.json", write)
+    monkeypatch.setitem(WRITERS, "coco.json", Writer("coco.json", "application/json", (yg.Boxes,), shown))
     scene.save(BOXES, tmp_path / "my.cars.Coco.json")
     assert (tmp_path / "my.cars.Coco.json").read_text(encoding="utf-8") == "Boxes(1: cup) (50, 100, 3)"
 

@@ -32,8 +32,10 @@ def test_what_was_not_given_is_the_models() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_token": 3}, "unknown option max_token. A task takes: strict, cancel, lang, temperature"),
+        ({"max_token": 3}, "unknown option max_token. A task takes: strict, cancel, progress, lang, temperature"),
         ({"cancel": "yes"}, "cancel must be a threading.Event; got 'yes'"),
+        ({"progress": 1}, "progress must be a function of stage, done and total; got 1"),
+        ({"progress": 1}, "progress must be a function of stage, done and total; got 1"),
         ({"strict": "no"}, "strict must be True or False; got 'no'"),
         ({"scores": "no"}, "scores must be True or False; got 'no'"),
         ({"loop_guard": None}, "loop_guard must be True or False; got None"),

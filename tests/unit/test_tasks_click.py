@@ -18,7 +18,7 @@ from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.facts import DEFAULT_SYSTEM
-from youtu_gguf.output import to_json, write_npz
+from youtu_gguf.output import WRITERS, to_json
 from youtu_gguf.prompts import CHINESE, ENGLISH
 from youtu_gguf.render import draw
 from youtu_gguf.testing import FakeEngine, FakeSession
@@ -134,8 +134,8 @@ def test_an_action_in_json_arrays_and_lines(tmp_path: Path) -> None:
     assert list(lines(action)) == ["left_click at 412.0,88.5", "text: 你好", "n: [1]"]
     assert list(lines(yg.Action("wait"))) == ["wait"]
     assert list(lines(yg.Action(""))) == ["(no action)"]
-    write_npz(tmp_path / "action.npz", action)
-    write_npz(tmp_path / "none.npz", yg.Action("wait"))
+    WRITERS["npz"](tmp_path / "action.npz", action)
+    WRITERS["npz"](tmp_path / "none.npz", yg.Action("wait"))
     with np.load(tmp_path / "action.npz") as some, np.load(tmp_path / "none.npz") as none:
         assert (some["xy"].tolist(), str(some["name"])) == ([412, 88.5], "left_click")
         assert (np.isnan(none["xy"]).tolist(), str(none["name"])) == ([True, True], "wait")

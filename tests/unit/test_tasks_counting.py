@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.output import to_json, write_npz
+from youtu_gguf.output import WRITERS, to_json
 from youtu_gguf.prompts import CHINESE
 from youtu_gguf.render import draw
 from youtu_gguf.testing import FakeEngine
@@ -93,7 +93,7 @@ def test_boxes_of_a_count_go_into_json_arrays_and_picture(tmp_path: Path) -> Non
     found = count(f"<ref>dog</ref>{BOXES}")
     form = to_json(found)
     assert (form["count"], [box["label"] for box in form["boxes"]]) == (2, ["dog", "dog"])
-    write_npz(tmp_path / "count.npz", found)
+    WRITERS["npz"](tmp_path / "count.npz", found)
     with np.load(tmp_path / "count.npz") as arrays:
         assert (int(arrays["count"]), arrays["xyxy"].shape, arrays["labels"].tolist()) == (2, (2, 4), ["dog", "dog"])
     assert not in_words(found)

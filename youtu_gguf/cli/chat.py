@@ -24,7 +24,7 @@ from youtu_gguf.cli.progress import Displays
 from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.cli.tasks import ask, check_image, name_in_json, print_pieces
 from youtu_gguf.errors import InputError, YoutuError
-from youtu_gguf.output import WRITERS, Source, write_bytes
+from youtu_gguf.output import Source, Writer, find_writer
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.types import U8, in_words
 
@@ -229,24 +229,21 @@ class Conversation:
         """
         if is_there(path) and is_there(self._image) and path.samefile(self._image):
             raise InputError(f"{path} is the image itself. Name another file.")
-        match path.suffix.lower():
-            case ".png":
-                kept = _required(self._last_drawable, "a drawing", "/depth")
-                WRITERS["png"](path, kept.result, Source(kept.rgb))
-            case ".npz":
-                kept = _required(self._last_drawable, "arrays", "/depth")
-                WRITERS["npz"](path, kept.result)
-            case ".txt":
-                kept = _required(self._last_words, "words", "/describe")
-                write_bytes(path, f"{kept.result}\n".encode())
-            case ".json":
-                kept = _required(self._last, "an answer", "/describe")
-                WRITERS["json"](path, kept.result, Source(context=kept.context))
-            case _:
-                raise InputError(
-                    f"expected a file name that ends in .png, .npz, .txt or .json; got {path}. Choose a suffix."
-                )
+        writer = find_writer(path)
+        kept = self._kept_for(writer)
+        writer(path, kept.result, Source(kept.rgb, kept.context))
         self._remark(f"wrote {path}: {kept.context['task']} of {kept.context['image']}")
+
+    def _kept_for(self, writer: Writer) -> Kept:
+        """Return the last result that has a form in the writer's format."""
+        match writer.name:
+            case "txt":
+                return _required(self._last_words, "words", "/describe")
+            case "json":
+                return _required(self._last, "an answer", "/describe")
+            case "png":
+                return _required(self._last_drawable, "a drawing", "/depth")
+        return _required(self._last_drawable, "arrays", "/depth")
 
     def _portrait(self) -> str:
         return f"{self._image}, {self.scene.size.width}x{self.scene.size.height} pixels"

@@ -84,6 +84,36 @@ Device = Annotated[
         **_MODEL,
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENGINE",
+        help='Where the model runs. "native": in this process; "server": in a llama-server for this command; '
+        "http://HOST:PORT/v1: in a running server, whose key is in $YOUTU_GGUF_API_KEY. "
+        "[default: $YOUTU_GGUF_ENGINE, else native]",
+        **_MODEL,
+    ),
+]
+Language = Annotated[
+    Lang | None, typer.Option(metavar="en|zh", help="Language of the task's question. [default: en]", **_ANSWER)
+]
+Drafting = Annotated[
+    Draft | None,
+    typer.Option(
+        metavar="auto|on|off",
+        help="Decode tokens that probably come next along with the last one: the same answers, sooner where they "
+        "have a structure. [default: auto, on a GPU where it pays]",
+        **_MODEL,
+    ),
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Store encoded images in this folder; opening one of them again then takes hardly any time.",
+        **_MODEL,
+    ),
+]
 
 Command = Callable[..., None]
 """What typer makes a command of."""
@@ -165,16 +195,7 @@ class FileOptions:
 class ModelOptions(FileOptions):
     """The options of every command that asks a model."""
 
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ENGINE",
-            help='Where the model runs. "native": in this process; "server": in a llama-server for this command; '
-            "http://HOST:PORT/v1: in a running server, whose key is in $YOUTU_GGUF_API_KEY. "
-            "[default: $YOUTU_GGUF_ENGINE, else native]",
-            **_MODEL,
-        ),
-    ] = None
+    engine: Engine = None
     scores: Annotated[
         bool,
         typer.Option(
@@ -199,26 +220,9 @@ class ModelOptions(FileOptions):
             **_ANSWER,
         ),
     ] = None
-    lang: Annotated[
-        Lang | None, typer.Option(metavar="en|zh", help="Language of the task's question. [default: en]", **_ANSWER)
-    ] = None
-    draft: Annotated[
-        Draft | None,
-        typer.Option(
-            metavar="auto|on|off",
-            help="Decode tokens that probably come next along with the last one: the same answers, sooner where they "
-            "have a structure. [default: auto, on a GPU where it pays]",
-            **_MODEL,
-        ),
-    ] = None
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Store encoded images in this folder; opening one of them again then takes hardly any time.",
-            **_MODEL,
-        ),
-    ] = None
+    lang: Language = None
+    draft: Drafting = None
+    cache_dir: CacheFolder = None
 
     def loader(self) -> functools.partial[yg.Model]:
         """Return `yg.load` with these options, as another process can call it too."""
@@ -239,7 +243,9 @@ class TaskOptions(ModelOptions):
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the result drawn on the image (.png), or the text of the answer (.txt).",
+            help="Write the result as FILE's suffix says: drawn on the image (.png), as distances (.depth.png) or "
+            "numbers of classes (.index.png) in grey levels, as arrays (.npz), all of it (.json), or the answer's text "
+            "(.txt).",
         ),
     ] = None
     npz: Annotated[

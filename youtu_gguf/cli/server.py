@@ -25,7 +25,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Run a llama-server in the background.",
+    help="""Run a llama-server in the background.
+
+    It answers the tasks that need text alone. For an API of your own programs see "youtu-gguf serve".""",
 )
 
 Pid = Annotated[int | None, typer.Argument(metavar="PID", help="Process id of the server; needed if several run.")]

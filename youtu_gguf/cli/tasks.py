@@ -19,10 +19,9 @@ from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.errors import InputError
-from youtu_gguf.output import WRITERS, Source, to_json, write_bytes
+from youtu_gguf.output import WRITERS, Source, find_writer, to_json, writers_of
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.declaration import Argument, Names, Phrase, Switch, Task
-from youtu_gguf.types import in_words
 
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 
@@ -77,13 +76,13 @@ def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, objec
     with shown(not options.quiet) as display, options.load(display.report) as model:
         scene = model.open(image)
         result = ask(scene, yg.Question(name, (), {**arguments, **options.of_run()}), display, stream=streams)
+        context: dict[str, Any] = {"task": name, "image": name_in_json(image), "arguments": arguments}
         if options.output:
-            _write_output(options.output, scene, result)
+            find_writer(options.output)(options.output, result, Source(scene.rgb, context))
     if options.npz:
         WRITERS["npz"](options.npz, result)
     if options.json:
-        form = to_json(result, task=name, image=name_in_json(image), arguments=arguments)
-        print(json.dumps(form, ensure_ascii=False))
+        print(json.dumps(to_json(result, **context), ensure_ascii=False))
     elif not (streams and isinstance(result, yg.Text)):
         for line in lines(result):
             print(line)
@@ -150,9 +149,8 @@ def check_image(image: str) -> None:
 def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool) -> None:
     """Refuse paths that cannot work before minutes are spent on the model and the answer."""
     check_image(image)
-    suffix = ".txt" if is_in_words else ".png"
-    if options.output and options.output.suffix.lower() != suffix:
-        raise InputError(f"{name} writes a {suffix} file; got --output {options.output}. Use that suffix, or --json.")
+    if options.output:
+        _check_suffix(name, options.output, is_in_words)
     if options.npz and is_in_words:
         raise InputError(
             f"{name} gives text; an .npz file holds arrays. Use --output answer.txt or --json instead of --npz."
@@ -166,8 +164,10 @@ def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool)
             raise InputError(f"expected a folder to write {path} to; {path.parent} does not exist. Create it first.")
 
 
-def _write_output(path: Path, scene: yg.Scene, result: yg.Result) -> None:
-    if in_words(result):
-        write_bytes(path, f"{result}\n".encode())
-    else:
-        WRITERS["png"](path, result, Source(scene.rgb))
+def _check_suffix(name: str, path: Path, is_in_words: bool) -> None:
+    """Refuse a file of a format that the task's value has no form in."""
+    written = [writer.suffix for writer in writers_of(yg.Text if is_in_words else TASKS[name].value)]
+    suffixes = [writer.suffix for writer in WRITERS.values()]
+    ends = [suffix for suffix in suffixes if path.name.lower().endswith(suffix)]
+    if max(ends, key=len, default="") not in written:
+        raise InputError(f"{name} writes {', '.join(written)}; got --output {path}. Use one of these suffixes.")

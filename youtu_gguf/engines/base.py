@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,10 +17,38 @@ import numpy as np
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import CapabilityError, YoutuError
-from youtu_gguf.types import F32, Finish, Grid, checked
+from youtu_gguf.types import F32, Counts, Finish, Grid, ProgressFn, checked, no_progress
 
 if TYPE_CHECKING:
     import threading
+
+
+@dataclass(frozen=True)
+class PromptCost:
+    """What preceded one answer or one map, and what was done for it alone.
+
+    Attributes:
+        n_tokens: Tokens of the prompt: of all texts, of images and of the question.
+        n_cached: Those of them that were not decoded for this request, because the engine had them: in its context,
+            in memory, on disk, or since another thread read them meanwhile.
+        encode_s: Seconds of encoding images.
+        prefill_s: Seconds of decoding what precedes the question, or of restoring it.
+        wait_s: Seconds of waiting for others: for room, for a turn to read, or for what another thread is reading.
+    """
+
+    n_tokens: int = 0
+    n_cached: int = 0
+    encode_s: float = 0.0
+    prefill_s: float = 0.0
+    wait_s: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in all."""
+        return self.encode_s + self.prefill_s + self.wait_s
+
+    def __add__(self, other: PromptCost) -> PromptCost:
+        return PromptCost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -32,12 +61,14 @@ class Piece:
         finish: Why the answer ended, in the last piece; otherwise None.
         probability: That of its token among all tokens, before temperature and penalties; None if not requested or
             unknown.
+        prompt: What preceded the answer, in the last piece; None where the engine does not know it.
     """
 
     text: str
     n_tokens: int = 0
     finish: Finish | None = None
     probability: float | None = None
+    prompt: PromptCost | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +94,7 @@ class Answer:
         seconds: Time it took, without encoding and prefilling the image.
         tokens: A score for every token; empty unless scores were requested and the engine knows them.
         offset: Where the text begins in `Result.raw`, after the earlier answers of the same run.
+        prompt: What preceded it.
     """
 
     text: str
@@ -71,6 +103,7 @@ class Answer:
     seconds: float = 0.0
     tokens: tuple[TokenScore, ...] = ()
     offset: int = 0
+    prompt: PromptCost = field(default=PromptCost(), compare=False)
 
 
 class Collector:
@@ -81,6 +114,7 @@ class Collector:
         self._tokens: list[TokenScore] = []
         self._length = self._n_tokens = 0
         self._finish: Finish = "cancelled"
+        self._prompt = PromptCost()
 
     def add(self, piece: Piece) -> bool:
         """Append a piece; return whether it is the last."""
@@ -91,11 +125,13 @@ class Collector:
         self._length = stop
         self._n_tokens += piece.n_tokens
         self._finish = piece.finish or self._finish
+        self._prompt = piece.prompt or self._prompt
         return piece.finish is not None
 
     def answer(self) -> Answer:
         """Return the answer so far."""
-        return Answer("".join(self._text), self._finish, self._n_tokens, tokens=tuple(self._tokens))
+        text, tokens = "".join(self._text), tuple(self._tokens)
+        return Answer(text, self._finish, self._n_tokens, tokens=tokens, prompt=self._prompt)
 
 
 def collect(pieces: Iterable[Piece]) -> Answer:
@@ -123,11 +159,13 @@ class PatchStates:
         head: Rows of the language model's head.
         before: (dim,) float32 state of the position before the first image token, which holds `<|vision_start|>`; None
             if the engine does not give it, or if there is no single such position, as in states joined from tiles.
+        prompt: What was read for them.
     """
 
     hidden: F32
     head: HeadRows = field(repr=False)
     before: F32 | None = field(default=None, repr=False)
+    prompt: PromptCost = field(default=PromptCost(), repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", checked("hidden", self.hidden, (None, None, None), np.float32))
@@ -166,7 +204,7 @@ class PatchStates:
             )
         flat = self.hidden.reshape(-1, self.hidden.shape[-1])
         earlier = np.concatenate([self.before[None], flat[:-1]])
-        return PatchStates(earlier.reshape(self.hidden.shape), self.head)
+        return PatchStates(earlier.reshape(self.hidden.shape), self.head, prompt=self.prompt)
 
 
 def no_states(what: str, engine: str) -> str:
@@ -181,6 +219,9 @@ class PrefixCost:
     encode_s: float = 0.0
     prefill_s: float = 0.0
 
+    def __add__(self, other: PrefixCost) -> PrefixCost:
+        return PrefixCost(self.encode_s + other.encode_s, self.prefill_s + other.prefill_s)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -192,12 +233,15 @@ class Request:
         cancel: Setting it ends the answer at that point.
         continues: Whether the next prefix will have this question and its answer as its last turn: an engine then
             keeps what it computed for them.
+        progress: Told of the steps of this request alone, in the thread that does its work. What it raises ends the
+            request.
     """
 
     question: str
     sampling: Sampling
     cancel: threading.Event | None = field(default=None, repr=False)
     continues: bool = False
+    progress: ProgressFn = field(default=no_progress, repr=False)
 
 
 class ParallelGeneration(Protocol):
@@ -233,8 +277,9 @@ class Session(Protocol):
         ...
 
     def patches(
-        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
-    ) -> PatchStates:
+        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf,
+        progress: ProgressFn = no_progress,
+    ) -> PatchStates:  # fmt: skip
         """Return the states of an image's tokens; generates no text.
 
         Args:
@@ -242,6 +287,7 @@ class Session(Protocol):
             aside: No question will follow, so an engine that holds the prefix of another session may keep that.
             cancel: Setting this event, from any thread, ends it.
             max_s: Seconds that it may take, waiting included.
+            progress: Told of the steps of this reading, as that of a `Request`.
 
         Raises:
             CancelledError: It was ended before the image was read.
@@ -265,6 +311,26 @@ class Session(Protocol):
     def close(self) -> None:
         """Release what the session holds. Safe to call twice."""
         ...
+
+
+def stream_answer(session: Session, request: Request) -> Iterator[Piece]:
+    """Yield the pieces of one answer; the engine is done with it when the last one is yielded.
+
+    Raises:
+        YoutuError: What ended the answer.
+    """
+    last: Piece | None = None
+    with closing(session.parallel()) as parallel:
+        parallel.add(request)
+        while last is None:
+            for _, piece in parallel.step():
+                if isinstance(piece, YoutuError):
+                    raise piece
+                if piece.finish is None:
+                    yield piece
+                else:
+                    last = piece
+    yield last
 
 
 class Vocabulary(Protocol):
@@ -313,6 +379,10 @@ class Engine(Protocol):
         Raises:
             CapabilityError: This engine does not know them.
         """
+        ...
+
+    def counts(self) -> Counts:
+        """Return what the engine has done since it was loaded; zeros for what it does not know."""
         ...
 
     def open(self, prefix: Prefix) -> Session:

@@ -19,7 +19,8 @@ class Sequential:
         self._session = session
         self._waiting: list[tuple[int, Request]] = []
         self._count = 0
-        self._current: tuple[int, Iterator[Piece]] | None = None
+        self._current: tuple[int, Request, Iterator[Piece]] | None = None
+        self._n_tokens = 0
 
     def add(self, request: Request) -> int:
         """Queue a question."""
@@ -28,21 +29,26 @@ class Sequential:
         return self._count - 1
 
     def step(self) -> Sequence[tuple[int, Piece | YoutuError]]:
-        """Return the next piece of the current answer."""
+        """Return the next piece of the current answer, and report to its listener how many tokens there are."""
         if self._current is None:
             if not self._waiting:
                 return ()
             number, request = self._waiting.pop(0)
-            pieces = self._session.generate(request.question, request.sampling, request.cancel)
-            self._current = number, iter(pieces)
-        number, pieces = self._current
+            self._current, self._n_tokens = (number, request, self._begin(request)), 0
+        number, request, pieces = self._current
         try:
             piece: Piece | YoutuError = next(pieces, Piece("", finish="cancelled"))
         except YoutuError as exc:
             piece = exc
+        if isinstance(piece, Piece):
+            self._n_tokens += piece.n_tokens
+            request.progress("generate", self._n_tokens, request.sampling.max_tokens)
         if isinstance(piece, YoutuError) or piece.finish is not None:
             self._current = None
         return ((number, piece),)
+
+    def _begin(self, request: Request) -> Iterator[Piece]:
+        return iter(self._session.generate(request.question, request.sampling, request.cancel))
 
     def close(self) -> None:
         """Drop the current answer and all waiting questions."""

@@ -4,27 +4,67 @@ from pathlib import Path
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
-from youtu_gguf.output.json import to_json, write_json
-from youtu_gguf.output.npz import write_npz
-from youtu_gguf.output.png import write_drawing, write_png
-from youtu_gguf.output.source import Source, Writer
+from youtu_gguf.output.depth_png import encode_depth_png
+from youtu_gguf.output.index_png import encode_index_png
+from youtu_gguf.output.json import encode_json, to_json
+from youtu_gguf.output.npz import encode_npz
+from youtu_gguf.output.png import encode_drawing, write_png
+from youtu_gguf.output.raw import encode_distances, encode_ids, encode_text
+from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.output.writer import Writer
+from youtu_gguf.types import (
+    Action,
+    Boxes,
+    Count,
+    DepthMap,
+    Instances,
+    LabelMap,
+    Mask,
+    Polygons,
+    Poses,
+    Result,
+    Text,
+)
 
-WRITERS: dict[str, Writer] = {"json": write_json, "npz": write_npz, "png": write_drawing}
-"""Writers by the format's name. A file whose name ends in `.` and that name is of the format; of several such formats,
-as "json" and "coco.json", it is of the one with the longest name."""
+_WITH_ARRAYS = (Count, Boxes, Polygons, Poses, Mask, Instances, LabelMap, DepthMap, Action)
+
+WRITERS: dict[str, Writer] = {
+    writer.name: writer
+    for writer in (
+        Writer("txt", "text/plain; charset=utf-8", (Text, Count), encode_text),
+        Writer("json", "application/json", (Result,), encode_json),
+        Writer("npz", "application/x-npz", _WITH_ARRAYS, encode_npz),
+        Writer("png", "image/png", _WITH_ARRAYS, encode_drawing),
+        Writer("depth.png", "image/png", (DepthMap,), encode_depth_png),
+        Writer("index.png", "image/png", (LabelMap, Mask, Instances), encode_index_png),
+        Writer("f32", "application/octet-stream", (DepthMap,), encode_distances),
+        Writer("i32", "application/octet-stream", (LabelMap,), encode_ids),
+    )
+}
+"""Formats by name. A file is of the format in whose suffix its name ends; of several, as ".png" and ".depth.png", of
+the one with the longest."""
 
 __all__ = [
+    "UNKNOWN",
     "WRITERS",
     "Source",
     "Writer",
+    "encode",
     "find_writer",
     "to_json",
     "write_bytes",
-    "write_drawing",
-    "write_json",
-    "write_npz",
     "write_png",
+    "writers_of",
 ]
+
+
+def encode(result: Result, format_name: str, source: Source = UNKNOWN) -> bytes:
+    """Return `result` as the bytes of a file of the format `format_name`, one of `WRITERS`.
+
+    Raises:
+        InputError: There is no such format, it has no form for such a result, or it needs more of the source.
+    """
+    return _named(format_name).encode(result, source)
 
 
 def find_writer(path: str | Path, format_name: str | None = None) -> Writer:
@@ -34,13 +74,21 @@ def find_writer(path: str | Path, format_name: str | None = None) -> Writer:
         InputError: There is no such format.
     """
     if format_name is not None:
-        if not isinstance(format_name, str) or format_name not in WRITERS:
-            raise InputError(f"expected a format among {', '.join(WRITERS)}; got {format_name!r}.")
-        return WRITERS[format_name]
+        return _named(format_name)
     name = Path(path).name.lower()
-    ends = [end for end in WRITERS if name.endswith(f".{end}")]
-    if not ends:
-        raise InputError(
-            f"expected a file name that ends in .{', .'.join(WRITERS)}; got {path}. Use one, or name the format."
-        )
-    return WRITERS[max(ends, key=len)]
+    found = [writer for writer in WRITERS.values() if name.endswith(writer.suffix)]
+    if not found:
+        suffixes = ", ".join(writer.suffix for writer in WRITERS.values())
+        raise InputError(f"expected a file name that ends in {suffixes}; got {path}. Use one, or name the format.")
+    return max(found, key=lambda writer: len(writer.suffix))
+
+
+def writers_of(kind: type[Result]) -> tuple[Writer, ...]:
+    """Return the writers of the formats that values of a type have a form in."""
+    return tuple(writer for writer in WRITERS.values() if issubclass(kind, writer.takes))
+
+
+def _named(name: object) -> Writer:
+    if not isinstance(name, str) or name not in WRITERS:
+        raise InputError(f"expected a format among {', '.join(WRITERS)}; got {name!r}.")
+    return WRITERS[name]

@@ -6,19 +6,23 @@ values are not whole; NaN becomes null. A score that was not asked for is null t
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.atomic import json_bytes, write_bytes
+from youtu_gguf.atomic import json_bytes
 from youtu_gguf.errors import InputError
-from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.output.index_png import mask_png
+from youtu_gguf.output.outlines import mask_outlines
+from youtu_gguf.output.rle import coco_rle
+from youtu_gguf.output.source import Source
 from youtu_gguf.types import (
     F32,
     Action,
+    Bits,
     Boxes,
     Count,
     DepthMap,
@@ -33,6 +37,9 @@ from youtu_gguf.types import (
     run_lengths,
 )
 
+MaskForm = Literal["runs", "rle", "polygon", "png", "none"]
+"""How the JSON form tells masks."""
+
 SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
@@ -40,13 +47,20 @@ _COORDINATE_DIGITS = 2
 _VALUE_DIGITS = 4
 
 
-def to_json(result: Result, **context: Any) -> dict[str, Any]:
-    """Return the JSON form of `result`; `context` (task, image, model, ...) comes first in it."""
+def to_json(result: Result, /, *, masks: MaskForm = "runs", **context: Any) -> dict[str, Any]:
+    """Return the JSON form of `result`; `context` (task, image, model, ...) comes first in it.
+
+    Args:
+        result: Any value.
+        masks: How masks are told: "runs" row by row, "rle" as COCO does (`output.rle.coco_rle`), "polygon" as the
+            outlines of their parts, "png" in base64, or "none". Label maps are told as runs or not at all.
+        context: Keys and values of JSON.
+    """
     return {
         "schema": SCHEMA,
         **context,
         "type": type(result).__name__,
-        **_value(result),
+        **_value(result, masks),
         "raw": result.raw,
         "finish": result.finish,
         "issues": [asdict(issue) for issue in result.issues],
@@ -54,16 +68,12 @@ def to_json(result: Result, **context: Any) -> dict[str, Any]:
     }
 
 
-def write_json(path: str | Path, result: Result, source: Source = UNKNOWN) -> None:
-    """Write the JSON form of `result`, with the context of its source first.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    write_bytes(path, json_bytes(to_json(result, **source.context), indent=2))
+def encode_json(result: Result, source: Source) -> bytes:
+    """Return the JSON form of `result` as text, with the context of its source first."""
+    return json_bytes(to_json(result, **source.context), indent=2)
 
 
-def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
+def _value(result: Result, masks: MaskForm) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
     match result:
         case Text():
             return {"text": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
@@ -79,18 +89,20 @@ def _value(result: Result) -> dict[str, Any]:  # noqa: PLR0911 - one per kind
         case Mask():
             return {
                 "size": _size(result.bits),
-                "runs": run_lengths(result.bits).tolist(),
+                **_mask(result.bits, masks),
+                "xyxy": None if result.xyxy is None else _points(result.xyxy),
+                "area": result.area,
                 "score": _rounded(result.score, _VALUE_DIGITS),
                 "refined_by": result.refined_by,
             }
         case Instances():
             return {
                 "size": [*result.masks.shape[:0:-1]],
-                "instances": _instances(result),
+                "instances": _instances(result, masks),
                 "refined_by": result.refined_by,
             }
         case LabelMap():
-            return _label_map(result)
+            return _label_map(result, masks)
         case DepthMap():
             return _depth(result)
         case Action():
@@ -115,13 +127,28 @@ def _persons(poses: Poses) -> list[dict[str, Any]]:
     return [{"xyxy": xyxy, "xyv": xyv, "score": score} for xyxy, xyv, score in rows]
 
 
-def _instances(found: Instances) -> list[dict[str, Any]]:
-    runs = (run_lengths(mask).tolist() for mask in found.masks)
-    rows = zip(found.labels, _points(found.xyxy), _scores(found.scores, len(found)), runs, strict=True)
-    return [{"label": label, "xyxy": xyxy, "score": score, "runs": runs} for label, xyxy, score, runs in rows]
+def _instances(found: Instances, masks: MaskForm) -> list[dict[str, Any]]:
+    told = (_mask(mask, masks) for mask in found.masks)
+    rows = zip(found.labels, _points(found.xyxy), _scores(found.scores, len(found)), told, strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score, **mask} for label, xyxy, score, mask in rows]
 
 
-def _label_map(labels: LabelMap) -> dict[str, Any]:
+def _mask(bits: Bits, form: MaskForm) -> dict[str, Any]:
+    """Return the keys that tell a mask in a form."""
+    match form:
+        case "runs":
+            return {"runs": run_lengths(bits).tolist()}
+        case "rle":
+            return {"mask": coco_rle(bits)}
+        case "polygon":
+            return {"polygon": [_points(ring) for ring in mask_outlines(bits)]}
+        case "png":
+            return {"png": b64encode(mask_png(bits)).decode("ascii")}
+        case "none":
+            return {}
+
+
+def _label_map(labels: LabelMap, masks: MaskForm) -> dict[str, Any]:
     scores = _scores(labels.scores, len(labels.classes))
     return {
         "size": _size(labels.ids),
@@ -130,7 +157,7 @@ def _label_map(labels: LabelMap) -> dict[str, Any]:
         "scores": None if labels.scores is None else dict(zip(labels.classes, scores, strict=True)),
         "margin": None if labels.margin is None else _quantiles(labels.margin),
         "refined_by": labels.refined_by,
-        "runs": run_lengths(labels.ids).tolist(),
+        **({"runs": run_lengths(labels.ids).tolist()} if masks == "runs" else {}),
     }
 
 

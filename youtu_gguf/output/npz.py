@@ -2,35 +2,31 @@
 
 from dataclasses import fields
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
-from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.output.source import Source
 from youtu_gguf.types import Action, Boxes, Count, Polygons, Result
 
 
-def write_npz(path: str | Path, result: Result, _source: Source = UNKNOWN) -> None:
-    """Write every array of `result`, with labels and classes as arrays of strings, and the score of a mask.
+def encode_npz(result: Result, _source: Source) -> bytes:
+    """Return every array of `result`, with labels and classes as arrays of strings, and the score of a mask.
 
     Scores and margins that were not asked for are not there. Polygons become `points` (n, 2) with `objects` (n,) and
     `outlines` (n,): which object and which of all outlines each point belongs to. A count is written with the arrays of
-    the boxes that were counted; one without boxes has no arrays. An action has its `xy` (2,), NaN where it has no
-    point, and its `name`.
+    the boxes that were counted. An action has its `xy` (2,), NaN where it has no point, and its `name`.
 
     Raises:
-        InputError: The result has no arrays.
-        OutputError: The file cannot be written.
+        InputError: It is a count without boxes, which has no arrays.
     """
     arrays = _arrays(result)
     if not arrays:
         raise InputError(f"a {type(result).__name__} has no arrays for an .npz file. Use JSON.")
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _arrays(result: Result) -> dict[str, Any]:

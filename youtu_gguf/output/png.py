@@ -1,22 +1,34 @@
-"""Images as PNG files, drawings of results among them."""
+"""Images as PNG files: drawings of results, and grey levels that stand for numbers."""
 
+import struct
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
 
 from youtu_gguf.atomic import write_bytes
-from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.errors import InputError
+from youtu_gguf.output.source import Source
 from youtu_gguf.render import draw
 from youtu_gguf.types import U8, Result
 from youtu_gguf.types.colours import png_bytes
 
+Levels = npt.NDArray[np.uint8 | np.uint16]
 
-def write_drawing(path: str | Path, result: Result, source: Source = UNKNOWN) -> None:
-    """Write `result` drawn over the source image, as `render.draw` does.
+_FIRST_CHUNKS = 33  # bytes of the signature and of IHDR, which comes first (PNG specification, 5.6)
+_FAST = 1  # zlib's level; on a 1280x960 depth map OpenCV takes a fifth of the time that Pillow's default does
+
+
+def encode_drawing(result: Result, source: Source) -> bytes:
+    """Return `result` drawn over the source image, as `render.draw` does, as a PNG file.
 
     Raises:
         InputError: Such a result has no drawing, or the source has no pixels.
-        OutputError: The file cannot be written.
     """
-    write_png(path, draw(source.pixels("a drawing"), result))
+    return png_bytes(draw(source.pixels("a drawing"), result))
 
 
 def write_png(path: str | Path, rgb: U8) -> None:
@@ -26,3 +38,23 @@ def write_png(path: str | Path, rgb: U8) -> None:
         OutputError: The file cannot be written.
     """
     write_bytes(path, png_bytes(rgb))
+
+
+def grey_png(levels: Levels, texts: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """Return (H, W) levels, uint8 or uint16, as a grey PNG file with a tEXt chunk for each of `texts` (ASCII).
+
+    Raises:
+        InputError: There are no pixels.
+    """
+    import cv2
+
+    if not levels.size:
+        raise InputError("an image file needs pixels; got a map without any.")
+    _, encoded = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
+    png = encoded.tobytes()
+    chunks = (_chunk(b"tEXt", f"{key}\0{text}".encode("ascii")) for key, text in texts.items())
+    return b"".join((png[:_FIRST_CHUNKS], *chunks, png[_FIRST_CHUNKS:]))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,12 +1,11 @@
-"""What a writer is given: the path, the result, and what is known of where the result comes from."""
+"""What is known of where a result comes from: some formats need it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8, Result
+from youtu_gguf.types import U8
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +33,3 @@ class Source:
 
 UNKNOWN = Source()
 """Nothing but the result is known."""
-
-
-class Writer(Protocol):
-    """A function that writes a result as a file."""
-
-    def __call__(self, path: str | Path, result: Result, source: Source = ..., /) -> None:
-        """Write `result`; `path` need not end in the format's name.
-
-        Raises:
-            InputError: The format has no form for such a result, or needs more of its source than is known.
-            OutputError: The file cannot be written.
-        """
-        ...

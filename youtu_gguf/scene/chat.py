@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, Self, Unpack, overload, runtime_checkable
 
 from youtu_gguf.decode.scores import answer_score
-from youtu_gguf.engines.base import Answer, Collector, Piece, PrefixCost, Request, Session
+from youtu_gguf.engines.base import Answer, Collector, Piece, Request, Session, stream_answer
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import DecodeError, EngineError, InputError, YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM
@@ -18,13 +18,23 @@ from youtu_gguf.scene.options import Options, RunOptions, run_options
 from youtu_gguf.scene.run import CUT_SHORT
 from youtu_gguf.scene.stream import TextStream
 from youtu_gguf.tasks.base import phrase
-from youtu_gguf.types import Issue, PreparedImage, Text, Timings, Turn
+from youtu_gguf.types import Issue, Part, PreparedImage, Text, Timings, Turn
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from youtu_gguf.images.load import ImageLike
     from youtu_gguf.scene.opened import Host
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """What holds an image as the model sees it: a scene."""
+
+    @property
+    def prepared(self) -> PreparedImage:
+        """The image."""
+        ...
 
 
 class Chat:
@@ -46,7 +56,7 @@ class Chat:
     def __init__(self, model: Host, images: Sequence[PreparedImage] = (), system: str = DEFAULT_SYSTEM) -> None:
         self._model = model
         self._system = phrase(system, "the system text")
-        self._attached = tuple(images)
+        self._attached: tuple[Part, ...] = tuple(images)
         self._turns: tuple[Turn, ...] = ()
         self._last: Text | None = None
         self._session: Session | None = None
@@ -91,28 +101,53 @@ class Chat:
         chosen = run_options(options, self._model.settings)
         return TextStream(self._pieces(words, chosen)) if stream else self._answer(words, chosen)
 
-    def attach(self, *images: ImageLike) -> None:
+    def attach(self, *images: ImageLike | Shown) -> None:
         """Show further images with the next question, before its words.
+
+        Args:
+            images: What `Model.open` takes, or scenes: theirs are used as they were prepared, at their zoom.
 
         Raises:
             InputError: An image cannot be used, or the conversation does not fit into the context with it; the
                 conversation is then unchanged.
         """
         with self._turn():
-            most = self._model.engine.image_max_tokens
-            before = self._attached
-            self._attached = (*before, *(prepare(load(image), most)[0] for image in images))
-            self._forget_session()
-            try:
-                self._open()
-            except YoutuError:
-                self._attached = before
-                raise
+            self._attach([self._prepare(image) for image in images])
+
+    def attach_text(self, text: str) -> None:
+        """Say something before the next image or question, such as "Image 1:" before an image is attached.
+
+        Args:
+            text: What to say, unmodified. What follows it directly, an image or the question's words, does so without a
+                blank or a line break in between.
+
+        Raises:
+            InputError: It is no text, or the conversation does not fit into the context with it; the conversation is
+                then unchanged.
+        """
+        phrase(text, "the text")
+        with self._turn():
+            self._attach([str(text)])
+
+    def _prepare(self, image: ImageLike | Shown) -> PreparedImage:
+        if isinstance(image, Shown):
+            return image.prepared
+        return prepare(load(image), self._model.engine.image_max_tokens)[0]
+
+    def _attach(self, parts: Sequence[Part]) -> None:
+        before = self._attached
+        self._attached = (*before, *parts)
+        self._forget_session()
+        try:
+            self._open()
+        except YoutuError:
+            self._attached = before
+            raise
 
     def add(self, question: str, answer: str) -> None:
         """Add a turn that was answered elsewhere, such as an earlier one of a client, or an example to follow.
 
-        The images attached so far belong to it. Nothing is computed before the next question.
+        The images and texts attached so far belong to it. Nothing is computed before the next question.
         """
         with self._turn():
             self._keep(phrase(question, "the question"), phrase(answer, "the answer"))
@@ -140,14 +175,12 @@ class Chat:
         """Yield the pieces of an answer; the turn is kept before the last one. Return the answer as a value."""
         with self._turn():
             session, collector = self._open(), Collector()
-            before, started = session.cost, time.perf_counter()
-            for piece in _generate(session, question, options):
+            started = time.perf_counter()
+            request = Request(question, options.sampling, options.cancel, continues=True, progress=options.progress)
+            for piece in stream_answer(session, request):
                 if collector.add(piece):
-                    spent = PrefixCost(
-                        session.cost.encode_s - before.encode_s, session.cost.prefill_s - before.prefill_s
-                    )
                     seconds = time.perf_counter() - started
-                    text = self._last = _text(collector.answer(), options, seconds, spent, session.prefix)
+                    text = self._last = _text(collector.answer(), options, seconds, session.prefix)
                     self._keep_answer(question, text)
                 yield piece
             return text
@@ -198,7 +231,7 @@ class Chat:
         self.close()
 
     def __repr__(self) -> str:
-        n_images = len(self._attached) + sum(len(turn.images) for turn in self._turns)
+        n_images = len(Prefix(*self._attached, turns=self._turns).images)
         closed = ", closed" if self._closed else ""
         return f"{type(self).__name__}({_count(n_images, 'image')}, {_count(len(self._turns), 'turn')}{closed})"
 
@@ -207,23 +240,7 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
-def _generate(session: Session, question: str, options: RunOptions) -> Iterator[Piece]:
-    """Yield the pieces of an answer; the engine is done with it when the last one is yielded."""
-    last: Piece | None = None
-    with closing(session.parallel()) as parallel:
-        parallel.add(Request(question, options.sampling, options.cancel, continues=True))
-        while last is None:
-            for _, piece in parallel.step():
-                if isinstance(piece, YoutuError):
-                    raise piece
-                if piece.finish is None:
-                    yield piece
-                else:
-                    last = piece
-    yield last
-
-
-def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost, prefix: Prefix) -> Text:
+def _text(answer: Answer, options: RunOptions, seconds: float, prefix: Prefix) -> Text:
     """Return the answer as a value.
 
     Raises:
@@ -232,7 +249,7 @@ def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost,
     cut_short = CUT_SHORT.get(answer.finish)
     if cut_short is not None and options.strict:
         raise DecodeError(f"expected a whole answer; {cut_short}. Ask with strict=False to keep what there is.")
-    end = len(answer.text)
+    end, prompt = len(answer.text), answer.prompt
     return Text(
         answer.text.strip(),
         answer_score(answer),
@@ -240,10 +257,13 @@ def _text(answer: Answer, options: RunOptions, seconds: float, cost: PrefixCost,
         finish=answer.finish,
         issues=() if cut_short is None else (Issue(cut_short, end, end),),
         timings=Timings(
-            encode_s=cost.encode_s,
-            prefill_s=cost.prefill_s,
-            generate_s=max(0.0, seconds - cost.encode_s - cost.prefill_s),
+            encode_s=prompt.encode_s,
+            prefill_s=prompt.prefill_s,
+            generate_s=max(0.0, seconds - prompt.seconds),
             n_image_tokens=sum(image.grid.n_tokens for image in prefix.images),
             n_generated=answer.n_tokens,
+            n_prompt=prompt.n_tokens,
+            n_cached=prompt.n_cached,
+            wait_s=prompt.wait_s,
         ),
     )

@@ -45,6 +45,10 @@ class _StoppedError(Exception):
     """The caller has lost interest."""
 
 
+_START_S = 1.0
+"""Longest wait for a thread whose start Ctrl-C has broken into: it may run in a moment, or never."""
+
+
 class _Job:
     """A question on its way, in a thread of its own."""
 
@@ -55,7 +59,8 @@ class _Job:
         self._stopped = threading.Event()
         if options.cancel is None:  # what the task asks on a session of its own ends only by this
             self.options = replace(options, cancel=self._stopped)
-        self.thread: threading.Thread | None = None
+        self._began = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self, scene: Scene, news: queue.SimpleQueue[_News]) -> None:
         """Run the task; tell `news` what it asks and how it ends."""
@@ -68,18 +73,24 @@ class _Job:
             return reply
 
         def run() -> None:
+            self._began.set()
             try:
                 news.put((self, scene.perform(self.question, self.options, answer)))
             except BaseException as exc:  # noqa: BLE001 - raised in the thread that called
                 news.put((self, exc))
 
-        self.thread = threading.Thread(target=run, name=f"youtu-gguf {self.question.task}", daemon=True)
-        self.thread.start()
+        self._thread = threading.Thread(target=run, name=f"youtu-gguf {self.question.task}", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """End it early: its result is no longer wanted."""
         self._stopped.set()
         self.replies.put(_StoppedError())
+
+    def join(self) -> None:
+        """Wait until its thread has ended."""
+        if self._thread is not None and self._began.wait(_START_S):
+            self._thread.join()
 
 
 _News = tuple[_Job, Request | Result | BaseException]
@@ -160,8 +171,7 @@ class _Driver:
             for job in self._running:
                 job.stop()
             for job in self._jobs:
-                if job.thread is not None:
-                    job.thread.join()
+                job.join()
 
     def _hear_all(self, parallel: ParallelGeneration) -> Iterator[Update]:
         """Take in what tasks have to say; wait for it only while no answer is under way."""

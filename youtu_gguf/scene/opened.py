@@ -21,7 +21,7 @@ from youtu_gguf.output import Source, find_writer
 from youtu_gguf.render import draw
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.options import run_options
-from youtu_gguf.types import U8, Grid, PreparedImage, ProgressFn, Result, Size, Transform
+from youtu_gguf.types import U8, Grid, PreparedImage, ProgressFn, Result, Size, Transform, no_progress
 from youtu_gguf.types.colours import thumbnail
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ class OpenImage:
         grid: Rows and columns of image tokens.
         focal_px: Focal length in source pixels, where the image's file tells of it; else None.
         path: The image's file; None where it was opened from bytes or pixels.
+        prepared: The image as the model sees it.
     """
+
+    prepared: PreparedImage
 
     def __init__(
         self,
@@ -83,8 +86,8 @@ class OpenImage:
         self.rgb = rgb
         self.focal_px = focal_px
         self.path = path
-        self._prepared, self.transform = prepared or images.prepare(rgb, model.engine.image_max_tokens, zoom)
-        self.grid: Grid = self._prepared.grid
+        self.prepared, self.transform = prepared or images.prepare(rgb, model.engine.image_max_tokens, zoom)
+        self.grid: Grid = self.prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
         self._chats: WeakSet[Chat] = WeakSet()
         self._opening = forkable_lock(self, "_opening")
@@ -121,7 +124,7 @@ class OpenImage:
             key = before, system
             if key not in self._sessions:
                 self._sessions[key] = self._model.engine.open(
-                    Prefix(*filter(None, (before,)), self._prepared, system=system)
+                    Prefix(*filter(None, (before,)), self.prepared, system=system)
                 )
             return self._sessions[key]
 
@@ -129,19 +132,22 @@ class OpenImage:
         """Return the sessions opened so far."""
         return tuple(self._sessions.values())
 
-    def patches(self, *, cancel: threading.Event | None = None, max_s: float = math.inf) -> PatchStates:
+    def patches(
+        self, *, cancel: threading.Event | None = None, max_s: float = math.inf, progress: ProgressFn = no_progress
+    ) -> PatchStates:
         """Return the final hidden states of the image tokens, and with them the logits of any token.
 
         Args:
             cancel: Setting this event, from any thread, ends the reading of the image.
             max_s: Seconds that it may take, waiting for other threads included.
+            progress: Called with the steps of this reading, as the option of tasks.
 
         Raises:
-            InputError: `cancel` is no event, or `max_s` is not above 0.
+            InputError: `cancel` is no event, `max_s` is not above 0, or `progress` is no function.
             CancelledError: It was ended before the image was read.
         """
-        options = run_options({"cancel": cancel, "max_s": max_s}, self._model.settings)
-        return self.session().patches(cancel=options.cancel, max_s=options.sampling.max_s)
+        options = run_options({"cancel": cancel, "max_s": max_s, "progress": progress}, self._model.settings)
+        return self.session().patches(cancel=options.cancel, max_s=options.sampling.max_s, progress=options.progress)
 
     def chat(self, *, system: str = DEFAULT_SYSTEM) -> Chat:
         """Begin a conversation about the image, in which the model remembers what was said; `ask` stands alone.
@@ -155,7 +161,7 @@ class OpenImage:
         with self._opening:
             if self._closed:
                 raise EngineError("this scene is closed. Open the image again.")
-            chat = Chat(self._model, [self._prepared], system)
+            chat = Chat(self._model, [self.prepared], system)
             self._chats.add(chat)
             return chat
 
@@ -173,7 +179,7 @@ class OpenImage:
         return Image.fromarray(draw(self.rgb, value))
 
     def save(self, value: Result, path: str | PathLike[str], format: str | None = None) -> None:  # noqa: A002
-        """Write `value` to a file: its drawing as .png, its arrays as .npz, or all of it as .json.
+        """Write `value` to a file: its drawing as .png, its arrays as .npz, all of it as .json, or as another format.
 
         Args:
             value: What a task returned.

@@ -15,7 +15,7 @@ from youtu_gguf.config import Sampling, Settings
 from youtu_gguf.errors import InputError
 from youtu_gguf.prompts import ENGLISH, WORDINGS, Wording
 from youtu_gguf.tasks import TASKS
-from youtu_gguf.types import Lang
+from youtu_gguf.types import Lang, ProgressFn, no_progress
 
 
 class Options(TypedDict, total=False):
@@ -25,6 +25,9 @@ class Options(TypedDict, total=False):
     - `scores`: give every item the confidence that its tokens had (docs/scores.md). False leaves scores None.
     - `cancel`: setting this event, from any thread, ends the answer where it is; the result says so in `finish`. A map
       whose image has not been read ends with `CancelledError`, also where `max_s` have passed.
+    - `progress`: called with (stage, done, total) for the steps of this run alone, beside the model's own listener: the
+      stages "encode", "prefill", "generate" and "instances", in whichever thread does the work of this run, never for
+      another's. An exception that it raises ends the run, as Ctrl-C does.
     - `lang`: the language that the question is put in, "en" or another of `youtu_gguf.prompts.WORDINGS`; phrases and
       class names are passed on unchanged. Without it, that of the model's settings.
     - `max_tokens`, `max_s`, `temperature`, `top_p`, `repeat_penalty`, `seed`, `stop`, `json_schema`,
@@ -34,6 +37,7 @@ class Options(TypedDict, total=False):
     strict: bool
     scores: bool
     cancel: threading.Event
+    progress: ProgressFn
     lang: Lang
     max_tokens: int
     max_s: float
@@ -54,9 +58,10 @@ class RunOptions:
     strict: bool = False
     cancel: threading.Event | None = None
     wording: Wording = ENGLISH
+    progress: ProgressFn = no_progress
 
 
-_OWN = ("strict", "cancel", "lang")
+_OWN = ("strict", "cancel", "progress", "lang")
 _SAMPLING = tuple(field.name for field in fields(Sampling))
 NAMES = (*_OWN, *_SAMPLING)
 
@@ -73,10 +78,13 @@ def run_options(given: Mapping[str, object], settings: Settings) -> RunOptions:
     cancel = given.get("cancel")
     if cancel is not None and not isinstance(cancel, threading.Event):
         raise InputError(f"cancel must be a threading.Event; got {cancel!r}.")
+    progress = given.get("progress", no_progress)
+    if not callable(progress):
+        raise InputError(f"progress must be a function of stage, done and total; got {short_repr(progress)}.")
     strict = switch("strict", given.get("strict", False))
     lang = checked_lang(given.get("lang", settings.lang))
     drawing: dict[str, Any] = {name: value for name, value in given.items() if name in _SAMPLING}
-    return RunOptions(replace(settings.sampling, **drawing), strict, cancel, WORDINGS[lang])
+    return RunOptions(replace(settings.sampling, **drawing), strict, cancel, WORDINGS[lang], progress)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from youtu_gguf.calibration.assumptions import Calibration
-from youtu_gguf.engines.base import Answer, PatchStates, PrefixCost, Request, Vocabulary, collect, no_states
+from youtu_gguf.engines.base import (
+    Answer,
+    PatchStates,
+    PromptCost,
+    Request,
+    Session,
+    Vocabulary,
+    collect,
+    no_states,
+    stream_answer,
+)
 from youtu_gguf.errors import CapabilityError, DecodeError, Stopped
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.prompts import Wording
@@ -37,20 +48,17 @@ CUT_SHORT = {
 class RunLog:
     """The answers of one run, and what they and the states cost, over the scene and every crop of it."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.notes: list[Issue] = []
         self.began = time.perf_counter()
-        self._scenes = [scene]
         self._seen: list[Scene] = []
-        self._before = self.cost()
-
-    def add(self, crop: Scene) -> None:
-        """Count what `crop` costs from now on."""
-        self._scenes.append(crop)
+        self._read: WeakSet[Session] = WeakSet()
+        self.spent = PromptCost()
 
     def note(self, answer: Answer) -> Answer:
         """Keep an answer; return it with its place in `raw`."""
+        self.spent += answer.prompt
         noted = replace(answer, offset=sum(len(earlier.text) + 1 for earlier in self.answers))
         self.answers.append(noted)
         return noted
@@ -71,23 +79,29 @@ class RunLog:
         if scene not in self._seen:
             self._seen.append(scene)
 
-    def cost(self) -> PrefixCost:
-        """Return what encoding and prefilling took, earlier runs included."""
-        costs = [session.cost for scene in self._scenes for session in scene.sessions()]
-        return PrefixCost(sum(c.encode_s for c in costs), sum(c.prefill_s for c in costs))
+    def read(self, session: Session, prompt: PromptCost | None = None) -> None:
+        """Note that what precedes the questions of `session` was read, for the cost `prompt` if not for a question.
+
+        Its tokens count once.
+        """
+        if prompt is not None:
+            counted = replace(prompt, n_tokens=0, n_cached=0) if session in self._read else prompt
+            self.spent += counted
+        self._read.add(session)
 
     def timings(self, seconds: float) -> Timings:
         """Return where the `seconds` of the run went."""
-        now = self.cost()
-        encode_s, prefill_s = now.encode_s - self._before.encode_s, now.prefill_s - self._before.prefill_s
         generate_s = sum(answer.seconds for answer in self.answers)
         return Timings(
-            encode_s=encode_s,
-            prefill_s=prefill_s,
+            encode_s=self.spent.encode_s,
+            prefill_s=self.spent.prefill_s,
             generate_s=generate_s,
-            decode_s=max(0.0, seconds - encode_s - prefill_s - generate_s),
+            decode_s=max(0.0, seconds - self.spent.seconds - generate_s),
             n_image_tokens=sum(scene.grid.n_tokens for scene in self._seen),
             n_generated=sum(answer.n_tokens for answer in self.answers),
+            n_prompt=self.spent.n_tokens,
+            n_cached=self.spent.n_cached,
+            wait_s=self.spent.wait_s,
         )
 
 
@@ -100,7 +114,7 @@ class TaskRun:
         self._scene = scene
         self._options = options
         self._answer = answer  # None, not a method of its own: in a cycle, a dropped model would stay for a while
-        self._log = log or RunLog(scene)
+        self._log = log or RunLog()
         self._is_crop = log is not None
 
     @property
@@ -153,6 +167,7 @@ class TaskRun:
     def report(self, stage: str, done: int, total: int) -> None:
         """Report progress."""
         self._scene.model.progress(stage, done, total)
+        self._options.progress(stage, done, total)
 
     def note(self, issue: Issue) -> None:
         """Add to the issues of this run, once."""
@@ -168,18 +183,17 @@ class TaskRun:
     def answer(self, question: str, system: str = DEFAULT_SYSTEM) -> Answer:
         """Generate the answer to `question`, and note what it cost."""
         self._log.see(self._scene)
-        before, started = self._log.cost(), time.perf_counter()
-        request = Request(question, self._options.sampling, self._options.cancel)
+        started = time.perf_counter()
+        options = self._options
+        request = Request(question, options.sampling, options.cancel, progress=options.progress)
+        session = self._scene.session(system=system)
+        self._log.read(session)
         if self._answer is None or system != DEFAULT_SYSTEM:
-            answer = self._answer_alone(request, system)
+            answer = collect(stream_answer(session, request))
         else:
             answer = self._answer(request)
-        after = self._log.cost()
-        prefix_s = after.encode_s + after.prefill_s - before.encode_s - before.prefill_s
-        return self._log.note(replace(answer, seconds=time.perf_counter() - started - prefix_s))
-
-    def _answer_alone(self, request: Request, system: str = DEFAULT_SYSTEM) -> Answer:
-        return collect(self._scene.session(system=system).generate(request.question, request.sampling, request.cancel))
+        seconds = time.perf_counter() - started - answer.prompt.seconds
+        return self._log.note(replace(answer, seconds=max(0.0, seconds)))
 
     def patches(self, before: str = "") -> PatchStates:
         """Return the image tokens' states, with the text `before` in front of the image.
@@ -190,8 +204,10 @@ class TaskRun:
         self._log.see(self._scene)
         # A crop, and an image with text before it, are looked at once; the next question is about the image itself.
         aside = self._is_crop or bool(before)
-        left_s = self._options.sampling.max_s - (time.perf_counter() - self._log.began)
-        states = self._scene.session(before).patches(aside=aside, cancel=self._options.cancel, max_s=left_s)
+        options, session = self._options, self._scene.session(before)
+        left_s = options.sampling.max_s - (time.perf_counter() - self._log.began)
+        states = session.patches(aside=aside, cancel=options.cancel, max_s=left_s, progress=options.progress)
+        self._log.read(session, states.prompt)
         return states.moved(self.calibration.position_shift)
 
     def open_crop(self, rgb: U8) -> AbstractContextManager[TaskRun]:
@@ -205,7 +221,6 @@ class TaskRun:
     @contextmanager
     def _aside(self, scene: Scene) -> Iterator[TaskRun]:
         with closing(scene):
-            self._log.add(scene)
             yield TaskRun(scene, self._options, log=self._log)
 
     def require_tokens(self, tokens: Sequence[str], task: str) -> None:

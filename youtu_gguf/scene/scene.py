@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
+from youtu_gguf.engines.base import Request, stream_answer
 from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.scene.many import Update, answer_together, gather
@@ -109,7 +110,8 @@ class Scene(OpenImage):
     def _stream(self, question: str, options: Mapping[str, object]) -> TextStream:
         words = checked_phrase(question, "the question")
         chosen = run_options(options, self.model.settings)
-        return TextStream(self.session().generate(words, chosen.sampling, chosen.cancel))
+        request = Request(words, chosen.sampling, chosen.cancel, progress=chosen.progress)
+        return TextStream(stream_answer(self.session(), request))
 
     def ocr(self, **options: Unpack[Options]) -> Text:
         """Read the text in the image."""

@@ -23,30 +23,33 @@ class Ticket:
     Attributes:
         client: Whose it is.
         background: Whether it only begins while no other ticket waits.
-        admitted: Done when it is this ticket's turn.
-        moved: Set each time its place in the queue changes.
+        admitted: Whether it is, or has been, its turn.
+        position: Tickets that wait before it, itself included; 0 where it does not wait.
+        changed: Set each time one of these changes.
     """
 
     client: str
     background: bool = False
-    admitted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    admitted: bool = False
+    position: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Admission:
     """The queue.
 
     A place that becomes free goes to the client with the fewest answers in progress, and among its tickets to the first
-    one: a client with many requests waits for itself.
+    one: a client with many requests waits for itself. Tickets in the background begin one at a time, while there are no
+    others.
 
     Args:
         n_answers: Answers at once.
-        max_waiting: Most tickets that wait; those in the background do not count.
+        max_waiting: Most tickets that wait, and most that wait in the background.
     """
 
     def __init__(self, n_answers: int, max_waiting: int) -> None:
         self._n_answers, self._max_waiting = n_answers, max_waiting
-        self._waiting: list[Ticket] = []
+        self._waiting: list[Ticket] = []  # in the order in which they came
         self._running: set[Ticket] = set()
         self._service_s: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -66,14 +69,14 @@ class Admission:
         Raises:
             ApiError: The queue is full.
         """
-        n_waiting = sum(not ticket.background for ticket in self._waiting)
-        if not background and n_waiting >= self._max_waiting:
+        n_waiting = sum(ticket.background == background for ticket in self._waiting)
+        if n_waiting >= self._max_waiting:
             raise ApiError(
                 429,
                 "queue_full",
-                f"at most {self._max_waiting} requests may wait, and so many do. Ask again after the time that "
+                f"at most {self._max_waiting} requests may wait, and that many do. Ask again after the time that "
                 "Retry-After says.",
-                retry_after_s=self._wait_s(n_waiting),
+                retry_after_s=self._wait_s(len(self._waiting)),
             )
         ticket = Ticket(client, background)
         self._waiting.append(ticket)
@@ -85,27 +88,35 @@ class Admission:
 
         Args:
             ticket: Whose.
-            service_s: How long the answer took, where it was one.
+            service_s: How long the answer took, where it ended by itself.
         """
         if service_s is not None:
             self._service_s.append(service_s)
         if ticket in self._waiting:
             self._waiting.remove(ticket)
         self._running.discard(ticket)
+        _move(ticket, 0)
         self._admit()
 
-    def position(self, ticket: Ticket) -> int:
-        """Return how many tickets wait before this one, itself included; 0 where it does not wait."""
-        ordered = self._in_order()
-        return ordered.index(ticket) + 1 if ticket in ordered else 0
-
     def eta_s(self, ticket: Ticket) -> float:
-        """Return the estimated seconds until it is its turn."""
-        return self._wait_s(self.position(ticket) - 1)
+        """Return the estimated seconds until it is the turn of a ticket; 0 where it does not wait."""
+        return self._wait_s(ticket.position - 1) if ticket.position else 0.0
 
     def _wait_s(self, n_before: int) -> float:
         typical = statistics.median(self._service_s) if self._service_s else _UNKNOWN_S
         return typical * (n_before // self._n_answers + 1)
+
+    def _admit(self) -> None:
+        n_before = 0
+        for ticket in self._in_order():
+            if n_before or len(self._running) >= self._n_answers or (ticket.background and self._running):
+                n_before += 1
+                _move(ticket, n_before)
+                continue
+            self._waiting.remove(ticket)
+            self._running.add(ticket)
+            ticket.admitted = True
+            _move(ticket, 0)
 
     def _in_order(self) -> list[Ticket]:
         """Return the waiting tickets in the order in which they would be admitted."""
@@ -118,13 +129,8 @@ class Admission:
             ordered.append(following)
         return ordered
 
-    def _admit(self) -> None:
-        for ticket in self._in_order():
-            if len(self._running) >= self._n_answers or (ticket.background and self._running):
-                break
-            self._waiting.remove(ticket)
-            self._running.add(ticket)
-            if not ticket.admitted.done():
-                ticket.admitted.set_result(None)
-        for ticket in self._waiting:
-            ticket.moved.set()
+
+def _move(ticket: Ticket, position: int) -> None:
+    if ticket.position != position or ticket.admitted:
+        ticket.position = position
+        ticket.changed.set()

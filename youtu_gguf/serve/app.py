@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
-from youtu_gguf.serve.routes import health
+from youtu_gguf.serve.routes import deepstack, health
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
 
-LOG = logging.getLogger("youtu_gguf.serve")
-
-DIALECTS: tuple[Dialect, ...] = (health.DIALECT,)
+DIALECTS: tuple[Dialect, ...] = (
+    health.DIALECT,
+    deepstack.DIALECT,
+)
 """All routes."""
 
 _STATUS_CODES: dict[int, Code] = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
@@ -44,14 +44,8 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.ensure_future(asyncio.to_thread(_load, core))
-        try:
+        async with core.running():
             yield
-        finally:
-            await core.jobs.drain(0)
-            await loading
-            await asyncio.to_thread(core.jobs.close)
-            await asyncio.to_thread(core.holder.close)
 
     app = FastAPI(
         title="youtu_gguf", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
@@ -61,35 +55,33 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     _answer_errors(app)
-    app.add_middleware(CallMiddleware)
+    app.add_middleware(CallMiddleware, answer=_answer)
     return app
 
 
-def _load(core: Core) -> None:
-    try:
-        core.holder.load()
-    except Exception:
-        LOG.exception("the model cannot be loaded")
+def _answer(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that `error` ended, in the shape of its path's dialect."""
+    answer = as_api_error(error)
+    body = error_body_of(DIALECTS, request.url.path)(answer, Call.of(request).id)
+    return JSONResponse(body, answer.status, answer.headers)
 
 
 def _answer_errors(app: FastAPI) -> None:
     """Give every error the shape of its path's dialect."""
 
-    def answered(request: Request, error: ApiError) -> Response:
-        body = error_body_of(DIALECTS, request.url.path)(error, Call.of(request).id)
-        return JSONResponse(body, error.status, error.headers)
-
     async def own(request: Request, error: Any) -> Response:
-        return answered(request, as_api_error(error))
+        return _answer(request, error)
 
     async def of_framework(request: Request, error: Any) -> Response:
         code = _STATUS_CODES.get(error.status_code, "invalid_argument")
-        return answered(request, ApiError(error.status_code, code, str(error.detail)))
+        answer = _answer(request, ApiError(error.status_code, code, str(error.detail)))
+        answer.headers.update(error.headers or {})  # a 405 names the methods that there are
+        return answer
 
     async def invalid(request: Request, error: Any) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
-        return answered(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
+        return _answer(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
 
     async def gone(_request: Request, _error: Any) -> Response:
         return Response(status_code=499)  # no one reads it
@@ -98,4 +90,4 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_framework)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientGoneError, gone)
-    app.add_exception_handler(Exception, own)
+    app.add_exception_handler(ClientDisconnect, gone)  # while its body was read

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from starlette.requests import Request
+
+from youtu_gguf.errors import YoutuError
+
 if TYPE_CHECKING:
-    from fastapi import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOG = logging.getLogger("youtu_gguf.serve")
 
 REQUEST_ID = "X-Request-Id"
 
@@ -23,12 +31,18 @@ class Call:
         client: Its key or address, for fairness.
         began: When it came, by `time.perf_counter`.
         headers: What is added to the header of its answer.
+        status: Status of its answer; 0 before that.
+        n_bytes: Bytes of the answer's body so far.
+        at_end: Called when it has been answered, or its client is gone, in the event loop's thread.
     """
 
     client: str
     id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
     began: float = field(default_factory=time.perf_counter)
     headers: dict[str, str] = field(default_factory=dict)
+    status: int = 0
+    n_bytes: int = 0
+    at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @classmethod
     def of(cls, request: Request) -> Call:
@@ -38,10 +52,15 @@ class Call:
 
 
 class CallMiddleware:
-    """Gives every request its `Call`, and its answer the id."""
+    """Gives every request its `Call`, and its answer the id. Answers errors that no one else has answered.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    Args:
+        app: The application inside.
+        answer: Makes the answer of an error.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response]) -> None:
+        self.app, self.answer = app, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -53,11 +72,23 @@ class CallMiddleware:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                call.status = message["status"]
                 added = {REQUEST_ID: call.id, **call.headers}
                 message["headers"] = [
                     *message.get("headers", ()),
                     *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in added.items()),
                 ]
+            else:
+                call.n_bytes += len(message.get("body", b""))
             await send(message)
 
-        await self.app(scope, receive, sending)
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as exc:
+            if not isinstance(exc, YoutuError):
+                LOG.exception("%s failed", call.id)
+            if not call.status:  # else the connection is closed in the middle of the answer
+                await self.answer(Request(scope), exc)(scope, receive, sending)
+        finally:
+            for function in call.at_end:
+                function()

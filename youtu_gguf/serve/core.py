@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from fastapi import Request
 
+from youtu_gguf.errors import YoutuError
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
-from youtu_gguf.serve.jobs import Job, Jobs
+from youtu_gguf.serve.jobs import LONGEST_S, Job, JobEvents, Jobs, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from youtu_gguf.model import Model
-    from youtu_gguf.serve.events import Event
     from youtu_gguf.serve.settings import ServeSettings
 
+LOG = logging.getLogger("youtu_gguf.serve")
+
 T = TypeVar("T")
+
+_SOONEST_S = 0.05
+"""Shortest time between two looks at whether the model is idle."""
 
 
 class Core:
@@ -32,13 +38,38 @@ class Core:
         holder: The model.
         images: Images that were sent.
         jobs: Requests in progress.
+        loading: The first load of the model; it has the error of one that failed.
     """
+
+    loading: asyncio.Future[Model]
 
     def __init__(self, load: Callable[[], Model], settings: ServeSettings) -> None:
         self.settings = settings
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Load the model in a thread, and unload it where it is idle, until the `with` block ends; then end all."""
+        self.loading = asyncio.ensure_future(asyncio.to_thread(self.holder.load))
+        self.loading.add_done_callback(_log_failure)
+        idling = asyncio.ensure_future(self._unload_when_idle())
+        try:
+            yield
+        finally:
+            idling.cancel()
+            await self.jobs.drain(0)
+            await asyncio.wait((self.loading, idling))
+            await asyncio.to_thread(self.jobs.close)
+            await asyncio.to_thread(self.holder.close)
+
+    async def _unload_when_idle(self) -> None:
+        limit_s = self.settings.idle_unload_s
+        while limit_s:
+            await asyncio.sleep(max(_SOONEST_S, limit_s - self.holder.idle_s()))
+            if await asyncio.to_thread(self.holder.unload_if_idle, limit_s):
+                LOG.info("the model was unloaded: no one had used it for %g s", limit_s)
 
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()
@@ -54,18 +85,22 @@ class Core:
         )
 
     def start(
-        self, request: Request, work: Callable[[Job[T]], T], *, background: bool = False, timeout_s: float = 3600.0
-    ) -> AsyncGenerator[Event, None]:
+        self, request: Request, work: Callable[[Job[T]], T], *, background: bool = False, timeout_s: float = LONGEST_S
+    ) -> JobEvents:
         """Begin the work of a streamed answer; see `Jobs.start`. Errors before its first event come from here.
+
+        The work is cancelled when the request has ended, however it ends.
 
         Raises:
             ApiError: The model is not there yet, the queue is full, or the server is stopping.
         """
         self.holder.check_ready()
         call = Call.of(request)
-        return self.jobs.start(work, client=call.client, id_=call.id, background=background, timeout_s=timeout_s)
+        events = self.jobs.start(work, client=call.client, id_=call.id, background=background, timeout_s=timeout_s)
+        call.at_end.append(events.close)
+        return events
 
-    async def run(self, request: Request, work: Callable[[Job[T]], T], *, timeout_s: float = 3600.0) -> T:
+    async def run(self, request: Request, work: Callable[[Job[T]], T], *, timeout_s: float = LONGEST_S) -> T:
         """Return what `work` returns, done in a thread. A client that hangs up cancels it.
 
         The body of `request` must have been read: what comes after it is the hang-up.
@@ -74,9 +109,15 @@ class Core:
             ApiError: As for `start`, and what the work raises, as an answer.
             ClientGoneError: The client hung up.
         """
-        self.holder.check_ready()
-        call = Call.of(request)
-        return await until_hang_up(request, self.jobs.run(work, client=call.client, id_=call.id, timeout_s=timeout_s))
+        events = self.start(request, work, timeout_s=timeout_s)
+        return await until_hang_up(request, result_of(events))  # type: ignore[arg-type]  # that of `work`
+
+
+def _log_failure(loading: asyncio.Future[Model]) -> None:
+    error = None if loading.cancelled() else loading.exception()
+    if error is not None:
+        foreign = None if isinstance(error, YoutuError) else error
+        LOG.error("the model cannot be loaded: %s", error, exc_info=foreign)
 
 
 class ClientGoneError(Exception):

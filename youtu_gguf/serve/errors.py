@@ -30,6 +30,7 @@ Code = Literal[
     "capability_missing",
     "engine_unavailable", "loading", "draining",
     "timeout",
+    "cancelled",
 ]  # fmt: skip
 """What is wrong, in a word that programs may compare."""
 
@@ -93,6 +94,8 @@ def as_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one per k
             return ApiError(400, code, str(error))
         case CancelledError(finish="time"):
             return ApiError(504, "timeout", str(error))
+        case CancelledError():
+            return ApiError(499, "cancelled", str(error))
         case DecodeError():
             return ApiError(422, "answer_unusable", str(error))
         case CapabilityError():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from youtu_gguf.errors import EngineError
 from youtu_gguf.model import Model
 from youtu_gguf.serve.errors import ApiError
 
@@ -16,6 +17,9 @@ State = Literal["loading", "ready", "unloaded", "failed"]
 
 class ModelHolder:
     """Holds the model. Its methods may be called in any thread.
+
+    A model that cannot be loaded at the start is not tried again. One that was unloaded is, by each request that needs
+    it.
 
     Args:
         load: Loads the model; called again after it was unloaded.
@@ -30,7 +34,7 @@ class ModelHolder:
         self._counting = threading.Lock()
         self._used_at = time.monotonic()
         self._error: Exception | None = None
-        self._was_loaded = False
+        self._was_loaded = self._closed = False
 
     @property
     def state(self) -> State:
@@ -55,7 +59,8 @@ class ModelHolder:
         if self.state == "loading":
             raise ApiError(503, "loading", "the model is being loaded. Ask again soon.", retry_after_s=2)
         if self._error is not None:
-            raise ApiError(503, "engine_unavailable", "the model could not be loaded; the server's log says why.")
+            message = f"the model could not be loaded ({type(self._error).__name__}). The server's log says why."
+            raise ApiError(503, "engine_unavailable", message)
 
     def load(self) -> Model:
         """Return the model, loaded if it is not.
@@ -64,13 +69,15 @@ class ModelHolder:
             YoutuError: It cannot be loaded.
         """
         with self._lock:
+            if self._closed:
+                raise EngineError("the server is stopping. Ask again when it is back.")
             if self._model is None:
                 try:
                     self._model = self._load()
                 except Exception as exc:
-                    self._error = exc
+                    self._error = None if self._was_loaded else exc
                     raise
-                self._error, self._was_loaded = None, True
+                self._was_loaded, self._used_at = True, time.monotonic()
             return self._model
 
     @contextmanager
@@ -85,21 +92,29 @@ class ModelHolder:
                 self._users -= 1
                 self._used_at = time.monotonic()
 
+    def idle_s(self) -> float:
+        """Return for how long no one has used the model; 0 while someone does, and while there is none."""
+        with self._counting:
+            return 0.0 if self._users or self._model is None else time.monotonic() - self._used_at
+
     def unload_if_idle(self, idle_s: float) -> bool:
         """Unload the model if no one has used it for `idle_s`; return whether it was."""
-        with self._lock, self._counting:
-            if self._model is None or self._users or time.monotonic() - self._used_at < idle_s:
-                return False
-            self._close()
+        with self._lock:
+            with self._counting:
+                if self._model is None or self._users or time.monotonic() - self._used_at < idle_s:
+                    return False
+                model, self._model = self._model, None  # who comes now waits for the lock, and loads it again
+            self._end(model)
             return True
 
-    def _close(self) -> None:
-        model, self._model = self._model, None
-        self._before_unload()
-        if model is not None:
-            model.close()
-
     def close(self) -> None:
-        """Close the model."""
+        """Close the model for good."""
         with self._lock:
-            self._close()
+            self._closed = True
+            model, self._model = self._model, None
+            if model is not None:
+                self._end(model)
+
+    def _end(self, model: Model) -> None:
+        self._before_unload()
+        model.close()

@@ -13,62 +13,116 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from youtu_gguf.serve.admission import Admission, Ticket
+from youtu_gguf.serve.buffer import EventBuffer
 from youtu_gguf.serve.errors import ApiError, as_api_error
 from youtu_gguf.serve.events import Event, Finished, Queued
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from youtu_gguf.serve.settings import ServeSettings
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
 T = TypeVar("T")
 
-_TIMEOUT_S = 3600.0
+LONGEST_S = 3600.0
+"""Longest `timeout_s`."""
 
 
 class Job(Generic[T]):
-    """One request's work.
+    """One request's work. For the event loop's thread, where nothing else is said.
 
     Attributes:
         id: Names it in logs and answers.
         client: Whose it is.
         cancel: Set when its result is no longer wanted. Work passes it to what it calls.
+        began: When it was started, by `time.perf_counter`.
         queue_s: Seconds that it waited for its turn.
+        events: What it has reported and no one has read yet.
+        outcome: How it ended, for its reader; the thread may still be on its way out.
     """
 
-    def __init__(self, work: Callable[[Job[T]], T], client: str, id_: str) -> None:
-        self.id, self.client = id_, client
+    def __init__(self, work: Callable[[Job[T]], T], client: str, id_: str, ticket: Ticket, timeout_s: float) -> None:
+        self.id, self.client, self.ticket, self.timeout_s = id_, client, ticket, timeout_s
         self.cancel = threading.Event()
-        self.queue_s = 0.0
         self.began = time.perf_counter()
+        self.queue_s = 0.0
+        self.events = EventBuffer()
+        self.outcome: Finished | ApiError | None = None
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self.error: ApiError | None = None
-        """What ends it early whatever the work does, such as a server that stops."""
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until its `timeout_s` have passed, at least 0. In any thread."""
+        return max(0.0, self.began + self.timeout_s - time.perf_counter())
 
     def emit(self, event: Event) -> None:
-        """Report `event`, in any thread."""
+        """Report `event`. In any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: no one listens
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
-
-    async def next_event(self) -> Event | None:
-        """Wait for the next event; None after the last one."""
-        return await self._events.get()
-
-    def fail(self, error: ApiError) -> None:
-        """End it with `error`. For the event loop's thread."""
-        self.error = error
-        self.cancel.set()
-        self._events.put_nowait(None)
-
-    def close_events(self) -> None:
-        """Let `next_event` return None after what was emitted. For the event loop's thread."""
-        self._events.put_nowait(None)
+            self._loop.call_soon_threadsafe(self.events.put, event)
 
     def perform(self) -> T:
         """Do the work, in this thread."""
         return self._work(self)
+
+    def end(self, outcome: Finished | ApiError) -> None:
+        """Tell its reader how it ended. The first outcome counts."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.events.close()
+            self.ticket.changed.set()
+
+    def stop(self, error: ApiError) -> None:
+        """End it with `error`, at once for its reader, and as soon as the work looks at `cancel` for its thread."""
+        if self.outcome is None:
+            self.cancel.set()
+            self.end(error)
+
+
+class JobEvents(AsyncGenerator[Event, None]):
+    """What happens to a job, the last being `Finished(-1, result)`. Closing it cancels the job, at any time."""
+
+    def __init__(self, job: Job[T]) -> None:
+        self.job = job
+        self._ended = False
+
+    async def asend(self, value: None) -> Event:  # noqa: ARG002 - of the protocol
+        """Return the next event.
+
+        Raises:
+            ApiError: The job ended with it.
+        """
+        if self._ended:
+            raise StopAsyncIteration
+        event = await self.job.events.next()
+        if event is not None:
+            return event
+        self._ended = True
+        assert self.job.outcome is not None
+        if isinstance(self.job.outcome, ApiError):
+            raise self.job.outcome
+        return self.job.outcome
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,  # noqa: ARG002 - of the protocol
+    ) -> Event:
+        """Cancel the job, and raise what is given."""
+        self.close()
+        raise (val if isinstance(val, BaseException) else typ)
+
+    async def aclose(self) -> None:
+        """Cancel the job, unless it has ended."""
+        self.close()
+
+    def close(self) -> None:
+        """Cancel the job, unless it has ended. Safe to call twice."""
+        self._ended = True
+        self.job.stop(cancelled())
 
 
 class Jobs:
@@ -76,9 +130,9 @@ class Jobs:
 
     def __init__(self, settings: ServeSettings) -> None:
         self.admission = Admission(settings.n_answers, settings.max_waiting)
-        self._jobs: dict[str, Job[object]] = {}
-        self._pool = ThreadPoolExecutor(settings.n_answers, "youtu-gguf request")
         self.draining = False
+        self._drivers: dict[Job[object], asyncio.Task[None]] = {}
+        self._pool = ThreadPoolExecutor(settings.n_answers, "youtu-gguf request")
 
     def start(
         self,
@@ -87,117 +141,122 @@ class Jobs:
         client: str,
         id_: str | None = None,
         background: bool = False,
-        timeout_s: float = _TIMEOUT_S,
-    ) -> AsyncGenerator[Event, None]:
+        timeout_s: float = LONGEST_S,
+    ) -> JobEvents:
         """Take a place in the queue now; return what happens from then on, the last being `Finished(-1, result)`.
 
-        Closing the iterator cancels the work. The place is given up when the thread has ended.
+        The work is done whether the events are read or not. Closing the iterator cancels it. The place is given up when
+        the thread has ended.
 
         Args:
             work: Called in a thread with the job; what it raises ends the iterator with an `ApiError`.
             client: Whose place it is.
             id_: Id of the request.
             background: Whether it gives way to all others.
-            timeout_s: Longest wait in the queue.
+            timeout_s: Longest wait in the queue. Work may ask how much of it is left.
 
         Raises:
             ApiError: The queue is full, or the server is stopping.
         """
         if self.draining:
-            raise ApiError(503, "draining", "the server is stopping. Ask again when it is back.", retry_after_s=5)
+            raise _draining()
         ticket = self.admission.join(client, background=background)
-        job = Job(work, client, id_ or f"req_{uuid.uuid4().hex}")
-        self._jobs[job.id] = job  # type: ignore[assignment]
-        return self._events(job, ticket, timeout_s)
+        job = Job(work, client, id_ or f"req_{uuid.uuid4().hex}", ticket, timeout_s)
+        driver = asyncio.get_running_loop().create_task(self._drive(job), name=job.id)
+        self._drivers[job] = driver  # type: ignore[index]  # whatever its result is
+        return JobEvents(job)
 
-    async def _events(self, job: Job[T], ticket: Ticket, timeout_s: float) -> AsyncGenerator[Event, None]:
-        running: asyncio.Future[T] | None = None
+    async def _drive(self, job: Job[T]) -> None:
+        """Wait for the turn of a job and do its work; give up its place when its thread has ended."""
+        service_s = None
         try:
-            async with contextlib.aclosing(self._wait(job, ticket, timeout_s)) as waiting:
-                async for queued in waiting:
-                    yield queued
+            await _turn(job, self.admission)
             job.queue_s = time.perf_counter() - job.began
-            running = asyncio.get_running_loop().run_in_executor(self._pool, job.perform)
-            running.add_done_callback(lambda _: job.close_events())
-            while (event := await job.next_event()) is not None:
-                yield event
-            if job.error is not None:
-                raise job.error
-            try:
-                value = await running
-            except Exception as exc:
-                raise _logged(exc, job.id) from exc
-            yield Finished(-1, value)
+            if job.outcome is None:
+                value = await asyncio.get_running_loop().run_in_executor(self._pool, job.perform)
+                job.end(Finished(-1, value))
+                service_s = None if job.cancel.is_set() else time.perf_counter() - job.began - job.queue_s
+        except Exception as exc:  # noqa: BLE001 - whatever ends the work is the answer to its request
+            job.end(_logged(exc, job.id))
         finally:
-            job.cancel.set()
-            self._end(job, ticket, running)
-
-    async def _wait(self, job: Job[T], ticket: Ticket, timeout_s: float) -> AsyncGenerator[Queued, None]:
-        """Wait for the turn of `ticket`; report its place each time that changes."""
-        deadline = job.began + timeout_s
-        while not ticket.admitted.done():
-            yield Queued(self.admission.position(ticket), self.admission.eta_s(ticket))
-            ticket.moved.clear()
-            moved = asyncio.ensure_future(ticket.moved.wait())
-            stopped = asyncio.ensure_future(job.next_event())
-            try:
-                left_s = max(0.0, deadline - time.perf_counter())
-                await asyncio.wait(
-                    (ticket.admitted, moved, stopped), timeout=left_s, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                moved.cancel()
-                stopped.cancel()
-            if job.error is not None:
-                raise job.error
-            if time.perf_counter() >= deadline and not ticket.admitted.done():
-                raise ApiError(504, "timeout", f"the request waited for {timeout_s:g} s. Raise timeout_s.")
-
-    def _end(self, job: Job[T], ticket: Ticket, running: asyncio.Future[T] | None) -> None:
-        """Give up the place of a job, once its thread has ended."""
-
-        def leave(ended: asyncio.Future[T] | None) -> None:
-            if ended is not None and not ended.cancelled():
-                ended.exception()  # it was raised already, or no one waits for it
-            self._jobs.pop(job.id, None)
-            service_s = None if ended is None else time.perf_counter() - job.began - job.queue_s
-            self.admission.leave(ticket, service_s)
-
-        if running is None or running.done():
-            leave(running)
-        else:
-            running.add_done_callback(leave)
+            job.stop(as_api_error(RuntimeError()))  # where the loop itself ends
+            self._drivers.pop(job, None)  # type: ignore[arg-type]
+            self.admission.leave(job.ticket, service_s)
 
     async def run(
-        self, work: Callable[[Job[T]], T], *, client: str, id_: str | None = None, timeout_s: float = _TIMEOUT_S
+        self, work: Callable[[Job[T]], T], *, client: str, id_: str | None = None, timeout_s: float = LONGEST_S
     ) -> T:
         """Return what `work` returns; see `start`. Cancelling this coroutine cancels the work."""
-        events = self.start(work, client=client, id_=id_, timeout_s=timeout_s)
-        async with contextlib.aclosing(events):
-            async for event in events:
-                if isinstance(event, Finished) and event.index == -1:
-                    return event.value  # type: ignore[return-value]  # that of `work`
-        raise AssertionError("a job ends with its result or an error")
+        return await result_of(self.start(work, client=client, id_=id_, timeout_s=timeout_s))  # type: ignore[return-value]
 
     def cancel(self, id_: str) -> bool:
-        """Cancel the request with this id; return whether there is one."""
-        job = self._jobs.get(id_)
-        if job is not None:
-            job.cancel.set()
-        return job is not None
+        """Cancel the request with this id; return whether there is one.
+
+        One that waits ends with an error, one that is being answered with what there is.
+        """
+        found = [job for job in self._drivers if job.id == id_]
+        for job in found:
+            if job.ticket.admitted:
+                job.cancel.set()
+            else:
+                job.stop(cancelled())
+        return bool(found)
 
     async def drain(self, seconds: float) -> None:
-        """Take no more requests; let those in progress end for `seconds`, then end them with an error."""
+        """Take no more requests and end those that wait; end the others too where they take longer than `seconds`."""
         self.draining = True
-        deadline = time.monotonic() + seconds
-        while self._jobs and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        for job in list(self._jobs.values()):
-            job.fail(ApiError(503, "draining", "the server was stopped before the answer ended.", retry_after_s=5))
+        for job in list(self._drivers):
+            if not job.ticket.admitted:
+                job.stop(_draining())
+        if self._drivers:
+            await asyncio.wait(list(self._drivers.values()), timeout=seconds)
+        for job in list(self._drivers):
+            job.stop(_draining())
 
     def close(self) -> None:
         """Wait for the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+async def result_of(events: JobEvents) -> object:
+    """Return what the work of a job returned. Cancelling this coroutine cancels the work.
+
+    Raises:
+        ApiError: The job ended with it.
+    """
+    async with contextlib.aclosing(events):
+        async for event in events:
+            if isinstance(event, Finished) and event.index == -1:
+                return event.value
+    raise AssertionError("a job ends with its result or an error")
+
+
+def cancelled() -> ApiError:
+    """Return the end of a request that its client does not want any more."""
+    return ApiError(499, "cancelled", "the request was cancelled.")
+
+
+def _draining() -> ApiError:
+    return ApiError(503, "draining", "the server is stopping. Ask again when it is back.", retry_after_s=5)
+
+
+async def _turn(job: Job[T], admission: Admission) -> None:
+    """Wait for the turn or the end of a job; report its place each time that changes.
+
+    Raises:
+        ApiError: Its time has passed.
+    """
+    ticket = job.ticket
+    while not ticket.admitted and job.outcome is None:
+        job.events.put(Queued(ticket.position, admission.eta_s(ticket)))
+        ticket.changed.clear()
+        try:
+            async with asyncio.timeout(job.left_s):
+                await ticket.changed.wait()
+        except TimeoutError:
+            if not ticket.admitted:
+                message = f"the request waited for {job.timeout_s:g} s. Raise timeout_s, or ask again later."
+                raise ApiError(504, "timeout", message) from None
 
 
 def _logged(error: Exception, id_: str) -> ApiError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -34,6 +35,11 @@ class ServeSettings:
         drain_s: How long running answers may go on when the server is told to stop.
         idle_unload_s: The model is unloaded when it was not asked for so long; 0 keeps it.
         page: Serve the page at `/`.
+        classes: Lists of class names by a name, for programs that choose one as a model (DeepStack's custom models).
+            Where these do not choose, the list "default" is looked for; without that, everything.
+        label_studio_url: Where the Label Studio is whose images may be fetched, such as `http://labels.lan:8080`; None
+            fetches none.
+        label_studio_token: Its access token.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +59,9 @@ class ServeSettings:
     drain_s: Annotated[float, number(least=0, most=_DAY_S)] = 10.0
     idle_unload_s: Annotated[float, number(least=0, most=_LONGEST_S)] = 0.0
     page: Annotated[bool, switch] = True
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label_studio_url: str | None = None
+    label_studio_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         apply_rules(self)

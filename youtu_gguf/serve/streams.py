@@ -58,8 +58,9 @@ class PieceResponse(Response):
         try:
             await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, gone):
-                task.cancel()
+            sending.cancel()
+            gone.cancel()
+            for task in (gone, sending):
                 with contextlib.suppress(asyncio.CancelledError, OSError):
                     await task
 

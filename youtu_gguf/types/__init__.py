@@ -20,6 +20,7 @@ from youtu_gguf.types.choices import (
     FileForm,
     Find,
     Finish,
+    Found,
     GpuLayers,
     HiddenWay,
     Lang,
@@ -34,6 +35,7 @@ from youtu_gguf.types.choices import (
     Vision,
     no_progress,
 )
+from youtu_gguf.types.counts import Counts
 from youtu_gguf.types.geometry import Grid, PreparedImage, Size, Transform
 from youtu_gguf.types.maps import DepthMap, LabelMap, Mask, Region
 from youtu_gguf.types.objects import Box, Boxes, Instance, Instances, Polygon, Polygons, Pose, Poses
@@ -51,6 +53,7 @@ __all__ = [
     "Boxes",
     "Count",
     "CountBy",
+    "Counts",
     "DepthMap",
     "DepthUnit",
     "Draft",
@@ -58,6 +61,7 @@ __all__ = [
     "FileForm",
     "Find",
     "Finish",
+    "Found",
     "Frozen",
     "GpuLayers",
     "Grid",

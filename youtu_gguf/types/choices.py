@@ -60,6 +60,9 @@ Finish = Literal["stop", "length", "time", "loop", "cancelled", "none"]
 """Why an answer ended: the model's end token, the token or context limit, the time limit, going round in circles or
 on without anything new, the caller, or nothing was generated."""
 
+Found = Literal["context", "memory", "disk", "none"]
+"""Where an engine found what precedes a question."""
+
 ProgressFn = Callable[[str, int, int], None]
 """Called with (stage, done, total) while something takes time; total is 0 where it is not known beforehand."""
 

@@ -17,7 +17,21 @@ class Issue:
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds spent on one result. Encode and prefill are zero when an earlier question paid for them."""
+    """Seconds spent on one result, and tokens.
+
+    Attributes:
+        encode_s: Encoding the image; zero when an earlier question paid for it.
+        prefill_s: Reading what precedes the questions; close to zero when an earlier question paid for it.
+        generate_s: Reading the questions, and generating.
+        decode_s: The rest: making the value of answers and states.
+        n_image_tokens: Image tokens that the answers and maps are about.
+        n_generated: Tokens generated.
+        n_prompt: Tokens of all prompts: system text, earlier turns, images and questions. A map counts what precedes
+            its question once; where it asks none, that alone.
+        n_cached: Those of `n_prompt` that were not decoded for this result, since the engine had them already or
+            another thread read them meanwhile.
+        wait_s: Waiting for others: for room, or for an image that another thread is reading.
+    """
 
     encode_s: float = 0.0
     prefill_s: float = 0.0
@@ -25,6 +39,9 @@ class Timings:
     decode_s: float = 0.0
     n_image_tokens: int = 0
     n_generated: int = 0
+    n_prompt: int = 0
+    n_cached: int = 0
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

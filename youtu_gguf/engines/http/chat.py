@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import Any
 
 from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
-from youtu_gguf.engines.base import Piece
+from youtu_gguf.engines.base import Piece, PromptCost
 from youtu_gguf.engines.http.transport import excerpt
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.engines.repetition import LoopGuard
@@ -110,6 +110,7 @@ class Reply:
 
     Attributes:
         progress: (done, total) of the prompt's tokens, as last reported; None with servers that do not report it.
+        n_tokens: Tokens of the answer so far.
         ended: Whether the server has given the reason why the answer ends, or we have ended it.
     """
 
@@ -118,9 +119,11 @@ class Reply:
         self._stops = StopSearch(sampling.stop)
         self._guard = LoopGuard() if sampling.loop_guard else None
         self._ids: dict[str, int] = {}
-        self._n_tokens = 0
+        self.n_tokens = 0
         self._finish: Finish | None = None
         self._usage: Mapping[str, Any] = {}
+        self._timings: Mapping[str, Any] = {}
+        self._prompt_progress: Mapping[str, Any] = {}
         self.progress: tuple[int, int] | None = None
 
     @property
@@ -147,7 +150,9 @@ class Reply:
     def _pieces(self, event: Mapping[str, Any]) -> Iterator[Piece]:
         if progress := event.get("prompt_progress"):
             self.progress = int(progress["processed"]), int(progress["total"])
+            self._prompt_progress = progress
         self._usage = event.get("usage") or self._usage
+        self._timings = event.get("timings") or self._timings
         for choice in event.get("choices") or ():
             text = choice.get("delta", {}).get("content") or ""
             tokens = (choice.get("logprobs") or {}).get("content") or ()
@@ -159,7 +164,7 @@ class Reply:
                 self._finish = "length" if choice["finish_reason"] == "length" else "stop"
 
     def _count(self, piece: Piece) -> None:
-        self._n_tokens += piece.n_tokens
+        self.n_tokens += piece.n_tokens
         # Pieces are nearly always tokens, and the guard only compares them with each other.
         number = self._ids.setdefault(piece.text, len(self._ids))
         if self._stops.found:
@@ -181,12 +186,22 @@ class Reply:
         text = "".join(piece.text for piece in held)
         n_held = sum(piece.n_tokens for piece in held)
         if finish is not None or self.cut:
-            return Piece(text, n_held, finish or self._finish)
+            return Piece(text, n_held, finish or self._finish, prompt=self._prompt())
         if self._finish is None:
             raise ServerError("the server broke off in the middle of an answer. Ask again.", retry=True)
         self._check_size()
         n_written = _number(self._usage, "completion_tokens") - (self._finish == "stop")  # the end is a token too
-        return Piece(text, n_held + max(0, n_written - self._n_tokens), self._finish)
+        n_rest = n_held + max(0, n_written - self.n_tokens)
+        return Piece(text, n_rest, self._finish, prompt=self._prompt())
+
+    def _prompt(self) -> PromptCost:
+        """Return what the server says of the prompt's tokens; zeros where it says nothing."""
+        details = self._usage.get("prompt_tokens_details")
+        cached = _number(details, "cached_tokens") if isinstance(details, Mapping) else 0
+        cached = cached or _number(self._timings, "cache_n") or _number(self._prompt_progress, "cache")
+        timed = _number(self._timings, "cache_n") + _number(self._timings, "prompt_n")
+        n_tokens = _number(self._usage, "prompt_tokens") or timed or _number(self._prompt_progress, "total")
+        return PromptCost(n_tokens, min(cached, n_tokens))
 
     def _check_size(self) -> None:
         """Refuse an answer about a resized image: its coordinates would be wrong, and no one would notice."""

@@ -16,7 +16,7 @@ from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.environment import default_api_key
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
 from youtu_gguf.facts import BEGIN
-from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.types import Counts, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
@@ -79,6 +79,10 @@ class HttpEngine(ABC):
             CapabilityError: Always.
         """
         raise CapabilityError(f'the engine "{self.name}" does not show the model\'s tokens. Use engine="native".')
+
+    def counts(self) -> Counts:
+        """Return zeros: only the server knows what it has done."""
+        return Counts()
 
     def open(self, prefix: Prefix) -> HttpSession:
         """Start a session; nothing is sent before its first question."""

@@ -7,20 +7,20 @@ import queue
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
 from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request, no_states
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request, no_states, stream_answer
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
 from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, stream_events
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.forks import Owner
 from youtu_gguf.prompts import as_words
-from youtu_gguf.types import Finish, PreparedImage, ProgressFn
+from youtu_gguf.types import Finish, PreparedImage, ProgressFn, no_progress
 
 TICK_S = 0.05
 """How often cancellation and the time limit are checked while nothing arrives."""
@@ -221,13 +221,19 @@ class HttpParallelGeneration:
             wrote: list[tuple[int, Piece | YoutuError]] = [(call.number, piece) for piece in call.reply.read(received)]
             if call.reply.cut:
                 wrote.append((self._drop(call), call.reply.end()))
-            elif call.reply.progress is not None and not wrote:
-                self._host.progress("prefill", *call.reply.progress)
+            elif wrote:
+                self._report(call, "generate", call.reply.n_tokens, call.request.sampling.max_tokens)
+            elif call.reply.progress is not None:
+                self._report(call, "prefill", *call.reply.progress)
             return wrote
         if received is not None and not (isinstance(received, ServerError) and call.reply.ended):
             raise self._session.explain(received)
         end = call.reply.end()
         return [(self._drop(call), end)]
+
+    def _report(self, call: Call, stage: str, done: int, total: int) -> None:
+        self._host.progress(stage, done, total)
+        call.request.progress(stage, done, total)
 
     def _drop(self, call: Call) -> int:
         call.hang_up()
@@ -300,6 +306,7 @@ class HttpSession:
         aside: bool = False,  # noqa: ARG002
         cancel: threading.Event | None = None,  # noqa: ARG002
         max_s: float = math.inf,  # noqa: ARG002
+        progress: ProgressFn = no_progress,  # noqa: ARG002
     ) -> PatchStates:
         """Refuse: no server returns the states of image tokens.
 
@@ -314,16 +321,7 @@ class HttpSession:
         Raises:
             EngineError: The server cannot be reached, or failed.
         """
-        with closing(self.parallel()) as parallel:
-            parallel.add(Request(question, sampling, cancel))
-            n_generated = 0
-            while wrote := parallel.step():
-                for _, piece in wrote:
-                    if isinstance(piece, YoutuError):
-                        raise piece
-                    yield piece
-                    n_generated += piece.n_tokens
-                self._host.progress("generate", n_generated, sampling.max_tokens)
+        return stream_answer(self, Request(question, sampling, cancel))
 
     def parallel(self) -> HttpParallelGeneration:
         """Return a way to answer several questions at once.

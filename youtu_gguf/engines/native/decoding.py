@@ -36,10 +36,14 @@ class Decoder:
     Args:
         context: Where the answers are.
         prefixes: What they branch from.
+
+    Attributes:
+        n_generated: Tokens of all pieces so far.
     """
 
     def __init__(self, context: LlamaContext, prefixes: Prefixes) -> None:
         self._context, self._prefixes = context, prefixes
+        self.n_generated = 0
 
     def step(self, answers: Sequence[Generation], make_room: MakeRoom) -> Written:
         """Advance answers by one decode, and return the new pieces.
@@ -58,11 +62,12 @@ class Decoder:
                 written.append((generation, generation.end(finish)))
         asked = [generation for generation in active if len(generation.pending) > 1]
         for generation in asked:
-            generation.decoded(self._prefixes.share(generation.sequence))
+            generation.inherit(self._prefixes.share(generation.sequence))
         waiting = followers(asked)
         under_way = [generation for generation in active if generation not in asked]
         for group in pack([*under_way, *(g for g in asked if g not in waiting)], self._context.slice)[:1]:
             self._decode(group, written, make_room)
+        self.n_generated += sum(news.n_tokens for _, news in written if isinstance(news, Piece))
         return written
 
     def _decode(self, group: Group, written: Written, make_room: MakeRoom) -> None:

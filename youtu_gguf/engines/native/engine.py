@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakSet, WeakValueDictionary, finalize
 
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PrefixCost, Request
-from youtu_gguf.engines.native.beginnings import NOTHING, find_beginning
-from youtu_gguf.engines.native.cache import ByteCache, PrefixStates, Sized, find_states, state_files
+from youtu_gguf.engines.base import Request
+from youtu_gguf.engines.native.cache import ByteCache, Sized, state_files
 from youtu_gguf.engines.native.decoding import Decoder, choose_drafts
 from youtu_gguf.engines.native.eviction import Eviction
 from youtu_gguf.engines.native.fair_lock import FairLock
@@ -24,25 +21,25 @@ from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.chain import new_sampler
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
-from youtu_gguf.engines.native.llama.memory import N_ANSWERS
-from youtu_gguf.engines.native.prefill import Reading, Readings
-from youtu_gguf.engines.native.prefixes import PrefixEntry, Prefixes
+from youtu_gguf.engines.native.payer import Payer
+from youtu_gguf.engines.native.prefill import Readings
+from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.prompt_tokens import PromptTokens
 from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.sampling import Sampler
 from youtu_gguf.engines.native.session import NativeSession
 from youtu_gguf.engines.native.shared import News, SharedDecodes
+from youtu_gguf.engines.native.supply import Supply
+from youtu_gguf.engines.native.tally import Tally
 from youtu_gguf.engines.native.vision.choice import open_tower
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import EngineError
 from youtu_gguf.gguf.lm_head import Head
-from youtu_gguf.types import F32, ProgressFn, no_progress
+from youtu_gguf.types import F32, Counts, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
     from youtu_gguf.gguf.pair import ModelPair
-
-T = TypeVar("T")
 
 
 class NativeEngine:
@@ -87,10 +84,10 @@ class NativeEngine:
         self.files = state_files(
             pair, settings, (bindings.VERSION, self.hidden_way, str(self.placement), settings.vision)
         )
-        self._cached = partial(find_states, self.cache, self.files)
         self._sessions: WeakSet[NativeSession] = WeakSet()
         self._generations: WeakValueDictionary[int, Generation] = WeakValueDictionary()
-        self._room = Room()
+        self._tally = Tally()
+        self._room = room = Room()
         progress("load", 0, 100)
         with Deferral() as deferral, ExitStack() as stack:  # frees the earlier handles if a later step fails
             self.model = LlamaModel(pair.model.path, settings, self.placement, deferral.lifting(progress))
@@ -102,20 +99,40 @@ class NativeEngine:
             self._owned = stack.pop_all()
         self.prefixes = Prefixes(self.context)
         self.readings = Readings(
-            self.lock, self._room, self.context, self.prefixes, self.vision, self.cache, fine=not self.placement.devices
+            self.lock, room, self.context, self.prefixes, self.vision, self.cache, fine=not self.placement.devices
         )
         self._eviction = Eviction(self.context, self.prefixes, self.readings, self.cache)
+        self._supply = Supply(
+            self.lock, room, self.context, self.prefixes, self.readings, self._eviction, self.cache, self.files,
+            partial(_check_open, self.lock, self.model),
+        )  # fmt: skip
         close = partial(self.lock.run_last, self._owned.close)
         self._finalize = finalize(self, self.readings.tower_lock.run_last, close)  # at exit too
-        self._shared = SharedDecodes(Decoder(self.context, self.prefixes))
+        self._decoder = Decoder(self.context, self.prefixes)
+        self._shared = SharedDecodes(self._decoder)
         self.drafts = choose_drafts(settings.draft, self.context, on_device=bool(self.placement.devices))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
         progress("load", 100, 100)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Report a step to the caller; Ctrl-C arrives here in the middle of long work."""
+    def report(self, listener: ProgressFn, stage: str, done: int, total: int) -> None:
+        """Report a step to the caller, and to the listener of a request; Ctrl-C arrives here in long work."""
         with open_to_interrupts():
             self._progress(stage, done, total)
+            listener(stage, done, total)
+
+    def payer(self, session: NativeSession, limits: Limits | None = None, progress: ProgressFn = no_progress) -> Payer:
+        """Return a request about the prefix of `session`, which begins now.
+
+        Args:
+            session: Whose prefix it needs.
+            limits: When it is to end; by default only when it is done.
+            progress: Told of its steps, beside the listener of the engine.
+        """
+        return Payer(session, limits or Limits(), partial(self.report, progress), self._tally)
+
+    def counts(self) -> Counts:
+        """Return what was done since the model was loaded."""
+        return self._tally.counts(self.context.n_decodes, self._decoder.n_generated)
 
     @property
     def image_max_tokens(self) -> int:
@@ -150,7 +167,7 @@ class NativeEngine:
         self._sessions.add(session)
         return session
 
-    def start(self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True) -> Generation:
+    def start(self, payer: Payer, request: Request, *, shared: bool = True) -> Generation:
         """Start an answer: bring the prefix into the context, branch from it, and prepare the question for decoding.
 
         Waits for other threads if their answers take all the room. Unless the answer is `shared`, only its caller
@@ -158,15 +175,13 @@ class NativeEngine:
 
         Raises:
             InputError: The question does not fit into the context.
-            CancelledError: The request is to end by its `limits`.
+            CancelledError: The request is to end by its limits.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        attempt = partial(self.try_start, session, request, limits, shared=shared)
-        return self._bring(session, limits, attempt, lambda _: attempt())
+        attempt = partial(self.try_start, payer, request, shared=shared)
+        return self._supply.bring(payer, attempt, lambda _: attempt())
 
-    def try_start(
-        self, session: NativeSession, request: Request, limits: Limits, *, shared: bool = True
-    ) -> Generation | None:
+    def try_start(self, payer: Payer, request: Request, *, shared: bool = True) -> Generation | None:
         """Start an answer if its prefix is there and there is room, else return None. Call it with the lock held.
 
         Raises:
@@ -175,17 +190,17 @@ class NativeEngine:
         self._finish_lost()
         if self.prefixes.full:  # checked first, because tokenising takes as long as a step of a small model
             return None
+        session = payer.session
         asked = session.tokens_of(request.question)
         session.check_room(len(asked))
         sampler = self.new_sampler(request.sampling, self.model, [*session.prefix_tokens, *asked])  # or an InputError
-        entry = self._entry(session)
+        entry = self._supply.entry(payer)
         if entry is None:
             sampler.close()
             return None
+        payer.supply()
         sequence = self.prefixes.branch(entry, asked)
-        generation = Generation(
-            request, self.model, sampler, asked, sequence, session.length, limits, drafts=self.drafts
-        )
+        generation = Generation(request, self.model, sampler, asked, sequence, payer, drafts=self.drafts)
         self._generations[sequence] = generation
         if shared:
             self._shared.join(generation)
@@ -229,124 +244,19 @@ class NativeEngine:
             found = self._shared.take(answers)
         return found
 
-    def read_states(self, session: NativeSession, limits: Limits, *, aside: bool) -> F32:
-        """Return the states of the images of `session` (`Reading.hidden`); reads the prefix if they are not cached.
+    def read_states(self, payer: Payer, *, aside: bool) -> F32:
+        """Return the states of the images of a prefix (`Reading.hidden`), which is read if they are not cached.
 
         With `aside`, the prefix is read beside those in the context if there is room, and not kept there.
 
         Raises:
-            CancelledError: The request is to end by its `limits`.
+            CancelledError: The request is to end by its limits.
             EngineError: llama.cpp failed, or unfinished answers of this thread leave no room.
         """
-        return self._bring(session, limits, lambda: self._states(session), lambda reading: reading.hidden, aside=aside)
-
-    def _states(self, session: NativeSession) -> F32 | None:
-        known = self.prefixes.find(session.key) or self._cached(session.key)
-        return None if known is None else known.hidden
-
-    def _entry(self, session: NativeSession) -> PrefixEntry | None:
-        """Return the prefix in the context, restored if it is cached; None if it is neither, or there is no room."""
-        entry = self.prefixes.find(session.key)
-        cached = None if entry is not None else self._cached(session.key)
-        if (
-            cached is None
-            or not cached.cache
-            or self.readings.find(session.key)
-            or not self._eviction.has_room(session.length)
-        ):
-            return entry
-        started = time.perf_counter()
-        sequence = self.prefixes.reserve(session.length)
-        if not self.context.restore(sequence, cached.cache):
-            self.prefixes.abandon(sequence, 0)
-            return None
-        session.pay(PrefixCost(prefill_s=time.perf_counter() - started))
-        return self.prefixes.place(session, sequence, cached.hidden)
-
-    def _bring(
-        self,
-        session: NativeSession,
-        limits: Limits,
-        attempt: Callable[[], T | None],
-        end: Callable[[Reading], T | None],
-        *,
-        aside: bool = False,
-    ) -> T:
-        """Return what `attempt` does, called in turns until it succeeds, or `end` does of the prefix that it needed."""
-
-        def attempt_or_claim() -> tuple[T, None] | tuple[None, Reading] | None:
-            result = attempt()
-            if result is not None:
-                return result, None
-            reading = self._claim(session, aside=aside)
-            return None if reading is None else (None, reading)
-
-        if self.prefixes.find(session.key) is None:
-            self._cached(session.file_key)  # a file is read here, and not in a turn
-        with Deferral():
-            while True:
-                result, reading = self._admitted(attempt_or_claim, limits)
-                if reading is not None and reading.reader == threading.get_ident():
-                    place = partial(self._place, session)
-                    result = self.readings.read(session, reading, limits, self.progress, place, end)
-                elif reading is not None:
-                    self.readings.wait_for(reading, limits)
-                if result is not None:
-                    return result
-
-    def _claim(self, session: NativeSession, *, aside: bool) -> Reading | None:
-        """Return the reading of the prefix if it is not in the context, begun for this thread if it has no reader."""
-        if self.prefixes.find(session.key):
-            return None
-        reading = self.readings.find(session.key)
-        if reading is None:
-            aside = aside and self.prefixes.has_room(session.length) and not self.prefixes.n_answers
-            known = NOTHING if aside else find_beginning(session, self.prefixes, self.cache)
-            if not aside and not self._eviction.has_room(session.length - known.n_resident, known.entry):
-                if self.prefixes.n_answers or not self._eviction.has_room(session.length):
-                    return None
-                known = NOTHING
-            reading = self.readings.begin(session.key, session.segments, known)
-            reading.aside = aside
-        reading.aside &= aside
-        reading.reader = reading.reader or threading.get_ident()
-        return reading
-
-    def _place(self, session: NativeSession, reading: Reading) -> None:
-        """Place a prefix that was read, unless only its states were wanted."""
-        assert reading.hidden is not None
-        if reading.aside:
-            self.prefixes.abandon(reading.sequence, reading.length)
-            self.cache.put(session.key, PrefixStates(reading.hidden))
-        else:
-            self.prefixes.place(session, reading.sequence, reading.hidden)
-            if self.files is not None and not session.prefix.turns:  # each turn would write all turns before it again
-                self.files.put(session.key, PrefixStates(reading.hidden, self.context.save(reading.sequence)))
-
-    def _admitted(self, attempt: Callable[[], T | None], limits: Limits) -> T:
-        """Return the result of `attempt`, called in a turn; while it is None, wait for other threads and try again.
-
-        Threads are admitted in the order of asking. One that has unfinished answers does not wait: others may be
-        waiting for these to end.
-        """
-        limits.check()
-        with self.lock:
-            self.check_open()
-            busy = self.prefixes.owned_by(threading.get_ident())
-            result = attempt() if busy or not self._room.is_awaited else None
-        if result is None and not busy:
-            result = self._room.admit(partial(self._in_turn, attempt), limits.check)
-        if result is None:
-            raise EngineError(
-                f"{self.prefixes.n_answers} answers of at most {N_ANSWERS} are being streamed and leave no room "
-                f"for another one in n_ctx={self.context.n_ctx}. Finish or close one first."
-            )
-        return result
-
-    def _in_turn(self, attempt: Callable[[], T | None]) -> T | None:
-        with self.lock:
-            self.check_open()
-            return attempt()
+        states = partial(self._supply.states, payer)
+        hidden = self._supply.bring(payer, states, lambda reading: reading.hidden, aside=aside)
+        payer.supply()
+        return hidden
 
     def clear(self) -> None:
         """Drop every image that no answer is using from context, cache and sessions; files on disk stay."""
@@ -368,9 +278,7 @@ class NativeEngine:
         Raises:
             EngineError: It is closed, or belongs to another process.
         """
-        self.lock.owner.check()
-        if self.model.handle is None:
-            raise EngineError("this model is closed. Load it again.")
+        _check_open(self.lock, self.model)
 
     def _check_still_open(self) -> None:
         if self.model.handle is None:
@@ -387,3 +295,9 @@ class NativeEngine:
             if self._finalize.detach() is not None:
                 self._owned.close()
         self.cache.clear()
+
+
+def _check_open(lock: FairLock, model: LlamaModel) -> None:
+    lock.owner.check()
+    if model.handle is None:
+        raise EngineError("this model is closed. Load it again.")

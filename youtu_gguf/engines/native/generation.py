@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf.engines.base import Piece, Request
 from youtu_gguf.engines.native.drafting import Drafter
-from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.handles import SHORT
 from youtu_gguf.engines.native.segments import n_common
 from youtu_gguf.engines.repetition import LoopGuard
@@ -18,6 +17,7 @@ from youtu_gguf.types import Finish
 
 if TYPE_CHECKING:
     from youtu_gguf.engines.native.llama.handles import LlamaModel
+    from youtu_gguf.engines.native.payer import Payer
     from youtu_gguf.engines.native.sampling import Drawn, Sampler
 
 
@@ -34,8 +34,7 @@ class Generation:
         sampler: Draws the tokens of this answer.
         asked: Tokens of the question.
         sequence: Sequence of the context that holds the question and the answer.
-        start: Position of the first token of the question.
-        limits: What ends the answer from outside.
+        payer: The request as its prefix was brought: what ends the answer from outside, and what it has cost.
         drafts: Whether tokens are drafted.
 
     Attributes:
@@ -45,6 +44,7 @@ class Generation:
         position: Position of the first pending token.
         finish: Why the answer ended; None until it ends.
         unread: Pieces that its reader has not taken yet, and the error that ended it.
+        n_read: Tokens of the pieces that it has taken.
         drafter: Knows which tokens probably come next; None where none are drafted.
     """
 
@@ -55,28 +55,32 @@ class Generation:
         sampler: Sampler,
         asked: Sequence[int],
         sequence: int,
-        start: int,
-        limits: Limits,
+        payer: Payer,
         *,
         drafts: bool = False,
     ) -> None:
         self.request, self.sequence, self.sampler = request, sequence, sampler
         self.asked = self.pending = asked
         self.done: list[int] = []
-        self.position = start
+        self.position = payer.session.length
         self.finish: Finish | None = None
         self.unread: deque[Piece | Exception] = deque()
-        self.n_generated = 0
+        self.n_generated = self.n_read = 0
         self.drafter = Drafter() if drafts else None
         self._model = model
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopSearch(request.sampling.stop)
         self._guard = LoopGuard() if request.sampling.loop_guard else None
-        self._limits = limits
+        self._payer = payer
+        self._n_shared = 0
 
     def interrupted(self) -> Finish | None:
         """Return "cancelled" or "time" if the caller or the time limit ends the answer now, else None."""
-        return self._limits.reached
+        return self._payer.limits.reached
+
+    def report(self) -> None:
+        """Report how many tokens were read, in the thread that reads them."""
+        self._payer.report("generate", self.n_read, self.request.sampling.max_tokens)
 
     @property
     def continues(self) -> bool:
@@ -88,6 +92,11 @@ class Generation:
         self.done += self.pending[:n]
         self.position += n
         self.pending = self.pending[n:]
+
+    def inherit(self, n: int) -> None:
+        """Note that the first `n` pending tokens are in the context, shared with another question."""
+        self._n_shared += n
+        self.decoded(n)
 
     def take(self, drawn: Drawn) -> list[Piece]:
         """Add a drawn token; return the piece it adds and, if it is the last token, the final piece."""
@@ -114,7 +123,9 @@ class Generation:
         self.finish = finish
         held = self._stops.rest()
         text = "" if self._stops.found else self._decoder.decode(b"", final=True)
-        return Piece("".join(piece.text for piece in held) + text, sum(piece.n_tokens for piece in held), finish)
+        prompt = self._payer.prompt(len(self.asked), self._n_shared)
+        n_held = sum(piece.n_tokens for piece in held)
+        return Piece("".join(piece.text for piece in held) + text, n_held, finish, prompt=prompt)
 
 
 MIN_SHARED = 4

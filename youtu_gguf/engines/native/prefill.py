@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,10 @@ from youtu_gguf.engines.native.room import Room
 from youtu_gguf.engines.native.segments import Segment, after, length
 from youtu_gguf.engines.native.vision.base import VisionTower
 from youtu_gguf.errors import EngineError
-from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
+from youtu_gguf.types import F32, PreparedImage, no_progress
+
+if TYPE_CHECKING:
+    from youtu_gguf.engines.native.payer import Payer
 
 SLICE = 64
 """Positions of a slice on processors, at least, where a segment has so many: with 64 and more, llama.cpp's attention
@@ -35,16 +38,6 @@ that). Fewer go to another kernel, which rounds differently (`handles.SHORT`). O
 
 T = TypeVar("T")
 C = TypeVar("C", F32, Sequence[int])
-
-
-class Payer(Protocol):
-    """Whose prefix is read."""
-
-    key: str
-
-    def pay(self, cost: PrefixCost) -> None:
-        """Add to the cost of the prefix."""
-        ...
 
 
 def cuts(n: int, most: int, *, fine: bool) -> list[int]:
@@ -219,18 +212,16 @@ class Readings:
         self._prefixes.abandon(reading.sequence, reading.done)
 
     def read(
-        self, payer: Payer, reading: Reading, limits: Limits, progress: ProgressFn,
-        place: Callable[[Reading], None], end: Callable[[Reading], T],
-    ) -> T | None:  # fmt: skip
+        self, payer: Payer, reading: Reading, place: Callable[[Reading], None], end: Callable[[Reading], T]
+    ) -> T | None:
         """Read a prefix to its end; return what `end` returns in the turn of its last slice.
 
         Returns None where the answers of others left no room; nothing of it is kept then.
 
         Args:
-            payer: Whose prefix it is; it is told the cost.
+            payer: Whose prefix it is. Its limits are looked at between slices, and between layers of the vision tower;
+                its progress is reported there too, outside the turn. It is told the cost.
             reading: It is `find(payer.key)`, and this thread is its `reader`.
-            limits: Looked at between slices, and between layers of the vision tower.
-            progress: Called there too, outside the turn.
             place: Called with the lock held when all is decoded. It takes over the sequence.
             end: Called after that, with the lock still held.
 
@@ -241,36 +232,36 @@ class Readings:
             EngineError: llama.cpp failed, or the model was closed.
         """
         try:
-            embeddings = [self._embeddings(payer, image, limits, progress) for image in reading.images]
-            with self._queue.waiting(limits.check):
-                started = time.perf_counter()
+            embeddings = [self._embeddings(payer, image) for image in reading.images]
+            with self._queue.waiting(payer.limits.check):
+                started, before = time.perf_counter(), reading.done
                 try:
-                    result = self._read_slices(payer.key, reading, embeddings, limits, progress, place, end)
+                    result = self._read_slices(payer, reading, embeddings, place, end)
                 finally:
-                    payer.pay(PrefixCost(prefill_s=time.perf_counter() - started))
+                    payer.pay(PrefixCost(prefill_s=time.perf_counter() - started), reading.done - before)
         finally:
             reading.reader = None
             self._room.changed()
         if result is not None:
-            progress("prefill", reading.length, reading.length)
+            payer.report("prefill", reading.length, reading.length)
         return result
 
     def _read_slices(
-        self, key: str, reading: Reading, embeddings: Sequence[F32], limits: Limits, progress: ProgressFn,
+        self, payer: Payer, reading: Reading, embeddings: Sequence[F32],
         place: Callable[[Reading], None], end: Callable[[Reading], T],
     ) -> T | None:  # fmt: skip
         while True:
-            limits.check()
-            progress("prefill", reading.done, reading.length)
+            payer.limits.check()
+            payer.report("prefill", reading.done, reading.length)
             with self._lock:
                 try:
-                    done = self._advance(key, reading, embeddings)
+                    done = self._advance(payer.key, reading, embeddings)
                 except FullError:  # answers in progress have grown into the room that was reserved
                     if not self._prefixes.n_answers:
                         raise
                     return None
                 if done:
-                    del self._by_key[key]
+                    del self._by_key[payer.key]
                     place(reading)
                     return end(reading)
 
@@ -282,27 +273,29 @@ class Readings:
             self._drop(key)
             raise
 
-    def _embeddings(self, payer: Payer, image: PreparedImage, limits: Limits, progress: ProgressFn) -> F32:
+    def _embeddings(self, payer: Payer, image: PreparedImage) -> F32:
         """Return the (n_tokens, n_embd) embeddings of an image, from the cache or the vision tower; needs no turn."""
         key = ("embeddings", image.digest)
         cached = self._cache.get(key)
         if isinstance(cached, np.ndarray):
             return cached
-        with self.tower_lock.waiting(limits.check):
+        with self.tower_lock.waiting(payer.limits.check):
             cached = self._cache.get(key)  # another thread may have had the same image encoded
             if isinstance(cached, np.ndarray):
                 return cached
             started = time.perf_counter()
 
             def between(done: int, total: int) -> None:
-                limits.check()
+                payer.limits.check()
                 self._check_open()
-                progress("encode", done, total)
+                payer.report("encode", done, total)
 
             between(0, 0)
+            n_encoded = 0
             try:
                 embeddings = self._vision.encode(image, make_room=self._cache.clear, between=between)
+                n_encoded = len(embeddings)
             finally:
-                payer.pay(PrefixCost(encode_s=time.perf_counter() - started))
+                payer.pay(PrefixCost(encode_s=time.perf_counter() - started), n_encoded=n_encoded)
             self._cache.put(key, embeddings)
             return embeddings

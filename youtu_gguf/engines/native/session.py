@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from youtu_gguf import prompts
 from youtu_gguf.config import Sampling
-from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request
+from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request, stream_answer
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import SHORT
@@ -16,13 +16,14 @@ from youtu_gguf.engines.native.segments import Segment, extended, length, n_stat
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.errors import CancelledError, EngineError, InputError, YoutuError
 from youtu_gguf.forks import forkable_lock
-from youtu_gguf.types import F32, PreparedImage
+from youtu_gguf.types import F32, PreparedImage, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     import threading
 
     from youtu_gguf.engines.native.engine import NativeEngine
     from youtu_gguf.engines.native.generation import Generation
+    from youtu_gguf.engines.native.payer import Payer
 
 
 class NativeSession:
@@ -68,11 +69,12 @@ class NativeSession:
     def pay(self, cost: PrefixCost) -> None:
         """Add to the cost of the prefix."""
         with self._paying:
-            self._cost = PrefixCost(self._cost.encode_s + cost.encode_s, self._cost.prefill_s + cost.prefill_s)
+            self._cost += cost
 
     def patches(
-        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf
-    ) -> PatchStates:
+        self, *, image: int = 0, aside: bool = False, cancel: threading.Event | None = None, max_s: float = math.inf,
+        progress: ProgressFn = no_progress,
+    ) -> PatchStates:  # fmt: skip
         """Return the states of an image's tokens, encoding and prefilling the prefix if needed.
 
         Raises:
@@ -83,11 +85,15 @@ class NativeSession:
         self._check_open()
         grid = self._prefix.image(image).grid
         hidden = self._hidden
+        payer = self._engine.payer(self, Limits(cancel, max_s), progress)
         if hidden is None:
-            hidden = self._hidden = self._engine.read_states(self, Limits(cancel, max_s), aside=aside)
+            hidden = self._hidden = self._engine.read_states(payer, aside=aside)
+        else:
+            payer.find("memory")
+            payer.supply()
         start = n_state_rows(self._prefix.images[:image])
         states = hidden[start : start + 1 + grid.n_tokens]
-        return PatchStates(states[1:].reshape(*grid, -1), self._engine.head, states[0])
+        return PatchStates(states[1:].reshape(*grid, -1), self._engine.head, states[0], payer.prompt())
 
     def generate(self, question: str, sampling: Sampling, cancel: threading.Event | None = None) -> Iterator[Piece]:
         """Answer `question`; see `engines.base.Session.generate`.
@@ -96,24 +102,7 @@ class NativeSession:
             InputError: The question does not fit into the context.
             EngineError: llama.cpp failed, or too many answers are being streamed.
         """
-        self._check_open()
-        engine = self._engine
-        try:
-            generation = engine.start(self, Request(question, sampling, cancel), Limits(cancel, sampling.max_s))
-        except CancelledError as exc:
-            yield Piece("", finish=exc.finish)
-            return
-        try:
-            finish, n_tokens = None, 0
-            while finish is None:
-                for _, news in engine.advance([generation]):
-                    if isinstance(news, Exception):
-                        raise news
-                    finish, n_tokens = news.finish, n_tokens + news.n_tokens
-                    yield news
-                engine.progress("generate", n_tokens, sampling.max_tokens)
-        finally:
-            engine.finish(generation)
+        return stream_answer(self, Request(question, sampling, cancel))
 
     def parallel(self) -> NativeParallelGeneration:
         """Return an object that answers several questions at once."""
@@ -123,7 +112,7 @@ class NativeSession:
     def last_logits(self, question: str, answered: Sequence[int] = ()) -> F32:
         """Return the (n_vocab,) logits that follow `question` and the tokens `answered`; for measurements."""
         engine = self._engine
-        generation = engine.start(self, Request(question, Sampling()), Limits(), shared=False)
+        generation = engine.start(engine.payer(self), Request(question, Sampling()), shared=False)
         try:
             with engine.lock:
                 generation.decoded(engine.prefixes.share(generation.sequence))
@@ -193,13 +182,15 @@ class NativeParallelGeneration:
 
     def __init__(self, engine: NativeEngine, session: NativeSession) -> None:
         self._engine, self._session = engine, session
-        self._waiting: list[tuple[int, Request, Limits]] = []
+        self._waiting: list[tuple[int, Request, Payer]] = []
         self._active: dict[Generation, int] = {}
         self._count = 0
 
     def add(self, request: Request) -> int:
         """Queue a question; it starts at the next step that has room for it."""
-        self._waiting.append((self._count, request, Limits(request.cancel, request.sampling.max_s)))
+        limits = Limits(request.cancel, request.sampling.max_s)
+        payer = self._engine.payer(self._session, limits, request.progress)
+        self._waiting.append((self._count, request, payer))
         self._count += 1
         return self._count - 1
 
@@ -218,17 +209,20 @@ class NativeParallelGeneration:
             if isinstance(news, Exception) and not isinstance(news, YoutuError):
                 raise news
             found.append((self._active[generation], news))
+            generation.n_read += 0 if isinstance(news, Exception) else news.n_tokens
+        for generation in dict.fromkeys(generation for generation, _ in written):
+            generation.report()
         self._drop([generation for generation, news in written if isinstance(news, Exception) or news.finish])
         return found
 
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
         failed: list[tuple[int, Piece | YoutuError]] = []
         while self._waiting:
-            number, request, limits = self._waiting[0]
+            number, request, payer = self._waiting[0]
             try:
-                generation = self._start(request, limits)
+                generation = self._start(request, payer)
             except CancelledError as exc:
-                failed.append((number, Piece("", finish=exc.finish)))
+                failed.append((number, Piece("", finish=exc.finish, prompt=payer.prompt())))
             except YoutuError as exc:
                 failed.append((number, exc))
             else:
@@ -238,11 +232,11 @@ class NativeParallelGeneration:
             self._waiting.pop(0)
         return failed
 
-    def _start(self, request: Request, limits: Limits) -> Generation | None:
+    def _start(self, request: Request, payer: Payer) -> Generation | None:
         if not self._active:
-            return self._engine.start(self._session, request, limits)
+            return self._engine.start(payer, request)
         with self._engine.lock:
-            return self._engine.try_start(self._session, request, limits)
+            return self._engine.try_start(payer, request)
 
     def _drop(self, generations: Sequence[Generation]) -> None:
         for generation in generations:

@@ -128,12 +128,17 @@ class LlamaModel:
 
 
 class LlamaContext:
-    """The cache of decoded positions, and the logits and states of the last decode."""
+    """The cache of decoded positions, and the logits and states of the last decode.
+
+    Attributes:
+        n_decodes: Batches that were decoded.
+    """
 
     def __init__(self, model: LlamaModel, settings: Settings, n_ctx: int, way: HiddenWay) -> None:
         self._model = model
         self.way = way
         self.n_ctx = n_ctx
+        self.n_decodes = 0
         self.slice = min(settings.n_batch, n_ctx)
         self.pads = not model.placement.devices
         self.handle: Any = lib.llama_init_from_model(model.handle, self._params(settings))
@@ -247,6 +252,7 @@ class LlamaContext:
             return False
         if status != 0:
             raise EngineError(f"llama_decode failed with status {status}.{bindings.recent_warnings()}")
+        self.n_decodes += 1
         return True
 
     def logits(self, index: int = -1) -> F32:
