@@ -70,10 +70,10 @@ class Server:
         """Return how many batches llama.cpp has decoded since the start."""
         return int(self.metrics()["youtu_decodes_total"])
 
-    def n_busy(self) -> int:
-        """Return the requests that wait or are answered."""
-        samples = self.metrics()
-        return int(samples["youtu_queue_length"] + samples["youtu_answers_active"])
+    def n_busy(self, client: Client) -> int:
+        """Return the requests that wait or are answered, asked by `client`."""
+        queue = client.send("GET", "/v1/info").json()["queue"]
+        return int(queue["waiting"] + queue["active"])
 
     def memory_bytes(self) -> int:
         """Return its resident memory."""

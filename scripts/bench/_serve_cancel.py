@@ -1,4 +1,4 @@
-"""A client that hangs up: how long until its place is free, while it generates, while its image is read, in the queue."""
+"""A client that hangs up: how long until its place is free, at each stage of its request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOMENTS = (0.2, 0.4, 0.6, 0.8)
 
 
 def until(reached: Callable[[], bool]) -> float:
-    """Return the seconds until `reached`, which is asked again and again."""
+    """Return the seconds until `reached`, which is asked every millisecond."""
     started = time.perf_counter()
     while not reached():
         if time.perf_counter() - started > LONGEST_WAIT_S:
@@ -53,20 +53,20 @@ def stream_of(client: Client, image: str, number: int) -> Iterator[Any]:
     return (event for event in events if event.name == "piece")
 
 
-def generating(server: Server, image: str, rounds: int) -> list[Row]:
+def generating(server: Server, watch: Client, image: str, rounds: int) -> list[Row]:
     """Hang up in the middle of an answer, streamed and not."""
     streamed, plain, tokens = [], [], []
     for number in range(rounds):
         with server.client() as client:
             times = [event.at for event in itertools.islice(stream_of(client, image, number), 12)]
             client.close()
-            streamed.append(1e3 * until(lambda: server.n_busy() == 0))
+            streamed.append(1e3 * until(lambda: server.n_busy(watch) == 0))
         tokens += [1e3 * (b - a) for a, b in itertools.pairwise(times)]
         with begun(server, body_of(image, 1000 + number)) as connection:
-            until(lambda: server.n_busy() == 1)
+            until(lambda: server.n_busy(watch) == 1)
             time.sleep(0.3)  # the image is known, so it generates
             connection.close()
-            plain.append(1e3 * until(lambda: server.n_busy() == 0))
+            plain.append(1e3 * until(lambda: server.n_busy(watch) == 0))
     token = statistics.median(tokens)
     text = f"one token {token:.1f} ms; worst {{:.1f}} ms"
     return [
@@ -91,7 +91,7 @@ class Steps:
         self.longest_s, self._stage = 0.0, ""
 
 
-def reading(server: Server, model: yg.Model, steps: Steps, files: Iterator[bytes]) -> list[Row]:
+def reading(server: Server, watch: Client, model: yg.Model, steps: Steps, files: Iterator[bytes]) -> list[Row]:
     """Hang up at moments spread over the reading of a new image."""
     steps.reset()
     with model.open(next(files)) as scene:
@@ -103,13 +103,13 @@ def reading(server: Server, model: yg.Model, steps: Steps, files: Iterator[bytes
         with begun(server, body_of(image, 0)) as connection:
             time.sleep(moment * whole_s)
             connection.close()
-            late.append(1e3 * until(lambda: server.n_busy() == 0))
+            late.append(1e3 * until(lambda: server.n_busy(watch) == 0))
     slice_ms = 1e3 * steps.longest_s
     text = f"one slice {slice_ms:.0f} ms of {1e3 * whole_s:.0f} ms, median {statistics.median(late):.0f} ms"
     return [Row("hang-up while reading, worst", max(late), slice_ms, "ms", text)]
 
 
-def queued(server: Server, image: str) -> list[Row]:
+def queued(server: Server, watch: Client, image: str) -> list[Row]:
     """Hang up in the queue, behind eight answers."""
     late = []
     with ExitStack() as stack:
@@ -118,22 +118,22 @@ def queued(server: Server, image: str) -> list[Row]:
             next(stream_of(client, image, 2000 + number))
         for number, more in enumerate(({}, {"stream": True}) * 3):
             with begun(server, body_of(image, 3000 + number, **more)) as connection:
-                until(lambda: server.n_busy() == N_ANSWERS + 1)
+                until(lambda: server.n_busy(watch) == N_ANSWERS + 1)
                 connection.close()
-                late.append(1e3 * until(lambda: server.n_busy() == N_ANSWERS))
-    free_ms = 1e3 * until(lambda: server.n_busy() == 0)
+                late.append(1e3 * until(lambda: server.n_busy(watch) == N_ANSWERS))
+    free_ms = 1e3 * until(lambda: server.n_busy(watch) == 0)
     text = f"worst {max(late):.1f} ms; all eight that ran were free {free_ms:.0f} ms after they hung up together"
     return [Row("hang-up in the queue", statistics.median(late), 50, "ms", text)]
 
 
 def measure(server: Server, model: yg.Model, steps: Steps, rounds: int) -> list[Row]:
-    """Return how late places become free, in ms. The clock is /metrics, asked every 1 ms."""
+    """Return how late places become free, in ms, as /v1/info tells."""
     files = jpegs()
-    with server.client() as client:
-        image = client.post("/v1/images", next(files), "image/jpeg")["id"]
-        client.post(TASK, {"image": image, "question": "What is it?", "options": {"max_tokens": 1}})
-    return [
-        *generating(server, image, rounds),
-        *reading(server, model, steps, files),
-        *queued(server, image),
-    ]
+    with server.client() as watch:
+        image = watch.post("/v1/images", next(files), "image/jpeg")["id"]
+        watch.post(TASK, {"image": image, "question": "What is it?", "options": {"max_tokens": 1}})
+        return [
+            *generating(server, watch, image, rounds),
+            *reading(server, watch, model, steps, files),
+            *queued(server, watch, image),
+        ]

@@ -21,14 +21,14 @@ def detections(client: Client, data: bytes) -> dict[str, Callable[[], Any]]:
     """Return the protocols that ask for things of a class rather than a question."""
     uri, plain = data_uri(data), base64.b64encode(data).decode()
     options = {"max_tokens": 24, "temperature": 0}
-    task = {"image": uri, "classes": [CLASS], "options": options}
+    params = {"classes": [CLASS], "options": options}
     chat = DIALECTS[1].body(uri, CLASS, 24)
     localai = {"model": "youtu-vl", "image": plain, "prompt": CLASS}
     anylabeling = {"model": "youtu-vl-detect", "image": uri, "params": {"text_prompt": CLASS}}
     studio = {"tasks": [{"id": 1, "data": {"image": uri}}], "label_config": LABELS, "project": "1.1"}
     return {
-        "native, a form": lambda: client.post("/v1/tasks/detect", *form(data, {"classes": [CLASS], "options": options})),
-        "native, detect": lambda: client.post("/v1/tasks/detect", task),
+        "native, a form": lambda: client.post("/v1/tasks/detect", *form(data, params)),
+        "native, detect": lambda: client.post("/v1/tasks/detect", {"image": uri, **params}),
         "native, several tasks": lambda: client.post(
             "/v1/tasks", {"image": uri, "tasks": [{"task": "detect", "classes": [CLASS]}], "options": options}
         ),

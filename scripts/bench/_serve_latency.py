@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
-from _full import photograph
 from _serve_rows import Row, elapsed, jpegs
 
 import youtu_gguf as yg
@@ -20,7 +19,7 @@ TASK = "/v1/tasks/ask"
 
 def engine_s(timings: Any) -> float:
     """Return the seconds that the engine had of an answer."""
-    found = timings if isinstance(timings, dict) else vars(timings)
+    found = timings if isinstance(timings, dict) else asdict(timings)
     return float(found["encode_s"] + found["prefill_s"] + found["generate_s"])
 
 

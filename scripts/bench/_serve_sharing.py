@@ -18,7 +18,8 @@ from scripts._serving import Server
 
 N_CLIENTS = 8
 SUBJECTS = ("kitchen", "place", "owner", "animals", "maker", "movement", "lettering", "season")
-OPTIONS = {"max_tokens": 32, "temperature": 0}
+MAX_TOKENS = 32
+OPTIONS = {"max_tokens": MAX_TOKENS, "temperature": 0}
 
 Ask = Callable[[Client, str, str], int]
 """Ask a question about an image; return the number of tokens of the answer."""
@@ -32,14 +33,14 @@ def questions(number: int) -> list[str]:
 def by_task(client: Client, image: str, question: str) -> int:
     """Ask by the native route."""
     answer = client.post("/v1/tasks/ask", {"image": image, "question": question, "options": OPTIONS})
-    return int(answer["timings"]["n_generated"])
+    return int(answer["usage"]["generated_tokens"])
 
 
 def by_stream(client: Client, image: str, question: str) -> int:
     """Ask by the native route, with pieces."""
     body = {"image": image, "question": question, "options": OPTIONS, "stream": True}
     (result,) = [event.data for event in client.stream("/v1/tasks/ask", body) if event.name == "result"]
-    return int(result["timings"]["n_generated"])
+    return int(result["usage"]["generated_tokens"])
 
 
 def by_chat(client: Client, image: str, question: str) -> int:
@@ -73,7 +74,9 @@ def at_once(clients: Sequence[Client], images: Sequence[str], asked: Sequence[st
 def together(model: yg.Model, scene: yg.Scene, asked: Sequence[str]) -> tuple[int, float, int]:
     """Ask the same by `Scene.many`; return the tokens, the seconds, and the decodes."""
     before = model.counts().decodes
-    seconds, results = elapsed(lambda: scene.many([("ask", question) for question in asked], **OPTIONS))
+    seconds, results = elapsed(
+        lambda: scene.many([("ask", question) for question in asked], max_tokens=MAX_TOKENS, temperature=0)
+    )
     return sum(result.timings.n_generated for result in results), seconds, model.counts().decodes - before
 
 
