@@ -18,6 +18,8 @@ from youtu_gguf.serve.fetch import Fetcher
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
 from youtu_gguf.serve.jobs import LONGEST_S, Job, JobEvents, Jobs, result_of
+from youtu_gguf.serve.preparing import Preparing
+from youtu_gguf.serve.results import ResultStore
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
@@ -39,6 +41,8 @@ class Core:
         holder: The model.
         images: Images that were sent.
         jobs: Requests in progress.
+        results: Values that can be asked for again.
+        preparing: Images that are read before they are asked about.
         loading: The first load of the model; it has the error of one that failed.
     """
 
@@ -50,6 +54,8 @@ class Core:
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
         self._fetcher = Fetcher(plain_http=settings.fetch_http)
+        self.results = ResultStore(settings)
+        self.preparing = Preparing(self)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
