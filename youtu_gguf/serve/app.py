@@ -17,10 +17,22 @@ from youtu_gguf.serve.body_limit import BodyLimit
 from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
-from youtu_gguf.serve.errors import ApiError, Code
-from youtu_gguf.serve.failures import AnswerErrors
+from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
-from youtu_gguf.serve.routes import deepstack, health, images, info, results, tasks
+from youtu_gguf.serve.routes import (
+    deepstack,
+    files,
+    health,
+    images,
+    info,
+    localai,
+    ollama,
+    openai,
+    responses,
+    results,
+    tasks,
+    x_anylabeling,
+)
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -34,6 +46,12 @@ DIALECTS: tuple[Dialect, ...] = (
     tasks.DIALECT,
     results.DIALECT,
     deepstack.DIALECT,
+    openai.DIALECT,
+    responses.DIALECT,
+    files.DIALECT,
+    ollama.DIALECT,
+    localai.DIALECT,
+    x_anylabeling.DIALECT,
 )
 """All routes."""
 
@@ -64,37 +82,35 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
         app.include_router(dialect.router)
     _answer_errors(app)
     app.add_middleware(Guard, access=Access(core.settings))
-    app.add_middleware(AnswerErrors, answer=_answer)
+    app.add_middleware(CallMiddleware, answer=_answer)
     app.add_middleware(AnswerHeaders)
-    app.add_middleware(BodyLimit, most=core.settings.max_body)
-    app.add_middleware(CallMiddleware)  # the outermost
+    app.add_middleware(BodyLimit, most=core.settings.max_body)  # the outermost
     return app
 
 
-def _answer(path: str, error: ApiError, request_id: str) -> Response:
-    """Return an error in the shape of its path's dialect."""
-    return JSONResponse(error_body_of(DIALECTS, path)(error, request_id), error.status, error.headers)
+def _answer(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that `error` ended, in the shape of its path's dialect."""
+    answer = as_api_error(error)
+    body = error_body_of(DIALECTS, request.url.path)(answer, Call.of(request).id)
+    return JSONResponse(body, answer.status, answer.headers)
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Answer what routes raise; what else they raise is answered by `AnswerErrors`."""
-
-    def answered(request: Request, error: ApiError) -> Response:
-        return _answer(request.url.path, error, Call.of(request).id)
+    """Answer what routes raise."""
 
     async def own(request: Request, error: Any) -> Response:
-        return answered(request, error)
+        return _answer(request, error)
 
     async def of_framework(request: Request, error: Any) -> Response:
         code = _STATUS_CODES.get(error.status_code, "invalid_argument")
-        answer = answered(request, ApiError(error.status_code, code, str(error.detail)))
+        answer = _answer(request, ApiError(error.status_code, code, str(error.detail)))
         answer.headers.update(error.headers or {})  # a 405 names the methods that there are
         return answer
 
     async def invalid(request: Request, error: Any) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
-        return answered(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
+        return _answer(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
 
     async def gone(_request: Request, _error: Any) -> Response:
         return Response(status_code=499)  # no one reads it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -10,8 +11,14 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
+from youtu_gguf.errors import YoutuError
+from youtu_gguf.serve.errors import ApiError
+
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOG = logging.getLogger("youtu_gguf.serve")
 
 REQUEST_ID = "X-Request-Id"
 
@@ -46,10 +53,15 @@ class Call:
 
 
 class CallMiddleware:
-    """Gives every request its `Call`, and its answer the id."""
+    """Gives every request its `Call`, and its answer the id. Answers errors that no one else has answered.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    Args:
+        app: The application inside.
+        answer: Makes the answer of an error.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response]) -> None:
+        self.app, self.answer = app, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -73,6 +85,11 @@ class CallMiddleware:
 
         try:
             await self.app(scope, receive, sending)
+        except Exception as exc:
+            if not isinstance(exc, YoutuError | ApiError):
+                LOG.exception("%s failed", call.id)
+            if not call.status:  # else the connection is closed in the middle of the answer
+                await self.answer(Request(scope), exc)(scope, receive, sending)
         finally:
             for function in call.at_end:
                 function()

@@ -53,9 +53,9 @@ class Core:
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
-        self._fetcher = Fetcher(plain_http=settings.fetch_http)
         self.results = ResultStore(settings)
         self.preparing = Preparing(self)
+        self._fetcher = Fetcher(plain_http=settings.fetch_http)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
