@@ -81,15 +81,15 @@ class Visitor:
 
     def _refused(self, reply: Reply, which: int) -> None:
         """Count an error; wait where that may help."""
-        code = reply.body.decode(errors="replace")
+        text = reply.body.decode(errors="replace")
         if reply.status == TOO_MANY:
             self._judge.count("429")
             self._stop.wait(min(LONGEST_WAIT_S, float(reply.headers.get("retry-after", "nan"))))
-        elif reply.status == 404 and "image_not_found" in code:
+        elif reply.status == 404 and "there is no image" in text:
             self._judge.count("404 of a deleted image")
             self._ids.pop(which, None)
         else:
-            self._judge.count(f"fault: {reply.status} {code[:200]}")
+            self._judge.count(f"fault: {reply.status} {text[:200]}")
 
     def _image(self, which: int) -> str:
         """Return an image as id or as data URI."""

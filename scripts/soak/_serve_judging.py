@@ -28,7 +28,7 @@ CLASSES = ["sky", "grass", "circle"]
 PHRASE = "the leftmost object"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """A question that is asked over HTTP and in this process.
 
@@ -77,7 +77,7 @@ class Picture:
     """
 
     rgb: U8
-    expected: dict[int, yg.Result] = field(default_factory=dict)
+    expected: dict[Asked, yg.Result] = field(default_factory=dict)
 
     def file(self, note: str = "") -> bytes:
         """Return it as a PNG file; with another note the bytes differ, and the pixels do not."""
@@ -102,7 +102,7 @@ class Judge:
         for picture in self.pictures:
             with closing(model.open(picture.rgb)) as scene:
                 for asked in ALL:
-                    (picture.expected[id(asked)],) = scene.many([asked.question.asked], **OPTIONS)
+                    (picture.expected[asked],) = scene.many([asked.question.asked], **OPTIONS)
 
     def count(self, outcome: str, n: int = 1) -> None:
         """Count an outcome."""
@@ -111,7 +111,7 @@ class Judge:
 
     def text(self, which: int, asked: Asked, found: str) -> None:
         """Judge a text, or keep it to be judged at the end."""
-        right = self.pictures[which].expected[id(asked)]
+        right = self.pictures[which].expected[asked]
         if found in (right.raw, getattr(right, "value", None)):
             self.count("right")
         else:
@@ -120,7 +120,7 @@ class Judge:
 
     def numbers(self, which: int, asked: Asked, found: bytes) -> None:
         """Judge the numbers of a map."""
-        right = self.pictures[which].expected[id(asked)]
+        right = self.pictures[which].expected[asked]
         assert isinstance(right, yg.DepthMap | yg.LabelMap)
         of_depth = isinstance(right, yg.DepthMap)
         expected = (right.values if isinstance(right, yg.DepthMap) else right.ids).ravel()
@@ -141,7 +141,7 @@ class Judge:
         """Judge what was kept; call it when nothing else uses the model."""
         for (which, asked, found), n in self._doubtful.items():
             with closing(self._model.open(self.pictures[which].rgb)) as scene:
-                expected = self.pictures[which].expected[id(asked)].raw
+                expected = self.pictures[which].expected[asked].raw
                 if not found or expected.startswith(found) or found.startswith(expected):
                     outcome = f"wrong {asked.task}: {found!r} instead of {expected!r}"
                 else:
