@@ -35,9 +35,9 @@ MODEL = ("-m", "nano", "--threads", "1", "--max-tokens", "48", "--quiet")
 
 
 def words_of(name: str, option: Argument | None = None) -> list[str]:
-    """Return the example words of a task; none where its option `box` takes their place."""
+    """Return the example words of a task; none where another option takes their place."""
     words = TASKS[name].words
-    return [] if words is None or (option and option.name == "box") else list(words.declared.examples[0])
+    return [] if words is None or (option and option.name in ("box", "point")) else list(words.declared.examples[0])
 
 
 def cases() -> Iterator[list[str]]:

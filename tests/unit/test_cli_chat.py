@@ -164,7 +164,7 @@ MISTAKES = {
     "/ground": "ground: missing argument 'PHRASE",
     "/count": "count: missing argument 'WHAT",
     "/polygon  ": "polygon: missing argument 'PHRASE",
-    "/refer": "refer needs a phrase or a box",
+    "/refer": "refer needs one of a phrase, a box and a point",
     "/segment --all sky": "segment: no such option: --all",
     "/segment red --most": "segment: no such option: --most",
     "/detect cup, square": "class names are separated by blanks; got 'cup,'",

@@ -154,8 +154,9 @@ def test_a_vocabulary_that_cannot_write_the_tags_is_a_model_file_error() -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "got neither"),
-        ({"phrase": "the square", "box": SQUARE}, "got both"),
+        ({}, "refer needs one of a phrase, a box and a point; got none"),
+        ({"phrase": "the square", "box": SQUARE}, "got a phrase and a box"),
+        ({"box": SQUARE, "point": (1, 1)}, "got a box and a point"),
         ({"phrase": " "}, "must be words"),
         ({"box": (5, 5, 5, 5)}, "left < right"),
         ({"phrase": "the square", "crop_size": 7}, "crop_size"),

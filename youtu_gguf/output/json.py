@@ -94,6 +94,7 @@ def _value(result: Result, masks: MaskForm) -> dict[str, Any]:  # noqa: PLR0911 
                 "area": result.area,
                 "score": _rounded(result.score, _VALUE_DIGITS),
                 "refined_by": result.refined_by,
+                "found_by": result.found_by,
             }
         case Instances():
             return {

@@ -68,6 +68,7 @@ class OpenImage:
         focal_px: Focal length in source pixels, where the image's file tells of it; else None.
         path: The image's file; None where it was opened from bytes or pixels.
         prepared: The image as the model sees it.
+        memory: What tasks keep for later runs, by name, each with the options that it is for.
     """
 
     prepared: PreparedImage
@@ -90,6 +91,7 @@ class OpenImage:
         self.grid: Grid = self.prepared.grid
         self._sessions: dict[tuple[str, str], Session] = {}
         self._chats: WeakSet[Chat] = WeakSet()
+        self.memory: dict[str, tuple[object, Result]] = {}
         self._opening = forkable_lock(self, "_opening")
         self._closed = False
         self.session()

@@ -174,6 +174,16 @@ class TaskRun:
         if issue not in self._log.notes:
             self._log.notes.append(issue)
 
+    def remembered(self, name: str) -> Result | None:
+        """Return what an earlier run with the same options has kept under `name`, or None."""
+        options, value = self._scene.memory.get(name, (None, None))
+        return value if options == (self._options.sampling, self._options.wording) else None
+
+    def remember(self, name: str, value: Result) -> None:
+        """Keep a value for later runs, unless an answer of this one did not end by itself."""
+        if self._log.finish == "stop":
+            self._scene.memory[name] = (self._options.sampling, self._options.wording), value
+
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens."""
         engine = self._scene.model.engine

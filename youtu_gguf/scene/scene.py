@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
+from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.engines.base import Request, stream_answer
 from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.zoom import Zoom
@@ -158,20 +160,24 @@ class Scene(OpenImage):
         phrase: str | None = None,
         *,
         box: Sequence[float] | None = None,
+        point: Sequence[float] | None = None,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
         by: ReferBy = "states",
         refine: Refine = "auto",
         **options: Unpack[Options],
     ) -> Mask:
-        """Mask the object that a phrase describes, or the one in a box.
+        """Mask the object that a phrase describes, the one in a box, or the one at a point.
 
         A phrase is grounded first. The surroundings of the box are enlarged, the box is drawn on them, and the model
         tells foreground from background there; nothing is generated for that.
 
         Args:
-            phrase: What to mask; exactly one of this and `box` is given.
+            phrase: What to mask; exactly one of this, `box` and `point` is given.
             box: Left, top, right, bottom in source pixels.
+            point: x and y in source pixels. Everything is detected, once for all points of this scene, and the smallest
+                box around the point is taken. Where there is none, the image is segmented, and the mask is the
+                part of the class at the point that is connected with it; `Mask.found_by` says which.
             crop_size: Short side of the enlarged image; smaller is faster.
             padding: Sides of the surroundings relative to those of the box, at least 1.
             by: "states" of the image tokens, or "polygon" for the inside of the outline that the model draws of the
@@ -181,9 +187,10 @@ class Scene(OpenImage):
 
         Returns:
             The mask. Its score is the mean over its pixels of sigmoid(foreground - background); 0 where it is empty.
-            By polygon it is the confidence of the outline's tokens, None without `scores`.
+            By polygon it is the confidence of the outline's tokens, None without `scores`; of a class it is None.
         """
-        return self._run("refer", phrase, box, crop_size, padding, by, refine, options=options, expect=Mask)
+        where = (phrase, box, point)
+        return self._run("refer", *where, crop_size, padding, by, refine, options=options, expect=Mask)
 
     def instances(
         self,
@@ -303,6 +310,20 @@ class Scene(OpenImage):
         """
         updates = answer_together(self, questions, options)
         return updates if stream else gather(updates)
+
+    def decode(self, text: str) -> tuple[Boxes, Polygons]:
+        """Return the boxes and the outlines that are written in a text about this image, in source pixels.
+
+        For answers of `ask` and of a `Chat`, whose coordinates are pixels of the prepared image; the tasks do this by
+        themselves. Where the text has none, both are empty. What cannot be used is listed in their issues.
+        """
+        size = self.transform.prepared
+        boxes, outlines = parse_boxes(text, size=size), parse_polygons(text, size=size)
+        parts = tuple(tuple(self.transform.to_source(ring) for ring in part) for part in outlines.parts)
+        return (
+            Boxes(self.transform.to_source(boxes.xyxy), boxes.labels, raw=text, issues=boxes.issues),
+            Polygons(parts, outlines.labels, raw=text, issues=outlines.issues),
+        )
 
     def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:
         value = self.perform(Question(name, arguments), run_options(options, self.model.settings))

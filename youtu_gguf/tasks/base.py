@@ -16,7 +16,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM, N_COORDINATES
 from youtu_gguf.images.load import prepared_size
 from youtu_gguf.images.zoom import Zoom, chosen_zoom, sayable_zoom
 from youtu_gguf.prompts import Wording
-from youtu_gguf.types import U8, Issue, Transform
+from youtu_gguf.types import U8, Issue, Result, Transform
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -74,6 +74,14 @@ class TaskContext(Protocol):
 
     def note(self, issue: Issue) -> None:
         """Add to the issues of this run what is no flaw of an answer; it is listed once, and strict runs accept it."""
+        ...
+
+    def remembered(self, name: str) -> Result | None:
+        """Return what `remember` was given under `name` by a run with the same options on this scene, or None."""
+        ...
+
+    def remember(self, name: str, value: Result) -> None:
+        """Keep a value for later runs on this scene, unless an answer of this run did not end by itself."""
         ...
 
     def require_states(self, what: str) -> None:

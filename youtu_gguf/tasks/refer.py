@@ -8,6 +8,7 @@ grounded box had a mean IoU of 0.885 with the true one, and the extent 0.778.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -22,9 +23,11 @@ from youtu_gguf.tasks.base import TaskContext, find_tokens, thing
 from youtu_gguf.tasks.boxes import ground
 from youtu_gguf.tasks.core_target import core_target, core_tokens, has_pixels
 from youtu_gguf.tasks.declaration import Choice, Option, Phrase
+from youtu_gguf.tasks.pointing import Pixel, checked_point, connected_part, detect_everything, smallest_box
 from youtu_gguf.tasks.polygon import polygon
-from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding
-from youtu_gguf.types import Issue, Mask, ReferBy, Refine, handed_over
+from youtu_gguf.tasks.segment import segment
+from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding, read_point
+from youtu_gguf.types import FoundBy, Issue, Mask, ReferBy, Refine, handed_over
 
 CROP_SIZE_OPTION = Option(
     "Short side of the enlarged crop that the model sees, in pixels; smaller is faster.",
@@ -41,7 +44,9 @@ REFINE_MASK = Choice(
 
 def refer(
     context: TaskContext,
-    phrase: Annotated[str | None, Phrase("What to mask; or give a box.", example="the left cup", rule=thing)] = None,
+    phrase: Annotated[
+        str | None, Phrase("What to mask; or give a box or a point.", example="the left cup", rule=thing)
+    ] = None,
     box: Annotated[
         Sequence[float] | None,
         Option(
@@ -51,6 +56,10 @@ def refer(
             example="10 10 60 50",
         ),
     ] = None,
+    point: Annotated[
+        Sequence[float] | None,
+        Option("Mask the object at this point, in pixels of the image.", read_point, "X Y", example="30 40"),
+    ] = None,
     crop_size: Annotated[int, CROP_SIZE_OPTION] = CROP_SIZE,
     padding: Annotated[float, PADDING_OPTION] = PADDING,
     by: Annotated[
@@ -59,12 +68,14 @@ def refer(
     ] = "states",
     refine: Annotated[Refine, REFINE_MASK] = "auto",
 ) -> Mask:
-    """Mask what a phrase describes, or what is in a box.
+    """Mask what a phrase names, or is in a box or at a point.
 
     Args:
         context: The scene.
-        phrase: What to mask; exactly one of this and `box` is given.
+        phrase: What to mask; exactly one of this, `box` and `point` is given.
         box: Left, top, right, bottom in source pixels; nothing is generated then.
+        point: x and y in source pixels. The smallest box around it is taken of everything that is detected, once for
+            all points. Where there is none, the image is segmented, and the mask is the connected part of the class.
         crop_size: Short side of the enlarged crop.
         padding: Sides of the surroundings relative to those of the box.
         by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
@@ -72,37 +83,61 @@ def refer(
             not refined.
     """
     one_of(ReferBy)("by", by)
-    if (phrase is None) == (box is None):
-        raise InputError("refer needs a phrase or a box, and not both; got " + ("neither." if box is None else "both."))
+    given = [name for name, value in (("a phrase", phrase), ("a box", box), ("a point", point)) if value is not None]
+    if len(given) != 1:
+        raise InputError(f"refer needs one of a phrase, a box and a point; got {' and '.join(given) or 'none'}.")
+    at = None if point is None else checked_point(point, context.transform.source)
     check_knobs(crop_size, padding)
     one_of(Refine)("refine", refine)
     if by == "polygon":
         if refine in ("crf", "guided"):
             raise InputError(f'an outline is not refined; got by="polygon" and refine={refine!r}. Leave one out.')
-        return _filled(context, phrase)
+        return _filled(context, phrase, given[0])
     context.require_states('refer, but for refer(..., by="polygon"),')
     method = choose_method(refine, background=False, measured=context.calibration.refine)
     tokens = core_tokens(context.vocabulary, "refer")
     issues: tuple[Issue, ...] = ()
+    found_by: FoundBy = "box" if phrase is None else "phrase"
     if phrase is not None:
         box, issues = _grounded(context, phrase)
+    elif at is not None:
+        find_tokens(context.vocabulary, COORDINATE_TOKENS, "refer")
+        detected, issues = detect_everything(context)
+        box = smallest_box(detected.xyxy, at, context.transform.source)
+        if box is None:
+            return _part(context, at, refine, issues)
     bits = np.zeros(context.rgb.shape[:2], np.bool_)
     if box is None:
-        return Mask(bits, 0.0, issues=issues)
+        return Mask(bits, 0.0, found_by=found_by, issues=issues)
     target = core_target(context, tokens, box, crop_size, padding, method)
     target.paste(bits)
     if not target.bits.any():
         issues = (*issues, Issue("nothing in the box stands out from the background"))
-    return Mask(handed_over(bits), target.score, method, issues=issues)
+    return Mask(handed_over(bits), target.score, method, found_by, issues=issues)
 
 
-def _filled(context: TaskContext, description: str | None) -> Mask:
+def _part(context: TaskContext, at: Pixel, refine: Refine, issues: tuple[Issue, ...]) -> Mask:
+    """Return the part of the class at a pixel that is connected with it."""
+    nothing = Mask(np.zeros(context.rgb.shape[:2], np.bool_), found_by="segment")
+    if context.stopped:
+        return replace(nothing, issues=(*issues, Issue("ended before the image was segmented")))
+    labels = segment(context, refine=refine)
+    issues = (*issues, *labels.issues)
+    index = labels.ids[at.y, at.x]
+    if index < 0:
+        return replace(nothing, issues=(*issues, Issue("no class was found at the point")))
+    bits = handed_over(connected_part(labels.ids == index, at))
+    return Mask(bits, None, labels.refined_by, "segment", issues=issues)
+
+
+def _filled(context: TaskContext, description: str | None, given: str) -> Mask:
     """Return the inside of the outline of what is described, with the confidence of its tokens where it is wanted."""
     if description is None:
-        raise InputError('refer by="polygon" needs a phrase; got a box. The model outlines what a phrase describes.')
+        raise InputError(f'refer by="polygon" needs a phrase; got {given}. The model outlines what a phrase describes.')
     found = polygon(context, description)
     score = None if found.scores is None or not len(found) else float(found.scores.mean())
-    return Mask(fill_outlines(found.parts, context.transform.source), score, issues=found.issues)
+    bits = fill_outlines(found.parts, context.transform.source)
+    return Mask(bits, score, found_by="phrase", issues=found.issues)
 
 
 def _grounded(context: TaskContext, description: str) -> tuple[Sequence[float] | None, tuple[Issue, ...]]:

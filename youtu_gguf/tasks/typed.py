@@ -71,6 +71,11 @@ def read_box(texts: Sequence[str]) -> tuple[float, ...]:
     return tuple(_number(text, "a box must be left, top, right, bottom in pixels") for text in texts)
 
 
+def read_point(texts: Sequence[str]) -> tuple[float, ...]:
+    """Return x and y in pixels of the image."""
+    return tuple(_number(text, "a point must be x and y in pixels") for text in texts)
+
+
 def choice_reader(name: str, literal: Any) -> Callable[[str], str]:
     """Return what reads one of the words of a `Literal`, which the argument `name` may be, in any case."""
     rule = one_of(literal)

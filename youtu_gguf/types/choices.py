@@ -27,6 +27,9 @@ CountBy = Literal["answer", "detection"]
 ReferBy = Literal["states", "polygon"]
 """What a referring mask is made from: the states of image tokens, or the outline that the model draws."""
 
+FoundBy = Literal["phrase", "box", "segment"]
+"""What a referring mask was found by: a phrase, a box, or the class of pixels that are connected."""
+
 Find = Literal["names", "everything"]
 """How instances are found without class names: name the classes first, or detect everything at once."""
 

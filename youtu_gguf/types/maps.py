@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.types.arrays import F32, I32, Bits, extent, freeze
-from youtu_gguf.types.choices import DepthUnit
+from youtu_gguf.types.choices import DepthUnit, FoundBy
 from youtu_gguf.types.colours import depth_colours, depth_range, index_colours, thumbnail
 from youtu_gguf.types.detections import to_detections
 from youtu_gguf.types.result import Result
@@ -24,13 +24,15 @@ _SHOWN_CLASSES = 4
 class Mask(Result):
     """One region: `bits` (H, W) bool over the source image; `score` tells how clearly it stands out, or None.
 
-    `refined_by` names the refinement that pulled its border to the image's edges, "none" when none did. A notebook
-    shows the region.
+    `refined_by` names the refinement that pulled its border to the image's edges, "none" when none did. `found_by` says
+    what told where it is: "phrase"; "box", also one that was detected around a point; "segment", the class at a point;
+    None where that is unknown. A notebook shows the region.
     """
 
     bits: Bits
     score: float | None = None
     refined_by: str = "none"
+    found_by: FoundBy | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "bits", (None, None), np.bool_)

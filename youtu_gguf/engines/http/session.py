@@ -223,7 +223,7 @@ class HttpParallelGeneration:
                 wrote.append((self._drop(call), call.reply.end()))
             elif wrote:
                 self._report(call, "generate", call.reply.n_tokens, call.request.sampling.max_tokens)
-            elif call.reply.progress is not None:
+            elif call.reply.progress is not None and not call.reply.n_tokens:
                 self._report(call, "prefill", *call.reply.progress)
             return wrote
         if received is not None and not (isinstance(received, ServerError) and call.reply.ended):
