@@ -41,7 +41,10 @@ def serving(load: Callable[[], yg.Model], settings: ServeSettings | None = None)
         load: Loads the model.
         settings: How it is run. Host and port are those of the thread's own socket.
     """
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    # The protocol is named: otherwise asyncio leaves Nagle's algorithm on, and answers wait 40 ms for acknowledgements.
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         config = uvicorn.Config(
             create_app(load, settings), log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5
         )

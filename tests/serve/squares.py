@@ -71,7 +71,7 @@ def load(answers: dict[str, str] | None = None) -> yg.Model:
 @contextmanager
 def squares_client(settings: ServeSettings | None = None, **answers: str) -> Iterator[TestClient]:
     """Give a client of a server that is ready; `answers` come before those of the squares."""
-    with TestClient(create_app(lambda: load(answers), settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(lambda: load(answers), settings), "http://localhost", False) as client:
         while client.get("/readyz").status_code != 200:
             pass
         yield client

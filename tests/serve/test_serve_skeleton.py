@@ -14,7 +14,7 @@ def model() -> yg.Model:
 
 
 def test_a_server_answers_health_checks_while_it_is_up() -> None:
-    with TestClient(create_app(model)) as client:
+    with TestClient(create_app(model), base_url="http://localhost") as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         while (ready := client.get("/readyz")).status_code == 503:
             assert ready.json()["error"]["code"] == "loading"
@@ -22,7 +22,7 @@ def test_a_server_answers_health_checks_while_it_is_up() -> None:
 
 
 def test_an_unknown_path_is_an_error_in_our_shape() -> None:
-    with TestClient(create_app(model)) as client:
+    with TestClient(create_app(model), base_url="http://localhost") as client:
         answer = client.get("/nothing")
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"

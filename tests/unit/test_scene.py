@@ -36,6 +36,18 @@ def test_polygons_come_in_source_pixels() -> None:
     assert outlines.parts[0][0].tolist() == [[0, 0], [100, 0], [100, 50]]
 
 
+def test_places_in_an_answer_to_any_question_are_decoded_to_source_pixels() -> None:
+    scene = open_scene()
+    text = "A <ref>cup</ref><box><x_64><y_0><x_128><y_64></box> and <box><x_1></box>"
+    text += "<ins><poly><x_0><y_0><x_128><y_0><x_128><y_64></poly></ins>"
+    boxes, outlines = scene.decode(text)
+    assert (boxes.xyxy.tolist(), boxes.labels, boxes.raw) == ([[50, 0, 100, 50]], ("cup",), text)
+    assert len(boxes.issues) == 1
+    assert outlines.parts[0][0].tolist() == [[0, 0], [100, 0], [100, 50]]
+    nothing = scene.decode("Nothing is there.")
+    assert [len(value) for value in nothing] == [0, 0]
+
+
 def test_detection_asks_for_the_classes_and_keeps_their_names() -> None:
     answer = "<ref>cup</ref><box><x_0><y_0><x_32><y_32></box><box><x_32><y_0><x_64><y_32></box>"
     scene = open_scene({"Detect all objects in these classes: cup, cat": answer})

@@ -7,6 +7,7 @@ the process has registered for them; files of those are refused by their format,
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import IO, TYPE_CHECKING
 
 from youtu_gguf.errors import InputError
@@ -51,13 +52,18 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 """Brands of ISO/IEC 23008-12 (HEIF) whose images may be coded as HEVC. AVIF files may have the last two as well."""
 
 
-def open_file(file: IO[bytes], name: str) -> Image.Image:
+def open_file(file: IO[bytes], name: str, formats: Collection[str] = tuple(FORMATS)) -> Image.Image:
     """Read the header of an image file; its pixels are decoded when they are loaded.
 
     Pillow's own `open` is not used, because it refuses images by a limit that any library in the process may change.
 
+    Args:
+        file: The file.
+        name: What messages call it.
+        formats: Those of the `FORMATS` that are read.
+
     Raises:
-        InputError: It is of none of the `FORMATS`, or HEIF without the extra.
+        InputError: It is of none of the `formats`, or HEIF without the extra.
         Exception: What Pillow's decoders raise for damaged files.
     """
     from PIL import Image
@@ -67,7 +73,7 @@ def open_file(file: IO[bytes], name: str) -> Image.Image:
 
         file = BytesIO(file.read())
     signature = file.read(_SIGNATURE_BYTES)
-    for format_ in FORMATS:
+    for format_ in formats:
         if format_ == HEIF:
             if signature[_BOX_TYPE] == b"ftyp" and signature[_BRAND] in _HEIF_BRANDS:
                 return _open_heif(file, name)
@@ -87,7 +93,7 @@ def open_file(file: IO[bytes], name: str) -> Image.Image:
             continue
     raise InputError(
         f"expected an image (JPEG, PNG, WebP, ...); {name} is not one that Pillow can read, or of a format that is not "
-        f"read here. Save it in another: {', '.join(FORMATS)}."
+        f"read here. Save it in another: {', '.join(formats)}."
     )
 
 

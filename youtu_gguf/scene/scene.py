@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar, Unpack, overload
 
+from youtu_gguf.decode.boxes import parse_boxes
+from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.engines.base import Request, stream_answer
 from youtu_gguf.facts import CROP_SIZE, MOST_INSTANCES, PADDING
 from youtu_gguf.images.zoom import Zoom
@@ -308,6 +310,20 @@ class Scene(OpenImage):
         """
         updates = answer_together(self, questions, options)
         return updates if stream else gather(updates)
+
+    def decode(self, text: str) -> tuple[Boxes, Polygons]:
+        """Return the boxes and the outlines that are written in a text about this image, in source pixels.
+
+        For answers of `ask` and of a `Chat`, whose coordinates are pixels of the prepared image; the tasks do this by
+        themselves. Where the text has none, both are empty. What cannot be used is listed in their issues.
+        """
+        size = self.transform.prepared
+        boxes, outlines = parse_boxes(text, size=size), parse_polygons(text, size=size)
+        parts = tuple(tuple(self.transform.to_source(ring) for ring in part) for part in outlines.parts)
+        return (
+            Boxes(self.transform.to_source(boxes.xyxy), boxes.labels, raw=text, issues=boxes.issues),
+            Polygons(parts, outlines.labels, raw=text, issues=outlines.issues),
+        )
 
     def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:
         value = self.perform(Question(name, arguments), run_options(options, self.model.settings))

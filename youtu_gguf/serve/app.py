@@ -12,11 +12,28 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from youtu_gguf.serve.answer_headers import AnswerHeaders
+from youtu_gguf.serve.body_limit import BodyLimit
 from youtu_gguf.serve.calls import Call, CallMiddleware
 from youtu_gguf.serve.core import ClientGoneError, Core
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
-from youtu_gguf.serve.routes import deepstack, health
+from youtu_gguf.serve.guard import Access, Guard
+from youtu_gguf.serve.routes import (
+    deepstack,
+    files,
+    health,
+    images,
+    info,
+    label_studio,
+    localai,
+    ollama,
+    openai,
+    responses,
+    results,
+    tasks,
+    x_anylabeling,
+)
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.version import __version__
 
@@ -25,7 +42,18 @@ if TYPE_CHECKING:
 
 DIALECTS: tuple[Dialect, ...] = (
     health.DIALECT,
+    info.DIALECT,
+    images.DIALECT,
+    tasks.DIALECT,
+    results.DIALECT,
     deepstack.DIALECT,
+    openai.DIALECT,
+    responses.DIALECT,
+    files.DIALECT,
+    ollama.DIALECT,
+    localai.DIALECT,
+    x_anylabeling.DIALECT,
+    label_studio.DIALECT,
 )
 """All routes."""
 
@@ -55,7 +83,10 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     _answer_errors(app)
+    app.add_middleware(Guard, access=Access(core.settings))
     app.add_middleware(CallMiddleware, answer=_answer)
+    app.add_middleware(AnswerHeaders)
+    app.add_middleware(BodyLimit, most=core.settings.max_body)  # the outermost
     return app
 
 
@@ -67,7 +98,7 @@ def _answer(request: Request, error: Exception) -> Response:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Give every error the shape of its path's dialect."""
+    """Answer what routes raise."""
 
     async def own(request: Request, error: Any) -> Response:
         return _answer(request, error)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from youtu_gguf.errors import YoutuError
+from youtu_gguf.serve.errors import ApiError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -85,7 +86,7 @@ class CallMiddleware:
         try:
             await self.app(scope, receive, sending)
         except Exception as exc:
-            if not isinstance(exc, YoutuError):
+            if not isinstance(exc, YoutuError | ApiError):
                 LOG.exception("%s failed", call.id)
             if not call.status:  # else the connection is closed in the middle of the answer
                 await self.answer(Request(scope), exc)(scope, receive, sending)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,9 +14,12 @@ from fastapi import Request
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.fetch import Fetcher
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
 from youtu_gguf.serve.jobs import LONGEST_S, Job, JobEvents, Jobs, result_of
+from youtu_gguf.serve.preparing import Preparing
+from youtu_gguf.serve.results import ResultStore
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
@@ -38,6 +41,8 @@ class Core:
         holder: The model.
         images: Images that were sent.
         jobs: Requests in progress.
+        results: Values that can be asked for again.
+        preparing: Images that are read before they are asked about.
         loading: The first load of the model; it has the error of one that failed.
     """
 
@@ -48,6 +53,9 @@ class Core:
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
         self.jobs = Jobs(settings)
+        self.results = ResultStore(settings)
+        self.preparing = Preparing(self)
+        self._fetcher = Fetcher(plain_http=settings.fetch_http)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,15 +82,23 @@ class Core:
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()
 
-    async def fetch(self, url: str) -> bytes:  # noqa: ARG002
+    async def fetch(self, url: str, *, allowed: str | None = None, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the bytes of an image at `url`.
 
+        Args:
+            url: What a client named.
+            allowed: The origin of a server that the operator named: its images, and no others, are fetched then.
+            headers: Sent to that server in addition.
+
         Raises:
-            ApiError: URLs are not fetched here, or not this one.
+            ApiError: URLs are not fetched here, or not this one, or that failed.
         """
-        raise ApiError(
-            403, "url_not_allowed", "images are not fetched from URLs here. Send the image itself, as a data URI."
-        )
+        if allowed is None and not self.settings.fetch_urls:
+            raise ApiError(
+                403, "url_not_allowed",
+                "images are not fetched from URLs here. Send the image itself, as a data URI.",
+            )  # fmt: skip
+        return await self._fetcher.fetch(url, allowed=allowed, headers=headers)
 
     def start(
         self, request: Request, work: Callable[[Job[T]], T], *, background: bool = False, timeout_s: float = LONGEST_S

@@ -11,6 +11,7 @@ from typing import Literal
 from youtu_gguf.errors import EngineError
 from youtu_gguf.model import Model
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.model_facts import ModelFacts
 
 State = Literal["loading", "ready", "unloaded", "failed"]
 
@@ -34,7 +35,8 @@ class ModelHolder:
         self._counting = threading.Lock()
         self._used_at = time.monotonic()
         self._error: Exception | None = None
-        self._was_loaded = self._closed = False
+        self._facts: ModelFacts | None = None
+        self._closed = False
 
     @property
     def state(self) -> State:
@@ -43,7 +45,19 @@ class ModelHolder:
             return "failed"
         if self._model is not None:
             return "ready"
-        return "unloaded" if self._was_loaded else "loading"
+        return "loading" if self._facts is None else "unloaded"
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model, also while it is unloaded; asking does not load it.
+
+        Raises:
+            ApiError: It is being loaded for the first time, or that failed.
+        """
+        if self._facts is None:
+            self.check_ready()
+        assert self._facts is not None
+        return self._facts
 
     @property
     def model(self) -> Model | None:
@@ -73,11 +87,12 @@ class ModelHolder:
                 raise EngineError("the server is stopping. Ask again when it is back.")
             if self._model is None:
                 try:
-                    self._model = self._load()
+                    model = self._load()
                 except Exception as exc:
-                    self._error = None if self._was_loaded else exc
+                    self._error = exc if self._facts is None else None
                     raise
-                self._was_loaded, self._used_at = True, time.monotonic()
+                self._facts = ModelFacts.of(model)
+                self._model, self._used_at = model, time.monotonic()
             return self._model
 
     @contextmanager

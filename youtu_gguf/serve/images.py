@@ -9,86 +9,174 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.formats import open_file
+from youtu_gguf.images.load import load
 from youtu_gguf.model import Model
 from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.image_check import DecodeLimit, Header, check_header
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.holder import ModelHolder
     from youtu_gguf.serve.settings import ServeSettings
+    from youtu_gguf.types import U8, Size
 
 _DECODES = 2
-"""Images that are decoded at the same time: each takes four bytes a pixel."""
+"""Images that are decoded at the same time."""
 
+_MOST_IMAGES = 1024
+"""However small they are: each takes a few kilobytes beside its file and pixels."""
+
+_LONGEST_TTL_S = 86_400.0
 _DIGEST_BYTES = 16
+_SMALL = 64 << 10
+"""Bytes that are digested in the event loop's thread, in less time than another thread takes to begin."""
+
+ImageState = Literal["new", "reading", "ready"]
 
 
 class StoredImage:
-    """An image that was sent.
+    """An image that was sent. Its methods may be called in any thread.
 
     Attributes:
         id: `img_` and the digest of its bytes.
         data: The file as it was sent.
         format: Pillow's name of its format.
         scene: The image opened on the model; None before it was decoded, and while the model is unloaded.
+        size: Width and height, upright; None before it was decoded, but not while the model is unloaded.
         expires_at: When it is dropped, in seconds since 1970, unless it is used before.
+        was_read: Whether the model has read it.
+        is_prepared: Whether it is to be read before it is asked about.
     """
 
-    def __init__(self, id_: str, data: bytes, format_: str) -> None:
-        self.id, self.data, self.format = id_, data, format_
+    def __init__(self, id_: str, data: bytes, header: Header, limit: DecodeLimit) -> None:
+        self.id, self.data, self.format = id_, data, header.format
         self.scene: Scene | None = None
+        self.size: Size | None = None
         self.expires_at = 0.0
+        self.was_read = self.is_prepared = False
         self.created_at = time.time()
-        self._lock = threading.Lock()
+        self._n_pixels, self._limit = header.n_pixels, limit
+        self._opening = threading.Lock()  # held while it is decoded
+        self._counting = threading.Lock()  # never held for long
         self._users = 0
         self._dropped = False
 
     @property
     def n_bytes(self) -> int:
         """Memory that it takes."""
-        return len(self.data) + (0 if self.scene is None else self.scene.rgb.nbytes)
+        scene = self.scene
+        return len(self.data) + (0 if scene is None else scene.rgb.nbytes)
+
+    @property
+    def state(self) -> ImageState:
+        """Whether the model has read it, in a word."""
+        if self.was_read:
+            return "ready"
+        return "reading" if self._users or self.is_prepared else "new"
+
+    @property
+    def was_dropped(self) -> bool:
+        """Whether its store knows it no longer."""
+        return self._dropped
+
+    def renewed(self) -> StoredImage:
+        """Return the same image as one that was just sent."""
+        return StoredImage(self.id, self.data, Header(self.format, self._n_pixels), self._limit)
 
     @contextmanager
     def open(self, model: Model) -> Iterator[Scene]:
-        """Give the image opened on `model`; it stays open until the `with` block ends. For worker threads."""
-        with self._lock:
+        """Give the image opened on `model`; it stays open until the `with` block ends.
+
+        One that was dropped is opened again, and closed when no one uses it any more. In a worker thread: it may be
+        decoded.
+
+        Raises:
+            ApiError: Its pixels cannot be decoded.
+        """
+        with self._counting:
             self._users += 1
-            try:
-                if self.scene is None or self.scene.model is not model:
-                    self.scene = model.open(self.data)
-                scene = self.scene
-            except BaseException:
-                self._users -= 1
-                raise
         try:
-            yield scene
+            yield self._opened(model)
         finally:
-            with self._lock:
+            with self._counting:
                 self._users -= 1
-                if self._dropped and not self._users:
-                    self._close()
+                unused = self._taken() if self._dropped and not self._users else None
+            if unused is not None:
+                unused.close()
+
+    def _opened(self, model: Model) -> Scene:
+        with self._opening:
+            scene = self.scene
+            if scene is None or scene.model is not model:
+                with self._limit.decoding(self._n_pixels), _as_answer():
+                    opened = model.open(self.data)
+                with self._counting:
+                    self._taken()  # that of a model that was unloaded, with all its scenes
+                    self.scene, self.size = opened, opened.size
+                return opened
+            return scene
+
+    def pixels(self) -> U8:
+        """Return (H, W, 3) RGB pixels, upright and read-only. In a worker thread: it may be decoded.
+
+        Raises:
+            ApiError: They cannot be decoded.
+        """
+        scene = self.scene
+        if scene is not None:
+            return scene.rgb
+        with self._limit.decoding(self._n_pixels), _as_answer():
+            return load(self.data)
 
     def drop(self) -> None:
         """Close the scene, once no one uses it."""
-        with self._lock:
+        with self._counting:
             self._dropped = True
-            if not self._users:
-                self._close()
+            unused = None if self._users else self._taken()
+        if unused is not None:
+            unused.close()
 
     def forget_scene(self) -> None:
-        """Close the scene; the next use opens it again."""
-        with self._lock:
-            self._close()
+        """Close the scene, if no one uses it; the next use opens it again."""
+        with self._counting:
+            unused = None if self._users else self._taken()
+        if unused is not None:
+            unused.close()
 
-    def _close(self) -> None:
-        if self.scene is not None:
-            self.scene.close()
-            self.scene = None
+    def _taken(self) -> Scene | None:
+        """Return the scene, which is this image's no longer."""
+        scene, self.scene, self.was_read = self.scene, None, False
+        return scene
+
+
+@contextmanager
+def _as_answer() -> Iterator[None]:
+    """Answer what the package says of an image that it cannot use."""
+    try:
+        yield
+    except InputError as exc:
+        raise ApiError(400, "invalid_image", str(exc), param="image") from exc
+
+
+class _Opening:
+    """The decoding of an image that was sent, for all who have sent it meanwhile."""
+
+    def __init__(self, task: asyncio.Task[StoredImage]) -> None:
+        self._task = task
+        self._n_waiting = 0
+
+    async def wait(self) -> StoredImage:
+        """Return the image. When no one waits any more, it is not decoded."""
+        self._n_waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._n_waiting -= 1
+            if not self._n_waiting:
+                self._task.cancel()
 
 
 class ImageStore:
@@ -97,42 +185,78 @@ class ImageStore:
     def __init__(self, settings: ServeSettings, holder: ModelHolder) -> None:
         self._settings, self._holder = settings, holder
         self._images: OrderedDict[str, StoredImage] = OrderedDict()
-        self._decoding = asyncio.Semaphore(_DECODES)
+        self._openings: dict[str, _Opening] = {}
+        self._slots = asyncio.Semaphore(_DECODES)
+        self._limit = DecodeLimit()
 
     @property
     def n_bytes(self) -> int:
         """Memory that all of them take."""
-        return sum(image.n_bytes for image in self._images.values())
+        return sum(image.n_bytes for image in tuple(self._images.values()))
 
     def __iter__(self) -> Iterator[StoredImage]:
-        self._expire()
+        self.expire()
         return iter(tuple(self._images.values()))
 
     async def add(self, data: bytes, ttl_s: float | None = None) -> tuple[StoredImage, bool]:
         """Keep an image; return it, and whether it is new. It is checked and decoded before.
 
+        Args:
+            data: The image's file.
+            ttl_s: How long it is kept unused, up to a day; the server's setting where None.
+
         Raises:
-            ApiError: It cannot be used.
+            ApiError: It cannot be used, or there is no model yet.
         """
-        id_ = f"img_{hashlib.blake2b(data, digest_size=_DIGEST_BYTES).hexdigest()}"
+        self._holder.check_ready()
+        if ttl_s is not None and not 0 < ttl_s <= _LONGEST_TTL_S:
+            raise ApiError(
+                400, "invalid_argument", f"ttl_s must be above 0 and at most {_LONGEST_TTL_S:g}.", param="ttl_s"
+            )
+        id_ = image_id(data) if len(data) <= _SMALL else await asyncio.to_thread(image_id, data)
+        self.expire()
         known = self._images.get(id_)
         if known is not None and known.scene is not None:
             self._touch(known, ttl_s)
             return known, False
-        async with self._decoding:
-            image = known or StoredImage(id_, data, check_header(data, self._settings.max_pixels))
-            await asyncio.to_thread(self._open, image)
-        image = self._images.setdefault(id_, image)
+        opening = self._openings.get(id_)
+        is_new = known is None and opening is None
+        if opening is None:
+            task = asyncio.ensure_future(self._open(id_, data))
+            opening = self._openings[id_] = _Opening(task)
+            task.add_done_callback(lambda done: self._end_opening(id_, done))
+        image = await opening.wait()
         self._touch(image, ttl_s)
-        self._shrink()
-        return image, known is None
+        return image, is_new
 
-    def _open(self, image: StoredImage) -> None:
-        try:
-            with self._holder.use() as model, image.open(model):
-                pass
-        except InputError as exc:
-            raise ApiError(400, "invalid_image", str(exc), param="image") from exc
+    async def _open(self, id_: str, data: bytes) -> StoredImage:
+        """Decode an image and keep it."""
+        async with self._slots:
+            image = self._images.get(id_)
+            if image is None:
+                header = await asyncio.to_thread(check_header, data, self._settings.max_pixels)
+                image = StoredImage(id_, data, header, self._limit)
+            try:
+                await asyncio.to_thread(self._decode, image)
+            except BaseException:
+                if self._images.get(id_) is not image:
+                    image.drop()  # when the thread has ended
+                raise
+        if image.was_dropped:  # it was deleted meanwhile: what was sent since is another one
+            image = image.renewed()
+        self._images[id_] = image
+        self._touch(image, None)
+        self._shrink()
+        return image
+
+    def _end_opening(self, id_: str, task: asyncio.Task[StoredImage]) -> None:
+        del self._openings[id_]
+        if not task.cancelled():
+            task.exception()  # those who wait have it; where no one does, it is no matter
+
+    def _decode(self, image: StoredImage) -> None:
+        with self._holder.use() as model, image.open(model):
+            pass
 
     def get(self, id_: str) -> StoredImage:
         """Return the image with this id.
@@ -140,7 +264,7 @@ class ImageStore:
         Raises:
             ApiError: There is none.
         """
-        self._expire()
+        self.expire()
         image = self._images.get(id_)
         if image is None:
             raise ApiError(
@@ -166,45 +290,27 @@ class ImageStore:
         for image in tuple(self._images.values()):
             image.forget_scene()
 
+    def expire(self) -> None:
+        """Drop the images whose time has come."""
+        now = time.time()
+        for image in [image for image in self._images.values() if image.expires_at < now]:
+            self._images.pop(image.id).drop()
+
     def _touch(self, image: StoredImage, ttl_s: float | None) -> None:
         ttl_s = self._settings.ttl_s if ttl_s is None else ttl_s
         image.expires_at = max(image.expires_at, time.time() + ttl_s)
         if image.id in self._images:
             self._images.move_to_end(image.id)
 
-    def _expire(self) -> None:
-        now = time.time()
-        for image in [image for image in self._images.values() if image.expires_at < now]:
-            self._images.pop(image.id).drop()
-
     def _shrink(self) -> None:
-        """Drop the longest unused images above the limit, but never the last one."""
-        while len(self._images) > 1 and self.n_bytes > self._settings.images_bytes:
+        """Drop the longest unused images above the limits, but never the last one."""
+        left = self.n_bytes
+        while len(self._images) > 1 and (left > self._settings.images_bytes or len(self._images) > _MOST_IMAGES):
             _, image = self._images.popitem(last=False)
+            left -= image.n_bytes
             image.drop()
 
 
-def check_header(data: bytes, max_pixels: int) -> str:
-    """Return the format of an image file, by its header.
-
-    Raises:
-        ApiError: It is no image of a format that is read, or has more than `max_pixels`.
-    """
-    name = f"the image ({len(data)} bytes)"
-    try:
-        with open_file(BytesIO(data), name) as opened:
-            width, height = opened.size
-            format_ = str(opened.format)
-    except InputError as exc:
-        raise ApiError(415, "unsupported_media_type", str(exc), param="image") from exc
-    except Exception as exc:  # Pillow's decoders raise nearly anything
-        message = f"expected a whole image; {name} cannot be decoded. Save it again."
-        raise ApiError(400, "invalid_image", message, param="image") from exc
-    if width * height > max_pixels:
-        raise ApiError(
-            413,
-            "image_too_large",
-            f"an image may have {max_pixels} pixels; {name} has {width}x{height}. Send a smaller one.",
-            param="image",
-        )
-    return format_
+def image_id(data: bytes) -> str:
+    """Return the id of an image by its bytes."""
+    return f"img_{hashlib.blake2b(data, digest_size=_DIGEST_BYTES).hexdigest()}"

@@ -24,7 +24,8 @@ class ServeSettings:
         insecure: Listen beyond the loopback addresses without a key.
         allowed_hosts: Names, besides those of the loopback, that a request's `Host` may have.
         cors_origins: Origins of pages elsewhere that may use the API.
-        fetch_urls: Fetch images that a request names by a URL.
+        fetch_urls: Fetch images that a request names by a URL, from public addresses alone.
+        fetch_http: Fetch them by http:// as well.
         max_body: Longest body of a request, in bytes.
         max_pixels: Most pixels of an image, looked at before it is decoded.
         max_waiting: Most requests that wait for an answer.
@@ -49,6 +50,7 @@ class ServeSettings:
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     fetch_urls: Annotated[bool, switch] = False
+    fetch_http: Annotated[bool, switch] = False
     max_body: Annotated[int, whole(1, _LARGEST)] = 32 << 20
     max_pixels: Annotated[int, whole(1, _LARGEST)] = 50_000_000
     max_waiting: Annotated[int, whole(1, 10_000)] = 32

@@ -1,0 +1,146 @@
+"""Images by id: sent once, asked many times."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from youtu_gguf.serve.calls import Call
+from youtu_gguf.serve.core import core_of
+from youtu_gguf.serve.dialects import Dialect, own_error_body
+from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
+from youtu_gguf.serve.pixels import PictureForm, image_pixels, picture
+from youtu_gguf.serve.schemas import ERRORS
+
+if TYPE_CHECKING:
+    from youtu_gguf.serve.core import Core
+    from youtu_gguf.serve.images import StoredImage
+
+router = APIRouter(tags=["images"], responses=ERRORS)
+
+_LONGEST_TTL_S = 86_400.0
+_MOST_PX = 16_384  # WebP's longest side is 16,383
+
+_BINARY = {"type": "string", "format": "binary"}
+_SENT = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/*": {"schema": _BINARY},
+            FORM: {"schema": {"type": "object", "required": ["image"], "properties": {"image": _BINARY}}},
+            JSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "additionalProperties": False,
+                    "properties": {"image": {"type": "string", "description": "A data URI, base64, or a URL."}},
+                }
+            },
+        },
+    }
+}
+
+
+@router.post("/v1/images", status_code=201, openapi_extra=_SENT)
+async def add_image(
+    request: Request,
+    prepare_it: Annotated[bool, Query(alias="prepare", description="Read it before it is asked about.")] = False,
+    ttl_s: Annotated[
+        float | None, Query(gt=0, le=_LONGEST_TTL_S, allow_inf_nan=False, description="How long it is kept unused.")
+    ] = None,
+) -> JSONResponse:
+    """Keep an image, and name it by its content: the same bytes have the same id. 200 if it was there already."""
+    core = core_of(request)
+    image, is_new = await _sent(core, request, ttl_s)
+    if prepare_it:
+        core.preparing.begin(image, Call.of(request))
+    return JSONResponse(await _form(image), 201 if is_new else 200)
+
+
+async def _sent(core: Core, request: Request, ttl_s: float | None) -> tuple[StoredImage, bool]:
+    """Return the image that a request sends, kept, and whether it is new."""
+    kind = media_type(request)
+    if kind.startswith("image/"):
+        return await core.images.add(await read_bytes(request), ttl_s)
+    if kind == FORM:
+        file = (await read_form(request)).files.get("image")
+        if file is None:
+            message = "expected a file named image in the form; got none."
+            raise ApiError(400, "image_required", message, param="image")
+        return await core.images.add(file, ttl_s)
+    if kind != JSON:
+        expected = f"expected Content-Type: image/..., {FORM} or {JSON}; got {kind[:80] or 'none'}."
+        raise ApiError(415, "unsupported_media_type", expected)
+    sent = await read_json(request)
+    unknown = sorted(sent.keys() - {"image"})
+    if unknown:
+        raise ApiError(
+            400, "invalid_argument", f"unknown argument {unknown[0][:80]}. Known here: image.", param="image"
+        )
+    known = {image.id for image in core.images}
+    image = await find_image(core, sent.get("image"))
+    if ttl_s is not None:
+        await core.images.add(image.data, ttl_s)
+    return image, image.id not in known
+
+
+@router.get("/v1/images")
+async def list_images(request: Request) -> JSONResponse:
+    """List the images that are kept, the one that was used last at the end."""
+    return JSONResponse({"images": [await _form(image) for image in core_of(request).images]})
+
+
+@router.get("/v1/images/{id}")
+async def get_image(request: Request, id: str) -> JSONResponse:  # noqa: A002
+    """Tell of an image, and keep it for longer."""
+    return JSONResponse(await _form(core_of(request).images.get(id)))
+
+
+@router.delete("/v1/images/{id}", status_code=204)
+async def delete_image(request: Request, id: str) -> Response:  # noqa: A002
+    """Forget an image. Requests about it that have begun go on."""
+    core_of(request).images.delete(id)
+    return Response(status_code=204)
+
+
+@router.get("/v1/images/{id}/content", response_class=Response)
+async def get_content(
+    request: Request,
+    id: str,  # noqa: A002
+    side: Annotated[int | None, Query(ge=1, le=_MOST_PX, description="Longest side, in pixels.")] = None,
+    form: Annotated[PictureForm, Query(alias="as")] = "webp",
+) -> Response:
+    """Give an image upright, as coordinates mean it: those of answers are in its pixels at full size."""
+    image = core_of(request).images.get(id)
+
+    def make() -> bytes:
+        return picture(image_pixels(image), form, side)
+
+    headers = {"Cache-Control": "private, max-age=3600, immutable"}
+    return Response(await asyncio.to_thread(make), headers=headers, media_type=f"image/{form}")
+
+
+async def _form(image: StoredImage) -> dict[str, Any]:
+    """Return what is known of an image, as JSON."""
+    scene = image.scene
+    size: Any = image.size or (await asyncio.to_thread(image_pixels, image)).shape[1::-1]
+    width, height = size
+    return {
+        "id": image.id,
+        "width": width,
+        "height": height,
+        "format": image.format,
+        "bytes": len(image.data),
+        "focal_px": None if scene is None else scene.focal_px,
+        "image_tokens": None if scene is None else scene.grid.n_tokens,
+        "state": image.state,
+        "expires_at": datetime.fromtimestamp(image.expires_at, UTC).isoformat(timespec="seconds"),
+    }
+
+
+DIALECT = Dialect("images", router, (), own_error_body)
