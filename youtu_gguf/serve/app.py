@@ -26,6 +26,7 @@ from youtu_gguf.serve.routes import (
     health,
     images,
     info,
+    label_studio,
     localai,
     metrics,
     ollama,
@@ -55,6 +56,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ollama.DIALECT,
     localai.DIALECT,
     x_anylabeling.DIALECT,
+    label_studio.DIALECT,
 )
 """All routes."""
 
