@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -154,9 +155,19 @@ def serve(
     """
     settings = _settings(options)
     load = _loader(options)
+    _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
     code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("youtu_gguf.serve")
+    log.setLevel(level)
+    log.handlers = [handler]
+    log.propagate = False
 
 
 def _run_server() -> Callable[..., int]:
