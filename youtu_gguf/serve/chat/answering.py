@@ -88,6 +88,7 @@ class Asked:
                     value, text = self.task.run(scenes[picture], self.images[picture].id, options)
                     report(text)
                     decoded = None
+            job.note("chat" if self.task is None else self.task.task, value)
             total_s = time.perf_counter() - began + job.queue_s
             return Answered(text, value.finish, value.timings, job.queue_s, total_s, decoded)
 
