@@ -87,7 +87,7 @@ def test_the_same_fields_may_say_what_is_done_anyway(server: TestClient, body: d
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "img_0"}, words("x")]}],
          "image_not_found", "image"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com/a"}, words("x")]}],
-         "url_not_allowed", None),
+         "url_not_allowed", "image"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "aGVsbG8="}, words("x")]}],
          "unsupported_media_type", "image"),
     ],
