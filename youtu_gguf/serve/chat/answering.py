@@ -153,8 +153,16 @@ async def find_asked(
             param="youtu.decode",
         )
     wanted = talk.pictures if task is None else (task.picture,)
-    images = {picture: await find_image(core, picture.value, picture.param) for picture in wanted}
+    images = {picture: await _find(core, picture) for picture in wanted}
     return Asked(model_id, talk, options, images, task, decode and task is None)
+
+
+async def _find(core: Core, picture: Picture) -> StoredImage:
+    try:
+        return await find_image(core, picture.value, picture.param)
+    except ApiError as error:
+        error.param = picture.param
+        raise
 
 
 def _say(chat: Chat, said: Parts, scenes: Mapping[Picture, Scene]) -> str:
