@@ -18,7 +18,7 @@ A = photograph(1)
 HI = [{"role": "user", "content": "What?"}]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[TestClient]:
     yield from started(Scripted())
 
