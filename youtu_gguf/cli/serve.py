@@ -19,6 +19,7 @@ from youtu_gguf.cli.progress import shown
 from youtu_gguf.cli.quantities import parse_bytes, parse_count, parse_seconds
 from youtu_gguf.environment import default_engine, default_model
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
+from youtu_gguf.tasks.base import class_names
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.settings import ServeSettings
@@ -31,7 +32,7 @@ CACHE_BYTES = 1 << 30
 
 _OF_SETTINGS = (
     "host", "port", "insecure", "fetch_urls", "max_body", "max_pixels", "max_waiting", "images_bytes", "drain_s",
-    "idle_unload_s",
+    "idle_unload_s", "label_studio_url",
 )  # fmt: skip
 """Options that are settings of the same name."""
 
@@ -67,6 +68,22 @@ class ServeOptions(FileOptions):
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch images that requests name by a URL, from public addresses.")
     ] = False
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLASS,...",
+            help="A list of classes that DeepStack's clients choose by its name; they get the list named default "
+            "unasked. May be repeated.",
+        ),
+    ] = None
+    label_studio_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address of the Label Studio whose images may be fetched."),
+    ] = None
+    label_studio_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File whose first line is an access token of that Label Studio."),
+    ] = None
     max_body: Annotated[
         int | None,
         typer.Option(metavar="SIZE", parser=parse_bytes, help="Longest body of a request. [default: 32M]"),
@@ -163,19 +180,34 @@ def _settings(options: ServeOptions) -> ServeSettings:
     given = {name: value for name, value in given.items() if value is not None}
     return ServeSettings(
         **given,
-        api_key=None if options.api_key_file is None else _read_key(options.api_key_file),
+        api_key=_first_line(options.api_key_file),
         allowed_hosts=tuple(options.allow_host or ()),
         cors_origins=tuple(options.cors_origin or ()),
+        classes=dict(map(_read_classes, options.classes or ())),
+        label_studio_token=_first_line(options.label_studio_token_file),
         page=not options.no_page,
     )
 
 
-def _read_key(file: Path) -> str:
+def _first_line(file: Path | None) -> str | None:
+    """Return the key that a file holds; None without a file."""
+    if file is None:
+        return None
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as exc:
         raise InputError(f"expected a key in the file {file}; it cannot be read: {exc}.") from exc
     return checked_key(f"the first line of {file}", lines[0].strip() if lines else "")
+
+
+def _read_classes(text: str) -> tuple[str, tuple[str, ...]]:
+    name, _, classes = text.partition("=")
+    try:
+        return name.strip(), class_names(classes.split(","))
+    except InputError as exc:
+        raise InputError(
+            f"--classes must be a name and its classes, as default=person,car; got {text!r}: {exc}"
+        ) from exc
 
 
 def _loader(options: ServeOptions) -> Callable[[], yg.Model]:
