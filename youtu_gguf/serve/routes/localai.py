@@ -150,7 +150,7 @@ async def depth(request: Request) -> Response:
     """Estimate the distance of every pixel, in metres where the image's file tells of a focal length.
 
     With the header `Accept-Depth: png16` the distances are a PNG file in base64, `depth_png16`, a level of which is
-    `depth_scale`, instead of numbers: a fifteenth of the bytes.
+    `depth_scale`, instead of numbers: a tenth of the bytes.
     """
     core, ignored = core_of(request), Ignored()
     body = Fields(await read_json(request), ignored)
