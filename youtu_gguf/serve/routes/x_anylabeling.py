@@ -21,7 +21,7 @@ from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Fields, Ignored, wrong
-from youtu_gguf.serve.inputs import find_image, read_json
+from youtu_gguf.serve.inputs import check_text, find_image, read_json
 from youtu_gguf.serve.one_task import ask_image
 from youtu_gguf.serve.prompted import (
     Prompts,
@@ -210,7 +210,7 @@ def _offer(id_: str | None) -> Offer:
 
 def _params(given: Fields) -> Params:
     return Params(
-        (given.text("text_prompt") or "").strip(),
+        check_text(given.text("text_prompt") or "", "params.text_prompt").strip(),
         _prompts(given.array("marks")),
         _share(given, "conf_threshold", 0.0),
         _share(given, "epsilon_factor", _FINENESS),
