@@ -27,6 +27,9 @@ from tests.serve.processes import NANO, Served, served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
+SLACK_S = 2.0
+"""What a machine may take that is busy with other tests."""
+
 LONG = {"type": "array", "items": {"type": "integer"}, "minItems": 2000}
 """A schema whose answers take longer than any test."""
 
@@ -111,7 +114,7 @@ def test_a_server_says_when_it_is_ready_and_ends_without_a_trace(notified: tuple
         assert heard.fileno() > 0
         code, seconds = server.end(signal.SIGTERM)
         assert heard.recv(100) == b"STOPPING=1"
-        assert (code, seconds < 1) == (0, True)
+        assert (code, seconds < 1 + SLACK_S) == (0, True)
         assert server.process.stderr is not None
         said = server.process.stderr.read()
     assert "INFO ready" in said
@@ -137,7 +140,7 @@ def test_eight_streams_end_with_an_error_within_the_time_to_drain_and_a_second()
             stream.join()
         ((code, seconds),) = ended
     assert code == 0
-    assert 1.5 < seconds < 2.5
+    assert 1.5 < seconds < 2.5 + SLACK_S
     assert [json.loads(stream.events[-1].removeprefix("data: "))["error"]["code"] for stream in streams] == [
         "draining"
     ] * 8
@@ -151,7 +154,7 @@ def test_a_second_signal_ends_at_once() -> None:
         code, seconds = server.end(signal.SIGTERM, signal.SIGINT)
         stream.join()
     assert code == 128 + signal.SIGINT
-    assert seconds < 1
+    assert seconds < 1 + SLACK_S
 
 
 def test_a_thread_that_does_not_end_does_not_hold_up_the_process() -> None:
@@ -169,7 +172,7 @@ def test_a_thread_that_does_not_end_does_not_hold_up_the_process() -> None:
         code, seconds = server.end(signal.SIGINT)
         client.join()
     assert (code, answered) == (0, [503])
-    assert seconds < 1.2
+    assert seconds < 1.2 + SLACK_S
 
 
 def command(*options: str, program: tuple[str, ...] = ("-m", "youtu_gguf")) -> subprocess.CompletedProcess[str]:
