@@ -90,10 +90,12 @@ class Asked:
                     value, decoded = self.task.run(scenes[self.task.picture], options), None
                     text = self.task.told(self._kept(core, value, job))
                     report(text)
+            job.note("chat" if self.task is None else self.task.question.task, value)
             if value.finish not in ("cancelled", "time"):
                 for image in self.images.values():
                     image.was_read = True
-            return Answered(text, value.finish, value.timings, job.queue_s, time.perf_counter() - job.began, decoded)
+            total_s = time.perf_counter() - job.began
+            return Answered(text, value.finish, value.timings, job.queue_s, total_s, decoded)
 
         return answer
 
