@@ -113,9 +113,13 @@ def test_a_person_and_its_joints_are_a_group() -> None:
 
 
 def test_what_has_no_effect_is_named(client: TestClient) -> None:
-    sent = {"model": "youtu-vl-ocr", "image": DATA_URI, "params": {**SENT_ALWAYS, "reset_tracker": True}}
+    sent = {
+        "model": "youtu-vl-ocr",
+        "image": DATA_URI,
+        "params": {**SENT_ALWAYS, "reset_tracker": True, "text_prompt": "a"},
+    }
     answer = client.post("/x-anylabeling/v1/predict", json=sent)
-    assert answer.headers["X-Youtu-Ignored"] == "params.iou_threshold, params.reset_tracker"
+    assert answer.headers["X-Youtu-Ignored"] == "params.text_prompt, params.iou_threshold, params.reset_tracker"
 
 
 @pytest.mark.parametrize(

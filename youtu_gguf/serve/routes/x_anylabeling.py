@@ -97,6 +97,11 @@ class Offer:
     ask: Callable[[Scene, threading.Event, Params], tuple[Shapes, str]]
     replace: bool | None = None
 
+    def unused(self, params: Params) -> list[str]:
+        """Return the names of what the user wrote or drew and this model has no control for."""
+        given = {"text_prompt": (params.text, "edit_text"), "marks": (params.prompts, "button_add_point")}
+        return [f"params.{name}" for name, (value, widget) in given.items() if value and widget not in self.widgets]
+
     def entry(self) -> dict[str, Any]:
         """Return what the client is told of it."""
         widgets = [{"name": name, "value": value} for name, value in self.widgets.items()]
@@ -188,6 +193,7 @@ async def predict(request: Request) -> JSONResponse:
     value = body.take("image")
     given = body.nested("params")
     params = _params(given)
+    ignored.add(*offer.unused(params))
     given.ignore_rest()
     body.ignore_rest()
     image = await find_image(core, value)
