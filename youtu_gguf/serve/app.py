@@ -25,6 +25,7 @@ from youtu_gguf.serve.routes import (
     health,
     images,
     info,
+    label_studio,
     localai,
     ollama,
     openai,
@@ -52,6 +53,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ollama.DIALECT,
     localai.DIALECT,
     x_anylabeling.DIALECT,
+    label_studio.DIALECT,
 )
 """All routes."""
 

@@ -96,7 +96,7 @@ class Core:
         if allowed is None and not self.settings.fetch_urls:
             raise ApiError(
                 403, "url_not_allowed",
-                "images are not fetched from URLs here. Send the image itself, as a data URI.", param="image",
+                "images are not fetched from URLs here. Send the image itself, as a data URI.",
             )  # fmt: skip
         return await self._fetcher.fetch(url, allowed=allowed, headers=headers)
 

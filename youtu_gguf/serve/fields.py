@@ -32,6 +32,11 @@ class Ignored:
             if shown in self._names or len(self._names) < _MOST:
                 self._names[shown] = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(self._names)
+
     def tell(self, call: Call) -> None:
         """Name them in the header of the call's answer, if there are any."""
         if self._names:
@@ -50,6 +55,11 @@ class Fields:
     def __init__(self, body: Mapping[str, Any], ignored: Ignored, path: str = "") -> None:
         self._left = {name: value for name, value in body.items() if value is not None}
         self._ignored, self._path = ignored, path
+
+    @property
+    def ignored(self) -> Ignored:
+        """Where what has no effect is noted."""
+        return self._ignored
 
     def take(self, name: str) -> Any:
         """Return a field of any type, None where it is absent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from youtu_gguf.serve.chat.schemas import enforceable
 from youtu_gguf.serve.fields import unsupported, wrong
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def openai_sampling(fields: Fields) -> dict[str, Any]:
     for name in ("max_tokens", "max_completion_tokens"):
         _add(options, "max_tokens", fields.take(name))
     schema = _openai_format(fields.take("response_format"), "response_format")
-    _add(options, "json_schema", fields.take("json_schema") if schema is None else schema)
+    _add_schema(options, schema, "response_format", fields)
+    if schema is None:
+        _add_schema(options, fields.take("json_schema"), "json_schema", fields)
     return options
 
 
@@ -44,7 +47,7 @@ def responses_sampling(fields: Fields) -> dict[str, Any]:
     options = _common(fields)
     _add(options, "max_tokens", fields.take("max_output_tokens"))
     text = fields.nested("text")
-    _add(options, "json_schema", _openai_format(text.take("format"), "text.format"))
+    _add_schema(options, _openai_format(text.take("format"), "text.format"), "text.format", fields)
     text.ignore_rest()
     return options
 
@@ -67,7 +70,8 @@ def ollama_sampling(fields: Fields) -> dict[str, Any]:
         return options
     if form != "json" and not isinstance(form, dict):
         raise wrong("format", '"json" or a JSON schema', form)
-    return {**options, "json_schema": ANY_OBJECT if form == "json" else form}
+    _add_schema(options, ANY_OBJECT if form == "json" else form, "format", fields)
+    return options
 
 
 def _common(fields: Fields) -> dict[str, Any]:
@@ -85,6 +89,13 @@ def _common(fields: Fields) -> dict[str, Any]:
 def _add(options: dict[str, Any], name: str, value: Any) -> None:
     if value is not None:
         options[name] = value
+
+
+def _add_schema(options: dict[str, Any], schema: Any, param: str, fields: Fields) -> None:
+    """Add a schema; name the limits in it that are not enforced."""
+    if schema is not None:
+        options["json_schema"], left_out = enforceable(schema)
+        fields.ignored.add(*(f"{param}.{keyword}" for keyword in sorted(left_out)))
 
 
 def _openai_format(form: Any, param: str) -> dict[str, Any] | None:

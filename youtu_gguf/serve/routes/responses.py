@@ -35,7 +35,7 @@ CHANGES_THE_ANSWER = (
 )  # fmt: skip
 """Fields that are refused: an answer without them would not be what was asked for."""
 
-_REPEATED = ("instructions", "temperature", "top_p", "max_output_tokens", "text")
+_REPEATED = ("instructions", "temperature", "top_p", "max_output_tokens")
 """Fields that an answer repeats, as the client sent them."""
 
 _BODY = {
@@ -76,7 +76,8 @@ async def responses(request: Request) -> Response:
     fields.ignore_rest()
     asked = await find_asked(core, name, lambda words: conversation_of(messages, needs_words=words), options, ignored)
     ignored.tell(Call.of(request))
-    reply = Reply(asked.model_id, {name: body.get(name) for name in _REPEATED})
+    form = "json_schema" if "json_schema" in options else "text"
+    reply = Reply(asked.model_id, {**{name: body.get(name) for name in _REPEATED}, "text": {"format": {"type": form}}})
     if not stream:
         return JSONResponse(reply.whole(await core.run(request, asked.work(core, stream=False))))
     return PieceResponse(_events(reply, await begun(request, core.start(request, asked.work(core, stream=True)))))
