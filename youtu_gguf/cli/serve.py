@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ CACHE_BYTES = 1 << 30
 """Memory for images that the model has read: some 15,000 image tokens of the full-size model."""
 
 _OF_SETTINGS = (
-    "host", "port", "insecure", "fetch_urls", "max_body", "max_pixels", "max_waiting", "images_bytes", "drain_s",
-    "idle_unload_s",
+    "host", "port", "insecure", "fetch_urls", "fetch_http", "label_studio_url", "max_body", "max_pixels", "max_waiting",
+    "images_bytes", "drain_s", "idle_unload_s",
 )  # fmt: skip
 """Options that are settings of the same name."""
 
@@ -66,6 +67,10 @@ class ServeOptions(FileOptions):
     ] = None
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch images that requests name by a URL, from public addresses.")
+    ] = False
+    fetch_http: Annotated[
+        bool,
+        typer.Option("--fetch-http", help="With --fetch-urls: also by http, where anyone on the way can see them."),
     ] = False
     max_body: Annotated[
         int | None,
@@ -102,6 +107,23 @@ class ServeOptions(FileOptions):
         ),
     ] = None
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no page at /.")] = False
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLASS,...",
+            help='Classes that clients of DeepStack\'s API find as the custom model NAME; those of "default" are found '
+            "where they name none. May be repeated.",
+        ),
+    ] = None
+    label_studio_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The Label Studio whose images may be fetched, such as http://labels.lan:8080."
+        ),
+    ] = None
+    label_studio_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File whose first line is its access token.")
+    ] = None
     engine: Engine = None
     draft: Drafting = None
     lang: Language = None
@@ -133,9 +155,19 @@ def serve(
     """
     settings = _settings(options)
     load = _loader(options)
+    _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
     code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("youtu_gguf.serve")
+    log.setLevel(level)
+    log.handlers = [handler]
+    log.propagate = False
 
 
 def _run_server() -> Callable[..., int]:
@@ -167,7 +199,19 @@ def _settings(options: ServeOptions) -> ServeSettings:
         allowed_hosts=tuple(options.allow_host or ()),
         cors_origins=tuple(options.cors_origin or ()),
         page=not options.no_page,
+        classes=dict(map(_class_list, options.classes or ())),
+        label_studio_token=None
+        if options.label_studio_token_file is None
+        else _read_key(options.label_studio_token_file),
     )
+
+
+def _class_list(typed: str) -> tuple[str, tuple[str, ...]]:
+    name, sign, classes = typed.partition("=")
+    found = tuple(word.strip() for word in classes.split(",") if word.strip())
+    if not sign or not name.strip() or not found:
+        raise InputError(f"--classes must be a name and its classes, such as cars=car,truck; got {typed!r}.")
+    return name.strip(), found
 
 
 def _read_key(file: Path) -> str:

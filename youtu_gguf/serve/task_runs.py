@@ -111,6 +111,7 @@ class TaskRuns:
         return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}
 
     def _keep(self, asked: TaskQuestion, value: Result, job: Job[Any]) -> StoredResult:
+        job.note(asked.task, value)
         if value.finish not in ("cancelled", "time"):
             self._image.was_read = True
         via = value.found_by if isinstance(value, Mask) and "point" in asked.arguments else None
