@@ -84,8 +84,8 @@ def test_several_tasks_are_answered_together(client: TestClient, image: str) -> 
 
 
 def test_a_click_masks_what_was_detected_there(client: TestClient, image: str) -> None:
-    circles = run(client, image, "detect", classes=["circle"])["boxes"]
-    left, top, right, bottom = circles[0]["xyxy"]
+    found = run(client, image, "detect")["boxes"]
+    left, top, right, bottom = found[0]["xyxy"]
     mask = run(client, image, "refer", point=[(left + right) / 2, (top + bottom) / 2], crop_size=224)
     assert (mask["via"], mask["usage"]["generated_tokens"]) == ("box", 0)
     assert mask["area"] > 0
