@@ -47,22 +47,23 @@ _MARKER = re.compile(r"\[img(?:-(\d{1,4}))?\]")
 """Stands in a text for the next image of the message, or for that of a number."""
 
 
-def _body(**properties: dict[str, Any]) -> dict[str, Any]:
-    """Return how the API's description shows a body with a model and `properties`."""
-    common = {
-        "model": {"type": "string", "default": MODEL_ID},
-        "stream": {"type": "boolean", "default": True},
-        "options": {"type": "object"},
-        "format": {"anyOf": [{"type": "string", "enum": ["json"]}, {"type": "object"}]},
-        FIELD: WISHES,
-    }
-    schema = {"type": "object", "required": ["model"], "properties": {**common, **properties}}
+def _described(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return how the API's description shows a body that names a model, with further properties."""
+    named = {"model": {"type": "string", "default": MODEL_ID}}
+    schema = {"type": "object", "required": ["model"], "properties": {**named, **properties}}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+_COMMON: dict[str, Any] = {
+    "stream": {"type": "boolean", "default": True},
+    "options": {"type": "object"},
+    "format": {"anyOf": [{"type": "string", "enum": ["json"]}, {"type": "object"}]},
+    FIELD: WISHES,
+}
 _IMAGES = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
-_CHAT = _body(messages={"type": "array", "items": {"type": "object"}})
-_GENERATE = _body(prompt={"type": "string"}, system={"type": "string"}, images=_IMAGES)
+_SHOW = _described({})
+_CHAT = _described({**_COMMON, "messages": {"type": "array", "items": {"type": "object"}}})
+_GENERATE = _described({**_COMMON, "prompt": {"type": "string"}, "system": {"type": "string"}, "images": _IMAGES})
 
 
 @router.get("/api/version")
@@ -88,7 +89,7 @@ async def ps(request: Request) -> dict[str, Any]:
     return {"models": [running(core.holder.facts, stamp(time.time() + idle_s) if idle_s else NEVER)]}
 
 
-@router.post("/api/show")
+@router.post("/api/show", openapi_extra=_SHOW)
 async def show(request: Request) -> dict[str, Any]:
     """Describe a model."""
     facts, ignored = core_of(request).holder.facts, Ignored()
