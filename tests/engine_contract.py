@@ -141,6 +141,37 @@ class EngineContract:
         assert all(0 <= token.probability <= 1 for token in answer.tokens)
         assert answer.text == collect(session.generate(self.question, GREEDY)).text
 
+    def test_the_last_piece_says_what_preceded_the_answer(self, engine: Engine) -> None:
+        prefix = Prefix(picture(7))
+        for question in (self.question, "Why?", "Why?"):
+            *pieces, last = engine.open(prefix).generate(question, GREEDY)
+            assert all(piece.prompt is None for piece in pieces)
+            assert last.prompt is not None
+            assert 0 <= last.prompt.n_cached < last.prompt.n_tokens
+            assert last.prompt.n_tokens > prefix.image().grid.n_tokens
+        assert last.prompt.n_cached >= prefix.image().grid.n_tokens
+
+    def test_a_listener_hears_of_its_own_answer_alone(self, session: Session) -> None:
+        heard: list[tuple[str, int, int]] = []
+        parallel = session.parallel()
+        parallel.add(Request(self.question, GREEDY, progress=lambda *step: heard.append(step)))
+        parallel.add(Request("Why?", replace(GREEDY, max_tokens=3)))
+        answers = gather(parallel)
+        parallel.close()
+        done = [done for stage, done, _ in heard if stage == "generate"]
+        assert done == sorted(done)
+        assert done[-1] == answers[0].n_tokens
+        assert {total for stage, _, total in heard if stage == "generate"} == {GREEDY.max_tokens}
+
+    def test_counts_are_of_all_requests(self, engine: Engine, session: Session) -> None:
+        before, n_tokens = engine.counts(), 0
+        for question in (self.question, "Why?"):
+            n_tokens += collect(session.generate(question, GREEDY)).n_tokens
+        after = engine.counts()
+        assert after.generated_tokens - before.generated_tokens in (0, n_tokens)
+        assert after.decodes >= before.decodes
+        assert sum(after.prefixes.values()) - sum(before.prefixes.values()) in (0, 2)
+
     def test_states_are_given_or_refused_as_the_engine_says(self, engine: Engine, session: Session) -> None:
         if engine.has_states:
             assert session.patches().grid == session.prefix.image().grid

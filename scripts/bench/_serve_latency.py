@@ -60,7 +60,6 @@ def by_id(server: Server, model: yg.Model, rounds: int) -> list[Row]:
 def uploads(server: Server, model: yg.Model, rounds: int) -> list[Row]:
     """Send new bytes each time, as a form, and open the same bytes in this process."""
     files = jpegs()
-    next(files)
     params = {"question": "What is it?", "options": {"max_tokens": 1, "temperature": 0}}
     with server.client() as client:
 

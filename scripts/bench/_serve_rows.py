@@ -13,6 +13,7 @@ from _full import photograph
 from PIL import Image
 
 SIZE = (640, 480)
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Row:
 
 
 def jpegs() -> Iterator[bytes]:
-    """Yield photographs of `SIZE` that all differ, as files."""
+    """Yield photographs of `SIZE` as files; each that this process yields is another one."""
     rgb = photograph(*SIZE)
-    for number in itertools.count():
+    for number in _NUMBERS:
         changed = rgb.copy()
         changed[:16, :16] = number % 251, number // 251, 128
         file = io.BytesIO()

@@ -127,6 +127,22 @@ def test_a_long_question_holds_up_a_running_answer_for_one_decode_at_a_time(
     assert decodes.n <= n_pieces + AHEAD + 1
 
 
+def test_a_question_that_is_cancelled_before_there_is_room_for_it_ends_at_once(engine: NativeEngine) -> None:
+    session = open_image(engine)
+    parallel = session.parallel()
+    cancel = threading.Event()
+    for question in QUESTIONS:
+        parallel.add(Request(question, Sampling(temperature=0, max_tokens=40, loop_guard=False)))
+    parallel.add(Request("Why?", GREEDY, cancel))
+    parallel.add(Request("Why?", Sampling(max_s=1e-9)))
+    (number, piece), *rest = parallel.step()
+    assert (number, piece) == (9, Piece("", finish="time"))
+    cancel.set()
+    assert parallel.step()[0] == (8, Piece("", finish="cancelled"))
+    assert all(number < len(QUESTIONS) for number, _ in rest)
+    parallel.close()
+
+
 def test_an_abandoned_answer_is_no_longer_advanced(engine: NativeEngine, decodes: Decodes) -> None:
     session = open_image(engine)
     first = session.generate(QUESTIONS[0], GREEDY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from youtu_gguf.cli.progress import shown
 from youtu_gguf.cli.quantities import parse_bytes, parse_count, parse_seconds
 from youtu_gguf.environment import default_engine, default_model
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
-from youtu_gguf.tasks.base import class_names
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.settings import ServeSettings
@@ -31,8 +31,8 @@ CACHE_BYTES = 1 << 30
 """Memory for images that the model has read: some 15,000 image tokens of the full-size model."""
 
 _OF_SETTINGS = (
-    "host", "port", "insecure", "fetch_urls", "max_body", "max_pixels", "max_waiting", "images_bytes", "drain_s",
-    "idle_unload_s", "label_studio_url",
+    "host", "port", "insecure", "fetch_urls", "fetch_http", "label_studio_url", "max_body", "max_pixels", "max_waiting",
+    "images_bytes", "drain_s", "idle_unload_s",
 )  # fmt: skip
 """Options that are settings of the same name."""
 
@@ -68,22 +68,10 @@ class ServeOptions(FileOptions):
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch images that requests name by a URL, from public addresses.")
     ] = False
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=CLASS,...",
-            help="A list of classes that DeepStack's clients choose by its name; they get the list named default "
-            "unasked. May be repeated.",
-        ),
-    ] = None
-    label_studio_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Address of the Label Studio whose images may be fetched."),
-    ] = None
-    label_studio_token_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File whose first line is an access token of that Label Studio."),
-    ] = None
+    fetch_http: Annotated[
+        bool,
+        typer.Option("--fetch-http", help="With --fetch-urls: also by http, where anyone on the way can see them."),
+    ] = False
     max_body: Annotated[
         int | None,
         typer.Option(metavar="SIZE", parser=parse_bytes, help="Longest body of a request. [default: 32M]"),
@@ -119,6 +107,23 @@ class ServeOptions(FileOptions):
         ),
     ] = None
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no page at /.")] = False
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLASS,...",
+            help='Classes that clients of DeepStack\'s API find as the custom model NAME; those of "default" are found '
+            "where they name none. May be repeated.",
+        ),
+    ] = None
+    label_studio_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The Label Studio whose images may be fetched, such as http://labels.lan:8080."
+        ),
+    ] = None
+    label_studio_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File whose first line is its access token.")
+    ] = None
     engine: Engine = None
     draft: Drafting = None
     lang: Language = None
@@ -150,9 +155,19 @@ def serve(
     """
     settings = _settings(options)
     load = _loader(options)
+    _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
     code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("youtu_gguf.serve")
+    log.setLevel(level)
+    log.handlers = [handler]
+    log.propagate = False
 
 
 def _run_server() -> Callable[..., int]:
@@ -180,34 +195,31 @@ def _settings(options: ServeOptions) -> ServeSettings:
     given = {name: value for name, value in given.items() if value is not None}
     return ServeSettings(
         **given,
-        api_key=_first_line(options.api_key_file),
+        api_key=None if options.api_key_file is None else _read_key(options.api_key_file),
         allowed_hosts=tuple(options.allow_host or ()),
         cors_origins=tuple(options.cors_origin or ()),
-        classes=dict(map(_read_classes, options.classes or ())),
-        label_studio_token=_first_line(options.label_studio_token_file),
         page=not options.no_page,
+        classes=dict(map(_class_list, options.classes or ())),
+        label_studio_token=None
+        if options.label_studio_token_file is None
+        else _read_key(options.label_studio_token_file),
     )
 
 
-def _first_line(file: Path | None) -> str | None:
-    """Return the key that a file holds; None without a file."""
-    if file is None:
-        return None
+def _class_list(typed: str) -> tuple[str, tuple[str, ...]]:
+    name, sign, classes = typed.partition("=")
+    found = tuple(word.strip() for word in classes.split(",") if word.strip())
+    if not sign or not name.strip() or not found:
+        raise InputError(f"--classes must be a name and its classes, such as cars=car,truck; got {typed!r}.")
+    return name.strip(), found
+
+
+def _read_key(file: Path) -> str:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as exc:
         raise InputError(f"expected a key in the file {file}; it cannot be read: {exc}.") from exc
     return checked_key(f"the first line of {file}", lines[0].strip() if lines else "")
-
-
-def _read_classes(text: str) -> tuple[str, tuple[str, ...]]:
-    name, _, classes = text.partition("=")
-    try:
-        return name.strip(), class_names(classes.split(","))
-    except InputError as exc:
-        raise InputError(
-            f"--classes must be a name and its classes, as default=person,car; got {text!r}: {exc}"
-        ) from exc
 
 
 def _loader(options: ServeOptions) -> Callable[[], yg.Model]:

@@ -160,11 +160,11 @@ class Scene(OpenImage):
         phrase: str | None = None,
         *,
         box: Sequence[float] | None = None,
-        point: Sequence[float] | None = None,
         crop_size: int = CROP_SIZE,
         padding: float = PADDING,
         by: ReferBy = "states",
         refine: Refine = "auto",
+        point: Sequence[float] | None = None,
         **options: Unpack[Options],
     ) -> Mask:
         """Mask the object that a phrase describes, the one in a box, or the one at a point.
@@ -175,22 +175,22 @@ class Scene(OpenImage):
         Args:
             phrase: What to mask; exactly one of this, `box` and `point` is given.
             box: Left, top, right, bottom in source pixels.
-            point: x and y in source pixels. Everything is detected, once for all points of this scene, and the smallest
-                box around the point is taken. Where there is none, the image is segmented, and the mask is the
-                part of the class at the point that is connected with it; `Mask.found_by` says which.
             crop_size: Short side of the enlarged image; smaller is faster.
             padding: Sides of the surroundings relative to those of the box, at least 1.
             by: "states" of the image tokens, or "polygon" for the inside of the outline that the model draws of the
                 phrase in its answer: coarser, but any engine can.
             refine: Pulls the mask's border to the edges of the image, as for `segment`; an outline is not refined.
+            point: x and y in source pixels. Everything is detected, once for all points of this scene, and the smallest
+                box around the point is taken. Where there is none, the image is segmented, and the mask is the
+                part of the class at the point that is connected with it; `Mask.found_by` says which.
             options: As for every task.
 
         Returns:
             The mask. Its score is the mean over its pixels of sigmoid(foreground - background); 0 where it is empty.
             By polygon it is the confidence of the outline's tokens, None without `scores`; of a class it is None.
         """
-        where = (phrase, box, point)
-        return self._run("refer", *where, crop_size, padding, by, refine, options=options, expect=Mask)
+        knobs = (crop_size, padding, by, refine, point)
+        return self._run("refer", phrase, box, *knobs, options=options, expect=Mask)
 
     def instances(
         self,

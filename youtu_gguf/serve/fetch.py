@@ -250,7 +250,7 @@ async def _in_thread(resolve: Resolve, host: str, port: int) -> Sequence[str]:
 
 
 def _refused(reason: str, remedy: str) -> ApiError:
-    return ApiError(403, "url_not_allowed", f"the image at this URL is not fetched: {reason}. {remedy}", param="image")
+    return ApiError(403, "url_not_allowed", f"the image at this URL is not fetched: {reason}. {remedy}")
 
 
 def _failed(reason: str) -> ApiError:

@@ -32,6 +32,11 @@ class Ignored:
             if shown in self._names or len(self._names) < _MOST:
                 self._names[shown] = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names."""
+        return tuple(self._names)
+
     def tell(self, call: Call) -> None:
         """Name them in the header of the call's answer, if there are any."""
         if self._names:
@@ -51,6 +56,11 @@ class Fields:
         self._left = {name: value for name, value in body.items() if value is not None}
         self._ignored, self._path = ignored, path
 
+    @property
+    def ignored(self) -> Ignored:
+        """Where what has no effect is noted."""
+        return self._ignored
+
     def take(self, name: str) -> Any:
         """Return a field of any type, None where it is absent."""
         return self._left.pop(name, None)
@@ -69,9 +79,13 @@ class Fields:
         """Return an array, empty where it is absent."""
         return self._typed(name, list, "an array") or []
 
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return an object as it is, empty where it is absent."""
+        return self._typed(name, dict, "an object") or {}
+
     def nested(self, name: str) -> Fields:
         """Return an object as fields of its own, without any where it is absent."""
-        return Fields(self._typed(name, dict, "an object") or {}, self._ignored, f"{self._path}{name}.")
+        return Fields(self.mapping(name), self._ignored, f"{self._path}{name}.")
 
     def _typed(self, name: str, kind: type, expected: str) -> Any:
         value = self.take(name)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from youtu_gguf.images.load import load
-
 if TYPE_CHECKING:
     from youtu_gguf.serve.images import StoredImage
     from youtu_gguf.types import U8
@@ -25,8 +23,7 @@ _OPTIONS: dict[str, dict[str, object]] = {
 
 def image_pixels(image: StoredImage) -> U8:
     """Return (H, W, 3) RGB pixels, read-only. In a worker thread: while the model is unloaded, they are decoded."""
-    scene = image.scene
-    return load(image.data) if scene is None else scene.rgb
+    return image.pixels()
 
 
 def picture(rgb: U8, form: PictureForm, longest_px: int | None) -> bytes:

@@ -109,6 +109,7 @@ class TaskRuns:
         return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}, "box"
 
     def _keep(self, asked: TaskQuestion, value: Result, via: str | None, job: Job[Any]) -> StoredResult:
+        job.note(asked.task, value)
         if value.finish not in ("cancelled", "time"):
             self._image.was_read = True
         total_s = time.perf_counter() - job.began

@@ -56,10 +56,6 @@ def refer(
             example="10 10 60 50",
         ),
     ] = None,
-    point: Annotated[
-        Sequence[float] | None,
-        Option("Mask the object at this point, in pixels of the image.", read_point, "X Y", example="30 40"),
-    ] = None,
     crop_size: Annotated[int, CROP_SIZE_OPTION] = CROP_SIZE,
     padding: Annotated[float, PADDING_OPTION] = PADDING,
     by: Annotated[
@@ -67,20 +63,24 @@ def refer(
         Choice("Tell pixels apart by their states, or fill the outline that the model draws: coarser, on any engine."),
     ] = "states",
     refine: Annotated[Refine, REFINE_MASK] = "auto",
+    point: Annotated[
+        Sequence[float] | None,
+        Option("Mask the object at this point, in pixels of the image.", read_point, "X Y", example="30 40"),
+    ] = None,
 ) -> Mask:
-    """Mask what a phrase names, or is in a box or at a point.
+    """Mask what is described, in a box or at a point.
 
     Args:
         context: The scene.
         phrase: What to mask; exactly one of this, `box` and `point` is given.
         box: Left, top, right, bottom in source pixels; nothing is generated then.
-        point: x and y in source pixels. The smallest box around it is taken of everything that is detected, once for
-            all points. Where there is none, the image is segmented, and the mask is the connected part of the class.
         crop_size: Short side of the enlarged crop.
         padding: Sides of the surroundings relative to those of the box.
         by: "states" of the image tokens, or "polygon": fill the outline that the model draws, on any engine.
         refine: "crf", "guided", "none", or "auto": the CRF where it is installed, else the guided filter; an outline is
             not refined.
+        point: x and y in source pixels. The smallest box around it is taken of everything that is detected, once for
+            all points. Where there is none, the image is segmented, and the mask is the connected part of the class.
     """
     one_of(ReferBy)("by", by)
     given = [name for name, value in (("a phrase", phrase), ("a box", box), ("a point", point)) if value is not None]

@@ -217,6 +217,11 @@ class NativeParallelGeneration:
 
     def _admit(self) -> list[tuple[int, Piece | YoutuError]]:
         failed: list[tuple[int, Piece | YoutuError]] = []
+        for number, request, payer in self._waiting.copy():  # not only when there is room for them
+            finish = payer.limits.reached
+            if finish is not None:
+                failed.append((number, Piece("", finish=finish, prompt=payer.prompt())))
+                self._waiting.remove((number, request, payer))
         while self._waiting:
             number, request, payer = self._waiting[0]
             try:

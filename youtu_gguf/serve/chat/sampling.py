@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+from youtu_gguf.serve.chat.schemas import enforceable
+from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import unsupported, wrong
 
 if TYPE_CHECKING:
@@ -14,6 +17,12 @@ _SEEDS = 1 << 32
 
 _LIKELIEST = 1e-6
 """Stands for a `top_p` of 0: only the likeliest token is left to draw."""
+
+MOST_STOPS, LONGEST_STOP = 32, 256
+"""How many strings may end an answer, and their characters: each is looked for at every token."""
+
+LONGEST_SCHEMA = 64 << 10
+"""Characters of a schema: the grammar that is made of it is checked at every token."""
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 """Schema of the answers of "JSON mode"."""
@@ -31,7 +40,9 @@ def openai_sampling(fields: Fields) -> dict[str, Any]:
     for name in ("max_tokens", "max_completion_tokens"):
         _add(options, "max_tokens", fields.take(name))
     schema = _openai_format(fields.take("response_format"), "response_format")
-    _add(options, "json_schema", fields.take("json_schema") if schema is None else schema)
+    _add_schema(options, schema, "response_format", fields)
+    if schema is None:
+        _add_schema(options, fields.take("json_schema"), "json_schema", fields)
     return options
 
 
@@ -44,7 +55,7 @@ def responses_sampling(fields: Fields) -> dict[str, Any]:
     options = _common(fields)
     _add(options, "max_tokens", fields.take("max_output_tokens"))
     text = fields.nested("text")
-    _add(options, "json_schema", _openai_format(text.take("format"), "text.format"))
+    _add_schema(options, _openai_format(text.take("format"), "text.format"), "text.format", fields)
     text.ignore_rest()
     return options
 
@@ -67,7 +78,8 @@ def ollama_sampling(fields: Fields) -> dict[str, Any]:
         return options
     if form != "json" and not isinstance(form, dict):
         raise wrong("format", '"json" or a JSON schema', form)
-    return {**options, "json_schema": ANY_OBJECT if form == "json" else form}
+    _add_schema(options, ANY_OBJECT if form == "json" else form, "format", fields)
+    return options
 
 
 def _common(fields: Fields) -> dict[str, Any]:
@@ -78,13 +90,37 @@ def _common(fields: Fields) -> dict[str, Any]:
     seed = fields.take("seed")
     _add(options, "seed", seed % _SEEDS if isinstance(seed, int) and not isinstance(seed, bool) else seed)
     stop = fields.take("stop")
-    _add(options, "stop", [stop] if isinstance(stop, str) else stop)
+    _add(options, "stop", _checked_stops([stop] if isinstance(stop, str) else stop))
     return options
+
+
+def _checked_stops(stops: Any) -> Any:
+    """Return strings that end an answer; of other types they are refused where the answer begins."""
+    if isinstance(stops, list):
+        longest = max((len(stop) for stop in stops if isinstance(stop, str)), default=0)
+        if len(stops) > MOST_STOPS or longest > LONGEST_STOP:
+            raise ApiError(
+                400,
+                "invalid_argument",
+                f"stop may be {MOST_STOPS} texts of {LONGEST_STOP} characters; got {len(stops)}, the longest of "
+                f"{longest}.",
+                param="stop",
+            )
+    return stops
 
 
 def _add(options: dict[str, Any], name: str, value: Any) -> None:
     if value is not None:
         options[name] = value
+
+
+def _add_schema(options: dict[str, Any], schema: Any, param: str, fields: Fields) -> None:
+    """Add a schema; name the limits in it that are not enforced."""
+    if schema is not None:
+        if len(json.dumps(schema)) > LONGEST_SCHEMA:
+            raise wrong(param, f"a JSON schema of at most {LONGEST_SCHEMA} characters", "a longer one")
+        options["json_schema"], left_out = enforceable(schema)
+        fields.ignored.add(*(f"{param}.{keyword}" for keyword in sorted(left_out)))
 
 
 def _openai_format(form: Any, param: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
-from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_form, read_json
+from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
 from youtu_gguf.serve.pixels import PictureForm, image_pixels, picture
 from youtu_gguf.serve.schemas import ERRORS
 
@@ -66,7 +66,7 @@ async def _sent(core: Core, request: Request, ttl_s: float | None) -> tuple[Stor
     """Return the image that a request sends, kept, and whether it is new."""
     kind = media_type(request)
     if kind.startswith("image/"):
-        return await core.images.add(await request.body(), ttl_s)
+        return await core.images.add(await read_bytes(request), ttl_s)
     if kind == FORM:
         file = (await read_form(request)).files.get("image")
         if file is None:
@@ -128,7 +128,7 @@ async def get_content(
 async def _form(image: StoredImage) -> dict[str, Any]:
     """Return what is known of an image, as JSON."""
     scene = image.scene
-    size: Any = (await asyncio.to_thread(image_pixels, image)).shape[1::-1] if scene is None else scene.size
+    size: Any = image.size or (await asyncio.to_thread(image_pixels, image)).shape[1::-1]
     width, height = size
     return {
         "id": image.id,

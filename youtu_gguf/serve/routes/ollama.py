@@ -18,10 +18,11 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.messages import Message, Part, Picture, Role, conversation_of
+from youtu_gguf.serve.chat.messages import Message, Part, Picture, Role
 from youtu_gguf.serve.chat.models import listed_id, model_ids
 from youtu_gguf.serve.chat.ollama_shapes import NEVER, Reply, listed, running, shown, stamp
 from youtu_gguf.serve.chat.sampling import ollama_sampling
+from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
 from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
@@ -53,6 +54,7 @@ def _body(**properties: dict[str, Any]) -> dict[str, Any]:
         "stream": {"type": "boolean", "default": True},
         "options": {"type": "object"},
         "format": {"anyOf": [{"type": "string", "enum": ["json"]}, {"type": "object"}]},
+        FIELD: WISHES,
     }
     schema = {"type": "object", "required": ["model"], "properties": {**common, **properties}}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -128,7 +130,7 @@ async def _answer(
 ) -> Response:
     core, call = core_of(request), Call.of(request)
     core.holder.check_ready()
-    stream, options = fields.flag("stream", default=True), ollama_sampling(fields)
+    stream, options, wishes = fields.flag("stream", default=True), ollama_sampling(fields), take_wishes(fields)
     fields.refuse(_CHANGES_THE_ANSWER)
     fields.ignore_rest()
     if not messages:
@@ -136,9 +138,7 @@ async def _answer(
         await asyncio.to_thread(_load, core)
         ignored.tell(call)
         return JSONResponse(reply.loaded())
-    asked = await find_asked(
-        core, reply.model, lambda words: conversation_of(messages, needs_words=words), options, ignored
-    )
+    asked = await find_asked(core, reply.model, messages, options, wishes, ignored)
     ignored.tell(call)
     if not stream:
         answered = await core.run(request, asked.work(core, stream=False))

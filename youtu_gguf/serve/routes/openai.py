@@ -17,11 +17,11 @@ from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.messages import conversation_of
 from youtu_gguf.serve.chat.models import aliases_of, listed_id, model_ids
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.openai_shapes import Completion
 from youtu_gguf.serve.chat.sampling import openai_sampling
+from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
@@ -58,7 +58,7 @@ _BODY = {
                         "max_tokens": {"type": "integer", "minimum": 1},
                         "temperature": {"type": "number", "minimum": 0},
                         "response_format": {"type": "object"},
-                        "youtu": {"type": "object", "properties": {"decode": {"type": "boolean", "default": False}}},
+                        FIELD: WISHES,
                     },
                 }
             }
@@ -125,13 +125,11 @@ async def chat_completions(request: Request) -> Response:
     stream, with_usage = fields.flag("stream", default=False), _with_usage(fields)
     name = fields.text("model") or MODEL_ID
     options = openai_sampling(fields)
-    decode = _wants_values(fields)
+    wishes = take_wishes(fields)
     messages = openai_messages(fields.take("messages"), ignored)
     _refuse(fields)
     fields.ignore_rest()
-    asked = await find_asked(
-        core, name, lambda words: conversation_of(messages, needs_words=words), options, ignored, decode=decode
-    )
+    asked = await find_asked(core, name, messages, options, wishes, ignored)
     ignored.tell(Call.of(request))
     completion = Completion(asked.model_id)
     if not stream:
@@ -171,13 +169,6 @@ def _with_usage(fields: Fields) -> bool:
     with_usage = wanted.flag("include_usage", default=False)
     wanted.ignore_rest()
     return with_usage
-
-
-def _wants_values(fields: Fields) -> bool:
-    own = fields.nested("youtu")
-    decode = own.flag("decode", default=False)
-    own.ignore_rest()
-    return decode
 
 
 def _refuse(fields: Fields) -> None:

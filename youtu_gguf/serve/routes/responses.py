@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.messages import Message, conversation_of
+from youtu_gguf.serve.chat.messages import Message
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.responses_shapes import Event, Reply
 from youtu_gguf.serve.chat.sampling import responses_sampling
+from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
@@ -35,7 +36,7 @@ CHANGES_THE_ANSWER = (
 )  # fmt: skip
 """Fields that are refused: an answer without them would not be what was asked for."""
 
-_REPEATED = ("instructions", "temperature", "top_p", "max_output_tokens", "text")
+_REPEATED = ("instructions", "temperature", "top_p", "max_output_tokens")
 """Fields that an answer repeats, as the client sent them."""
 
 _BODY = {
@@ -52,6 +53,7 @@ _BODY = {
                         "instructions": {"type": "string"},
                         "stream": {"type": "boolean", "default": False},
                         "max_output_tokens": {"type": "integer", "minimum": 1},
+                        FIELD: WISHES,
                     },
                 }
             }
@@ -70,13 +72,14 @@ async def responses(request: Request) -> Response:
     fields = Fields(body, ignored)
     stream, name = fields.flag("stream", default=False), fields.text("model") or MODEL_ID
     options = responses_sampling(fields)
-    messages = _messages(fields, ignored)
+    messages, wishes = _messages(fields, ignored), take_wishes(fields)
     fields.refuse(("tool_choice",), unless=("none", "auto"))
     fields.refuse(CHANGES_THE_ANSWER)
     fields.ignore_rest()
-    asked = await find_asked(core, name, lambda words: conversation_of(messages, needs_words=words), options, ignored)
+    asked = await find_asked(core, name, messages, options, wishes, ignored)
     ignored.tell(Call.of(request))
-    reply = Reply(asked.model_id, {name: body.get(name) for name in _REPEATED})
+    form = "json_schema" if "json_schema" in options else "text"
+    reply = Reply(asked.model_id, {**{name: body.get(name) for name in _REPEATED}, "text": {"format": {"type": form}}})
     if not stream:
         return JSONResponse(reply.whole(await core.run(request, asked.work(core, stream=False))))
     return PieceResponse(_events(reply, await begun(request, core.start(request, asked.work(core, stream=True)))))
