@@ -61,7 +61,8 @@ class RefusedError(Exception):
 class Client:
     """One connection to 127.0.0.1. For one thread; close it, or use it as a context manager."""
 
-    def __init__(self, port: int, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, port: int, key: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
         self._kept = False  # whether the connection has answered before: only then may the server have closed it
 
@@ -117,7 +118,7 @@ class Client:
         self, method: str, path: str, body: object, type_: str, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        given = {**({} if data is None else {"Content-Type": type_}), **headers}
+        given = {**self._headers, **({} if data is None else {"Content-Type": type_}), **headers}
         try:
             self._connection.request(method, path, data, given)
             response = self._connection.getresponse()

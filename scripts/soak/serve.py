@@ -29,6 +29,7 @@ import youtu_gguf as yg
 from scripts._serving import Server, serving
 from scripts.soak._serve_clients import Visitor
 from scripts.soak._serve_judging import Judge
+from youtu_gguf.machine import usable_cores
 
 HERE = Path(__file__).parent
 LIMITS = ("--cache-bytes", "48M", "--images-bytes", "48M")
@@ -38,6 +39,8 @@ WARM_UP = 0.25
 MOST_DRIFT_MB, MOST_HEALTH_MS = 30.0, 100.0
 LONGEST_WAIT_S, QUIET_S = 120.0, 10.0
 SAMPLE_S = 0.5
+N_ANSWERS = 8
+"""Answers at once, by default."""
 
 
 @dataclass
@@ -74,8 +77,8 @@ def health(port: int) -> Iterator[list[float]]:
             found += json.loads(process.communicate()[0])
 
 
-def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> tuple[list[tuple[float, int, int]], int]:
-    """Let all clients do things; return samples of (part of the time, memory, threads), and how many clients hang."""
+def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> tuple[list[tuple[float, int]], int]:
+    """Let all clients do things; return samples of (part of the time, memory), and how many clients hang."""
     stop, started, samples = threading.Event(), time.monotonic(), []
 
     def visit(number: int) -> None:
@@ -88,7 +91,7 @@ def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> t
     for thread in threads:
         thread.start()
     while (past := time.monotonic() - started) < seconds and server.process.poll() is None:
-        samples.append((past / seconds, server.memory_bytes(), server.n_threads()))
+        samples.append((past / seconds, server.memory_bytes()))
         time.sleep(min(SAMPLE_S, seconds / 20))
     stop.set()
     deadline = time.monotonic() + LONGEST_WAIT_S
@@ -97,7 +100,13 @@ def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> t
     return samples, sum(thread.is_alive() for thread in threads)
 
 
-def left_behind(server: Server, most_threads: int) -> Iterator[str]:
+def most_threads() -> int:
+    """Return how many threads a server keeps: one an answer, each with a team in llama.cpp; those that read images."""
+    cores = usable_cores()
+    return N_ANSWERS * cores + (cores + 4) + 3
+
+
+def left_behind(server: Server) -> Iterator[str]:
     """Yield what is left of requests although no client is there any more."""
     deadline = time.monotonic() + QUIET_S
     with server.client() as client:
@@ -105,8 +114,8 @@ def left_behind(server: Server, most_threads: int) -> Iterator[str]:
             time.sleep(0.1)
         if n_busy:
             yield f"{n_busy} requests go on without a client"
-    if server.n_threads() > most_threads:
-        yield f"{server.n_threads()} threads are left; {most_threads} at most were there in the warm-up"
+    if server.n_threads() > most_threads():
+        yield f"{server.n_threads()} threads are left; a server keeps {most_threads()} at most"
     if server.n_children():
         yield f"{server.n_children()} child processes are left"
 
@@ -120,7 +129,7 @@ def run(model_name: str, n_clients: int, n_images: int, seconds: float) -> Outco
                 samples, n_hanging = let_visit(server, judge, n_clients, seconds)
             faults = [f"{n_hanging} clients hang"] if n_hanging else []
             if server.process.poll() is None:
-                faults += left_behind(server, max(n for part, _, n in samples if part <= WARM_UP))
+                faults += left_behind(server)
             code = server.stop()
             if code:
                 faults.append(f"the server ended with {code}: {server.tail()}")
@@ -130,8 +139,8 @@ def run(model_name: str, n_clients: int, n_images: int, seconds: float) -> Outco
         judge.settle()
     faults += [f"{n} x {outcome}" for outcome, n in judge.tally.items() if outcome.startswith(("wrong ", "fault"))
                and outcome != "wrong requests"]  # fmt: skip
-    early = statistics.median(memory for part, memory, _ in samples if WARM_UP <= part <= WARM_UP + 0.1)
-    late = statistics.median(memory for part, memory, _ in samples if part >= 0.9)
+    early = statistics.median(memory for part, memory in samples if WARM_UP <= part <= WARM_UP + 0.1)
+    late = statistics.median(memory for part, memory in samples if part >= 0.9)
     ordered = sorted(health_ms)
     p99 = (ordered[int(len(ordered) * 0.99)], ordered[-1])
     return Outcome(dict(judge.tally.most_common()), faults, (late - early) / 1e6, p99)

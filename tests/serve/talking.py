@@ -49,6 +49,12 @@ class Scripted:
     def __call__(self) -> yg.Model:
         return yg.load(engine=self.engine)
 
+    def forget(self) -> Scripted:
+        """Forget what was asked; return this."""
+        self.engine.questions.clear()
+        self.engine.prefixes.clear()
+        return self
+
     def heard(self) -> list[str]:
         """Return what the model was last told: the system text, words, "#" for an image, answers, and the question."""
         prefix = self.engine.prefixes[-1]

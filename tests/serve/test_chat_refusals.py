@@ -18,7 +18,7 @@ A = photograph(1)
 HI = [{"role": "user", "content": "What?"}]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[TestClient]:
     yield from started(Scripted())
 
@@ -85,11 +85,11 @@ def test_the_same_fields_may_say_what_is_done_anyway(server: TestClient, body: d
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "/etc/passwd"}, words("x")]}],
          "invalid_image", "messages.0.content.0.image_url"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "img_0"}, words("x")]}],
-         "image_not_found", "image"),
+         "image_not_found", "messages.0.content.0.image_url"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "https://example.com/a"}, words("x")]}],
-         "url_not_allowed", "image"),
+         "url_not_allowed", "messages.0.content.0.image_url"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": "aGVsbG8="}, words("x")]}],
-         "unsupported_media_type", "image"),
+         "unsupported_media_type", "messages.0.content.0.image_url"),
     ],
 )  # fmt: skip
 def test_messages_that_cannot_be_answered_are_refused(
@@ -105,6 +105,9 @@ def test_messages_that_cannot_be_answered_are_refused(
         ({"max_tokens": 0}, 400, "invalid_argument"),
         ({"temperature": "hot"}, 400, "invalid_argument"),
         ({"stop": [1]}, 400, "invalid_argument"),
+        ({"stop": ["x"] * 33}, 400, "invalid_argument"),
+        ({"stop": "x" * 257}, 400, "invalid_argument"),
+        ({"json_schema": {"enum": ["x" * 70_000]}}, 400, "invalid_argument"),
         ({"stream_options": 3}, 400, "invalid_argument"),
         ({"model": "llava"}, 404, "model_not_found"),
         ({"model": 3}, 400, "invalid_argument"),

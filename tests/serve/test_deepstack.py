@@ -88,3 +88,23 @@ def test_another_method_is_an_error_in_the_same_shape(client: TestClient) -> Non
 
 def test_a_ping_is_answered(client: TestClient) -> None:
     assert client.get("/v1/status/ping").json() == {"success": True}
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers", "status"),
+    [
+        ({"api_key": "right"}, {}, 200),
+        ({"api_key": "wrong"}, {}, 401),
+        ({}, {}, 401),
+        ({}, {"Authorization": "Bearer right"}, 200),
+        ({"api_key": ""}, {"x-api-key": "right"}, 200),
+    ],
+)
+def test_the_key_is_a_field_of_the_form_or_in_the_header(
+    sent: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    with squares_client(ServeSettings(api_key="right", classes={"cubes": ("cube",)})) as client:
+        for path in ("detection", "custom/cubes", "custom/list"):
+            answer = client.post(f"/v1/vision/{path}", data=sent, files={"image": PNG}, headers=headers)
+            assert answer.status_code == status
+            assert answer.json()["success"] is (status == 200)

@@ -133,6 +133,15 @@ def test_a_drawn_rectangle_becomes_a_brush_with_its_label(client: TestClient) ->
     assert result["score"] == region["score"] > 0.9
 
 
+def test_a_keypoint_masks_the_object_there(client: TestClient) -> None:
+    value = {"x": 100 * 48 / WIDTH, "y": 100 * 48 / HEIGHT, "width": 0.5, "keypointlabels": ["A"]}
+    pointer = {"type": "keypointlabels", "from_name": "p", "to_name": "image", "is_positive": True, "value": value}
+    (region,) = predict(client, BRUSH, context={"result": [pointer]})["result"]
+    mask = decoded(region["value"]["rle"]).reshape(HEIGHT, WIDTH, 4)[..., 3] > 0
+    assert overlap(mask, square(LARGE)) > 0.85
+    assert region["value"]["brushlabels"] == ["A"]
+
+
 def test_two_rectangles_become_one_region(client: TestClient) -> None:
     (region,) = predict(client, BRUSH, context={"result": [rectangle(LARGE), rectangle(SMALL)]})["result"]
     mask = decoded(region["value"]["rle"]).reshape(HEIGHT, WIDTH, 4)[..., 3] > 0

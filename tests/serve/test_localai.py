@@ -62,6 +62,21 @@ def test_each_box_is_masked_by_itself(client: TestClient) -> None:
     assert all(0.9 < item["confidence"] <= 1 for item in found)
 
 
+def test_points_get_one_mask_together(client: TestClient) -> None:
+    (found,) = detect(client, points=[48, 48, 1])
+    assert overlap(mask(found), square(LARGE)) > 0.85
+    (both,) = detect(client, points=[48, 48, 1, 128, 104, 1], prompt="squares")
+    assert overlap(mask(both), square(LARGE) | square(SMALL)) > 0.85
+    assert both["class_name"] == "squares"
+
+
+def test_the_model_of_a_task_chooses_it(client: TestClient) -> None:
+    found = detect(client, model="youtu-vl:detect", prompt="square")
+    assert [corners(item) for item in found] == [SMALL, LARGE]
+    assert all("mask" not in item for item in found)
+    assert all(item["mask"] for item in detect(client, model="youtu-vl:instances"))
+
+
 def test_a_threshold_leaves_out_what_is_below_it(client: TestClient) -> None:
     assert detect(client, threshold=0.6) == []
 
@@ -128,6 +143,10 @@ def test_maps_that_this_model_has_not_are_named_and_absent(client: TestClient) -
         ("detection", {"boxes": [1, 2, 3, 4] * 31}, 400, "at most 30"),
         ("detection", {"threshold": 2}, 400, "from 0 to 1"),
         ("detection", {"prompt": 7}, 400, "a text"),
+        ("detection", {"model": "rfdetr-base"}, 404, "youtu-vl:detect"),
+        ("detection", {"model": "youtu-vl:ocr"}, 400, "model"),
+        ("detection", {"model": "youtu-vl:detect", "boxes": [1, 2, 3, 4]}, 400, "model"),
+        ("depth", {"model": "youtu-vl:detect"}, 400, "model"),
         ("depth", {"exports": ["glb"]}, 400, "exports"),
         ("depth", {"include_sky": True}, 400, "include_sky"),
         ("depth", {"include_points": True}, 400, "focal length"),

@@ -10,24 +10,28 @@ from urllib.request import Request, urlopen
 import ollama
 import pytest
 
-from tests.serve.conftest import ServeApp
+from tests.serve.conftest import serving
 from tests.serve.talking import Scripted, photograph
 from youtu_gguf.facts import DEFAULT_SYSTEM
 
 A, B = photograph(1), photograph(2)
 
 
+SCRIPTED = Scripted()
+
+
 @pytest.fixture
 def model() -> Scripted:
-    return Scripted()
+    return SCRIPTED.forget()
 
 
-@pytest.fixture
-def url(serve_app: ServeApp, model: Scripted) -> str:
-    return serve_app(model)
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serving(SCRIPTED) as url:
+        yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(url: str) -> Iterator[ollama.Client]:
     with ollama.Client(host=url) as client:
         yield client

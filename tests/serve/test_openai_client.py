@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 
-from tests.serve.conftest import ServeApp
+from tests.serve.conftest import serving
 from tests.serve.talking import BOX, HEIGHT, WIDTH, Scripted, base64_of, image_url, photograph, words
 from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.tasks import TASKS
@@ -16,14 +17,17 @@ from youtu_gguf.tasks import TASKS
 A, B = photograph(1), photograph(2)
 
 
+SCRIPTED = Scripted()
+
+
 @pytest.fixture
 def model() -> Scripted:
-    return Scripted()
+    return SCRIPTED.forget()
 
 
-@pytest.fixture
-def client(serve_app: ServeApp, model: Scripted) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{serve_app(model)}/v1", api_key="none", max_retries=0) as client:
+@pytest.fixture(scope="module")
+def client() -> Iterator[openai.OpenAI]:
+    with serving(SCRIPTED) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 
@@ -51,7 +55,7 @@ def test_a_second_question_about_an_image_finds_it_read(client: openai.OpenAI) -
     cached = []
     for question in ("What is this?", "Where is it?"):
         usage = client.chat.completions.create(
-            model="youtu-vl", messages=[{"role": "user", "content": [image_url(A), words(question)]}]
+            model="youtu-vl", messages=[{"role": "user", "content": [image_url(photograph(7)), words(question)]}]
         ).usage
         assert usage is not None
         assert usage.prompt_tokens_details is not None
@@ -150,6 +154,31 @@ def test_a_task_without_words_needs_none(client: openai.OpenAI, model: Scripted)
     assert model.engine.questions == ["Describe this image in detail.", "Detect all objects in the provided image."]
 
 
+def test_a_task_takes_further_arguments_and_its_result_is_kept(client: openai.OpenAI, model: Scripted) -> None:
+    messages = [{"role": "user", "content": [words("car"), image_url(A)]}]
+    wanted = {"youtu": {"arguments": {"zoom": 2}, "output": {"masks": "none"}}}
+    answer = client.chat.completions.create(model="youtu-vl:detect", messages=messages, extra_body=wanted)
+    (shown,) = model.engine.prefixes[-1].images
+    assert shown.size == (2 * WIDTH, 2 * HEIGHT)
+    value = json.loads(answer.choices[0].message.content or "")
+    drawing = client.get(f"/results/{value['id']}?as=overlay", cast_to=httpx.Response)
+    assert drawing.headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "param"), [({"zooom": 2}, "zooom"), ({"zoom": 9}, None), ({"image": "x"}, "youtu.arguments.image")]
+)
+def test_an_argument_that_a_task_has_not_is_refused(
+    client: openai.OpenAI, arguments: dict[str, object], param: str | None
+) -> None:
+    messages = [{"role": "user", "content": [words("car"), image_url(A)]}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(
+            model="youtu-vl:detect", messages=messages, extra_body={"youtu": {"arguments": arguments}}
+        )
+    assert caught.value.param == param
+
+
 def test_values_in_source_pixels_come_beside_the_text_where_they_are_wanted(client: openai.OpenAI) -> None:
     messages = [{"role": "user", "content": [image_url(A), words("Where is the car?")]}]
     wanted = {"youtu": {"decode": True}}
@@ -187,9 +216,14 @@ def test_an_unknown_model_is_an_error_that_lists_the_known_ones(client: openai.O
 
 def test_what_has_no_effect_is_named(client: openai.OpenAI) -> None:
     answer = client.chat.completions.with_raw_response.create(
-        model="youtu-vl", messages=[{"role": "user", "content": "What?", "name": "Ann"}], user="me", store=True
+        model="youtu-vl",
+        messages=[{"role": "user", "content": "What?", "name": "Ann"}],
+        user="me",
+        store=True,
+        extra_body={"youtu": {"arguments": {"zoom": 2}, "unknown": 1}},
     )
-    assert answer.headers["X-Youtu-Ignored"] == "messages.name, store, user"
+    ignored = {"messages.name", "store", "user", "youtu.arguments", "youtu.unknown"}
+    assert set(answer.headers["X-Youtu-Ignored"].split(", ")) == ignored
 
 
 def test_an_image_that_was_sent_as_a_file_is_named_by_its_id(client: openai.OpenAI, model: Scripted) -> None:
@@ -204,4 +238,4 @@ def test_an_image_that_was_sent_as_a_file_is_named_by_its_id(client: openai.Open
         )
         assert model.heard() == [DEFAULT_SYSTEM, "#", "What?"]
     assert client.files.delete(file.id).deleted
-    assert [*client.files.list()] == []
+    assert file.id not in {kept.id for kept in client.files.list()}

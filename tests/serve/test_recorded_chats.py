@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.serve.conftest import ServeApp
+from tests.serve.conftest import serving
 from tests.serve.talking import Scripted, base64_of, photograph
 
 JPEG = base64_of(photograph(1, "JPEG"))
@@ -24,14 +24,17 @@ LABELS = {
 ANSWER = '{"labels": ["cup"]}'
 
 
+SCRIPTED = Scripted(**{"Tell": ANSWER})
+
+
 @pytest.fixture
 def model() -> Scripted:
-    return Scripted(**{"Tell": ANSWER})
+    return SCRIPTED.forget()
 
 
-@pytest.fixture
-def server(serve_app: ServeApp, model: Scripted) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=serve_app(model), timeout=30) as client:
+@pytest.fixture(scope="module")
+def server() -> Iterator[httpx.Client]:
+    with serving(SCRIPTED) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client
 
 

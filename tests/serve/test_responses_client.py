@@ -7,20 +7,23 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from tests.serve.conftest import ServeApp
+from tests.serve.conftest import serving
 from tests.serve.talking import Scripted, base64_of, photograph
 
 A = photograph(1)
 
 
+SCRIPTED = Scripted()
+
+
 @pytest.fixture
 def model() -> Scripted:
-    return Scripted()
+    return SCRIPTED.forget()
 
 
-@pytest.fixture
-def client(serve_app: ServeApp, model: Scripted) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{serve_app(model)}/v1", api_key="none", max_retries=0) as client:
+@pytest.fixture(scope="module")
+def client() -> Iterator[openai.OpenAI]:
+    with serving(SCRIPTED) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 

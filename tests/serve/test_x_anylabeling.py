@@ -83,6 +83,14 @@ def test_a_drawn_rectangle_is_masked_and_added_to_what_is_there(client: TestClie
     assert (data["shapes"][0]["label"], data["replace"]) == ("AUTOLABEL_OBJECT", False)
 
 
+def test_points_are_masked_together(client: TestClient) -> None:
+    marks = [{"type": "point", "data": [48, 48], "label": 1}, {"type": "point", "data": [128, 104], "label": 1}]
+    shapes = predict(client, "youtu-vl-refer", marks=marks)["shapes"]
+    bits = filled(shapes[0]["points"]) | filled(shapes[1]["points"])
+    assert overlap(bits, square(LARGE) | square(SMALL)) > 0.8
+    assert {shape["group_id"] for shape in shapes} == {1}  # two outlines of one mask
+
+
 def test_a_phrase_names_its_mask(client: TestClient) -> None:
     shapes = predict(client, "youtu-vl-refer", text_prompt="the large square")["shapes"]
     assert [shape["label"] for shape in shapes] == ["the large square"]
@@ -105,9 +113,13 @@ def test_a_person_and_its_joints_are_a_group() -> None:
 
 
 def test_what_has_no_effect_is_named(client: TestClient) -> None:
-    sent = {"model": "youtu-vl-ocr", "image": DATA_URI, "params": {**SENT_ALWAYS, "reset_tracker": True}}
+    sent = {
+        "model": "youtu-vl-ocr",
+        "image": DATA_URI,
+        "params": {**SENT_ALWAYS, "reset_tracker": True, "text_prompt": "a"},
+    }
     answer = client.post("/x-anylabeling/v1/predict", json=sent)
-    assert answer.headers["X-Youtu-Ignored"] == "params.iou_threshold, params.reset_tracker"
+    assert answer.headers["X-Youtu-Ignored"] == "params.text_prompt, params.iou_threshold, params.reset_tracker"
 
 
 @pytest.mark.parametrize(

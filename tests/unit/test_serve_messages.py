@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from youtu_gguf.serve.chat.messages import MAX_IMAGES, MAX_TEXT, Message, Part, Picture, conversation_of, words_last
+from youtu_gguf.serve.chat.messages import MAX_IMAGES, MAX_TALK, Message, Part, Picture, conversation_of, words_last
 from youtu_gguf.serve.errors import ApiError
 
 A, B = Picture("a", "a"), Picture("b", "b")
@@ -84,6 +84,8 @@ def test_an_answer_of_the_past_is_words(parts: tuple[Part, ...]) -> None:
 def test_too_much_is_refused_before_an_image_is_decoded() -> None:
     with pytest.raises(ApiError, match=f"{MAX_IMAGES} images; got 65"):
         conversation_of([Message("user", (*(Picture(i, "") for i in range(MAX_IMAGES + 1)), "x"))])
+    with pytest.raises(ApiError, match="may have 65536 characters"):
+        conversation_of([Message("user", ("x" * 65_537,))])
     with pytest.raises(ApiError) as caught:
-        conversation_of([Message("user", ("x" * (MAX_TEXT + 1),))])
+        conversation_of([Message("user", ("x" * 60_000,))] * (MAX_TALK // 60_000 + 1))
     assert caught.value.code == "context_length_exceeded"

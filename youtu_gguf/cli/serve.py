@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.arguments import checked_key
+from youtu_gguf.arguments import checked_key, checked_path, is_there
 from youtu_gguf.cli.common import CacheFolder, Drafting, Engine, FileOptions, Language
 from youtu_gguf.cli.help import MODEL
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.cli.quantities import parse_bytes, parse_count, parse_seconds
+from youtu_gguf.cli.server import typed_options
 from youtu_gguf.environment import default_engine, default_model
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
 
@@ -30,8 +32,8 @@ CACHE_BYTES = 1 << 30
 """Memory for images that the model has read: some 15,000 image tokens of the full-size model."""
 
 _OF_SETTINGS = (
-    "host", "port", "insecure", "fetch_urls", "max_body", "max_pixels", "max_waiting", "images_bytes", "drain_s",
-    "idle_unload_s",
+    "host", "port", "insecure", "fetch_urls", "fetch_http", "label_studio_url", "max_body", "max_pixels", "max_waiting",
+    "images_bytes", "drain_s", "idle_unload_s",
 )  # fmt: skip
 """Options that are settings of the same name."""
 
@@ -66,6 +68,10 @@ class ServeOptions(FileOptions):
     ] = None
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch images that requests name by a URL, from public addresses.")
+    ] = False
+    fetch_http: Annotated[
+        bool,
+        typer.Option("--fetch-http", help="With --fetch-urls: also by http, where anyone on the way can see them."),
     ] = False
     max_body: Annotated[
         int | None,
@@ -102,6 +108,23 @@ class ServeOptions(FileOptions):
         ),
     ] = None
     no_page: Annotated[bool, typer.Option("--no-page", help="Serve no page at /.")] = False
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=CLASS,...",
+            help='Classes that clients of DeepStack\'s API find as the custom model NAME; those of "default" are found '
+            "where they name none. May be repeated.",
+        ),
+    ] = None
+    label_studio_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The Label Studio whose images may be fetched, such as http://labels.lan:8080."
+        ),
+    ] = None
+    label_studio_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File whose first line is its access token.")
+    ] = None
     engine: Engine = None
     draft: Drafting = None
     lang: Language = None
@@ -121,6 +144,13 @@ def serve(
     options: ServeOptions,
     *,
     open_page: Annotated[bool, typer.Option("--open", help="Open the address in the web browser.")] = False,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd unit that serves with these options, and exit.")
+    ] = False,
+    install_service: Annotated[
+        bool,
+        typer.Option("--install-service", help="Install that unit, for this user; as root, for the system; and exit."),
+    ] = False,
 ) -> None:
     """Serve a model over HTTP, for other programs.
 
@@ -132,10 +162,47 @@ def serve(
     The exit code is 0 after Ctrl-C or SIGTERM.
     """
     settings = _settings(options)
+    if print_unit or install_service:
+        _as_service(options, settings.drain_s, install=install_service)
+        return
     load = _loader(options)
+    _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
     code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+
+
+def _as_service(options: ServeOptions, drain_s: float, *, install: bool) -> None:
+    """Print or install a unit that serves with `options`."""
+    from youtu_gguf.serve.service import Service, runs_as_root
+
+    paths = ("mmproj", "cache_dir", "label_studio_token_file")
+    absolute: dict[str, Any] = {name: _absolute(getattr(options, name)) for name in paths}
+    model = options.model
+    if model is not None and is_there(checked_path("model", model)):
+        absolute["model"] = _absolute(model)
+    words = typed_options(replace(options, api_key_file=None, **absolute))
+    key_file = None if options.api_key_file is None else options.api_key_file.absolute()
+    service = Service((sys.executable, "-m", "youtu_gguf", "serve", *words), drain_s, key_file, runs_as_root())
+    if not install:
+        print(service.text(), end="")
+        return
+    print(f"wrote {service.install()}. Next:", file=sys.stderr)
+    for step in service.next_steps:
+        print(f"  {step}")
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).expanduser().absolute())
+
+
+def _log_to_stderr(level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("youtu_gguf.serve")
+    log.setLevel(level)
+    log.handlers = [handler]
+    log.propagate = False
 
 
 def _run_server() -> Callable[..., int]:
@@ -167,7 +234,19 @@ def _settings(options: ServeOptions) -> ServeSettings:
         allowed_hosts=tuple(options.allow_host or ()),
         cors_origins=tuple(options.cors_origin or ()),
         page=not options.no_page,
+        classes=dict(map(_class_list, options.classes or ())),
+        label_studio_token=None
+        if options.label_studio_token_file is None
+        else _read_key(options.label_studio_token_file),
     )
+
+
+def _class_list(typed: str) -> tuple[str, tuple[str, ...]]:
+    name, sign, classes = typed.partition("=")
+    found = tuple(word.strip() for word in classes.split(",") if word.strip())
+    if not sign or not name.strip() or not found:
+        raise InputError(f"--classes must be a name and its classes, such as cars=car,truck; got {typed!r}.")
+    return name.strip(), found
 
 
 def _read_key(file: Path) -> str:

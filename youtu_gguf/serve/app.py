@@ -12,10 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
+from youtu_gguf.serve.access_log import AccessLog
 from youtu_gguf.serve.answer_headers import AnswerHeaders
 from youtu_gguf.serve.body_limit import BodyLimit
 from youtu_gguf.serve.calls import Call, CallMiddleware
-from youtu_gguf.serve.core import ClientGoneError, Core
+from youtu_gguf.serve.core import ClientGoneError, Core, core_of
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
@@ -27,6 +28,7 @@ from youtu_gguf.serve.routes import (
     info,
     label_studio,
     localai,
+    metrics,
     ollama,
     openai,
     responses,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 DIALECTS: tuple[Dialect, ...] = (
     health.DIALECT,
+    metrics.DIALECT,
     info.DIALECT,
     images.DIALECT,
     tasks.DIALECT,
@@ -58,6 +61,9 @@ DIALECTS: tuple[Dialect, ...] = (
 """All routes."""
 
 _STATUS_CODES: dict[int, Code] = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
+
+_REJECTED = frozenset({401, 403, 408, 413, 415, 429, 503})
+"""Status of requests that are counted as rejected."""
 
 
 def create_app(load: Callable[[], Model], settings: ServeSettings | None = None) -> FastAPI:
@@ -84,7 +90,7 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
         app.include_router(dialect.router)
     _answer_errors(app)
     app.add_middleware(Guard, access=Access(core.settings))
-    app.add_middleware(CallMiddleware, answer=_answer)
+    app.add_middleware(CallMiddleware, answer=_answer, ended=AccessLog(core.metrics))
     app.add_middleware(AnswerHeaders)
     app.add_middleware(BodyLimit, most=core.settings.max_body)  # the outermost
     return app
@@ -93,6 +99,8 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
 def _answer(request: Request, error: Exception) -> Response:
     """Return the answer to a request that `error` ended, in the shape of its path's dialect."""
     answer = as_api_error(error)
+    if answer.status in _REJECTED:
+        core_of(request).metrics.rejected(answer.code)
     body = error_body_of(DIALECTS, request.url.path)(answer, Call.of(request).id)
     return JSONResponse(body, answer.status, answer.headers)
 

@@ -18,7 +18,7 @@ PENDING_BYTES = 256 << 20
 GRACE_S, LEAST_BYTES_S = 30.0, 64 << 10
 """A body may take so long, and in addition the time that its bytes take at so many a second."""
 
-LINGER_S = 2.0
+LINGER_S = 1.0
 """How long the rest of a body that no one wants is read: a client that is still sending else sees a reset connection
 and not the answer."""
 
@@ -86,9 +86,10 @@ class _Body:
 
     def __init__(self, limit: BodyLimit, headers: Headers, receive: Receive, send: Send) -> None:
         self._limit, self._receive, self._send = limit, receive, send
-        length = headers.get("content-length", "0")
+        length, is_chunked = headers.get("content-length", "0"), "transfer-encoding" in headers
+        self._is_twofold = is_chunked and "content-length" in headers
         self._declared = int(length[:_DIGITS]) if length.isascii() and length.isdigit() else 0
-        self._ended = not self._declared and "transfer-encoding" not in headers
+        self._ended = not self._declared and not is_chunked
         self._began = asyncio.get_running_loop().time()
         self.n_taken = 0
 
@@ -96,6 +97,8 @@ class _Body:
         """Return the next part of it; after the last one, news of the client."""
         if self._ended:
             return await self._receive()
+        if self._is_twofold:  # what a proxy takes for its end may be another place
+            raise ApiError(400, "invalid_argument", "a body has a Content-Length or a Transfer-Encoding, never both.")
         self._limit.check(self._declared)
         try:
             async with asyncio.timeout_at(self._limit.deadline(self._began, self.n_taken)):

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
@@ -17,6 +17,8 @@ from youtu_gguf.serve.errors import ApiError
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from youtu_gguf.serve.jobs import Job
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
@@ -34,6 +36,7 @@ class Call:
         headers: What is added to the header of its answer.
         status: Status of its answer; 0 before that.
         n_bytes: Bytes of the answer's body so far.
+        job: Its work, if it has come to that.
         at_end: Called when it has been answered, or its client is gone, in the event loop's thread.
     """
 
@@ -43,6 +46,7 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 0
     n_bytes: int = 0
+    job: Job[Any] | None = None
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     @classmethod
@@ -58,10 +62,16 @@ class CallMiddleware:
     Args:
         app: The application inside.
         answer: Makes the answer of an error.
+        ended: Called with each request when it has ended.
     """
 
-    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response]) -> None:
-        self.app, self.answer = app, answer
+    def __init__(
+        self,
+        app: ASGIApp,
+        answer: Callable[[Request, Exception], Response],
+        ended: Callable[[Call, Scope], None],
+    ) -> None:
+        self.app, self.answer, self.ended = app, answer, ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -93,3 +103,4 @@ class CallMiddleware:
         finally:
             for function in call.at_end:
                 function()
+            self.ended(call, scope)

@@ -18,6 +18,7 @@ from youtu_gguf.serve.fetch import Fetcher
 from youtu_gguf.serve.holder import ModelHolder
 from youtu_gguf.serve.images import ImageStore
 from youtu_gguf.serve.jobs import LONGEST_S, Job, JobEvents, Jobs, result_of
+from youtu_gguf.serve.metrics import CoreCollector, Metrics
 from youtu_gguf.serve.preparing import Preparing
 from youtu_gguf.serve.results import ResultStore
 
@@ -32,6 +33,9 @@ T = TypeVar("T")
 _SOONEST_S = 0.05
 """Shortest time between two looks at whether the model is idle."""
 
+_EXPIRY_S = 30.0
+"""Time between two looks for images that have expired."""
+
 
 class Core:
     """The state of one server. For the event loop's thread, where nothing else is said.
@@ -41,6 +45,7 @@ class Core:
         holder: The model.
         images: Images that were sent.
         jobs: Requests in progress.
+        metrics: Figures of it.
         results: Values that can be asked for again.
         preparing: Images that are read before they are asked about.
         loading: The first load of the model; it has the error of one that failed.
@@ -52,9 +57,11 @@ class Core:
         self.settings = settings
         self.holder = ModelHolder(load, self._forget_scenes)
         self.images = ImageStore(settings, self.holder)
-        self.jobs = Jobs(settings)
+        self.metrics = Metrics()
+        self.jobs = Jobs(settings, self.metrics)
         self.results = ResultStore(settings)
         self.preparing = Preparing(self)
+        self.metrics.registry.register(CoreCollector(self))
         self._fetcher = Fetcher(plain_http=settings.fetch_http)
 
     @asynccontextmanager
@@ -62,13 +69,14 @@ class Core:
         """Load the model in a thread, and unload it where it is idle, until the `with` block ends; then end all."""
         self.loading = asyncio.ensure_future(asyncio.to_thread(self.holder.load))
         self.loading.add_done_callback(_log_failure)
-        idling = asyncio.ensure_future(self._unload_when_idle())
+        keeping = [asyncio.ensure_future(task) for task in (self._unload_when_idle(), self._expire())]
         try:
             yield
         finally:
-            idling.cancel()
+            for task in keeping:
+                task.cancel()
             await self.jobs.drain(0)
-            await asyncio.wait((self.loading, idling))
+            await asyncio.wait((self.loading, *keeping))
             await asyncio.to_thread(self.jobs.close)
             await asyncio.to_thread(self.holder.close)
 
@@ -78,6 +86,11 @@ class Core:
             await asyncio.sleep(max(_SOONEST_S, limit_s - self.holder.idle_s()))
             if await asyncio.to_thread(self.holder.unload_if_idle, limit_s):
                 LOG.info("the model was unloaded: no one had used it for %g s", limit_s)
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRY_S)
+            self.images.expire()
 
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()
@@ -113,6 +126,7 @@ class Core:
         self.holder.check_ready()
         call = Call.of(request)
         events = self.jobs.start(work, client=call.client, id_=call.id, background=background, timeout_s=timeout_s)
+        call.job = events.job
         call.at_end.append(events.close)
         return events
 

@@ -79,9 +79,13 @@ class Fields:
         """Return an array, empty where it is absent."""
         return self._typed(name, list, "an array") or []
 
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return an object as it is, empty where it is absent."""
+        return self._typed(name, dict, "an object") or {}
+
     def nested(self, name: str) -> Fields:
         """Return an object as fields of its own, without any where it is absent."""
-        return Fields(self._typed(name, dict, "an object") or {}, self._ignored, f"{self._path}{name}.")
+        return Fields(self.mapping(name), self._ignored, f"{self._path}{name}.")
 
     def _typed(self, name: str, kind: type, expected: str) -> Any:
         value = self.take(name)

@@ -12,6 +12,7 @@ from youtu_gguf.errors import EngineError
 from youtu_gguf.model import Model
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.model_facts import ModelFacts
+from youtu_gguf.types import Counts
 
 State = Literal["loading", "ready", "unloaded", "failed"]
 
@@ -32,7 +33,8 @@ class ModelHolder:
         self._model: Model | None = None
         self._lock = threading.Lock()  # held while the model is loaded or unloaded
         self._users = 0
-        self._counting = threading.Lock()
+        self._counting = threading.Lock()  # held for an instant
+        self._earlier = Counts()  # of models that were unloaded
         self._used_at = time.monotonic()
         self._error: Exception | None = None
         self._facts: ModelFacts | None = None
@@ -118,7 +120,7 @@ class ModelHolder:
             with self._counting:
                 if self._model is None or self._users or time.monotonic() - self._used_at < idle_s:
                     return False
-                model, self._model = self._model, None  # who comes now waits for the lock, and loads it again
+                model = self._detach(self._model)  # who comes now waits for the lock, and loads it again
             self._end(model)
             return True
 
@@ -126,9 +128,21 @@ class ModelHolder:
         """Close the model for good."""
         with self._lock:
             self._closed = True
-            model, self._model = self._model, None
-            if model is not None:
+            if self._model is not None:
+                with self._counting:
+                    model = self._detach(self._model)
                 self._end(model)
+
+    def counts(self) -> Counts:
+        """Return what all models have done that were loaded here; asking does not load one."""
+        with self._counting:
+            return self._earlier if self._model is None else self._earlier + self._model.counts()
+
+    def _detach(self, model: Model) -> Model:
+        """Return the model, which is no longer held."""
+        self._earlier += model.counts()
+        self._model = None
+        return model
 
     def _end(self, model: Model) -> None:
         self._before_unload()

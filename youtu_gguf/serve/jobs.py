@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from youtu_gguf.serve.admission import Admission, Ticket
 from youtu_gguf.serve.buffer import EventBuffer
 from youtu_gguf.serve.errors import ApiError, as_api_error
-from youtu_gguf.serve.events import Event, Finished, Queued
+from youtu_gguf.serve.events import Event, Finished, Piece, Progress, Queued
+from youtu_gguf.serve.metrics import Metrics
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from youtu_gguf.serve.settings import ServeSettings
+    from youtu_gguf.types import Result
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
 T = TypeVar("T")
+
+SEVERAL = "several"
+"""The task of a request that ran more than one."""
 
 LONGEST_S = 3600.0
 """Longest `timeout_s`."""
@@ -39,17 +44,25 @@ class Job(Generic[T]):
         cancel: Set when its result is no longer wanted. Work passes it to what it calls.
         began: When it was started, by `time.perf_counter`.
         queue_s: Seconds that it waited for its turn.
+        task: What it did, for figures and the log, as far as `note` was told.
+        n_image_tokens: Image tokens that its results are about.
+        stage: What it was doing last: "queued", "running", or a stage that the engine reported.
         events: What it has reported and no one has read yet.
         outcome: How it ended, for its reader; the thread may still be on its way out.
     """
 
-    def __init__(self, work: Callable[[Job[T]], T], client: str, id_: str, ticket: Ticket, timeout_s: float) -> None:
+    def __init__(
+        self, work: Callable[[Job[T]], T], client: str, id_: str, ticket: Ticket, timeout_s: float, metrics: Metrics
+    ) -> None:
         self.id, self.client, self.ticket, self.timeout_s = id_, client, ticket, timeout_s
+        self.task, self.n_image_tokens, self.stage = "", 0, "queued"
         self.cancel = threading.Event()
         self.began = time.perf_counter()
         self.queue_s = 0.0
         self.events = EventBuffer()
         self.outcome: Finished | ApiError | None = None
+        self._metrics = metrics
+        self._has_spoken = False
         self._work = work
         self._loop = asyncio.get_running_loop()
 
@@ -61,7 +74,21 @@ class Job(Generic[T]):
     def emit(self, event: Event) -> None:
         """Report `event`. In any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: no one listens
-            self._loop.call_soon_threadsafe(self.events.put, event)
+            self._loop.call_soon_threadsafe(self._put, event)
+
+    def _put(self, event: Event) -> None:
+        match event:
+            case Progress():
+                self.stage = event.stage
+            case Piece() if not self._has_spoken:
+                self._has_spoken = True
+                self._metrics.spoke(time.perf_counter() - self.began)
+        self.events.put(event)
+
+    def note(self, task: str, value: Result) -> None:
+        """Note that `task` gave a value, for figures and the log. In the thread of the work."""
+        self.task = task if self.task in ("", task) else SEVERAL
+        self.n_image_tokens += value.timings.n_image_tokens
 
     def perform(self) -> T:
         """Do the work, in this thread."""
@@ -77,8 +104,14 @@ class Job(Generic[T]):
     def stop(self, error: ApiError) -> None:
         """End it with `error`, at once for its reader, and as soon as the work looks at `cancel` for its thread."""
         if self.outcome is None:
-            self.cancel.set()
+            self.unwant()
             self.end(error)
+
+    def unwant(self) -> None:
+        """Set `cancel`, and count that."""
+        if not self.cancel.is_set():
+            self._metrics.cancelled(self.stage)
+            self.cancel.set()
 
 
 class JobEvents(AsyncGenerator[Event, None]):
@@ -128,7 +161,8 @@ class JobEvents(AsyncGenerator[Event, None]):
 class Jobs:
     """All requests in progress. For the event loop's thread, but for what `Job` says otherwise."""
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, metrics: Metrics | None = None) -> None:
+        self.metrics = metrics or Metrics()
         self.admission = Admission(settings.n_answers, settings.max_waiting)
         self.draining = False
         self._drivers: dict[Job[object], asyncio.Task[None]] = {}
@@ -161,7 +195,7 @@ class Jobs:
         if self.draining:
             raise _draining()
         ticket = self.admission.join(client, background=background)
-        job = Job(work, client, id_ or f"req_{uuid.uuid4().hex}", ticket, timeout_s)
+        job = Job(work, client, id_ or f"req_{uuid.uuid4().hex}", ticket, timeout_s, self.metrics)
         driver = asyncio.get_running_loop().create_task(self._drive(job), name=job.id)
         self._drivers[job] = driver  # type: ignore[index]  # whatever its result is
         return JobEvents(job)
@@ -173,13 +207,19 @@ class Jobs:
             await _turn(job, self.admission)
             job.queue_s = time.perf_counter() - job.began
             if job.outcome is None:
+                job.stage = "running"
+                self.metrics.admitted(job.queue_s)
                 value = await asyncio.get_running_loop().run_in_executor(self._pool, job.perform)
                 job.end(Finished(-1, value))
-                service_s = None if job.cancel.is_set() else time.perf_counter() - job.began - job.queue_s
+                if not job.cancel.is_set():
+                    total_s = time.perf_counter() - job.began
+                    service_s = total_s - job.queue_s
+                    self.metrics.ended(job.task, total_s)
         except Exception as exc:  # noqa: BLE001 - whatever ends the work is the answer to its request
             job.end(_logged(exc, job.id))
         finally:
-            job.stop(as_api_error(RuntimeError()))  # where the loop itself ends
+            if job.outcome is None:  # the loop itself ends
+                job.stop(as_api_error(RuntimeError()))
             self._drivers.pop(job, None)  # type: ignore[arg-type]
             self.admission.leave(job.ticket, service_s)
 
@@ -197,7 +237,7 @@ class Jobs:
         found = [job for job in self._drivers if job.id == id_]
         for job in found:
             if job.ticket.admitted:
-                job.cancel.set()
+                job.unwant()
             else:
                 job.stop(cancelled())
         return bool(found)

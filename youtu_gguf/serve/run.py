@@ -42,8 +42,8 @@ GRACE_S = 1
 """How long connections may take to end when their answers have ended."""
 
 HARD_END_S = 0.8
-"""When the process ends after the answers have ended, whatever still runs in it: a slice of a large image on a slow
-processor takes seconds, and cannot be interrupted."""
+"""When the process ends after the time to drain, or after the last answer, whatever still runs in it: reading a slice
+of a large image takes seconds on a slow processor, and cannot be interrupted."""
 
 _BY_SIGNAL = 128
 """The shell's exit code of a process that a signal ended, less the signal's number."""
@@ -70,7 +70,8 @@ def serve(load: Callable[[], Model], settings: ServeSettings, listening: Callabl
         try:
             return asyncio.run(process.run(sockets, listening))
         finally:
-            process.hard_end.cancel()
+            for timer in process.hard_ends:
+                timer.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -106,20 +107,19 @@ class _Process:
             )
         )  # fmt: skip
         self.exit_code = 0
-        self.hard_end = threading.Timer(HARD_END_S, self._end_hard)
-        self.hard_end.daemon = True
+        self.hard_ends: list[threading.Timer] = []
 
     async def run(self, sockets: list[socket.socket], listening: Callable[[str], None]) -> int:
         """Serve at `sockets`; return the exit code."""
         asked_to_stop = asyncio.Event()
-        with _signals(asked_to_stop):
+        with _signals(asked_to_stop, lambda: self._end_hard_in(self.settings.drain_s + HARD_END_S)):
             serving = asyncio.ensure_future(self.server.serve(sockets))
             await self.server.is_up.wait()
             listening(url_of(self.settings.host, sockets[0]))
             await self._until_end(asked_to_stop)
             notify("STOPPING=1")
             await self.core.jobs.drain(self.settings.drain_s)
-            self.hard_end.start()
+            self._end_hard_in(HARD_END_S)
             self.server.should_exit = True
             await serving
         return self.exit_code
@@ -138,14 +138,20 @@ class _Process:
             LOG.info("ready")
         await stopping
 
+    def _end_hard_in(self, seconds: float) -> None:
+        timer = threading.Timer(seconds, self._end_hard)
+        timer.daemon = True
+        timer.start()
+        self.hard_ends.append(timer)
+
     def _end_hard(self) -> None:
         LOG.warning("the process ends before all of its threads")
         os._exit(self.exit_code)
 
 
 @contextmanager
-def _signals(asked_to_stop: asyncio.Event) -> Iterator[None]:
-    """Set an event at the first SIGINT or SIGTERM within the block; end the process at the second."""
+def _signals(asked_to_stop: asyncio.Event, at_first: Callable[[], None]) -> Iterator[None]:
+    """Set an event and call a function at the first SIGINT or SIGTERM in the block; end the process at the second."""
     loop = asyncio.get_running_loop()
     seen: list[int] = []
 
@@ -153,6 +159,7 @@ def _signals(asked_to_stop: asyncio.Event) -> Iterator[None]:
         if seen:
             os._exit(_BY_SIGNAL + number)
         seen.append(number)
+        at_first()
         loop.call_soon_threadsafe(asked_to_stop.set)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from youtu_gguf.arguments import apply_rules, number, switch, whole
+from youtu_gguf.arguments import apply_rules, number, short_repr, switch, whole
+from youtu_gguf.errors import InputError
 
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?", re.IGNORECASE)
 _LARGEST = 1 << 40
 _DAY_S = 86_400
 _LONGEST_S = 1_000_000
@@ -67,3 +70,8 @@ class ServeSettings:
 
     def __post_init__(self) -> None:
         apply_rules(self)
+        if self.label_studio_url is not None and not _WEB_ADDRESS.fullmatch(self.label_studio_url):
+            raise InputError(
+                "label_studio_url must be an address such as http://labels.lan:8080, without a password; got "
+                f"{short_repr(self.label_studio_url)}."
+            )

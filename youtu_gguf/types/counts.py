@@ -1,5 +1,7 @@
 """What a model has done since it was loaded."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -32,3 +34,13 @@ class Counts:
     encode_s: float = 0.0
     prefill_s: float = 0.0
     prefixes: Mapping[Found, int] = field(default_factory=_none_found)
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.decodes + other.decodes,
+            self.generated_tokens + other.generated_tokens,
+            self.image_tokens + other.image_tokens,
+            self.encode_s + other.encode_s,
+            self.prefill_s + other.prefill_s,
+            MappingProxyType({found: n + other.prefixes[found] for found, n in self.prefixes.items()}),
+        )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.output import to_json
+from youtu_gguf.serve.chat.messages import conversation_of
 from youtu_gguf.serve.chat.models import listed_id, task_of
 from youtu_gguf.serve.chat.task_models import TaskAsked, task_asked
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Piece
 from youtu_gguf.serve.inputs import find_image
+from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.types import Finish, Result, Timings
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
     from youtu_gguf.scene.chat import Chat
     from youtu_gguf.scene.scene import Scene
-    from youtu_gguf.serve.chat.messages import Conversation, Parts, Picture
+    from youtu_gguf.serve.chat.messages import Conversation, Message, Parts, Picture
+    from youtu_gguf.serve.chat.wishes import Wishes
     from youtu_gguf.serve.core import Core
     from youtu_gguf.serve.fields import Ignored
     from youtu_gguf.serve.images import StoredImage
@@ -77,25 +80,28 @@ class Asked:
 
         def answer(job: Job[Answered]) -> Answered:
             report = (lambda text: job.emit(Piece(0, text))) if stream else _no_report
-            began = time.perf_counter()
             with core.holder.use() as model, ExitStack() as opened:
                 scenes = {picture: opened.enter_context(image.open(model)) for picture, image in self.images.items()}
                 options = {**self.options, "cancel": job.cancel}
                 if self.task is None:
-                    text, value, decoded = self._converse(model, scenes, options, report)
+                    value = self._converse(model, scenes, options, report)
+                    text, decoded = value.raw, self._decoded(value.raw, scenes)
                 else:
-                    picture = self.task.picture
-                    value, text = self.task.run(scenes[picture], self.images[picture].id, options)
+                    value, decoded = self.task.run(scenes[self.task.picture], options), None
+                    text = self.task.told(self._kept(core, value, job))
                     report(text)
-                    decoded = None
-            total_s = time.perf_counter() - began + job.queue_s
+            job.note("chat" if self.task is None else self.task.question.task, value)
+            if value.finish not in ("cancelled", "time"):
+                for image in self.images.values():
+                    image.was_read = True
+            total_s = time.perf_counter() - job.began
             return Answered(text, value.finish, value.timings, job.queue_s, total_s, decoded)
 
         return answer
 
     def _converse(
         self, model: Model, scenes: Mapping[Picture, Scene], options: dict[str, Any], report: Callable[[str], None]
-    ) -> tuple[str, Result, dict[str, Any] | None]:
+    ) -> Result:
         talk = self.conversation
         system = {} if talk.system is None else {"system": talk.system}
         with model.chat(**system) as chat:
@@ -106,7 +112,14 @@ class Asked:
                     report(piece)
             value = chat.last
         assert value is not None
-        return value.raw, value, self._decoded(value.raw, scenes)
+        return value
+
+    def _kept(self, core: Core, value: Result, job: Job[Answered]) -> StoredResult:
+        """Keep the value of the task, so that its pixels can be asked for later."""
+        assert self.task is not None
+        image, total_s = self.images[self.task.picture], time.perf_counter() - job.began
+        result = StoredResult(value, self.task.question.task, image.id, job.id, None, job.queue_s, total_s)
+        return core.results.add(result)
 
     def _decoded(self, text: str, scenes: Mapping[Picture, Scene]) -> dict[str, Any] | None:
         if not self.decode:
@@ -121,21 +134,20 @@ class Asked:
 async def find_asked(
     core: Core,
     model: str,
-    conversation: Callable[[bool], Conversation],
+    messages: Sequence[Message],
     options: Mapping[str, Any],
+    wishes: Wishes,
     ignored: Ignored,
-    *,
-    decode: bool = False,
 ) -> Asked:
     """Return what a request asks, checked as far as that is possible before its turn, with its images found.
 
     Args:
         core: The server.
         model: Name of the model, as the client gave it.
-        conversation: Reads the conversation of the request, given whether each message of the user needs words.
+        messages: What was said, the first message first.
         options: How to answer.
+        wishes: What our own protocol has.
         ignored: Where what has no effect is noted.
-        decode: As in `Asked`.
 
     Raises:
         ApiError: There is no such model, an image cannot be used, or the conversation is none.
@@ -143,9 +155,10 @@ async def find_asked(
     facts = core.holder.facts
     model_id = listed_id(facts, model)
     task_name = task_of(facts, model_id)
-    talk = conversation(task_name is None)
-    task = None if task_name is None else task_asked(task_name, talk, options, ignored)
-    if decode and task is None and len(talk.pictures) != 1:
+    talk = conversation_of(messages, needs_words=task_name is None)
+    task = None if task_name is None else task_asked(task_name, talk, options, wishes, ignored)
+    ignored.add(*wishes.without_effect(task=task is not None))
+    if wishes.decode and task is None and len(talk.pictures) != 1:
         raise ApiError(
             400,
             "several_images" if talk.pictures else "image_required",
@@ -153,8 +166,16 @@ async def find_asked(
             param="youtu.decode",
         )
     wanted = talk.pictures if task is None else (task.picture,)
-    images = {picture: await find_image(core, picture.value, picture.param) for picture in wanted}
-    return Asked(model_id, talk, options, images, task, decode and task is None)
+    images = {picture: await _find(core, picture) for picture in wanted}
+    return Asked(model_id, talk, options, images, task, wishes.decode and task is None)
+
+
+async def _find(core: Core, picture: Picture) -> StoredImage:
+    try:
+        return await find_image(core, picture.value, picture.param)
+    except ApiError as error:
+        error.param = picture.param
+        raise
 
 
 def _say(chat: Chat, said: Parts, scenes: Mapping[Picture, Scene]) -> str:

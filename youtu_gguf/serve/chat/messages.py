@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.inputs import check_text
 
 Role = Literal["system", "user", "assistant"]
 
@@ -33,8 +34,8 @@ Parts = tuple[Part, ...]
 MAX_MESSAGES = 1000
 """Messages of a request. More do not fit into a context."""
 
-MAX_TEXT = 1 << 16
-"""Characters of a message. More do not fit into a context."""
+MAX_TALK = 1 << 19
+"""Characters of all messages. More do not fit into a context, and would be tokenised before that is known."""
 
 MAX_IMAGES = 64
 """Images of a request."""
@@ -95,6 +96,7 @@ def conversation_of(messages: Sequence[Message], *, needs_words: bool = True) ->
     for what, n, most in (("messages", len(messages), MAX_MESSAGES), ("images", n_images, MAX_IMAGES)):
         if n > most:
             raise _refused(f"a request may have {most} {what}; got {n}. Leave some out")
+    _check_texts(messages)
     joined = [
         (role, tuple(part for message in group for part in message.parts))
         for role, group in groupby(messages, key=lambda message: message.role)
@@ -126,7 +128,7 @@ def words_last(parts: Parts, *, needs_words: bool = True) -> Parts:
     - else the last text goes behind the images that follow it.
 
     Raises:
-        ApiError: There are no words, but they are needed, or too many.
+        ApiError: There are no words, but they are needed.
     """
     runs = [(is_text, list(group)) for is_text, group in groupby(_said(parts), key=lambda part: isinstance(part, str))]
     if not any(is_text for is_text, _ in runs):
@@ -157,20 +159,8 @@ def _moved(runs: _Runs) -> _Runs:
 
 
 def _said(parts: Parts) -> list[Part]:
-    """Return the parts without empty words.
-
-    Raises:
-        ApiError: There is too much.
-    """
-    said = [part for part in parts if not isinstance(part, str) or part.strip()]
-    if sum(len(part) for part in said if isinstance(part, str)) > MAX_TEXT:
-        raise ApiError(
-            400,
-            "context_length_exceeded",
-            f"a message may have {MAX_TEXT} characters; one has more. Shorten it.",
-            param="messages",
-        )
-    return said
+    """Return the parts without empty words."""
+    return [part for part in parts if not isinstance(part, str) or part.strip()]
 
 
 def _answer(parts: Parts) -> str:
@@ -184,6 +174,17 @@ def _answer(parts: Parts) -> str:
 
 def _text(parts: Sequence[Part], between: str = "\n") -> str:
     return between.join(part.strip() for part in parts if isinstance(part, str) and part.strip())
+
+
+def _check_texts(messages: Sequence[Message]) -> None:
+    texts = [check_text(part, "messages") for message in messages for part in message.parts if isinstance(part, str)]
+    if sum(map(len, texts)) > MAX_TALK:
+        raise ApiError(
+            400,
+            "context_length_exceeded",
+            f"the messages of a request may have {MAX_TALK} characters together; these have more. Leave some out.",
+            param="messages",
+        )
 
 
 def _refused(what: str) -> ApiError:

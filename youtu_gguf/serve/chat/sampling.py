@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.serve.chat.schemas import enforceable
+from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import unsupported, wrong
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ _SEEDS = 1 << 32
 
 _LIKELIEST = 1e-6
 """Stands for a `top_p` of 0: only the likeliest token is left to draw."""
+
+MOST_STOPS, LONGEST_STOP = 32, 256
+"""How many strings may end an answer, and their characters: each is looked for at every token."""
+
+LONGEST_SCHEMA = 64 << 10
+"""Characters of a schema: the grammar that is made of it is checked at every token."""
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 """Schema of the answers of "JSON mode"."""
@@ -82,8 +90,23 @@ def _common(fields: Fields) -> dict[str, Any]:
     seed = fields.take("seed")
     _add(options, "seed", seed % _SEEDS if isinstance(seed, int) and not isinstance(seed, bool) else seed)
     stop = fields.take("stop")
-    _add(options, "stop", [stop] if isinstance(stop, str) else stop)
+    _add(options, "stop", _checked_stops([stop] if isinstance(stop, str) else stop))
     return options
+
+
+def _checked_stops(stops: Any) -> Any:
+    """Return strings that end an answer; of other types they are refused where the answer begins."""
+    if isinstance(stops, list):
+        longest = max((len(stop) for stop in stops if isinstance(stop, str)), default=0)
+        if len(stops) > MOST_STOPS or longest > LONGEST_STOP:
+            raise ApiError(
+                400,
+                "invalid_argument",
+                f"stop may be {MOST_STOPS} texts of {LONGEST_STOP} characters; got {len(stops)}, the longest of "
+                f"{longest}.",
+                param="stop",
+            )
+    return stops
 
 
 def _add(options: dict[str, Any], name: str, value: Any) -> None:
@@ -94,6 +117,8 @@ def _add(options: dict[str, Any], name: str, value: Any) -> None:
 def _add_schema(options: dict[str, Any], schema: Any, param: str, fields: Fields) -> None:
     """Add a schema; name the limits in it that are not enforced."""
     if schema is not None:
+        if len(json.dumps(schema)) > LONGEST_SCHEMA:
+            raise wrong(param, f"a JSON schema of at most {LONGEST_SCHEMA} characters", "a longer one")
         options["json_schema"], left_out = enforceable(schema)
         fields.ignored.add(*(f"{param}.{keyword}" for keyword in sorted(left_out)))
 

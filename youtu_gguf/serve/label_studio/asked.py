@@ -21,6 +21,7 @@ from youtu_gguf.serve.label_studio.regions import (
 )
 from youtu_gguf.serve.label_studio.setup import Control
 from youtu_gguf.serve.prompted import Prompts, mask_of_points, masks_of_boxes, refuse_negative, united
+from youtu_gguf.types import Boxes, Instances, Poses, Result, Size
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.scene import Scene
@@ -41,21 +42,35 @@ def drawn(controls: Sequence[Control]) -> list[Control]:
 
 
 def label_image(scene: Scene, controls: Sequence[Control], cancel: threading.Event) -> list[Region]:
-    """Return the regions of all controls; masks of the same labels are made once."""
-    regions: list[Region] = []
-    masked: dict[tuple[str, ...], Any] = {}
-    for control in controls:
-        names = tuple(control.labels)
-        if control.kind == "rectanglelabels":
-            regions += box_regions(control, scene.detect(names, scores=True, cancel=cancel), scene.size)
-        elif control.kind == "keypointlabels":
-            if any(joint_label(control, joint) for joint in MPII_JOINTS):
-                regions += joint_regions(control, scene.pose(scores=True, cancel=cancel), scene.size)
-        else:
-            if names not in masked:
-                masked[names] = scene.instances(names, cancel=cancel)
-            regions += instance_regions(control, masked[names], scene.size)
-    return regions
+    """Return the regions of all controls. What several of them need is asked once, and everything together."""
+    asked = {control: _question(control) for control in controls}
+    questions = list(dict.fromkeys(question for question in asked.values() if question is not None))
+    results = dict(zip(questions, scene.many(questions, scores=True, cancel=cancel), strict=True))
+    return [
+        region
+        for control, question in asked.items()
+        if question is not None
+        for region in _regions(control, results[question], scene.size)
+    ]
+
+
+def _question(control: Control) -> tuple[object, ...] | None:
+    """Return the task that finds a control's labels, and its argument; None where no task does."""
+    names = tuple(control.labels)
+    if control.kind == "keypointlabels":
+        return ("pose",) if any(joint_label(control, joint) for joint in MPII_JOINTS) else None
+    return ("detect", names) if control.kind == "rectanglelabels" else ("instances", names)
+
+
+def _regions(control: Control, found: Result, size: Size) -> list[Region]:
+    match found:
+        case Boxes():
+            return box_regions(control, found, size)
+        case Poses():
+            return joint_regions(control, found, size)
+        case Instances():
+            return instance_regions(control, found, size)
+    raise AssertionError(f"no control asks for a {type(found).__name__}")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ KINDS = ("rectanglelabels", "brushlabels", "polygonlabels", "keypointlabels")
 _LONGEST, _DEEPEST, _MOST_TAGS = 1 << 18, 64, 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Control:
     """A set of labels to draw with.
 

@@ -18,7 +18,8 @@ from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
-from youtu_gguf.serve.inputs import Form, read_form
+from youtu_gguf.serve.guard import given_keys, key_fits
+from youtu_gguf.serve.inputs import FORM, Form, media_type, read_form
 from youtu_gguf.serve.one_task import ask_image, confidences
 from youtu_gguf.types import Boxes, Size
 
@@ -58,30 +59,32 @@ async def ping() -> dict[str, bool]:
 @router.post("/v1/vision/custom/list")
 async def list_custom(request: Request) -> JSONResponse:
     """List the names of the configured lists of classes."""
+    if media_type(request) == FORM:
+        await _read(request)
     return JSONResponse({"success": True, "models": sorted(core_of(request).settings.classes)})
 
 
 @router.post("/v1/vision/detection", openapi_extra=_FORM)
 async def detection(request: Request) -> JSONResponse:
     """Detect the objects of the list of classes "default"; of any class where there is no such list."""
-    return await _detected(request, core_of(request).settings.classes.get(DEFAULT_LIST))
+    form = await _read(request)
+    return await _detected(request, form, core_of(request).settings.classes.get(DEFAULT_LIST))
 
 
 @router.post("/v1/vision/custom/{name}", openapi_extra=_FORM)
 async def custom(request: Request, name: str) -> JSONResponse:
     """Detect the objects of a configured list of classes."""
-    lists = core_of(request).settings.classes
+    form, lists = await _read(request), core_of(request).settings.classes
     if name not in lists:
         known = ", ".join(sorted(lists)) or "none"
         raise ApiError(
             404, "model_not_found", f"there is no list of classes {name[:64]!r}; there are: {known}. Give --classes."
         )
-    return await _detected(request, lists[name])
+    return await _detected(request, form, lists[name])
 
 
-async def _detected(request: Request, classes: Sequence[str] | None) -> JSONResponse:
+async def _detected(request: Request, form: Form, classes: Sequence[str] | None) -> JSONResponse:
     core = core_of(request)
-    form = await read_form(request)
     least = _min_confidence(form)
     image, _ = await core.images.add(_image(form))
     began = time.perf_counter()
@@ -101,6 +104,19 @@ async def _detected(request: Request, classes: Sequence[str] | None) -> JSONResp
             "processMs": round(1000 * (time.perf_counter() - began)),
         }
     )
+
+
+async def _read(request: Request) -> Form:
+    """Return the form of a request, whose key may be one of its fields: the guard lets forms pass without.
+
+    Raises:
+        ApiError: It is no form, or has no key that fits.
+    """
+    form = await read_form(request)
+    keys = (form.fields.get("api_key"), *given_keys(request.headers))
+    if not any(key_fits(core_of(request).settings, key) for key in keys):
+        raise ApiError(401, "invalid_api_key", "expected the server's key in api_key; it is missing or wrong.")
+    return form
 
 
 def _image(form: Form) -> bytes:

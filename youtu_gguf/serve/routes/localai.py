@@ -19,12 +19,13 @@ from youtu_gguf.arguments import as_float
 from youtu_gguf.output.index_png import mask_png
 from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.calls import Call
-from youtu_gguf.serve.core import core_of
+from youtu_gguf.serve.chat.models import listed_id, task_of
+from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.depth_json import camera, depth_numbers, depth_png16, point_fields
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Fields, Ignored, unsupported, wrong
-from youtu_gguf.serve.inputs import find_image, read_json
+from youtu_gguf.serve.inputs import check_text, find_image, read_json
 from youtu_gguf.serve.one_task import ask_image, confidences
 from youtu_gguf.serve.prompted import (
     Prompts,
@@ -61,18 +62,18 @@ _TEXT, _FLAG, _NUMBERS = {"type": "string"}, {"type": "boolean"}, {"type": "arra
 async def detection(request: Request) -> JSONResponse:
     """Detect objects; with a prompt, points or boxes, mask what they name.
 
-    Without any of these, everything is detected, without masks. A prompt names classes, such as "car, person". Each box
-    gets a mask of its own, all points together one.
+    Without any of these, everything is detected, without masks. A prompt names classes, such as "car, person", which
+    are masked; the model `youtu-vl:detect` only detects them. Each box gets a mask of its own, all points together one.
     """
     core, ignored = core_of(request), Ignored()
     body = Fields(await read_json(request), ignored)
-    body.take("model")
-    value, prompt = body.take("image"), body.text("prompt") or ""
+    task = _task(core, body)
+    value, prompt = body.take("image"), check_text(body.text("prompt") or "", "prompt")
     prompts = _prompts(body)
     least = _threshold(body)
     body.ignore_rest()
     image = await find_image(core, value)
-    found = await ask_image(request, image, _detecting(prompt, prompts))
+    found = await ask_image(request, image, _detecting(task, prompt, prompts))
     ignored.tell(Call.of(request))
     return JSONResponse({"detections": [item for item in found if item["confidence"] >= least]})
 
@@ -93,13 +94,22 @@ def _threshold(body: Fields) -> float:
     return least
 
 
-def _detecting(prompt: str, prompts: Prompts) -> Callable[[Scene, threading.Event], Found]:
+def _task(core: Core, body: Fields) -> str | None:
+    """Return the task whose model a request names; None for the model itself, or none."""
+    name, facts = body.text("model"), core.holder.facts
+    return task_of(facts, listed_id(facts, name)) if name else None
+
+
+def _detecting(task: str | None, prompt: str, prompts: Prompts) -> Callable[[Scene, threading.Event], Found]:
     """Return what is asked of the scene."""
-    if prompts:
+    names = names_in(prompt) or None
+    if task in (None, "refer") and prompts:
         return lambda scene, cancel: _masked(scene, prompts, prompt, cancel)
-    if prompt:
-        return lambda scene, cancel: _instances(scene.instances(names_in(prompt), cancel=cancel))
-    return lambda scene, cancel: _boxes(scene.detect(scores=True, cancel=cancel))
+    if prompts or task not in (None, "detect", "instances"):
+        raise unsupported("model", "is that of a task that gives no such detections")
+    if task == "instances" or (task is None and names):
+        return lambda scene, cancel: _instances(scene.instances(names, cancel=cancel))
+    return lambda scene, cancel: _boxes(scene.detect(names, scores=True, cancel=cancel))
 
 
 def _boxes(boxes: Boxes) -> Found:
@@ -140,11 +150,12 @@ async def depth(request: Request) -> Response:
     """Estimate the distance of every pixel, in metres where the image's file tells of a focal length.
 
     With the header `Accept-Depth: png16` the distances are a PNG file in base64, `depth_png16`, a level of which is
-    `depth_scale`, instead of numbers: a fifteenth of the bytes.
+    `depth_scale`, instead of numbers: a tenth of the bytes.
     """
     core, ignored = core_of(request), Ignored()
     body = Fields(await read_json(request), ignored)
-    body.take("model")
+    if _task(core, body) not in (None, "depth"):
+        raise unsupported("model", "is that of another task than depth")
     value = body.take("image")
     body.refuse(("exports", "dst"))
     wanted = {name: body.flag(f"include_{name}", default=False) for name in ("depth", "pose", "points")}

@@ -17,11 +17,12 @@ from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
-from youtu_gguf.serve.chat.messages import conversation_of
+from youtu_gguf.serve.chat.described import CHAT, CHAT_ANSWERS
 from youtu_gguf.serve.chat.models import aliases_of, listed_id, model_ids
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.openai_shapes import Completion
 from youtu_gguf.serve.chat.sampling import openai_sampling
+from youtu_gguf.serve.chat.wishes import take_wishes
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
@@ -29,12 +30,13 @@ from youtu_gguf.serve.events import Finished, Piece
 from youtu_gguf.serve.fields import Fields, Ignored
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
+from youtu_gguf.serve.schemas import ERRORS
 from youtu_gguf.serve.streams import PieceResponse, sse
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.model_facts import ModelFacts
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], responses=ERRORS)
 
 CHANGES_THE_ANSWER = (
     "tools", "functions", "function_call", "logit_bias", "logprobs", "top_logprobs", "presence_penalty",
@@ -42,29 +44,6 @@ CHANGES_THE_ANSWER = (
     "guided_regex", "guided_choice", "guided_grammar", "best_of", "echo", "suffix", "prompt",
 )  # fmt: skip
 """Fields that are refused: an answer without them would not be what was asked for."""
-
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["messages"],
-                    "properties": {
-                        "model": {"type": "string", "default": MODEL_ID},
-                        "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-                        "stream": {"type": "boolean", "default": False},
-                        "max_tokens": {"type": "integer", "minimum": 1},
-                        "temperature": {"type": "number", "minimum": 0},
-                        "response_format": {"type": "object"},
-                        "youtu": {"type": "object", "properties": {"decode": {"type": "boolean", "default": False}}},
-                    },
-                }
-            }
-        },
-    }
-}
 
 
 @router.get("/v1/models")
@@ -115,7 +94,7 @@ async def props(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/v1/chat/completions", openapi_extra=_BODY)
+@router.post("/v1/chat/completions", openapi_extra=CHAT, responses=CHAT_ANSWERS)
 @router.post("/chat/completions", include_in_schema=False)
 async def chat_completions(request: Request) -> Response:
     """Answer the last message of a conversation, at once or, with `stream`, in pieces."""
@@ -125,13 +104,11 @@ async def chat_completions(request: Request) -> Response:
     stream, with_usage = fields.flag("stream", default=False), _with_usage(fields)
     name = fields.text("model") or MODEL_ID
     options = openai_sampling(fields)
-    decode = _wants_values(fields)
+    wishes = take_wishes(fields)
     messages = openai_messages(fields.take("messages"), ignored)
     _refuse(fields)
     fields.ignore_rest()
-    asked = await find_asked(
-        core, name, lambda words: conversation_of(messages, needs_words=words), options, ignored, decode=decode
-    )
+    asked = await find_asked(core, name, messages, options, wishes, ignored)
     ignored.tell(Call.of(request))
     completion = Completion(asked.model_id)
     if not stream:
@@ -171,13 +148,6 @@ def _with_usage(fields: Fields) -> bool:
     with_usage = wanted.flag("include_usage", default=False)
     wanted.ignore_rest()
     return with_usage
-
-
-def _wants_values(fields: Fields) -> bool:
-    own = fields.nested("youtu")
-    decode = own.flag("decode", default=False)
-    own.ignore_rest()
-    return decode
 
 
 def _refuse(fields: Fields) -> None:

@@ -21,7 +21,7 @@ from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Fields, Ignored, wrong
-from youtu_gguf.serve.inputs import find_image, read_json
+from youtu_gguf.serve.inputs import check_text, find_image, read_json
 from youtu_gguf.serve.one_task import ask_image
 from youtu_gguf.serve.prompted import (
     Prompts,
@@ -96,6 +96,11 @@ class Offer:
     batch: str | None
     ask: Callable[[Scene, threading.Event, Params], tuple[Shapes, str]]
     replace: bool | None = None
+
+    def unused(self, params: Params) -> list[str]:
+        """Return the names of what the user wrote or drew and this model has no control for."""
+        given = {"text_prompt": (params.text, "edit_text"), "marks": (params.prompts, "button_add_point")}
+        return [f"params.{name}" for name, (value, widget) in given.items() if value and widget not in self.widgets]
 
     def entry(self) -> dict[str, Any]:
         """Return what the client is told of it."""
@@ -188,6 +193,7 @@ async def predict(request: Request) -> JSONResponse:
     value = body.take("image")
     given = body.nested("params")
     params = _params(given)
+    ignored.add(*offer.unused(params))
     given.ignore_rest()
     body.ignore_rest()
     image = await find_image(core, value)
@@ -210,7 +216,7 @@ def _offer(id_: str | None) -> Offer:
 
 def _params(given: Fields) -> Params:
     return Params(
-        (given.text("text_prompt") or "").strip(),
+        check_text(given.text("text_prompt") or "", "params.text_prompt").strip(),
         _prompts(given.array("marks")),
         _share(given, "conf_threshold", 0.0),
         _share(given, "epsilon_factor", _FINENESS),
