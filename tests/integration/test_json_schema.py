@@ -56,6 +56,7 @@ TREE: dict[str, Any] = {
         ({"type": "integer", "minimum": 0}, ["0", "12"], ["-1"]),
         ({"type": "integer", "minimum": -1, "maximum": 10}, ["-1", "0", "10"], ["-2", "11", "100"]),
         ({"type": "number", "minimum": 0}, ["0.5", "1e9"], ["-0.5"]),
+        ({"type": "number", "minimum": 0.0, "maximum": 1.0}, ["0", "0.93", "1", "1.0"], ["-0.5", "1.5", "2", "0.5e3"]),
         ({"type": ["boolean", "null"]}, ["true", "null"], ["1", "True"]),
         ({"enum": ['a"b\\c\n', 1, None, {"中": []}]}, ['"a\\"b\\\\c\\n"', "1", "null", '{"中": []}'], ['"a"', "2"]),
         ({"const": "x"}, ['"x"'], ['"y"']),

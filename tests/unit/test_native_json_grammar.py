@@ -21,10 +21,11 @@ for _ in range(600):
     [
         ({"type": "text"}, "one or several of object, array, .* at #/type; got \\['text'\\]"),
         ({"type": "string", "pattern": "^a$"}, "got pattern at #. Leave it out and check the answer yourself"),
-        ({"type": "integer", "minimum": 5}, "a minimum of 0 or, of integers, both bounds .* at #; got {'minimum': 5}"),
+        ({"type": "integer", "minimum": 5}, "a minimum of 0, .* of integers both bounds .* at #; got {'minimum': 5}"),
         ({"type": "integer", "minimum": 0, "maximum": 5000}, "both bounds with at most 1000 numbers"),
         ({"type": "integer", "minimum": 3, "maximum": 2}, "both bounds"),
-        ({"type": "number", "minimum": 0, "maximum": 1}, "got maximum at #"),
+        ({"type": "number", "minimum": 0, "maximum": 2}, "of numbers 0 and 1"),
+        ({"type": "number", "maximum": 1}, "of numbers 0 and 1"),
         ({"type": "object", "properties": {"a": {"not": {}}}}, "got not at #/properties/a"),
         ({"type": "object", "properties": []}, "an object at #/properties; got \\[\\]"),
         ({"type": "object", "properties": {}, "required": ["a"]}, "names of properties at #/required"),

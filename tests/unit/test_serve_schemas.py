@@ -17,6 +17,7 @@ REVIEW = {
         "pattern": {"type": "string", "description": "A pattern in the scene."},
         "scene": {"type": "string", "pattern": "^[A-Z]"},
         "confidence": {"type": "number", "minimum": 0.0, "maximum": 1.0},
+        "speed": {"type": "number", "minimum": 0, "maximum": 200},
         "level": {"type": "integer", "minimum": 0, "maximum": 3},
         "concerns": {"anyOf": [{"type": "array", "items": {"type": "string"}, "uniqueItems": True}, {"type": "null"}]},
         "count": {"type": "integer", "minimum": 1},
@@ -35,7 +36,8 @@ def test_limits_are_left_out_and_the_form_stays() -> None:
         "properties": {
             "pattern": {"type": "string", "description": "A pattern in the scene."},
             "scene": {"type": "string"},
-            "confidence": {"type": "number"},
+            "confidence": {"type": "number", "minimum": 0.0, "maximum": 1.0},
+            "speed": {"type": "number"},
             "level": {"type": "integer", "minimum": 0, "maximum": 3},
             "concerns": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
             "count": {"type": "integer"},

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from youtu_gguf.arguments import as_int, short_repr
+from youtu_gguf.arguments import as_float, as_int, short_repr
 from youtu_gguf.errors import InputError
 
 _IGNORED = {
@@ -25,7 +25,7 @@ _OF_TYPES = {
     "array": {"items", "prefixItems", "minItems", "maxItems"},
     "string": {"minLength", "maxLength"},
     "integer": {"minimum", "maximum"},
-    "number": {"minimum"},
+    "number": {"minimum", "maximum"},
     "boolean": set[str](),
     "null": set[str](),
 }
@@ -44,6 +44,7 @@ _BUILT_IN = {
     "digits": "[0-9] | [1-9] [0-9]{1,15}",
     "integer": '"-"? digits',
     "number": '"-"? positive',
+    "share": '"0" ("." [0-9]{1,16})? | "1" ("." "0"{1,16})?',
     "positive": 'digits ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,3})?',
     "boolean": '"true" | "false"',
     "null": '"null"',
@@ -198,14 +199,25 @@ def _times(least: int, most: int | None) -> str:
 
 
 def _bounded(name: str, schema: Mapping[str, Any], place: str) -> str:
-    least, most = (as_int(schema.get(key)) for key in ("minimum", "maximum"))
+    least, most = (_whole(schema.get(key)) for key in ("minimum", "maximum"))
     if name == "integer" and least is not None and most is not None and 0 <= most - least < MOST_INTEGERS:
         return " | ".join(f'"{n}"' for n in range(least, most + 1))
+    if name == "number" and (least, most) == (0, 1):
+        return "share"
     if least == 0 and "maximum" not in schema:
         return "digits" if name == "integer" else "positive"
     bounds = {key: schema[key] for key in ("minimum", "maximum") if key in schema}
-    expected = f"a minimum of 0 or, of integers, both bounds with at most {MOST_INTEGERS} numbers between them"
+    expected = (
+        f"a minimum of 0, of numbers 0 and 1, or of integers both bounds with at most {MOST_INTEGERS} numbers "
+        "between them"
+    )
     raise _refused(place, expected, bounds)
+
+
+def _whole(bound: Any) -> int | None:
+    """Return a bound that is a whole number, however it is written, else None."""
+    number = as_float(bound)
+    return int(number) if number is not None and number.is_integer() else None
 
 
 def _literal(value: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from youtu_gguf.arguments import as_int
+from youtu_gguf.arguments import as_float
 
 _LIMITS = frozenset({
     "pattern", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "minProperties", "maxProperties",
@@ -55,8 +55,14 @@ def enforceable(schema: Any) -> tuple[Any, frozenset[str]]:
 
 
 def _has_enforced_bounds(schema: Mapping[str, Any]) -> bool:
-    """Return whether the bounds of a number are 0 and none, or those of a few integers."""
-    least, most = (as_int(schema.get(bound)) for bound in _BOUNDS)
+    """Return whether the bounds of a number are 0 and none, 0 and 1, or those of a few integers."""
+    least, most = (_whole(schema.get(bound)) for bound in _BOUNDS)
     if schema.get("type") == "integer" and least is not None and most is not None:
         return 0 <= most - least < _MOST_INTEGERS
-    return least == 0 and "maximum" not in schema
+    return least == 0 and ("maximum" not in schema or (schema.get("type") == "number" and most == 1))
+
+
+def _whole(bound: Any) -> int | None:
+    """Return a bound that is a whole number, however it is written, else None."""
+    number = as_float(bound)
+    return int(number) if number is not None and number.is_integer() else None

@@ -12,16 +12,18 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from youtu_gguf.serve.calls import Call
+from youtu_gguf.serve.chat.described import FILE
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Ignored, unsupported
 from youtu_gguf.serve.inputs import read_form
+from youtu_gguf.serve.schemas import ERRORS
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.images import StoredImage
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], responses=ERRORS)
 
 PREFIX = "file-"
 """Stands before an image's id."""
@@ -29,26 +31,8 @@ PREFIX = "file-"
 PURPOSES = ("vision", "user_data")
 """What files are sent for."""
 
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "purpose": {"type": "string", "enum": list(PURPOSES), "default": PURPOSES[0]},
-                    },
-                }
-            }
-        },
-    }
-}
 
-
-@router.post("/v1/files", openapi_extra=_FORM)
+@router.post("/v1/files", openapi_extra=FILE)
 async def add(request: Request) -> dict[str, Any]:
     """Keep an image."""
     core, ignored = core_of(request), Ignored()
@@ -77,7 +61,11 @@ async def about(request: Request, file_id: str) -> dict[str, Any]:
     return _entry(core_of(request).images.get(_image_id(file_id)))
 
 
-@router.get("/v1/files/{file_id}/content", response_class=Response)
+@router.get(
+    "/v1/files/{file_id}/content",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}}, "description": "The image's file."}},
+)
 async def content(request: Request, file_id: str) -> Response:
     """Return an image as it was sent."""
     image = core_of(request).images.get(_image_id(file_id))

@@ -18,22 +18,28 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
+from youtu_gguf.serve.chat.described import (
+    OLLAMA_ANSWERS,
+    OLLAMA_CHAT,
+    OLLAMA_ERRORS,
+    OLLAMA_GENERATE,
+    OLLAMA_SHOW,
+)
 from youtu_gguf.serve.chat.messages import Message, Part, Picture, Role
 from youtu_gguf.serve.chat.models import listed_id, model_ids
 from youtu_gguf.serve.chat.ollama_shapes import NEVER, Reply, listed, running, shown, stamp
 from youtu_gguf.serve.chat.sampling import ollama_sampling
-from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
+from youtu_gguf.serve.chat.wishes import take_wishes
 from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Finished, Piece
 from youtu_gguf.serve.fields import Fields, Ignored, unsupported, wrong
 from youtu_gguf.serve.inputs import read_json
-from youtu_gguf.serve.model_facts import MODEL_ID
 from youtu_gguf.serve.streams import NDJSON, PieceResponse, line
 from youtu_gguf.version import __version__
 
-router = APIRouter(tags=["Ollama"])
+router = APIRouter(tags=["Ollama"], responses=OLLAMA_ERRORS)
 
 API_VERSION = "0.12.6"
 """Version of Ollama whose protocol this is: clients compare it with the one that they need."""
@@ -45,24 +51,6 @@ _CHANGES_THE_ANSWER = ("tools", "think", "logprobs", "top_logprobs", "raw", "suf
 
 _MARKER = re.compile(r"\[img(?:-(\d{1,4}))?\]")
 """Stands in a text for the next image of the message, or for that of a number."""
-
-
-def _body(**properties: dict[str, Any]) -> dict[str, Any]:
-    """Return how the API's description shows a body with a model and `properties`."""
-    common = {
-        "model": {"type": "string", "default": MODEL_ID},
-        "stream": {"type": "boolean", "default": True},
-        "options": {"type": "object"},
-        "format": {"anyOf": [{"type": "string", "enum": ["json"]}, {"type": "object"}]},
-        FIELD: WISHES,
-    }
-    schema = {"type": "object", "required": ["model"], "properties": {**common, **properties}}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-_IMAGES = {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
-_CHAT = _body(messages={"type": "array", "items": {"type": "object"}})
-_GENERATE = _body(prompt={"type": "string"}, system={"type": "string"}, images=_IMAGES)
 
 
 @router.get("/api/version")
@@ -88,7 +76,7 @@ async def ps(request: Request) -> dict[str, Any]:
     return {"models": [running(core.holder.facts, stamp(time.time() + idle_s) if idle_s else NEVER)]}
 
 
-@router.post("/api/show")
+@router.post("/api/show", openapi_extra=OLLAMA_SHOW)
 async def show(request: Request) -> dict[str, Any]:
     """Describe a model."""
     facts, ignored = core_of(request).holder.facts, Ignored()
@@ -100,7 +88,7 @@ async def show(request: Request) -> dict[str, Any]:
     return shown(facts)
 
 
-@router.post("/api/chat", openapi_extra=_CHAT)
+@router.post("/api/chat", openapi_extra=OLLAMA_CHAT, responses=OLLAMA_ANSWERS)
 async def chat(request: Request) -> Response:
     """Answer the last message of a conversation, in lines unless `stream` is false."""
     ignored = Ignored()
@@ -112,7 +100,7 @@ async def chat(request: Request) -> Response:
     return await _answer(request, fields, ignored, messages, Reply(name, of_chat=True))
 
 
-@router.post("/api/generate", openapi_extra=_GENERATE)
+@router.post("/api/generate", openapi_extra=OLLAMA_GENERATE, responses=OLLAMA_ANSWERS)
 async def generate(request: Request) -> Response:
     """Answer a prompt, in lines unless `stream` is false."""
     ignored = Ignored()

@@ -17,11 +17,12 @@ from youtu_gguf.prompts import TEMPLATE
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
+from youtu_gguf.serve.chat.described import CHAT, CHAT_ANSWERS
 from youtu_gguf.serve.chat.models import aliases_of, listed_id, model_ids
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.openai_shapes import Completion
 from youtu_gguf.serve.chat.sampling import openai_sampling
-from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
+from youtu_gguf.serve.chat.wishes import take_wishes
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
@@ -29,12 +30,13 @@ from youtu_gguf.serve.events import Finished, Piece
 from youtu_gguf.serve.fields import Fields, Ignored
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
+from youtu_gguf.serve.schemas import ERRORS
 from youtu_gguf.serve.streams import PieceResponse, sse
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.model_facts import ModelFacts
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], responses=ERRORS)
 
 CHANGES_THE_ANSWER = (
     "tools", "functions", "function_call", "logit_bias", "logprobs", "top_logprobs", "presence_penalty",
@@ -42,29 +44,6 @@ CHANGES_THE_ANSWER = (
     "guided_regex", "guided_choice", "guided_grammar", "best_of", "echo", "suffix", "prompt",
 )  # fmt: skip
 """Fields that are refused: an answer without them would not be what was asked for."""
-
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["messages"],
-                    "properties": {
-                        "model": {"type": "string", "default": MODEL_ID},
-                        "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-                        "stream": {"type": "boolean", "default": False},
-                        "max_tokens": {"type": "integer", "minimum": 1},
-                        "temperature": {"type": "number", "minimum": 0},
-                        "response_format": {"type": "object"},
-                        FIELD: WISHES,
-                    },
-                }
-            }
-        },
-    }
-}
 
 
 @router.get("/v1/models")
@@ -115,7 +94,7 @@ async def props(request: Request) -> dict[str, Any]:
     }
 
 
-@router.post("/v1/chat/completions", openapi_extra=_BODY)
+@router.post("/v1/chat/completions", openapi_extra=CHAT, responses=CHAT_ANSWERS)
 @router.post("/chat/completions", include_in_schema=False)
 async def chat_completions(request: Request) -> Response:
     """Answer the last message of a conversation, at once or, with `stream`, in pieces."""

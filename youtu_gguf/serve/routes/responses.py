@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse, Response
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.answering import Answered, find_asked
 from youtu_gguf.serve.chat.begun import Begun, begun
+from youtu_gguf.serve.chat.described import RESPONSES, RESPONSES_ANSWERS
 from youtu_gguf.serve.chat.messages import Message
 from youtu_gguf.serve.chat.openai_messages import openai_messages
 from youtu_gguf.serve.chat.responses_shapes import Event, Reply
 from youtu_gguf.serve.chat.sampling import responses_sampling
-from youtu_gguf.serve.chat.wishes import FIELD, WISHES, take_wishes
+from youtu_gguf.serve.chat.wishes import take_wishes
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
@@ -26,9 +27,10 @@ from youtu_gguf.serve.events import Finished, Piece
 from youtu_gguf.serve.fields import Fields, Ignored, unsupported
 from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.model_facts import MODEL_ID
+from youtu_gguf.serve.schemas import ERRORS
 from youtu_gguf.serve.streams import PieceResponse, sse
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], responses=ERRORS)
 
 CHANGES_THE_ANSWER = (
     "tools", "top_logprobs", "previous_response_id", "conversation", "background", "prompt", "max_tool_calls",
@@ -39,30 +41,8 @@ CHANGES_THE_ANSWER = (
 _REPEATED = ("instructions", "temperature", "top_p", "max_output_tokens")
 """Fields that an answer repeats, as the client sent them."""
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["input"],
-                    "properties": {
-                        "model": {"type": "string", "default": MODEL_ID},
-                        "input": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]},
-                        "instructions": {"type": "string"},
-                        "stream": {"type": "boolean", "default": False},
-                        "max_output_tokens": {"type": "integer", "minimum": 1},
-                        FIELD: WISHES,
-                    },
-                }
-            }
-        },
-    }
-}
 
-
-@router.post("/v1/responses", openapi_extra=_BODY)
+@router.post("/v1/responses", openapi_extra=RESPONSES, responses=RESPONSES_ANSWERS)
 @router.post("/responses", include_in_schema=False)
 async def responses(request: Request) -> Response:
     """Answer the input, at once or, with `stream`, in events."""
