@@ -296,4 +296,4 @@ def _announce(url: str, *, open_page: bool) -> None:
     if open_page:
         import webbrowser
 
-        webbrowser.open(url)
+        webbrowser.open(url.replace("//0.0.0.0:", "//127.0.0.1:"))
