@@ -1,4 +1,4 @@
-"""One question about one image in every protocol that `youtu-gguf serve` speaks, and what the answers say."""
+"""One question about one image in every protocol that `youtu-gguf serve` speaks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scripts._asking import Client, Event
+from scripts._asking import Client, Event, form
 
 Json = dict[str, Any]
 
@@ -119,3 +119,63 @@ DIALECTS = (
     ),
 )  # fmt: skip
 """Protocols in which any question can be asked."""
+
+
+def _labels(name: str) -> str:
+    """Return the configuration of a Label Studio project with one label."""
+    return (
+        '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">'
+        f'<Label value="{name}"/></RectangleLabels></View>'
+    )
+
+
+def _detect_by_form(client: Client, image: bytes, name: str) -> Any:
+    return client.post("/v1/tasks/detect", *form(image, {"classes": [name], "options": OPTIONS}))
+
+
+def _detect(client: Client, image: bytes, name: str) -> Any:
+    return client.post("/v1/tasks/detect", {"image": data_uri(image), "classes": [name], "options": OPTIONS})
+
+
+def _detect_together(client: Client, image: bytes, name: str) -> Any:
+    asked = [{"task": "detect", "classes": [name]}]
+    return client.post("/v1/tasks", {"image": data_uri(image), "tasks": asked, "options": OPTIONS})
+
+
+def _task_model(client: Client, image: bytes, name: str) -> Any:
+    return client.post("/v1/chat/completions", {**_chat(data_uri(image), name, 24), "model": "youtu-vl:detect"})
+
+
+def _localai(client: Client, image: bytes, name: str) -> Any:
+    plain = base64.b64encode(image).decode()
+    return client.post("/v1/detection", {"model": "youtu-vl", "image": plain, "prompt": name})
+
+
+def _deepstack(client: Client, image: bytes, _name: str) -> Any:
+    return client.post("/v1/vision/detection", *form(image, {}))
+
+
+def _x_anylabeling(client: Client, image: bytes, name: str) -> Any:
+    body = {"model": "youtu-vl-detect", "image": data_uri(image), "params": {"text_prompt": name}}
+    return client.post("/x-anylabeling/v1/predict", body)
+
+
+def _label_studio(client: Client, image: bytes, name: str) -> Any:
+    tasks = [{"id": 1, "data": {"image": data_uri(image)}}]
+    return client.post("/label-studio/predict", {"tasks": tasks, "label_config": _labels(name), "project": "1.1"})
+
+
+OPTIONS = {"max_tokens": 24, "temperature": 0}
+
+OTHERS: dict[str, Callable[[Client, bytes, str], Any]] = {
+    "native, a form": _detect_by_form,
+    "native, detect": _detect,
+    "native, several tasks": _detect_together,
+    "OpenAI, youtu-vl:detect": _task_model,
+    "LocalAI": _localai,
+    "DeepStack": _deepstack,
+    "X-AnyLabeling": _x_anylabeling,
+    "Label Studio": _label_studio,
+}
+"""Protocols that ask for things of a class: from an image's file and the class to the answer. DeepStack looks for the
+server's own classes."""

@@ -174,6 +174,20 @@ def state_folder() -> Path:
     return found
 
 
+def user_units_folder() -> Path:
+    """Return the folder of this user's own systemd units.
+
+    Source: systemd.unit(5), "User Unit Search Path".
+
+    Raises:
+        InputError: Neither a variable nor a home folder says where it is.
+    """
+    config = _folder("XDG_CONFIG_HOME") or _in_home(lambda: Path.home() / ".config")
+    if config is None:
+        raise no_home("systemd units", "XDG_CONFIG_HOME")
+    return config / "systemd/user"
+
+
 def hub_cache() -> Path | None:
     """Return the folder where Hugging Face tools keep what they download, by the variables they read.
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any
 
 from scripts._asking import Client, RefusedError, Reply, form
-from scripts._dialects import DIALECTS, data_uri
+from scripts._dialects import DIALECTS, OTHERS, data_uri
 from scripts.soak._serve_judging import MAPS, MAX_TOKENS, OPTIONS, TEXTS, WORDS, Judge
 
 LONGEST_WAIT_S = 2.0
@@ -58,8 +58,8 @@ class Visitor:
         self._ids: dict[int, str] = {}
         self._notes = itertools.count()
         doings: tuple[tuple[int, Callable[[int], None]], ...] = (
-            (4, self.ask), (4, self.stream), (4, self.task), (2, self.task_stream), (2, self.map), (2, self.several),
-            (2, self.upload), (1, self.delete), (3, self.hang_up), (2, self.err),
+            (4, self.ask), (4, self.stream), (4, self.task), (1, self.detect), (2, self.task_stream), (2, self.map),
+            (2, self.several), (2, self.upload), (1, self.delete), (3, self.hang_up), (2, self.err),
         )  # fmt: skip
         self._weights, self._doings = zip(*doings, strict=True)
 
@@ -133,6 +133,12 @@ class Visitor:
         pieces = "".join(event.data["text"] for event in events if event.name == "piece")
         self._judge.text(which, asked, raw)
         self._judge.count("streamed tasks" if pieces == raw else f"fault: the pieces {pieces!r} are not {raw!r}")
+
+    def detect(self, which: int) -> None:
+        """Look for things of a class by a protocol of other programs; that it answers is all that is judged."""
+        name = self._choose.choice(list(OTHERS))
+        OTHERS[name](self._client, self._judge.pictures[which].file(), "star")
+        self._judge.count(f"detected by {name}")
 
     def map(self, which: int) -> None:
         """Ask for the numbers of a map."""

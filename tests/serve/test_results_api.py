@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import youtu_gguf as yg
-from tests.serve.squares import PIXELS, PNG, load, squares_client
+from tests.serve.squares import LARGE, PIXELS, PNG, SMALL, load, squares_client
 from youtu_gguf.render import draw
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.results import ResultStore, StoredResult
@@ -137,3 +137,32 @@ def test_the_smallest_box_around_a_point_is_found() -> None:
     assert kept.box_at("img_1", (90, 90)) == [0, 0, 100, 100]
     assert kept.box_at("img_1", (100, 100)) is None
     assert kept.box_at("img_3", (13, 13)) is None
+
+
+def test_a_click_takes_the_smallest_box_that_was_found_before() -> None:
+    with squares_client() as client:
+        run(client, "detect", classes=["square"])
+        found = run(client, "refer", point=[128, 104], crop_size=160, refine="none")
+        boxed = run(client, "refer", box=SMALL, crop_size=160, refine="none")
+    assert found["via"] == found["found_by"] == "box"
+    assert found["mask"] == boxed["mask"]
+    assert found["raw"] == ""  # nothing was detected for it
+    assert "via" not in boxed
+
+
+def test_a_click_before_anything_was_found_detects_once() -> None:
+    with squares_client() as client:
+        first = run(client, "refer", point=[40, 40], crop_size=160, refine="none")
+        again = run(client, "refer", point=[40, 40], crop_size=160, refine="none")
+        boxed = run(client, "refer", box=LARGE, crop_size=160, refine="none")
+    assert (first["via"], again["via"]) == ("box", "box")
+    assert first["mask"] == again["mask"] == boxed["mask"]
+    assert (bool(first["raw"]), again["raw"]) == (True, "")
+
+
+@pytest.mark.parametrize("point", [[1], [1, 2, 3], [1000, 3], [-1, 5]])
+def test_a_point_that_is_none_is_refused(point: list[float]) -> None:
+    with squares_client() as client:
+        run(client, "detect", classes=["square"])
+        answer = client.post("/v1/tasks/refer", json={"image": sent(client), "point": point})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_argument")

@@ -21,7 +21,7 @@ def test_lists_of_classes_have_names() -> None:
     assert found == {"default": ("person", "traffic light"), "parcels": ("parcel",)}
 
 
-@pytest.mark.parametrize("text", ["person", "default=", "default=person,,car", "default=a,a", ""])
+@pytest.mark.parametrize("text", ["person", "default=", "default=,", "=person", ""])
 def test_a_list_without_classes_is_an_error(text: str) -> None:
     with pytest.raises(InputError, match="--classes must be a name and its classes"):
         settings(classes=[text])

@@ -6,18 +6,19 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.arguments import checked_key
+from youtu_gguf.arguments import checked_key, checked_path, is_there
 from youtu_gguf.cli.common import CacheFolder, Drafting, Engine, FileOptions, Language
 from youtu_gguf.cli.help import MODEL
 from youtu_gguf.cli.progress import shown
 from youtu_gguf.cli.quantities import parse_bytes, parse_count, parse_seconds
+from youtu_gguf.cli.server import typed_options
 from youtu_gguf.environment import default_engine, default_model
 from youtu_gguf.errors import CapabilityError, InputError, ModelFileError
 
@@ -143,6 +144,13 @@ def serve(
     options: ServeOptions,
     *,
     open_page: Annotated[bool, typer.Option("--open", help="Open the address in the web browser.")] = False,
+    print_unit: Annotated[
+        bool, typer.Option("--print-unit", help="Print a systemd unit that serves with these options, and exit.")
+    ] = False,
+    install_service: Annotated[
+        bool,
+        typer.Option("--install-service", help="Install that unit, for this user; as root, for the system; and exit."),
+    ] = False,
 ) -> None:
     """Serve a model over HTTP, for other programs.
 
@@ -154,11 +162,38 @@ def serve(
     The exit code is 0 after Ctrl-C or SIGTERM.
     """
     settings = _settings(options)
+    if print_unit or install_service:
+        _as_service(options, settings.drain_s, install=install_service)
+        return
     load = _loader(options)
     _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
     code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+
+
+def _as_service(options: ServeOptions, drain_s: float, *, install: bool) -> None:
+    """Print or install a unit that serves with `options`."""
+    from youtu_gguf.serve.service import Service, runs_as_root
+
+    paths = ("mmproj", "cache_dir", "label_studio_token_file")
+    absolute: dict[str, Any] = {name: _absolute(getattr(options, name)) for name in paths}
+    model = options.model
+    if model is not None and is_there(checked_path("model", model)):
+        absolute["model"] = _absolute(model)
+    words = typed_options(replace(options, api_key_file=None, **absolute))
+    key_file = None if options.api_key_file is None else options.api_key_file.absolute()
+    service = Service((sys.executable, "-m", "youtu_gguf", "serve", *words), drain_s, key_file, runs_as_root())
+    if not install:
+        print(service.text(), end="")
+        return
+    print(f"wrote {service.install()}. Next:", file=sys.stderr)
+    for step in service.next_steps:
+        print(f"  {step}")
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else str(Path(path).expanduser().absolute())
 
 
 def _log_to_stderr(level: int) -> None:

@@ -94,9 +94,9 @@ def _split(flags: str) -> list[str]:
         raise InputError(f"--flags must be flags as in a shell; got {flags!r}: {exc}. Correct the quotes.") from exc
 
 
-def typed_options(options: ServerOptions) -> list[str]:
+def typed_options(options: FileOptions) -> list[str]:
     """Return the options as words of a command line."""
-    hints = get_type_hints(ServerOptions, include_extras=True)
+    hints = get_type_hints(type(options), include_extras=True)
     typed = []
     for field in fields(options):
         name = hints[field.name].__metadata__[0].default  # where typer keeps the first name, or ... without any
@@ -104,6 +104,8 @@ def typed_options(options: ServerOptions) -> list[str]:
         value = getattr(options, field.name)
         if value is True:
             typed.append(flag)
+        elif isinstance(value, list):
+            typed += [f"{flag}={item}" for item in value]
         elif value not in (None, False):
             typed.append(f"{flag}={value}")
     return typed

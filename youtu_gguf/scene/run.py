@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import (
     Answer,
     PatchStates,
@@ -177,12 +179,16 @@ class TaskRun:
     def remembered(self, name: str) -> Result | None:
         """Return what an earlier run with the same options has kept under `name`, or None."""
         options, value = self._scene.memory.get(name, (None, None))
-        return value if options == (self._options.sampling, self._options.wording) else None
+        return value if options == self._shaping() else None
 
     def remember(self, name: str, value: Result) -> None:
         """Keep a value for later runs, unless an answer of this one did not end by itself."""
         if self._log.finish == "stop":
-            self._scene.memory[name] = (self._options.sampling, self._options.wording), value
+            self._scene.memory[name] = self._shaping(), value
+
+    def _shaping(self) -> tuple[Sampling, Wording]:
+        """Return the options that an answer depends on which ended by itself."""
+        return replace(self._options.sampling, max_s=math.inf), self._options.wording
 
     def require_states(self, what: str) -> None:
         """Refuse an engine without states of image tokens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Literal, get_args
 
 from youtu_gguf.errors import (
@@ -11,6 +12,7 @@ from youtu_gguf.errors import (
     DecodeError,
     EngineError,
     InputError,
+    ModelFileError,
     ServerError,
     YoutuError,
 )
@@ -44,6 +46,9 @@ _TYPES = {
     500: "server_error",
 }
 """Kinds of errors by status, in the words of OpenAI's API."""
+
+_PATH = re.compile(r"[/\\]")
+"""What a message has that names a file of this machine."""
 
 _INTERNAL = 500
 INTERNAL_MESSAGE = "the server failed. Its log has the request's id."
@@ -98,6 +103,8 @@ def as_api_error(error: BaseException) -> ApiError:  # noqa: PLR0911 - one per k
             return ApiError(499, "cancelled", str(error))
         case DecodeError():
             return ApiError(422, "answer_unusable", str(error))
+        case ModelFileError() if not _PATH.search(str(error)):  # such as a token that the model lacks
+            return ApiError(501, "capability_missing", str(error))
         case CapabilityError():
             return ApiError(501, "capability_missing", str(error))
         case ServerError(retry=True):

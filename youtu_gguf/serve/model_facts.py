@@ -9,6 +9,7 @@ from math import prod
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from youtu_gguf.calibration.assumptions import DEFAULT
 from youtu_gguf.facts import LANGUAGE_ARCHITECTURE, PROJECTOR_ARCHITECTURE
 from youtu_gguf.gguf.choice import quant_of
 
@@ -29,6 +30,8 @@ class ModelFacts:
         files: Bytes by name; None where they are not known.
         engine: Name of what runs it.
         has_states: Whether it computes maps.
+        image_tokens: Most tokens that an image may take.
+        is_calibrated: Whether its weights' details were measured, and are not the defaults.
         n_ctx: Positions of its context; None where that is not known.
         n_ctx_train: Positions that it was made for; likewise.
         n_params: Parameters of the language model; likewise.
@@ -41,6 +44,8 @@ class ModelFacts:
     files: dict[str, int | None]
     engine: str
     has_states: bool
+    image_tokens: int
+    is_calibrated: bool
     n_ctx: int | None = None
     n_ctx_train: int | None = None
     n_params: int | None = None
@@ -53,7 +58,11 @@ class ModelFacts:
         """Return what is known of `model`."""
         names = dict.fromkeys(PurePath(name).name.removesuffix(".gguf") for name in list(model.files)[:1])
         aliases = tuple(name for name in names if name != MODEL_ID)
-        about = (MODEL_ID, aliases, dict(model.files), model.engine.name, model.engine.has_states)
+        engine = model.engine
+        about = (
+            *(MODEL_ID, aliases, dict(model.files)),
+            *(engine.name, engine.has_states, engine.image_max_tokens, model.calibration != DEFAULT),
+        )
         if model.pair is None:
             return cls(*about, model.settings.n_ctx)
         path, n_ctx_train = model.pair.model.path, model.pair.language.n_ctx_train

@@ -1,15 +1,13 @@
-"""The pixels of stored images, as every answer's coordinates mean them: upright, at their own size."""
+"""Images as files for clients that draw on them."""
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from youtu_gguf.serve.images import StoredImage
-    from youtu_gguf.types import U8
+from youtu_gguf.types import U8
 
 PictureForm = Literal["webp", "jpeg", "png"]
 
@@ -19,11 +17,6 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "png": {"compress_level": 1},
 }
 """Quick, and of a quality at which boxes can be judged."""
-
-
-def image_pixels(image: StoredImage) -> U8:
-    """Return (H, W, 3) RGB pixels, read-only. In a worker thread: while the model is unloaded, they are decoded."""
-    return image.pixels()
 
 
 def picture(rgb: U8, form: PictureForm, longest_px: int | None) -> bytes:

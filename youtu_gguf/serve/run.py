@@ -42,8 +42,8 @@ GRACE_S = 1
 """How long connections may take to end when their answers have ended."""
 
 HARD_END_S = 0.8
-"""When the process ends after the time to drain, or after the last answer, whatever still runs in it: a slice of a large
-image on a slow processor takes seconds, and cannot be interrupted."""
+"""When the process ends after the time to drain, or after the last answer, whatever still runs in it: reading a slice
+of a large image takes seconds on a slow processor, and cannot be interrupted."""
 
 _BY_SIGNAL = 128
 """The shell's exit code of a process that a signal ended, less the signal's number."""

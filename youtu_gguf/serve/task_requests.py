@@ -18,14 +18,12 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.output.json import MaskForm
 from youtu_gguf.scene.options import Options, Question, run_options
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.inputs import MAX_TEXT, check_text
 from youtu_gguf.serve.refusals import Place, refused
 from youtu_gguf.tasks import TASKS
 
 MAX_TASKS = 16
 """Tasks of one request: each takes a thread."""
-
-MAX_TEXT = 65_536
-"""Characters of a text."""
 
 MAX_NAMES, MAX_NUMBERS = 2_000, 16
 """Entries of a list: more names than any published set of classes has."""
@@ -212,6 +210,10 @@ def _request(body: Any, questions: tuple[TaskQuestion, ...]) -> TaskRequest:
 def _question(own: Any, common: Any, name: str) -> TaskQuestion:
     """Return what is asked of a task by its own fields, and by those for all tasks of the request."""
     sent = {a.name: getattr(own, a.name) for a in TASKS[name].arguments if a.name in own.model_fields_set}
+    for argument, value in sent.items():
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str):
+                check_text(text, argument)
     options = common.options.model_dump(exclude_unset=True) | own.options.model_dump(exclude_unset=True)
     if "max_seconds" in options:
         options["max_s"] = options.pop("max_seconds")

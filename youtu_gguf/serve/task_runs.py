@@ -15,6 +15,7 @@ from youtu_gguf.serve.errors import as_api_error
 from youtu_gguf.serve.events import Failed, Finished, Piece, Progress
 from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.serve.values import File, answer_file, answer_form, event_json
+from youtu_gguf.types import Mask, Result
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.many import Update
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from youtu_gguf.serve.images import StoredImage
     from youtu_gguf.serve.jobs import Job
     from youtu_gguf.serve.task_requests import TaskQuestion, TaskRequest
-    from youtu_gguf.types import Result
+
+_COORDINATES = 2
 
 _TOKENS = 16
 """Tokens after which the progress of an answer is told."""
@@ -50,9 +52,8 @@ class TaskRuns:
         def work(job: Job[File]) -> File:
             (asked,) = self._request.questions
             with self._scene() as scene:
-                question, via = self._question(asked, job)
-                value = scene.run(question.task, **question.options)
-                kept = self._keep(asked, value, via, job)
+                question = self._question(asked, job)
+                kept = self._keep(asked, scene.run(question.task, **question.options), job)
                 return answer_file(kept, form, Source(scene.rgb), asked.output)
 
         return work
@@ -80,42 +81,43 @@ class TaskRuns:
     def _together(self, job: Job[Any], *, tells: bool = False) -> Iterator[tuple[int, Update | dict[str, Any]]]:
         """Yield the index of a task with news of it, or with the JSON of its result."""
         with self._scene() as scene:
-            asked = [self._question(one, job) for one in self._request.questions]
-            questions = [_told(question, i, job) if tells else question for i, (question, _) in enumerate(asked)]
+            questions = [self._question(asked, job) for asked in self._request.questions]
+            if tells:
+                questions = [_told(question, i, job) for i, question in enumerate(questions)]
             for update in scene.many(questions, stream=True):
                 if update.result is None:
                     yield update.index, update
                     continue
-                one, via = self._request.questions[update.index], asked[update.index][1]
-                yield update.index, answer_form(self._keep(one, update.result, via, job), one.output)
+                asked = self._request.questions[update.index]
+                yield update.index, answer_form(self._keep(asked, update.result, job), asked.output)
 
     @contextmanager
     def _scene(self) -> Iterator[Scene]:
         with self._core.holder.use() as model, self._image.open(model) as scene:
             yield scene
 
-    def _question(self, asked: TaskQuestion, job: Job[Any]) -> tuple[Question, str | None]:
-        """Return what is asked of the scene, and where a click found its box, if it did."""
+    def _question(self, asked: TaskQuestion, job: Job[Any]) -> Question:
+        """Return what is asked of the scene."""
         left_s = self._request.timeout_s - (time.perf_counter() - job.began)
-        max_s = min(asked.options.get("max_s", math.inf), max(_LEAST_S, left_s))
-        arguments, via = self._with_known_box(asked.arguments)
-        return Question(asked.task, (), {**arguments, **asked.options, "max_s": max_s, "cancel": job.cancel}), via
+        limits = {"max_s": min(asked.options.get("max_s", math.inf), max(_LEAST_S, left_s)), "cancel": job.cancel}
+        return Question(asked.task, (), {**self._with_known_box(asked.arguments), **asked.options, **limits})
 
-    def _with_known_box(self, arguments: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
-        """Return arguments with the smallest box that is known around their point, instead of that; and "box"."""
-        box = self._core.results.box_at(self._image.id, arguments["point"]) if "point" in arguments else None
+    def _with_known_box(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return arguments with the smallest box that was found around their point before, instead of that."""
+        point = arguments.get("point", ())
+        box = self._core.results.box_at(self._image.id, point) if len(point) == _COORDINATES else None
         if box is None:
-            return arguments, None
-        return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}, "box"
+            return arguments
+        return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}
 
-    def _keep(self, asked: TaskQuestion, value: Result, via: str | None, job: Job[Any]) -> StoredResult:
+    def _keep(self, asked: TaskQuestion, value: Result, job: Job[Any]) -> StoredResult:
         job.note(asked.task, value)
         if value.finish not in ("cancelled", "time"):
             self._image.was_read = True
+        via = value.found_by if isinstance(value, Mask) and "point" in asked.arguments else None
         total_s = time.perf_counter() - job.began
-        return self._core.results.add(
-            StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s)
-        )
+        kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s)
+        return self._core.results.add(kept)
 
 
 def _told(question: Question, index: int, job: Job[Any]) -> Question:

@@ -67,24 +67,24 @@ async def list_custom(request: Request) -> JSONResponse:
 @router.post("/v1/vision/detection", openapi_extra=_FORM)
 async def detection(request: Request) -> JSONResponse:
     """Detect the objects of the list of classes "default"; of any class where there is no such list."""
-    return await _detected(request, core_of(request).settings.classes.get(DEFAULT_LIST))
+    form = await _read(request)
+    return await _detected(request, form, core_of(request).settings.classes.get(DEFAULT_LIST))
 
 
 @router.post("/v1/vision/custom/{name}", openapi_extra=_FORM)
 async def custom(request: Request, name: str) -> JSONResponse:
     """Detect the objects of a configured list of classes."""
-    lists = core_of(request).settings.classes
+    form, lists = await _read(request), core_of(request).settings.classes
     if name not in lists:
         known = ", ".join(sorted(lists)) or "none"
         raise ApiError(
             404, "model_not_found", f"there is no list of classes {name[:64]!r}; there are: {known}. Give --classes."
         )
-    return await _detected(request, lists[name])
+    return await _detected(request, form, lists[name])
 
 
-async def _detected(request: Request, classes: Sequence[str] | None) -> JSONResponse:
+async def _detected(request: Request, form: Form, classes: Sequence[str] | None) -> JSONResponse:
     core = core_of(request)
-    form = await _read(request)
     least = _min_confidence(form)
     image, _ = await core.images.add(_image(form))
     began = time.perf_counter()

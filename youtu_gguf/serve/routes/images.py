@@ -14,7 +14,7 @@ from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
-from youtu_gguf.serve.pixels import PictureForm, image_pixels, picture
+from youtu_gguf.serve.pixels import PictureForm, picture
 from youtu_gguf.serve.schemas import ERRORS
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def add_image(
     image, is_new = await _sent(core, request, ttl_s)
     if prepare_it:
         core.preparing.begin(image, Call.of(request))
-    return JSONResponse(await _form(image), 201 if is_new else 200)
+    return JSONResponse(_form(image), 201 if is_new else 200)
 
 
 async def _sent(core: Core, request: Request, ttl_s: float | None) -> tuple[StoredImage, bool]:
@@ -92,13 +92,13 @@ async def _sent(core: Core, request: Request, ttl_s: float | None) -> tuple[Stor
 @router.get("/v1/images")
 async def list_images(request: Request) -> JSONResponse:
     """List the images that are kept, the one that was used last at the end."""
-    return JSONResponse({"images": [await _form(image) for image in core_of(request).images]})
+    return JSONResponse({"images": [_form(image) for image in core_of(request).images]})
 
 
 @router.get("/v1/images/{id}")
 async def get_image(request: Request, id: str) -> JSONResponse:  # noqa: A002
     """Tell of an image, and keep it for longer."""
-    return JSONResponse(await _form(core_of(request).images.get(id)))
+    return JSONResponse(_form(core_of(request).images.get(id)))
 
 
 @router.delete("/v1/images/{id}", status_code=204)
@@ -119,17 +119,16 @@ async def get_content(
     image = core_of(request).images.get(id)
 
     def make() -> bytes:
-        return picture(image_pixels(image), form, side)
+        return picture(image.pixels(), form, side)
 
     headers = {"Cache-Control": "private, max-age=3600, immutable"}
     return Response(await asyncio.to_thread(make), headers=headers, media_type=f"image/{form}")
 
 
-async def _form(image: StoredImage) -> dict[str, Any]:
+def _form(image: StoredImage) -> dict[str, Any]:
     """Return what is known of an image, as JSON."""
-    scene = image.scene
-    size: Any = image.size or (await asyncio.to_thread(image_pixels, image)).shape[1::-1]
-    width, height = size
+    scene = image.scene  # None while the model is unloaded
+    width, height = image.size or (None, None)
     return {
         "id": image.id,
         "width": width,

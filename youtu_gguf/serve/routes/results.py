@@ -12,7 +12,6 @@ from youtu_gguf.output.json import MaskForm
 from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
-from youtu_gguf.serve.pixels import image_pixels
 from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.serve.schemas import ERRORS
 from youtu_gguf.serve.task_requests import MapForm, Output
@@ -41,7 +40,7 @@ async def get_result(request: Request, id: str, masks: MaskForm = "rle", map: Ma
 
 async def _source(core: Core, result: StoredResult) -> Source:
     image = core.images.get(result.image)
-    return Source(await asyncio.to_thread(image_pixels, image))
+    return Source(await asyncio.to_thread(image.pixels))
 
 
 @router.delete("/v1/requests/{id}", status_code=202)
