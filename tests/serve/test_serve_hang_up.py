@@ -49,8 +49,9 @@ def ask(stream: bool) -> bytes:
 class Client:
     """One request over ASGI, whose client leaves when it is told to."""
 
-    def __init__(self, app: FastAPI, body: bytes, host: str = "127.0.0.1") -> None:
+    def __init__(self, app: FastAPI, body: bytes, host: str = "127.0.0.1", *, reads: bool = True) -> None:
         self.leave = asyncio.Event()
+        self.reads = reads
         self.sent: list[dict[str, Any]] = []
         self._body: bytes | None = body
         scope = {
@@ -69,6 +70,8 @@ class Client:
 
     async def _send(self, message: Any) -> None:
         self.sent.append(message)
+        if not self.reads:
+            await asyncio.Event().wait()
 
     @property
     def text(self) -> str:
@@ -135,6 +138,25 @@ def test_a_request_that_the_server_drops_costs_nothing(stream: bool) -> None:
             await until(lambda: core.jobs.admission.n_running == 0)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("n_steps", [0, 5, 50])
+def test_a_client_that_does_not_read_and_leaves_is_no_failure(n_steps: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        engine = SlowEngine()
+        async with running(engine, ServeSettings(n_answers=1)) as (app, _):
+            client = Client(app, ask(True))
+            await until(lambda: "event: piece" in client.text)
+            client.reads = False
+            n_sent = len(client.sent)
+            await until(lambda: len(client.sent) > n_sent)  # the next chunk is not taken
+            for _ in range(n_steps):
+                await asyncio.sleep(0.001)
+            client.leave.set()
+            await client.task
+
+    asyncio.run(run())
+    assert caplog.text == ""
 
 
 def test_a_full_queue_is_refused_before_the_stream_begins() -> None:

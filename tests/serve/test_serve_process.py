@@ -33,6 +33,14 @@ SLACK_S = 2.0
 LONG = {"type": "array", "items": {"type": "integer"}, "minItems": 2000}
 """A schema whose answers take longer than any test."""
 
+SLOW_TO_LOAD = """
+import time
+from youtu_gguf.serve.run import serve
+from youtu_gguf.serve.settings import ServeSettings
+
+serve(lambda: time.sleep(60), ServeSettings(port=0), lambda url: print("listening at", url, flush=True))
+"""
+
 DEAF = """
 import sys, time
 import youtu_gguf as yg
@@ -173,6 +181,16 @@ def test_a_thread_that_does_not_end_does_not_hold_up_the_process() -> None:
         client.join()
     assert (code, answered) == (0, [503])
     assert seconds < 1.2 + SLACK_S
+
+
+def test_a_server_that_still_loads_ends_at_once() -> None:
+    with served(program=("-c", SLOW_TO_LOAD)) as server:
+        status, text = server.get("/readyz")
+        assert (status, json.loads(text)["error"]["code"]) == (503, "loading")
+        assert server.get("/healthz")[0] == 200
+        code, seconds = server.end(signal.SIGTERM)
+    assert code == 0
+    assert seconds < 1 + SLACK_S
 
 
 def command(*options: str, program: tuple[str, ...] = ("-m", "youtu_gguf")) -> subprocess.CompletedProcess[str]:

@@ -31,9 +31,12 @@ def test_addresses_that_others_reach_need_a_key(host: str) -> None:
         open_sockets(ServeSettings(host=host, port=0))
 
 
-def test_a_key_or_consent_opens_them() -> None:
+def test_a_key_or_consent_opens_them(caplog: pytest.LogCaptureFixture) -> None:
     assert addresses(ServeSettings(host="0.0.0.0", port=0, api_key="secret")) == ["0.0.0.0"]
+    assert addresses(ServeSettings(port=0, insecure=True)) == ["127.0.0.1"]
+    assert caplog.text == ""
     assert addresses(ServeSettings(host="0.0.0.0", port=0, insecure=True)) == ["0.0.0.0"]
+    assert "anyone who can reach 0.0.0.0 may use this server" in caplog.text
 
 
 @pytest.mark.parametrize("host", ["no such name", "", "a" * 70, "x.invalid"])

@@ -74,3 +74,36 @@ def test_a_key_that_cannot_be_sent_is_not_shown(tmp_path: Path) -> None:
 def test_serve_and_server_name_each_other_in_their_help() -> None:
     assert 'youtu-gguf server"' in " ".join(CliRunner().invoke(app, ["serve", "--help"]).stdout.split())
     assert 'youtu-gguf serve"' in " ".join(CliRunner().invoke(app, ["server", "--help"]).stdout.split())
+
+
+@pytest.fixture
+def nothing_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("YOUTU_GGUF_MODEL", raising=False)
+    monkeypatch.delenv("YOUTU_GGUF_ENGINE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def said(*options: str) -> str:
+    """Return what is printed until the address turns out to need a key."""
+    done = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0", *options])
+    assert done.exit_code == 2
+    return done.stderr
+
+
+@pytest.mark.usefixtures("nothing_pulled")
+def test_the_small_model_is_served_where_nothing_was_pulled_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No model was pulled: the small one" in said()
+    for options in (("-m", "nano"), ("--engine", "http://127.0.0.1:1/v1")):
+        assert "No model was pulled" not in said(*options)
+    monkeypatch.setenv("YOUTU_GGUF_MODEL", "nano")
+    assert "No model was pulled" not in said()
+
+
+@pytest.mark.usefixtures("nothing_pulled")
+def test_a_broken_model_is_not_replaced_by_the_small_one(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("Youtu-VL-4B-Instruct-Q8_0.gguf", "mmproj-Youtu-VL-4B-Instruct-BF16.gguf"):
+        (tmp_path / "models" / name).write_bytes(b"GGUF")
+    done = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"])
+    assert "No model was pulled" not in done.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -166,8 +167,9 @@ def serve(
         _as_service(options, settings.drain_s, install=install_service)
         return
     load = _loader(options)
-    _log_to_stderr(logging.WARNING if options.quiet else logging.INFO)
-    code = _run_server()(load, settings, functools.partial(_announce, open_page=open_page))
+    run_server = _run_server()
+    with _log_on_stderr(logging.WARNING if options.quiet else logging.INFO):
+        code = run_server(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
 
@@ -196,13 +198,22 @@ def _absolute(path: str | Path | None) -> str | None:
     return None if path is None else str(Path(path).expanduser().absolute())
 
 
-def _log_to_stderr(level: int) -> None:
+@contextmanager
+def _log_on_stderr(level: int) -> Iterator[None]:
+    """Write what the server logs to stderr in a `with` block."""
+    log = logging.getLogger("youtu_gguf.serve")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.getLogger("youtu_gguf.serve")
+    before = log.level, log.propagate
     log.setLevel(level)
-    log.handlers = [handler]
     log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before[0])
+        log.propagate = before[1]
 
 
 def _run_server() -> Callable[..., int]:
@@ -296,4 +307,4 @@ def _announce(url: str, *, open_page: bool) -> None:
     if open_page:
         import webbrowser
 
-        webbrowser.open(url)
+        webbrowser.open(url.replace("//0.0.0.0:", "//127.0.0.1:"))

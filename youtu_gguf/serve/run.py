@@ -182,11 +182,13 @@ def open_sockets(settings: ServeSettings) -> list[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as exc:
         raise InputError(f"host must be an address or a name of this machine; got {host!r}: {exc}.") from exc
-    if not settings.insecure and settings.api_key is None and not all(_is_loopback(row[4][0]) for row in found):
-        raise InputError(
-            f"expected a key, since other machines reach {host}; there is none. Name a file that holds one with "
-            "--api-key-file, or serve everyone with --insecure."
-        )
+    if settings.api_key is None and not all(_is_loopback(row[4][0]) for row in found):
+        if not settings.insecure:
+            raise InputError(
+                f"expected a key, since other machines reach {host}; there is none. Name a file that holds one with "
+                "--api-key-file, or serve everyone with --insecure."
+            )
+        LOG.warning("anyone who can reach %s may use this server: it asks for no key", host)
     opened: list[socket.socket] = []
     refused: list[OSError] = []
     with ExitStack() as on_error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -65,8 +65,8 @@ class PieceResponse(Response):
                     await task
 
     async def _send(self, send: Send) -> None:
-        async with contextlib.aclosing(self.chunks):
-            async for chunk in _with_pings(self.chunks, self.ping):
+        async with contextlib.aclosing(self.chunks), contextlib.aclosing(_with_pings(self.chunks, self.ping)) as pinged:
+            async for chunk in pinged:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -76,7 +76,7 @@ async def _hang_up(receive: Receive) -> None:
         pass
 
 
-async def _with_pings(chunks: AsyncGenerator[bytes, None], ping: bytes) -> AsyncIterator[bytes]:
+async def _with_pings(chunks: AsyncGenerator[bytes, None], ping: bytes) -> AsyncGenerator[bytes, None]:
     """Yield `chunks`, and `ping` after each time of silence."""
     following = asyncio.ensure_future(anext(chunks, None))
     try:
