@@ -17,6 +17,7 @@ import random
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,16 @@ class Fuzzer:
         self.outcomes: dict[str, Counter[int]] = {}
         self.faults: list[str] = []
 
-    def run(self, examples: int, only: str = "") -> None:
-        """Send `examples` requests to each route whose path holds `only`."""
+    def run(self, examples: int, only: str = "") -> Iterator[str]:
+        """Send `examples` requests to each route whose path holds `only`; yield each route when that is done."""
         schema = schemathesis.openapi.from_url(f"{self._url}/openapi.json")
         for found in schema.get_all_operations():
             assert isinstance(found, Ok)
             operation = found.ok()
             if only in operation.path:
-                self._run_route(operation, examples)
+                yield self._run_route(operation, examples)
 
-    def _run_route(self, operation: Any, examples: int) -> None:
+    def _run_route(self, operation: Any, examples: int) -> str:
         sent = self._session.post(f"{self._url}/v1/images", data=PICTURE, headers={"Content-Type": "image/png"})
         self._id = sent.json()["id"]
         name = f"{operation.method.upper()} {operation.path}"
@@ -92,6 +93,7 @@ class Fuzzer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             send()
+        return name
 
     def _send(self, name: str, case: Any) -> None:
         if self._rng.random() < 0.5:
@@ -141,33 +143,22 @@ def describe(case: Any) -> str:
     return f"{case.path_parameters} {case.query} {case.media_type} {case.body!r}"[:600]
 
 
-def run(examples: int, number: int = 7, only: str = "") -> tuple[dict[str, Counter[int]], list[str]]:
-    """Send `examples` requests to each route of a server of its own.
-
-    Returns:
-        How often each status was answered, by method and path, and what must not have happened.
-    """
-    with serving("nano") as server:
-        fuzzer = Fuzzer(f"http://127.0.0.1:{server.port}", number)
-        fuzzer.run(examples, only)
-        if server.process.poll() is not None:
-            fuzzer.faults.append(f"the server ended: {server.tail()}")
-        if server.n_children():
-            fuzzer.faults.append("it started a process")
-        if "Traceback" in server.log.read_text(errors="replace"):
-            fuzzer.faults.append(f"the log: {server.tail()}")
-    return fuzzer.outcomes, fuzzer.faults
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=5000, help="requests for each route")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", default="", help="routes whose path holds this")
     args = parser.parse_args()
-    outcomes, faults = run(args.examples, args.seed, args.only)
-    for name, counts in outcomes.items():
-        print(f"{name:50} {', '.join(f'{n} x {status}' for status, n in sorted(counts.items()))}")
+    with serving("nano") as server:
+        fuzzer = Fuzzer(f"http://127.0.0.1:{server.port}", args.seed)
+        for name in fuzzer.run(args.examples, args.only):
+            counts = sorted(fuzzer.outcomes[name].items())
+            print(f"{name:50} {', '.join(f'{n} x {status}' for status, n in counts)}", flush=True)
+        faults = fuzzer.faults
+        if server.process.poll() is not None or server.n_children():
+            faults.append(f"the server ended, or started a process: {server.tail()}")
+        elif "Traceback" in server.log.read_text(errors="replace"):
+            faults.append(f"the log: {server.tail()}")
     print("\n".join(faults) or "no failure")
     sys.exit(bool(faults))
 

@@ -282,7 +282,11 @@ def run(*, short: bool, n_damaged: int = 0, seed: int = 7) -> tuple[Counter[int]
     Returns:
         How often each status was answered, what must not have happened, and the growth of memory at its peak in MB.
     """
-    with tempfile.TemporaryDirectory() as folder, false_ghostscript(Path(folder, "mark")), serving("nano") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        false_ghostscript(Path(folder, "mark")),
+        serving("nano", "--fetch-urls") as server,
+    ):
         siege = Siege(server)
         with server.client() as client:
             good = Attack("a good image", "/v1/images", png(64, 64, 8, 2, rows=64), "image/png")

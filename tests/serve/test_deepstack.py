@@ -108,3 +108,8 @@ def test_the_key_is_a_field_of_the_form_or_in_the_header(
             answer = client.post(f"/v1/vision/{path}", data=sent, files={"image": PNG}, headers=headers)
             assert answer.status_code == status
             assert answer.json()["success"] is (status == 200)
+
+
+def test_what_was_asked_is_counted_as_a_task(client: TestClient) -> None:
+    client.post("/v1/vision/detection", files={"image": PNG})
+    assert 'youtu_request_seconds_count{task="detect"}' in client.get("/metrics").text

@@ -86,7 +86,7 @@ def test_a_stream_is_lines_and_the_last_one_counts(client: ollama.Client) -> Non
 
 def test_a_prompt_is_answered(client: ollama.Client, model: Scripted) -> None:
     answer = client.generate("youtu-vl", "What is this?", system="Be terse.", images=[A])
-    assert answer.response == "A red cup."
+    assert (answer.response, answer["context"]) == ("A red cup.", [])
     assert model.heard() == ["Be terse.", "#", "What is this?"]
     *pieces, last = client.generate("youtu-vl", "What is this?", images=[A], stream=True)
     assert "".join(piece.response or "" for piece in pieces) == "A red cup."

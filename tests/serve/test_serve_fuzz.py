@@ -12,8 +12,8 @@ def test_no_request_that_the_api_describes_or_that_is_near_it_fails_the_server()
     settings = ServeSettings(classes={"default": ("square",)}, label_studio_url="http://127.0.0.1:9")
     with serving(load, settings) as url:
         fuzzer = Fuzzer(url, 7)
-        fuzzer.run(5)
+        n_routes = len(list(fuzzer.run(5)))
     assert fuzzer.faults == []
-    assert len(fuzzer.outcomes) > 40
+    assert n_routes > 40
     statuses = {status for counts in fuzzer.outcomes.values() for status in counts}
     assert {200, 400, 404} <= statuses

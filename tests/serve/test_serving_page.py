@@ -128,3 +128,7 @@ def test_addresses_that_programs_are_given_lead_somewhere(path: str, address: st
     assert httpx.get(f"{address}{path}").status_code == 200
     start = path.removesuffix("/health").removesuffix("/models").removesuffix("/v1").removesuffix("/api/tags")
     assert f"{ADDRESS}{start}" in PAGE
+
+
+def test_metrics_are_for_prometheus(address: str) -> None:
+    assert "youtu_requests_total" in httpx.get(f"{address}/metrics").text

@@ -106,6 +106,12 @@ def test_a_client_that_hangs_up_ends_its_stream(slow: Slow) -> None:
     wait_until(lambda: slow.engine.n_running == 0, 2)
 
 
+def test_a_client_that_hangs_up_ends_an_answer_in_one_piece(slow: Slow) -> None:
+    with httpx2.Client(base_url=slow.url, timeout=0.3) as client, pytest.raises(httpx2.ReadTimeout):
+        client.post("/v1/tasks/describe", json={"image": DATA_URI})
+    wait_until(lambda: slow.engine.n_running == 0, 2)
+
+
 def test_a_request_is_ended_by_its_id(slow: Slow) -> None:
     sent = {"image": DATA_URI, "stream": True}
     with slow.client.stream("POST", "/v1/tasks/describe", json=sent) as answer:

@@ -14,11 +14,26 @@ import pytest
 from starlette.testclient import TestClient
 
 import youtu_gguf as yg
-from tests.serve.squares import BOXES, DATA_URI, LARGE, PIXELS, PNG, SMALL, load, overlap, square, squares_client
+from tests.serve.squares import (
+    ANSWERS,
+    BOXES,
+    DATA_URI,
+    LARGE,
+    PIXELS,
+    PNG,
+    SMALL,
+    load,
+    overlap,
+    square,
+    squares_client,
+)
+from youtu_gguf.facts import N_BINS
 from youtu_gguf.output import to_json
 from youtu_gguf.output.rle import coco_rle
 from youtu_gguf.render import draw
+from youtu_gguf.serve.app import create_app
 from youtu_gguf.tasks import TASKS
+from youtu_gguf.testing import FakeEngine
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "ask": {"question": "Describe it."},
@@ -208,6 +223,22 @@ def test_several_tasks_are_answered_in_their_order_and_one_error_is_its_own(clie
     assert "zoom must be a number from 1 to 4" in error["error"]["message"]
     assert (words["raw"], words["finish"]) == ("Two ", "length")
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == boxes["request_id"]
+
+
+def test_a_fault_of_the_server_is_in_its_log_and_not_in_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    def states(_image: object) -> Any:
+        raise yg.OutputError("expected to write /secret/place; got: the disk is full.")
+
+    tokens = {f"<custom_{b}>": b for b in range(1, N_BINS + 1)}
+    model = yg.load(engine=FakeEngine(ANSWERS, states=states, vocabulary=tokens))
+    with TestClient(create_app(lambda: model), base_url="http://localhost") as client:
+        while client.get("/readyz").status_code != 200:
+            pass
+        tasks = [{"task": "depth"}, {"task": "describe"}]
+        fault, words = client.post("/v1/tasks", json={"image": DATA_URI, "tasks": tasks}).json()["results"]
+    assert (fault["error"]["code"], words["text"]) == ("internal", "Two red squares.")
+    assert "secret" not in fault["error"]["message"]
+    assert "/secret/place" in caplog.text
 
 
 @pytest.mark.parametrize(

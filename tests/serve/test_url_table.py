@@ -19,9 +19,11 @@ from typing import Any
 
 import pytest
 
+from tests.serve.squares import squares_client
 from youtu_gguf.serve.addresses import is_public
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fetch import Fetcher, Target
+from youtu_gguf.serve.settings import ServeSettings
 
 PUBLIC = "93.184.215.14"
 PNG = b"\x89PNG and the rest"
@@ -160,6 +162,25 @@ def test_plain_http_is_fetched_where_the_settings_say_so(connected: list[tuple[A
     assert code_of(fetcher, "http://127.0.0.1/a.png") == "url_not_allowed"
     assert code_of(fetcher, "http://good.example.org:8080/a.png") == "url_not_allowed"
     assert connected == [(PUBLIC, 80)]
+
+
+@pytest.mark.parametrize("settings", [ServeSettings(), ServeSettings(fetch_urls=True)])
+def test_a_client_of_a_server_reaches_nothing_of_this_machine_by_an_image(
+    settings: ServeSettings, connected: list[tuple[Any, ...]]
+) -> None:
+    urls = (
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "http://127.0.0.1/",
+        "https://[::1]/",
+        "https://127.1/",
+        "gs://a",
+    )
+    with squares_client(settings) as client:
+        for url in urls:
+            answer = client.post("/v1/tasks/describe", json={"image": url})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "url_not_allowed")
+    assert connected == []
 
 
 def test_addresses_of_the_internet_are_public() -> None:

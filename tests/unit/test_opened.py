@@ -121,6 +121,22 @@ def test_a_value_is_written_as_its_suffix_says(filed: yg.Scene, tmp_path: Path) 
     assert (form["image"], form["boxes"][0]["label"]) == (str(tmp_path / "street.png"), "cup")
 
 
+def test_maps_are_written_as_levels_and_numbers_where_the_name_says_so(scene: yg.Scene, tmp_path: Path) -> None:
+    depth, labels = yg.DepthMap(np.full((50, 100), 2.5), "m"), yg.LabelMap(np.ones((50, 100)), ("sky", "road"))
+    scene.save(depth, tmp_path / "street.depth.png")
+    scene.save(labels, tmp_path / "street.INDEX.png")
+    scene.save(depth, tmp_path / "street.f32")
+    scene.save(yg.Text("a cup"), tmp_path / "street.txt")
+    with Image.open(tmp_path / "street.depth.png") as image:
+        assert (image.size, image.getpixel((0, 0)), image.info["scale"]) == ((100, 50), 2500, "0.001")
+    with Image.open(tmp_path / "street.INDEX.png") as image:
+        assert (image.mode, image.getpixel((0, 0))) == ("L", 1)
+    assert np.array_equal(np.fromfile(tmp_path / "street.f32", "<f4").reshape(50, 100), depth.values)
+    assert (tmp_path / "street.txt").read_text(encoding="utf-8") == "a cup\n"
+    with pytest.raises(yg.InputError, match=r"the format depth\.png is for DepthMap; got a LabelMap"):
+        scene.save(labels, tmp_path / "labels.depth.png")
+
+
 def test_a_named_format_comes_before_the_suffix(scene: yg.Scene, tmp_path: Path) -> None:
     scene.save(BOXES, str(tmp_path / "cars.txt"), format="json")
     assert json.loads((tmp_path / "cars.txt").read_text(encoding="utf-8"))["type"] == "Boxes"

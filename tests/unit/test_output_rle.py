@@ -27,6 +27,7 @@ LONG[3, 1] = LONG[:, 900:] = True
         (mask("####", "####"), "08"),  # none outside, 8 inside
         (mask(".#", ".#"), "22"),  # down the columns: 2 outside, 2 inside
         (mask("..", "##"), "1110"),  # 1, 1, 1 and then 1 - 1
+        (mask("....", ".##."), "31101"),  # 3, 1, 1, 1 - 1, 2 - 1
         (mask("#" * 16), "0`0"),  # 16 is 10000 and, because the highest bit is the sign, 00000
         (mask("." * 31 + "#"), "o01"),  # 31 is 11111 and 00000: 31 + 32 + 48 = "o"
         (mask("." * 40 + "#"), "X11"),  # 40 is 01000 and 00001: 8 + 32 + 48 = "X"

@@ -81,6 +81,11 @@ def test_an_answer_of_the_past_is_words(parts: tuple[Part, ...]) -> None:
         conversation_of([Message("user", ("x",)), Message("assistant", parts), Message("user", ("x",))])
 
 
+def test_an_image_of_the_system_is_refused_not_dropped() -> None:
+    with pytest.raises(ApiError, match="of the system has words only"):
+        conversation_of([Message("system", (A, "x")), Message("user", ("x",))])
+
+
 def test_too_much_is_refused_before_an_image_is_decoded() -> None:
     with pytest.raises(ApiError, match=f"{MAX_IMAGES} images; got 65"):
         conversation_of([Message("user", (*(Picture(i, "") for i in range(MAX_IMAGES + 1)), "x"))])

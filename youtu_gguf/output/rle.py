@@ -27,10 +27,16 @@ def coco_rle(bits: Bits) -> dict[str, object]:
 
 def _column_runs(bits: Bits) -> I32:
     """Return the lengths of the runs down the columns, outside and inside in turn, beginning with outside."""
-    flat = bits.ravel(order="F")
-    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    first = np.zeros(int(flat.size > 0 and flat[0]), np.int64)
-    return np.diff(np.concatenate([first, ends, [flat.size]]), prepend=0).astype(np.int32)
+    columns = np.flatnonzero(bits.any(axis=0))
+    if not columns.size:
+        return np.array([bits.size], np.int32)
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    flat = bits[:, left:right].ravel(order="F")  # a copy across the rows, which is slow: of no more than must be
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    first = [0] if flat[0] else []
+    last = [flat.size] if flat[-1] and right < bits.shape[1] else []
+    starts = np.concatenate([first, changes, last]) + left * bits.shape[0]
+    return np.diff(np.concatenate([[0], starts, [bits.size]])).astype(np.int32)
 
 
 def _as_text(numbers: I32) -> str:

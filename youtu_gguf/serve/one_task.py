@@ -1,14 +1,15 @@
-"""One question about one image, for protocols whose requests are just that."""
+"""Questions about one image, for protocols whose requests are answered by a task or two."""
 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.serve.core import core_of
+from youtu_gguf.types import Result
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -19,12 +20,30 @@ if TYPE_CHECKING:
     from youtu_gguf.types import F32
 
 T = TypeVar("T")
-
-Ask = Callable[["Scene", threading.Event], "T"]
-"""Asks something of a scene; setting the event ends it."""
+R = TypeVar("R", bound=Result)
 
 
-async def ask_image(request: Request, image: StoredImage, ask: Ask[T]) -> T:
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """A scene and the request about it. For worker threads.
+
+    Attributes:
+        scene: The image, opened.
+        job: The request's work, which ends what is asked when its client hangs up.
+    """
+
+    scene: Scene
+    job: Job[Any]
+
+    def run(self, kind: type[R], task: str, *arguments: object, **options: object) -> R:
+        """Run a task whose value is of the type `kind`."""
+        value = self.scene.run(task, *arguments, cancel=self.job.cancel, **options)
+        assert isinstance(value, kind)
+        self.job.note(task, value)
+        return value
+
+
+async def ask_image(request: Request, image: StoredImage, ask: Callable[[Asking], T]) -> T:
     """Return what `ask` returns, called in a worker thread when it is the request's turn.
 
     Raises:
@@ -35,7 +54,9 @@ async def ask_image(request: Request, image: StoredImage, ask: Ask[T]) -> T:
 
     def work(job: Job[T]) -> T:
         with core.holder.use() as model, image.open(model) as scene:
-            return ask(scene, job.cancel)
+            answer = ask(Asking(scene, job))
+            image.was_read = image.was_read or not job.cancel.is_set()
+            return answer
 
     return await core.run(request, work)
 

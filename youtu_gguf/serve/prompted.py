@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from youtu_gguf.serve.fields import unsupported, wrong
 from youtu_gguf.types import Bits, Mask
 
 if TYPE_CHECKING:
-    from youtu_gguf.scene.scene import Scene
+    from youtu_gguf.serve.one_task import Asking
 
 _SEPARATOR = re.compile(r",|\.(?=\s|$)")
 
@@ -49,14 +48,14 @@ class Prompts:
         return self
 
 
-def masks_of_boxes(scene: Scene, prompts: Prompts, cancel: threading.Event) -> list[Mask]:
+def masks_of_boxes(asking: Asking, prompts: Prompts) -> list[Mask]:
     """Return the mask of what is in each box."""
-    return [_mask(scene, cancel, box=box) for box in prompts.boxes]
+    return [asking.run(Mask, "refer", box=box) for box in prompts.boxes]
 
 
-def mask_of_points(scene: Scene, prompts: Prompts, cancel: threading.Event) -> Mask | None:
+def mask_of_points(asking: Asking, prompts: Prompts) -> Mask | None:
     """Return one mask of the objects at all points; None where there are no points."""
-    return united([_mask(scene, cancel, point=point) for point in prompts.points])
+    return united([asking.run(Mask, "refer", point=point) for point in prompts.points])
 
 
 def united(masks: Sequence[Mask]) -> Mask | None:
@@ -65,12 +64,6 @@ def united(masks: Sequence[Mask]) -> Mask | None:
         return masks[0] if masks else None
     bits: Bits = np.logical_or.reduce([mask.bits for mask in masks])
     return Mask(bits, float(np.mean([mask.score for mask in masks if mask.score is not None])))
-
-
-def _mask(scene: Scene, cancel: threading.Event, **prompt: object) -> Mask:
-    mask = scene.run("refer", cancel=cancel, **prompt)
-    assert isinstance(mask, Mask)
-    return mask
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ import uvicorn
 from youtu_gguf.environment import notify_socket
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.serve.app import create_app
+from youtu_gguf.serve.slow_headers import TimedProtocol
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -100,7 +101,7 @@ class _Process:
         self.settings = settings
         self.server = _Server(
             uvicorn.Config(
-                app, http="h11", ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
+                app, http=TimedProtocol, ws="none", loop="asyncio", lifespan="on", log_config=None, access_log=False,
                 proxy_headers=False, server_header=False, timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S, limit_concurrency=MOST_CONNECTIONS,
                 h11_max_incomplete_event_size=MAX_HEADER_BYTES,

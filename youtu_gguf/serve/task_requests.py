@@ -17,6 +17,7 @@ from youtu_gguf.config import Settings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.json import MaskForm
 from youtu_gguf.scene.options import Options, Question, run_options
+from youtu_gguf.serve.chat.sampling import LONGEST_SCHEMA, LONGEST_STOP, MOST_STOPS
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.inputs import MAX_TEXT, check_text
 from youtu_gguf.serve.refusals import Place, refused
@@ -113,10 +114,11 @@ def _optional(hint: Any, **limits: Any) -> Any:
 def _options_model() -> type[Body]:
     """Return the model of `Options`, with `max_s` under the name `max_seconds`."""
     hints = {name: hint for name, hint in get_type_hints(Options).items() if name not in _NOT_SENT}
-    seconds = _optional(hints.pop("max_s"), gt=0, le=LONGEST_S)
-    return create_model(
-        "RunOptions", __base__=Body, max_seconds=seconds, **{name: _optional(hint) for name, hint in hints.items()}
-    )
+    own = {
+        "max_seconds": _optional(hints.pop("max_s"), gt=0, le=LONGEST_S),
+        "stop": _optional(list[Annotated[str, Field(max_length=LONGEST_STOP)]], max_length=MOST_STOPS),
+    }
+    return create_model("RunOptions", __base__=Body, **{name: _optional(hint) for name, hint in hints.items()} | own)
 
 
 RunOptions = _options_model()
@@ -218,9 +220,12 @@ def _question(own: Any, common: Any, name: str) -> TaskQuestion:
     if "max_seconds" in options:
         options["max_s"] = options.pop("max_seconds")
     try:
-        run_options(options, Settings())
+        schema = run_options(options, Settings()).sampling.json_schema or ""
     except InputError as exc:
         raise ApiError(400, "invalid_argument", f"options: {exc}", param="options") from exc
+    if len(schema) > LONGEST_SCHEMA:
+        message = f"options.json_schema may have {LONGEST_SCHEMA} characters; got {len(schema)}. Shorten it."
+        raise ApiError(400, "invalid_argument", message, param="options.json_schema")
     output = own.output if "output" in own.model_fields_set else common.output
     return TaskQuestion(name, {key: value for key, value in sent.items() if value is not None}, options, output)
 

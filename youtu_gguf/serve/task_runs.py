@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,9 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.atomic import json_bytes
+from youtu_gguf.errors import YoutuError
 from youtu_gguf.output import Source
 from youtu_gguf.scene.options import Question
-from youtu_gguf.serve.errors import as_api_error
+from youtu_gguf.serve.errors import ApiError, as_api_error
 from youtu_gguf.serve.events import Failed, Finished, Piece, Progress
 from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.serve.values import File, answer_file, answer_form, event_json
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from youtu_gguf.serve.images import StoredImage
     from youtu_gguf.serve.jobs import Job
     from youtu_gguf.serve.task_requests import TaskQuestion, TaskRequest
+
+LOG = logging.getLogger("youtu_gguf.serve")
 
 _COORDINATES = 2
 
@@ -65,7 +69,7 @@ class TaskRuns:
             if isinstance(update, dict):
                 ends[index] = update
             elif update.error is not None:
-                ends[index] = {"error": as_api_error(update.error).body()}
+                ends[index] = {"error": _answer_to(update.error, job).body()}
         return json_bytes({"results": [ends[index] for index in sorted(ends)], "request_id": job.id})
 
     def told(self, job: Job[None]) -> None:
@@ -74,7 +78,7 @@ class TaskRuns:
             if isinstance(update, dict):
                 job.emit(Finished(index, event_json({"index": index, **update})))
             elif update.error is not None:
-                job.emit(Failed(index, update.error))
+                job.emit(Failed(index, _answer_to(update.error, job)))
             elif update.text:
                 job.emit(Piece(index, update.text))
 
@@ -118,6 +122,14 @@ class TaskRuns:
         total_s = time.perf_counter() - job.began
         kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s)
         return self._core.results.add(kept)
+
+
+def _answer_to(error: YoutuError, job: Job[Any]) -> ApiError:
+    """Return what is said of the error of one task; the log has what the answer does not say."""
+    answer = as_api_error(error)
+    if answer.code == "internal":
+        LOG.error("%s: a task failed", job.id, exc_info=error)
+    return answer
 
 
 def _told(question: Question, index: int, job: Job[Any]) -> Question:

@@ -120,6 +120,10 @@ class NativeEngine:
             self._progress(stage, done, total)
             listener(stage, done, total)
 
+    def is_heard(self, request: Request) -> bool:
+        """Whether anyone listens to the steps of a request."""
+        return self._progress is not no_progress or request.progress is not no_progress
+
     def payer(self, session: NativeSession, limits: Limits | None = None, progress: ProgressFn = no_progress) -> Payer:
         """Return a request about the prefix of `session`, which begins now.
 

@@ -210,7 +210,7 @@ class NativeParallelGeneration:
                 raise news
             found.append((self._active[generation], news))
             generation.n_read += 0 if isinstance(news, Exception) else news.n_tokens
-        for generation in dict.fromkeys(generation for generation, _ in written):
+        for generation in {generation: None for generation, _ in written if self._engine.is_heard(generation.request)}:
             generation.report()
         self._drop([generation for generation, news in written if isinstance(news, Exception) or news.finish])
         return found

@@ -39,6 +39,7 @@ class Answered:
         finish: Why it ended.
         timings: Where the time went, and how many tokens there were.
         queue_s: Seconds that the request waited.
+        total_s: Seconds from the request to the answer.
         decoded: What the text says about places, in pixels of the source image, where that was asked for.
     """
 

@@ -103,7 +103,7 @@ def conversation_of(messages: Sequence[Message], *, needs_words: bool = True) ->
     ]
     system = None
     if joined and joined[0][0] == "system":
-        system = _text(joined[0][1], "\n\n") or None
+        system = _words(joined[0][1], "the system", "\n\n") or None
         joined = joined[1:]
     roles = [role for role, _ in joined]
     if "system" in roles:
@@ -164,12 +164,16 @@ def _said(parts: Parts) -> list[Part]:
 
 
 def _answer(parts: Parts) -> str:
-    text = _text(parts)
-    if any(not isinstance(part, str) for part in parts):
-        raise _refused("a message of the assistant has words only; got an image")
-    if not text.strip():
+    text = _words(parts, "the assistant")
+    if not text:
         raise _refused("a message of the assistant needs words; got none. Leave it out")
     return text
+
+
+def _words(parts: Parts, whose: str, between: str = "\n") -> str:
+    if pictures_of(parts):
+        raise _refused(f"a message of {whose} has words only; got an image. Show it in the user's")
+    return _text(parts, between)
 
 
 def _text(parts: Sequence[Part], between: str = "\n") -> str:

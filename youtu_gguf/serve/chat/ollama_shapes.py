@@ -45,10 +45,12 @@ class Reply:
     def last(self, answered: Answered, text: str = "") -> dict[str, Any]:
         """Return the line that ends an answer; with all of its `text` where it is the only one."""
         spent = answered.timings
+        remembered: dict[str, Any] = {} if self.of_chat else {"context": []}  # nothing: clients look for the field
         return {
             **self._said(text),
             "done": True,
             "done_reason": finish_reason(answered),
+            **remembered,
             "total_duration": round(_NS * answered.total_s),
             "load_duration": 0,
             "prompt_eval_count": spent.n_prompt,

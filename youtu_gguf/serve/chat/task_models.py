@@ -32,7 +32,6 @@ _BETWEEN_NAMES = re.compile(r"[,，、;；\n]")
 _OF_CHAT_ONLY = ("stop", "json_schema")
 """Options that would cut or change what the task reads its value from."""
 
-
 _OF_REQUESTS = ("image", "options", "output", "stream", "timeout_s")
 """Fields of our own requests that are no arguments; a chat has these in its own words."""
 

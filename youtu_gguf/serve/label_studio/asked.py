@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from youtu_gguf.serve.prompted import Prompts, mask_of_points, masks_of_boxes, r
 from youtu_gguf.types import Boxes, Instances, Poses, Result, Size
 
 if TYPE_CHECKING:
-    from youtu_gguf.scene.scene import Scene
+    from youtu_gguf.serve.one_task import Asking
 
 _MASK_KINDS = ("brushlabels", "polygonlabels", "rectanglelabels")
 """Controls that a mask can be drawn with, the best first."""
@@ -41,16 +40,19 @@ def drawn(controls: Sequence[Control]) -> list[Control]:
     return [control for control in controls if control.labels and not (control.smart and control.to_name in plain)]
 
 
-def label_image(scene: Scene, controls: Sequence[Control], cancel: threading.Event) -> list[Region]:
+def label_image(asking: Asking, controls: Sequence[Control]) -> list[Region]:
     """Return the regions of all controls. What several of them need is asked once, and everything together."""
     asked = {control: _question(control) for control in controls}
     questions = list(dict.fromkeys(question for question in asked.values() if question is not None))
-    results = dict(zip(questions, scene.many(questions, scores=True, cancel=cancel), strict=True))
+    values = asking.scene.many(questions, scores=True, cancel=asking.job.cancel)
+    for (task, *_), value in zip(questions, values, strict=True):
+        asking.job.note(str(task), value)
+    results = dict(zip(questions, values, strict=True))
     return [
         region
         for control, question in asked.items()
         if question is not None
-        for region in _regions(control, results[question], scene.size)
+        for region in _regions(control, results[question], asking.scene.size)
     ]
 
 
@@ -89,14 +91,15 @@ class Pointed:
     boxes: tuple[tuple[float, float, float, float], ...]
     points: tuple[tuple[float, float], ...]
 
-    def mask(self, scene: Scene, cancel: threading.Event) -> list[Region]:
+    def mask(self, asking: Asking) -> list[Region]:
         """Return the mask of all that was pointed at as regions."""
-        width, height = scene.size
+        size = asking.scene.size
+        width, height = size
         boxes = tuple((x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in self.boxes)
         prompts = Prompts(boxes, tuple((x * width, y * height) for x, y in self.points))
-        point_mask = mask_of_points(scene, prompts, cancel)
-        found = united(masks_of_boxes(scene, prompts, cancel) + ([] if point_mask is None else [point_mask]))
-        return [] if found is None else mask_regions(self.control, found.bits, self.label, found.score, scene.size)
+        point_mask = mask_of_points(asking, prompts)
+        found = united(masks_of_boxes(asking, prompts) + ([] if point_mask is None else [point_mask]))
+        return [] if found is None else mask_regions(self.control, found.bits, self.label, found.score, size)
 
 
 def pointed_at(controls: Sequence[Control], context: Sequence[Any]) -> Pointed:

@@ -5,7 +5,6 @@ Source: DeepStack's and CodeProject.AI's documentation of `/v1/vision/detection`
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +13,12 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.guard import given_keys, key_fits
 from youtu_gguf.serve.inputs import FORM, Form, media_type, read_form
-from youtu_gguf.serve.one_task import ask_image, confidences
+from youtu_gguf.serve.one_task import Asking, ask_image, confidences
 from youtu_gguf.types import Boxes, Size
 
 DEFAULT_LIST = "default"
@@ -89,8 +87,8 @@ async def _detected(request: Request, form: Form, classes: Sequence[str] | None)
     image, _ = await core.images.add(_image(form))
     began = time.perf_counter()
 
-    def ask(scene: Scene, cancel: threading.Event) -> tuple[Boxes, Size]:
-        return scene.detect(classes, scores=True, cancel=cancel), scene.size
+    def ask(asking: Asking) -> tuple[Boxes, Size]:
+        return asking.run(Boxes, "detect", classes, scores=True), asking.scene.size
 
     boxes, size = await ask_image(request, image, ask)
     found = [found for found in _predictions(boxes, size) if found["confidence"] >= least]

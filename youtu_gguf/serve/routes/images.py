@@ -46,7 +46,9 @@ _SENT = {
 }
 
 
-@router.post("/v1/images", status_code=201, openapi_extra=_SENT)
+@router.post(
+    "/v1/images", status_code=201, responses={200: {"description": "It was there already."}}, openapi_extra=_SENT
+)
 async def add_image(
     request: Request,
     prepare_it: Annotated[bool, Query(alias="prepare", description="Read it before it is asked about.")] = False,

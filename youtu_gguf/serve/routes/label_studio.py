@@ -24,6 +24,7 @@ from youtu_gguf.serve.label_studio.asked import drawn, label_image, pointed_at
 from youtu_gguf.serve.label_studio.pictures import task_image
 from youtu_gguf.serve.label_studio.regions import prediction
 from youtu_gguf.serve.label_studio.setup import Control, read_setup
+from youtu_gguf.serve.one_task import Asking, ask_image
 from youtu_gguf.version import __version__
 
 PREFIX = "/label-studio"
@@ -77,12 +78,7 @@ async def _masked(
     if len(tasks) != 1:
         raise wrong("tasks", "one task where something is pointed at", f"{len(tasks)} tasks")
     image = await task_image(core, _data(tasks[0]).get(pointed.control.data_key))
-
-    def work(job: Job[dict[str, Any]]) -> dict[str, Any]:
-        with core.holder.use() as model, image.open(model) as scene:
-            return prediction(pointed.mask(scene, job.cancel), VERSION)
-
-    return [await core.run(request, work)]
+    return [prediction(await ask_image(request, image, pointed.mask), VERSION)]
 
 
 async def _labelled(
@@ -108,7 +104,7 @@ def _prediction(
     for key, image in images.items():
         if not job.cancel.is_set():
             with core.holder.use() as model, image.open(model) as scene:
-                regions += label_image(scene, controls[key], job.cancel)
+                regions += label_image(Asking(scene, job), controls[key])
     return prediction(regions, VERSION)
 
 

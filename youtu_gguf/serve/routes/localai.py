@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from youtu_gguf.arguments import as_float
 from youtu_gguf.output.index_png import mask_png
-from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.chat.models import listed_id, task_of
 from youtu_gguf.serve.core import Core, core_of
@@ -26,7 +24,7 @@ from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Fields, Ignored, unsupported, wrong
 from youtu_gguf.serve.inputs import check_text, find_image, read_json
-from youtu_gguf.serve.one_task import ask_image, confidences
+from youtu_gguf.serve.one_task import Asking, ask_image, confidences
 from youtu_gguf.serve.prompted import (
     Prompts,
     mask_of_points,
@@ -36,6 +34,9 @@ from youtu_gguf.serve.prompted import (
     refuse_negative,
 )
 from youtu_gguf.types import F32, Bits, Boxes, DepthMap, Instances, Mask
+
+if TYPE_CHECKING:
+    from youtu_gguf.scene.scene import Scene
 
 router = APIRouter(tags=["LocalAI"])
 
@@ -100,16 +101,16 @@ def _task(core: Core, body: Fields) -> str | None:
     return task_of(facts, listed_id(facts, name)) if name else None
 
 
-def _detecting(task: str | None, prompt: str, prompts: Prompts) -> Callable[[Scene, threading.Event], Found]:
+def _detecting(task: str | None, prompt: str, prompts: Prompts) -> Callable[[Asking], Found]:
     """Return what is asked of the scene."""
     names = names_in(prompt) or None
     if task in (None, "refer") and prompts:
-        return lambda scene, cancel: _masked(scene, prompts, prompt, cancel)
+        return lambda asking: _masked(asking, prompts, prompt)
     if prompts or task not in (None, "detect", "instances"):
         raise unsupported("model", "is that of a task that gives no such detections")
     if task == "instances" or (task is None and names):
-        return lambda scene, cancel: _instances(scene.instances(names, cancel=cancel))
-    return lambda scene, cancel: _boxes(scene.detect(names, scores=True, cancel=cancel))
+        return lambda asking: _instances(asking.run(Instances, "instances", names))
+    return lambda asking: _boxes(asking.run(Boxes, "detect", names, scores=True))
 
 
 def _boxes(boxes: Boxes) -> Found:
@@ -122,9 +123,9 @@ def _instances(found: Instances) -> Found:
     return [_item(xyxy, label, score, bits) for xyxy, label, score, bits in rows]
 
 
-def _masked(scene: Scene, prompts: Prompts, name: str, cancel: threading.Event) -> Found:
+def _masked(asking: Asking, prompts: Prompts, name: str) -> Found:
     """Return the masks of what is pointed at; one that is empty is left out: it has no box."""
-    masks: list[Mask | None] = [*masks_of_boxes(scene, prompts, cancel), mask_of_points(scene, prompts, cancel)]
+    masks: list[Mask | None] = [*masks_of_boxes(asking, prompts), mask_of_points(asking, prompts)]
     return [
         _item(mask.xyxy, name, round(mask.score or 0.0, 4), mask.bits)
         for mask in masks
@@ -169,8 +170,8 @@ async def depth(request: Request) -> Response:
     as_png = request.headers.get("accept-depth", "").strip().lower() == "png16"
     image = await find_image(core, value)
 
-    def ask(scene: Scene, cancel: threading.Event) -> bytes:
-        found = scene.depth(cancel=cancel)
+    def ask(asking: Asking) -> bytes:
+        found = asking.run(DepthMap, "depth")
         if found.focal_px is None and wanted["points"]:
             raise ApiError(
                 400, "unsupported_parameter",
@@ -179,7 +180,7 @@ async def depth(request: Request) -> Response:
             )  # fmt: skip
         if found.focal_px is None and wanted["pose"]:
             ignored.add("include_pose")
-        return _depth_body(found, scene, wanted, as_png=as_png)
+        return _depth_body(found, asking.scene, wanted, as_png=as_png)
 
     answer = await ask_image(request, image, ask)
     ignored.tell(Call.of(request))

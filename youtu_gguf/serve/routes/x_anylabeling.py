@@ -6,7 +6,6 @@ prefix because its `/v1/models` is not OpenAI's: the client's server address is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
 from youtu_gguf.arguments import as_float
-from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import Fields, Ignored, wrong
 from youtu_gguf.serve.inputs import check_text, find_image, read_json
-from youtu_gguf.serve.one_task import ask_image
+from youtu_gguf.serve.one_task import Asking, ask_image
 from youtu_gguf.serve.prompted import (
     Prompts,
     mask_of_points,
@@ -32,7 +30,7 @@ from youtu_gguf.serve.prompted import (
     refuse_negative,
 )
 from youtu_gguf.serve.shapes import Shapes, instance_outlines, known_scores, outlines, persons, rectangles, rings_of
-from youtu_gguf.types import Mask, Polygons
+from youtu_gguf.types import Boxes, Instances, Mask, Polygons, Poses, Text
 
 PREFIX = "/x-anylabeling"
 
@@ -94,7 +92,7 @@ class Offer:
     name: str
     widgets: Mapping[str, object]
     batch: str | None
-    ask: Callable[[Scene, threading.Event, Params], tuple[Shapes, str]]
+    ask: Callable[[Asking, Params], tuple[Shapes, str]]
     replace: bool | None = None
 
     def unused(self, params: Params) -> list[str]:
@@ -114,44 +112,44 @@ class Offer:
         }
 
 
-def _detect(scene: Scene, cancel: threading.Event, params: Params) -> tuple[Shapes, str]:
-    return rectangles(scene.detect(params.classes, scores=True, cancel=cancel)), ""
+def _detect(asking: Asking, params: Params) -> tuple[Shapes, str]:
+    return rectangles(asking.run(Boxes, "detect", params.classes, scores=True)), ""
 
 
-def _ground(scene: Scene, cancel: threading.Event, params: Params) -> tuple[Shapes, str]:
-    return rectangles(scene.ground(params.needed_text(), scores=True, cancel=cancel), params.text), ""
+def _ground(asking: Asking, params: Params) -> tuple[Shapes, str]:
+    return rectangles(asking.run(Boxes, "ground", params.needed_text(), scores=True), params.text), ""
 
 
-def _instances(scene: Scene, cancel: threading.Event, params: Params) -> tuple[Shapes, str]:
-    return instance_outlines(scene.instances(params.classes, cancel=cancel), params.fineness), ""
+def _instances(asking: Asking, params: Params) -> tuple[Shapes, str]:
+    return instance_outlines(asking.run(Instances, "instances", params.classes), params.fineness), ""
 
 
-def _refer(scene: Scene, cancel: threading.Event, params: Params) -> tuple[Shapes, str]:
+def _refer(asking: Asking, params: Params) -> tuple[Shapes, str]:
     masks: list[Mask | None]
     if params.prompts:
-        masks = [*masks_of_boxes(scene, params.prompts, cancel), mask_of_points(scene, params.prompts, cancel)]
+        masks = [*masks_of_boxes(asking, params.prompts), mask_of_points(asking, params.prompts)]
     else:
-        masks = [scene.refer(params.needed_text(), cancel=cancel)]
+        masks = [asking.run(Mask, "refer", params.needed_text())]
     rings = [(rings_of(mask.bits, params.fineness), mask.score) for mask in masks if mask is not None]
     return outlines(rings, [params.text or UNNAMED] * len(rings)), ""
 
 
-def _polygon(scene: Scene, cancel: threading.Event, params: Params) -> tuple[Shapes, str]:
-    found: Polygons = scene.polygon(params.needed_text(), scores=True, cancel=cancel)
+def _polygon(asking: Asking, params: Params) -> tuple[Shapes, str]:
+    found = asking.run(Polygons, "polygon", params.needed_text(), scores=True)
     rings = [(parts, score) for parts, score in zip(found.parts, known_scores(found.scores, len(found)), strict=True)]
     return outlines(rings, [label or params.text for label in found.labels]), ""
 
 
-def _pose(scene: Scene, cancel: threading.Event, _params: Params) -> tuple[Shapes, str]:
-    return persons(scene.pose(scores=True, cancel=cancel)), ""
+def _pose(asking: Asking, _params: Params) -> tuple[Shapes, str]:
+    return persons(asking.run(Poses, "pose", scores=True)), ""
 
 
-def _ocr(scene: Scene, cancel: threading.Event, _params: Params) -> tuple[Shapes, str]:
-    return [], str(scene.ocr(cancel=cancel))
+def _ocr(asking: Asking, _params: Params) -> tuple[Shapes, str]:
+    return [], str(asking.run(Text, "ocr"))
 
 
-def _describe(scene: Scene, cancel: threading.Event, _params: Params) -> tuple[Shapes, str]:
-    return [], str(scene.describe(cancel=cancel))
+def _describe(asking: Asking, _params: Params) -> tuple[Shapes, str]:
+    return [], str(asking.run(Text, "describe"))
 
 
 _KEEP = {"toggle_preserve_existing_annotations": False}
@@ -197,7 +195,7 @@ async def predict(request: Request) -> JSONResponse:
     given.ignore_rest()
     body.ignore_rest()
     image = await find_image(core, value)
-    shapes, description = await ask_image(request, image, lambda scene, cancel: offer.ask(scene, cancel, params))
+    shapes, description = await ask_image(request, image, lambda asking: offer.ask(asking, params))
     ignored.tell(Call.of(request))
     kept = [shape for shape in shapes if (shape["score"] or 0.0) >= params.least]
     return JSONResponse({
