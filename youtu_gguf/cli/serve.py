@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,6 +173,7 @@ def serve(
         code = run_server(load, settings, functools.partial(_announce, open_page=open_page))
     if code:
         raise typer.Exit(code)
+    _leave()
 
 
 def _as_service(options: ServeOptions, drain_s: float, *, install: bool) -> None:
@@ -196,6 +198,16 @@ def _as_service(options: ServeOptions, drain_s: float, *, install: bool) -> None
 
 def _absolute(path: str | Path | None) -> str | None:
     return None if path is None else str(Path(path).expanduser().absolute())
+
+
+def _leave() -> None:
+    """End the process, where everything is closed and only the interpreter's own end is left.
+
+    That takes seconds where the processors are busy: 1.5 to 6 s on two cores with ten other processes at work.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager
