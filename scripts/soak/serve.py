@@ -62,7 +62,7 @@ class Outcome:
     @property
     def n_answers(self) -> int:
         """Answers that were compared with their own."""
-        return self.tally.get("right", 0) + self.tally.get("tie", 0)
+        return sum(n for outcome, n in self.tally.items() if outcome.startswith(("right", "tie")))
 
 
 @contextmanager
