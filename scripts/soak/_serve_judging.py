@@ -43,12 +43,6 @@ class Asked:
     question: Question
 
 
-WORDS = tuple(
-    Asked("ask", {"question": text}, Question(("ask", text), text))
-    for text in ("What is in the picture?", "Describe the picture.", "What is the largest object?", "Is there a star?")
-)
-"""Questions in one's own words, which every protocol can put."""
-
 TEXTS = (
     Asked("describe", {}, Question(("describe",), prompts.ENGLISH.describe)),
     Asked("count", {"what": "object"}, Question(("count", "object"), prompts.ENGLISH.count.format("object"))),
@@ -57,6 +51,13 @@ TEXTS = (
     Asked("ground", {"description": PHRASE}, Question(("ground", PHRASE), prompts.ENGLISH.ground.format(PHRASE))),
 )
 """Tasks whose answers are text."""
+
+WORDS = tuple(
+    Asked("ask", {"question": asked.question.prompt}, Question(("ask", asked.question.prompt), asked.question.prompt))
+    for asked in TEXTS
+)
+"""The same as questions in one's own words, which every protocol can put. They are ones that the small model has
+learned to answer: it is so unsure of others that roundings decide."""
 
 MAPS = (
     Asked("depth", {}, Question(("depth",))),
