@@ -35,7 +35,7 @@ CACHE_BYTES = 1 << 30
 
 _OF_SETTINGS = (
     "host", "port", "insecure", "fetch_urls", "fetch_http", "label_studio_url", "max_body", "max_pixels", "max_waiting",
-    "images_bytes", "drain_s", "idle_unload_s",
+    "images_bytes", "results_bytes", "drain_s", "idle_unload_s",
 )  # fmt: skip
 """Options that are settings of the same name."""
 
@@ -89,6 +89,12 @@ class ServeOptions(FileOptions):
     images_bytes: Annotated[
         int | None,
         typer.Option(metavar="SIZE", parser=parse_bytes, help="Memory for images that were sent. [default: 512M]"),
+    ] = None
+    results_bytes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIZE", parser=parse_bytes, help="Memory for results that can be asked for again. [default: 256M]"
+        ),
     ] = None
     drain_s: Annotated[
         float | None,
