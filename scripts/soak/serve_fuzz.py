@@ -42,7 +42,8 @@ IMAGE_NAMES = ("image", "images", "url", "image_url", "id", "file_id")
 MODEL = "youtu-vl"
 
 FAILURE, ALLOWED = 500, (501,)
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
+"""Longer than a task may take by itself (`timeout_s`)."""
 TOLD = ("Traceback", "site-packages", 'File "/')
 """What an answer must not hold."""
 
