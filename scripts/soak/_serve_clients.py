@@ -103,14 +103,14 @@ class Visitor:
         """Ask in one's own words, in any protocol."""
         asked, dialect = self._choose.choice(WORDS), self._choose.choice(DIALECTS)
         answer = dialect.ask(self._client, self._image(which), asked.question.prompt, MAX_TOKENS)
-        self._judge.text(which, asked, dialect.text(answer))
+        self._judge.text(which, asked, dialect.text(answer), dialect.name)
         self._judge.count(f"answered by {dialect.name}")
 
     def stream(self, which: int) -> None:
         """Do the same by a stream."""
         asked, dialect = self._choose.choice(WORDS), self._choose.choice(DIALECTS)
         events = dialect.stream(self._client, self._image(which), asked.question.prompt, MAX_TOKENS)
-        self._judge.text(which, asked, "".join(map(dialect.piece, events)))
+        self._judge.text(which, asked, "".join(map(dialect.piece, events)), f"{dialect.name} streamed")
         self._judge.count(f"streamed by {dialect.name}")
 
     def task(self, which: int) -> None:
@@ -121,7 +121,7 @@ class Visitor:
             answer = self._client.post(path, *form(self._judge.pictures[which].file(), params))
         else:
             answer = self._client.post(path, {"image": self._image(which), **params})
-        self._judge.text(which, asked, answer["raw"])
+        self._judge.text(which, asked, answer["raw"], "a task")
         self._judge.count("tasks")
 
     def task_stream(self, which: int) -> None:
@@ -131,7 +131,7 @@ class Visitor:
         events = list(self._client.stream(f"/v1/tasks/{asked.task}", body))
         (raw,) = (event.data["raw"] for event in events if event.name == "result")
         pieces = "".join(event.data["text"] for event in events if event.name == "piece")
-        self._judge.text(which, asked, raw)
+        self._judge.text(which, asked, raw, "a streamed task")
         self._judge.count("streamed tasks" if pieces == raw else f"fault: the pieces {pieces!r} are not {raw!r}")
 
     def detect(self, which: int) -> None:
@@ -157,7 +157,7 @@ class Visitor:
         body = {"image": self._image(which), "tasks": tasks, "options": OPTIONS}
         results = self._client.post("/v1/tasks", body)["results"]
         for asked, result in zip(chosen, results, strict=True):
-            self._judge.text(which, asked, result["raw"])
+            self._judge.text(which, asked, result["raw"], "several tasks")
         self._judge.count("several tasks")
 
     def upload(self, which: int) -> None:
@@ -168,7 +168,7 @@ class Visitor:
         asked = self._choose.choice(WORDS)
         body = {"image": image, **asked.arguments, "options": OPTIONS}
         try:
-            self._judge.text(which, asked, self._client.post("/v1/tasks/ask", body)["raw"])
+            self._judge.text(which, asked, self._client.post("/v1/tasks/ask", body)["raw"], "an upload")
         finally:
             gone = self._client.send("DELETE", f"/v1/images/{image}")
         self._judge.count("uploads" if gone.status in (204, 404) else f"fault: DELETE gave {gone.status}")

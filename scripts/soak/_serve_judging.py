@@ -43,12 +43,6 @@ class Asked:
     question: Question
 
 
-WORDS = tuple(
-    Asked("ask", {"question": text}, Question(("ask", text), text))
-    for text in ("What is in the picture?", "Describe the picture.", "What is the largest object?", "Is there a star?")
-)
-"""Questions in one's own words, which every protocol can put."""
-
 TEXTS = (
     Asked("describe", {}, Question(("describe",), prompts.ENGLISH.describe)),
     Asked("count", {"what": "object"}, Question(("count", "object"), prompts.ENGLISH.count.format("object"))),
@@ -57,6 +51,13 @@ TEXTS = (
     Asked("ground", {"description": PHRASE}, Question(("ground", PHRASE), prompts.ENGLISH.ground.format(PHRASE))),
 )
 """Tasks whose answers are text."""
+
+WORDS = tuple(
+    Asked("ask", {"question": asked.question.prompt}, Question(("ask", asked.question.prompt), asked.question.prompt))
+    for asked in TEXTS
+)
+"""The same as questions in one's own words, which every protocol can put. They are ones that the small model has
+learned to answer: it is so unsure of others that roundings decide."""
 
 MAPS = (
     Asked("depth", {}, Question(("depth",))),
@@ -97,7 +98,7 @@ class Judge:
         self._model = model
         self.pictures = [Picture(draw(TEST_SEEDS + 900 + i).rgb) for i in range(n_pictures)]
         self.tally: Counter[str] = Counter()
-        self._doubtful: Counter[tuple[int, Asked, str]] = Counter()
+        self._doubtful: Counter[tuple[int, Asked, str, str]] = Counter()
         self._lock = threading.Lock()
         for picture in self.pictures:
             with closing(model.open(picture.rgb)) as scene:
@@ -109,14 +110,14 @@ class Judge:
         with self._lock:
             self.tally[outcome] += n
 
-    def text(self, which: int, asked: Asked, found: str) -> None:
-        """Judge a text, or keep it to be judged at the end."""
+    def text(self, which: int, asked: Asked, found: str, way: str) -> None:
+        """Judge a text that was asked for in a way, or keep it to be judged at the end."""
         right = self.pictures[which].expected[asked]
         if found in (right.raw, getattr(right, "value", None)):
             self.count("right")
         else:
             with self._lock:
-                self._doubtful[which, asked, found] += 1
+                self._doubtful[which, asked, found, way] += 1
 
     def numbers(self, which: int, asked: Asked, found: bytes) -> None:
         """Judge the numbers of a map."""
@@ -139,15 +140,15 @@ class Judge:
 
     def settle(self) -> None:
         """Judge what was kept; call it when nothing else uses the model."""
-        for (which, asked, found), n in self._doubtful.items():
-            with closing(self._model.open(self.pictures[which].rgb)) as scene:
-                expected = self.pictures[which].expected[asked].raw
-                if not found or expected.startswith(found) or found.startswith(expected):
-                    outcome = f"wrong {asked.task}: {found!r} instead of {expected!r}"
-                else:
-                    apart = gap(scene, asked.question, expected, found)
-                    outcome = (
-                        "tie" if apart <= TIE else f"wrong {asked.task}, {apart:.3f} apart: {found!r} for {expected!r}"
-                    )
-            self.count(outcome, n)
+        for (which, asked, found, way), n in self._doubtful.items():
+            self.count(self._outcome(which, asked, found, way), n)
         self._doubtful.clear()
+
+    def _outcome(self, which: int, asked: Asked, found: str, way: str) -> str:
+        expected = self.pictures[which].expected[asked].raw
+        told = f"{way}, image {which}, {asked.question.asked}: {found!r} instead of {expected!r}"
+        if not found or expected.startswith(found) or found.startswith(expected):
+            return f"wrong {told}"
+        with closing(self._model.open(self.pictures[which].rgb)) as scene:
+            apart = gap(scene, asked.question, expected, found)
+        return f"tie, {way}" if apart <= TIE else f"wrong, {apart:.3f} of the range apart, {told}"

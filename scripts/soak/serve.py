@@ -32,7 +32,7 @@ from scripts.soak._serve_judging import Judge
 from youtu_gguf.machine import usable_cores
 
 HERE = Path(__file__).parent
-LIMITS = ("--cache-bytes", "48M", "--images-bytes", "48M")
+LIMITS = ("--cache-bytes", "48M", "--images-bytes", "48M", "--results-bytes", "16M")
 WARM_UP = 0.25
 """Part of the time after which memory should not grow."""
 
@@ -62,7 +62,7 @@ class Outcome:
     @property
     def n_answers(self) -> int:
         """Answers that were compared with their own."""
-        return self.tally.get("right", 0) + self.tally.get("tie", 0)
+        return sum(n for outcome, n in self.tally.items() if outcome.startswith(("right", "tie")))
 
 
 @contextmanager
@@ -100,13 +100,16 @@ def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> t
     return samples, sum(thread.is_alive() for thread in threads)
 
 
-def most_threads() -> int:
-    """Return how many threads a server keeps: one an answer, each with a team in llama.cpp; those that read images."""
+def most_threads(at_start: int) -> int:
+    """Return how many threads a server may keep.
+
+    Those that answer, each with its team in llama.cpp; asyncio's for files; and those that OpenCV and NumPy keep.
+    """
     cores = usable_cores()
-    return N_ANSWERS * cores + (cores + 4) + 3
+    return at_start + N_ANSWERS * cores + (cores + 4) + 2 * cores
 
 
-def left_behind(server: Server) -> Iterator[str]:
+def left_behind(server: Server, most: int) -> Iterator[str]:
     """Yield what is left of requests although no client is there any more."""
     deadline = time.monotonic() + QUIET_S
     with server.client() as client:
@@ -114,8 +117,8 @@ def left_behind(server: Server) -> Iterator[str]:
             time.sleep(0.1)
         if n_busy:
             yield f"{n_busy} requests go on without a client"
-    if server.n_threads() > most_threads():
-        yield f"{server.n_threads()} threads are left; a server keeps {most_threads()} at most"
+    if server.n_threads() > most:
+        yield f"{server.n_threads()} threads are left; a server keeps {most} at most"
     if server.n_children():
         yield f"{server.n_children()} child processes are left"
 
@@ -125,11 +128,12 @@ def run(model_name: str, n_clients: int, n_images: int, seconds: float) -> Outco
     with yg.load(model_name, temperature=0.0) as model:
         judge = Judge(model, n_images)
         with serving(model_name, *LIMITS) as server:
+            most = most_threads(server.n_threads())
             with health(server.port) as health_ms:
                 samples, n_hanging = let_visit(server, judge, n_clients, seconds)
             faults = [f"{n_hanging} clients hang"] if n_hanging else []
             if server.process.poll() is None:
-                faults += left_behind(server)
+                faults += left_behind(server, most)
             code = server.stop()
             if code:
                 faults.append(f"the server ended with {code}: {server.tail()}")

@@ -243,7 +243,7 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["segment", "{cat}", "a" * 100_000, "--present", "all"], "1000 letters in a row; got 100000"),
         (["ask", "{cat}", "why " + "?" * 100_000 + " now"], "1000 signs in a row; got 100000"),
         (["depth", "{cat}", "--scale", "moon"], "moon"),
-        (["refer", "{cat}"], "a phrase or a box, and not both; got neither"),
+        (["refer", "{cat}"], "refer needs one of a phrase, a box and a point; got none"),
         (["refer", "{cat}", "--box", "5", "5", "5", "9"], "left < right"),
         (["segment", "{cat}", "sky", "cat", "--background", "--refine", "guided"], "with background is not refined"),
         (["segment", "{cat}", "--present", "all"], 'present="all" needs the classes that are there; got none'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -82,7 +83,7 @@ def test_times_and_the_work_of_the_engine_are_measured() -> None:
     assert found["youtu_loaded"] == 1
     assert found["youtu_image_store_bytes"] > 64 * 96 * 3
     assert (found["youtu_queue_length"], found["youtu_answers_active"]) == (0, 0)
-    assert found["process_resident_memory_bytes"] > 0
+    assert sys.platform != "linux" or found["process_resident_memory_bytes"] > 0
 
 
 def test_figures_do_not_load_a_model_and_do_not_fall_when_it_is_unloaded() -> None:

@@ -27,8 +27,8 @@ from tests.serve.processes import NANO, Served, served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
-SLACK_S = 2.0
-"""What a machine may take that is busy with other tests."""
+SLACK_S = 8.0
+"""What a machine may take that is busy with other tests; scripts/bench/serve.py measures on one that is not."""
 
 LONG = {"type": "array", "items": {"type": "integer"}, "minItems": 2000}
 """A schema whose answers take longer than any test."""
@@ -130,15 +130,16 @@ def test_a_server_says_when_it_is_ready_and_ends_without_a_trace(notified: tuple
 
 
 def test_eight_streams_end_with_an_error_within_the_time_to_drain_and_a_second() -> None:
-    with served(*NANO, "--drain", "1.5s") as server:
+    with served(*NANO, "--drain", "3s") as server:
         server.wait_ready()
         streams = [Stream(server) for _ in range(8)]
         assert all(stream.begun.wait(60) for stream in streams)
         ended: list[tuple[int, float]] = []
         ending = threading.Thread(target=lambda: ended.append(server.end(signal.SIGTERM)))
         ending.start()
-        time.sleep(0.1)
-        status, text = server.get("/readyz")
+        while (ready := server.get("/readyz"))[0] == 200:
+            time.sleep(0.02)
+        status, text = ready
         assert (status, json.loads(text)["error"]["code"]) == (503, "draining")
         with server.post("/v1/chat/completions", long_chat()) as refused:
             assert (refused.status, json.loads(refused.read())["error"]["code"]) == (503, "draining")
@@ -148,7 +149,7 @@ def test_eight_streams_end_with_an_error_within_the_time_to_drain_and_a_second()
             stream.join()
         ((code, seconds),) = ended
     assert code == 0
-    assert 1.5 < seconds < 2.5 + SLACK_S
+    assert 3 < seconds < 4 + SLACK_S
     assert [json.loads(stream.events[-1].removeprefix("data: "))["error"]["code"] for stream in streams] == [
         "draining"
     ] * 8
@@ -176,7 +177,8 @@ def test_a_thread_that_does_not_end_does_not_hold_up_the_process() -> None:
 
         client = threading.Thread(target=ask)
         client.start()
-        time.sleep(0.3)
+        while json.loads(server.get("/v1/info")[1])["queue"]["active"] < 1:
+            time.sleep(0.02)
         code, seconds = server.end(signal.SIGINT)
         client.join()
     assert (code, answered) == (0, [503])

@@ -136,7 +136,7 @@ class _Process:
                 stopping.cancel()
                 return
             notify("READY=1")
-            LOG.info("ready")
+            LOG.info("ready: %r", self.core.loading.result())
         await stopping
 
     def _end_hard_in(self, seconds: float) -> None:

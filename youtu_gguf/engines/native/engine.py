@@ -19,6 +19,7 @@ from youtu_gguf.engines.native.interrupts import Deferral, open_to_interrupts
 from youtu_gguf.engines.native.limits import Limits
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.chain import new_sampler
+from youtu_gguf.engines.native.llama.compute import computes_here, release_team
 from youtu_gguf.engines.native.llama.devices import place_pair
 from youtu_gguf.engines.native.llama.handles import LlamaContext, LlamaModel
 from youtu_gguf.engines.native.payer import Payer
@@ -112,6 +113,7 @@ class NativeEngine:
         self._shared = SharedDecodes(self._decoder)
         self.drafts = choose_drafts(settings.draft, self.context, on_device=bool(self.placement.devices))
         self.prompt_tokens = PromptTokens(self.model, pair.model)
+        release_team()  # of the comparison of vision towers
         progress("load", 100, 100)
 
     def report(self, listener: ProgressFn, stage: str, done: int, total: int) -> None:
@@ -212,7 +214,7 @@ class NativeEngine:
 
     def finish(self, generation: Generation) -> None:
         """Free what an answer holds and wake the threads that wait for room. Safe to call twice."""
-        if self.lock.is_mine or not self.lock.owner.is_here:
+        if self.lock.is_mine or computes_here() or not self.lock.owner.is_here:
             return  # Python collects an abandoned stream in the middle of other work: see `_finish_lost`
         with self.lock:
             self._shared.leave(generation)

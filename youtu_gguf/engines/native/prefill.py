@@ -20,6 +20,7 @@ from youtu_gguf.engines.native.beginnings import NOTHING, Beginning
 from youtu_gguf.engines.native.cache import ByteCache, Sized
 from youtu_gguf.engines.native.fair_lock import FairLock
 from youtu_gguf.engines.native.limits import Limits
+from youtu_gguf.engines.native.llama.compute import release_team
 from youtu_gguf.engines.native.llama.handles import TILE, FullError, LlamaContext
 from youtu_gguf.engines.native.prefixes import Prefixes
 from youtu_gguf.engines.native.room import Room
@@ -296,6 +297,7 @@ class Readings:
                 embeddings = self._vision.encode(image, make_room=self._cache.clear, between=between)
                 n_encoded = len(embeddings)
             finally:
+                release_team()
                 payer.pay(PrefixCost(encode_s=time.perf_counter() - started), n_encoded=n_encoded)
             self._cache.put(key, embeddings)
             return embeddings

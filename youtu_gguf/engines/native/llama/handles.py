@@ -14,6 +14,7 @@ import numpy as np
 from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import ALL, NONE, Batch, Run
 from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
+from youtu_gguf.engines.native.llama.compute import ComputeThread
 from youtu_gguf.engines.native.llama.devices import handles_of
 from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 from youtu_gguf.engines.native.llama.placement import Placement
@@ -147,6 +148,8 @@ class LlamaContext:
                 f"llama.cpp could not make a context of {n_ctx} positions.{bindings.recent_warnings()}"
                 f"{model.placement.remedy or ' Lower n_ctx if memory is short.'}"
             )
+        in_a_thread = settings.n_threads > 1 and not model.placement.devices
+        self._thread = ComputeThread() if in_a_thread else None
         self._memory = lib.llama_get_memory(self.handle)
         self.tokens = Batch(self.slice)
         self.embeddings = Batch(self.slice, model.n_embd)
@@ -247,7 +250,10 @@ class LlamaContext:
 
     def decode(self, batch: Any) -> bool:
         """Decode a filled batch; return False if the cache is full."""
-        status = lib.llama_decode(self.handle, batch)
+        if self._thread is None:
+            status = lib.llama_decode(self.handle, batch)
+        else:
+            status = self._thread.call(lib.llama_decode, self.handle, batch)
         if status == _NO_KV_SLOT:
             return False
         if status != 0:
@@ -290,6 +296,8 @@ class LlamaContext:
             self.embeddings.close()
             lib.llama_free(self.handle)
             self.handle = None
+            if self._thread is not None:
+                self._thread.close()
 
 
 def _pointer(data: U8) -> Any:
