@@ -28,7 +28,8 @@ class LabelStudio(BaseHTTPRequestHandler):
         known = self.headers["Authorization"] == "Token secret"
         found = known and self.path in ("/data/upload/1/a%20b.png", "/data/local-files/?d=c.png")
         moved = self.path == "/data/upload/1/moved.png"
-        self.send_response(200 if found else 302 if moved else 401)
+        acceptable = "*/*" in self.headers["Accept"]  # its framework knows of JSON alone
+        self.send_response(406 if not acceptable else 200 if found else 302 if moved else 401)
         self.send_header("Location", "/data/upload/1/a%20b.png")
         self.send_header("Content-Length", str(len(PNG) if found else 0))
         self.end_headers()

@@ -165,7 +165,7 @@ class Fetcher:
         sent = {
             "Host": target.netloc,
             "User-Agent": f"youtu_gguf/{__version__}",
-            "Accept": "image/*",
+            "Accept": "image/*, */*;q=0.5",  # Label Studio offers no image type: it answers 406 to image/* alone
             "Accept-Encoding": "identity",
             "Connection": "close",
             **headers,
