@@ -53,7 +53,7 @@ FAILURE, ALLOWED = 500, (501,)
 TIMEOUT_S = 180.0
 """Longer than a task may take by itself (`timeout_s`)."""
 TOLD = ("Traceback", "site-packages", 'File "/')
-"""What an answer must not hold."""
+"""What an answer must not hold, unless it was sent: Hypothesis takes texts from the code that it tests."""
 
 
 class Fuzzer:
@@ -130,7 +130,7 @@ class Fuzzer:
         text = answer.text if answer.status_code >= 400 else ""
         if answer.status_code >= FAILURE and answer.status_code not in ALLOWED:
             self.faults.append(f"{name}: {answer.status_code} {text[:300]} for {describe(case)}")
-        elif any(told in text for told in TOLD):
+        elif any(told in text and told not in repr((case.path_parameters, case.query, case.body)) for told in TOLD):
             self.faults.append(f"{name}: tells too much: {text[:300]} for {describe(case)}")
         elif text and not is_object(text):
             self.faults.append(f"{name}: {answer.status_code} is no JSON: {text[:300]} for {describe(case)}")
