@@ -127,10 +127,13 @@ def test_a_form_gives_its_texts_and_its_file_however_long_it_is() -> None:
     ],
     ids=range(17),
 )
-def test_a_form_that_is_broken_or_too_large_is_refused(body: bytes, kind: str) -> None:
+def test_a_form_that_is_broken_or_too_large_is_refused_and_not_logged(
+    body: bytes, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ApiError) as caught:
         asyncio.run(read_form(request(body, kind)))
     assert caught.value.status == 400
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("charset", ["undefined", "utf-16", "idna", "rot13", "zlib", "nonsense", "\xff"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 import json
+import logging
 import math
 import re
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from youtu_gguf.serve.core import Core
     from youtu_gguf.serve.images import StoredImage
+
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every odd byte that a client sends
 
 JSON = "application/json"
 FORM = "multipart/form-data"
