@@ -12,6 +12,7 @@ another process. 429 is an answer: the clients wait.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -38,7 +39,7 @@ WARM_UP = 0.25
 
 MOST_DRIFT_MB, MOST_HEALTH_MS = 30.0, 100.0
 LONGEST_WAIT_S, QUIET_S = 120.0, 10.0
-SAMPLE_S = 0.5
+SAMPLE_S = 0.2
 N_ANSWERS = 8
 """Answers at once, by default."""
 
@@ -77,27 +78,39 @@ def health(port: int) -> Iterator[list[float]]:
             found += json.loads(process.communicate()[0])
 
 
-def let_visit(server: Server, judge: Judge, n_clients: int, seconds: float) -> tuple[list[tuple[float, int]], int]:
-    """Let all clients do things; return samples of (part of the time, memory), and how many clients hang."""
-    stop, started, samples = threading.Event(), time.monotonic(), []
+def let_visit(
+    server: Server, judge: Judge, n_clients: int, seconds: float, most_visits: int | None
+) -> tuple[list[int], int]:
+    """Let all clients do things; return samples of the server's memory, and how many clients hang."""
+    stop, samples = threading.Event(), [server.memory_bytes()]
 
     def visit(number: int) -> None:
         visitor = Visitor(server.port, judge, number, stop)
-        while not stop.is_set():
+        for _ in itertools.count() if most_visits is None else range(most_visits):
+            if stop.is_set():
+                break
             visitor.visit()
         visitor.close()
 
     threads = [threading.Thread(target=visit, args=(i,), daemon=True) for i in range(n_clients)]
     for thread in threads:
         thread.start()
-    while (past := time.monotonic() - started) < seconds and server.process.poll() is None:
-        samples.append((past / seconds, server.memory_bytes()))
-        time.sleep(min(SAMPLE_S, seconds / 20))
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.process.poll() is None and any(thread.is_alive() for thread in threads):
+        time.sleep(SAMPLE_S)
+        samples.append(server.memory_bytes())
     stop.set()
     deadline = time.monotonic() + LONGEST_WAIT_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return samples, sum(thread.is_alive() for thread in threads)
+
+
+def drift_mb(samples: list[int]) -> float:
+    """Return how much memory has grown from the end of the warm-up to the last tenth, in MB."""
+    n = len(samples)
+    early, late = samples[int(WARM_UP * n) : int((WARM_UP + 0.1) * n) + 1], samples[int(0.9 * n) :]
+    return (statistics.median(late) - statistics.median(early)) / 1e6
 
 
 def most_threads(at_start: int) -> int:
@@ -123,14 +136,14 @@ def left_behind(server: Server, most: int) -> Iterator[str]:
         yield f"{server.n_children()} child processes are left"
 
 
-def run(model_name: str, n_clients: int, n_images: int, seconds: float) -> Outcome:
-    """Run the soak; see the module."""
+def run(model_name: str, n_clients: int, n_images: int, seconds: float, most_visits: int | None = None) -> Outcome:
+    """Run the soak, see the module; it ends early where every client has done `most_visits` things."""
     with yg.load(model_name, temperature=0.0) as model:
         judge = Judge(model, n_images)
         with serving(model_name, *LIMITS) as server:
             most = most_threads(server.n_threads())
             with health(server.port) as health_ms:
-                samples, n_hanging = let_visit(server, judge, n_clients, seconds)
+                samples, n_hanging = let_visit(server, judge, n_clients, seconds, most_visits)
             faults = [f"{n_hanging} clients hang"] if n_hanging else []
             if server.process.poll() is None:
                 faults += left_behind(server, most)
@@ -143,11 +156,9 @@ def run(model_name: str, n_clients: int, n_images: int, seconds: float) -> Outco
         judge.settle()
     faults += [f"{n} x {outcome}" for outcome, n in judge.tally.items() if outcome.startswith(("wrong ", "fault"))
                and outcome != "wrong requests"]  # fmt: skip
-    early = statistics.median(memory for part, memory in samples if WARM_UP <= part <= WARM_UP + 0.1)
-    late = statistics.median(memory for part, memory in samples if part >= 0.9)
     ordered = sorted(health_ms)
     p99 = (ordered[int(len(ordered) * 0.99)], ordered[-1])
-    return Outcome(dict(judge.tally.most_common()), faults, (late - early) / 1e6, p99)
+    return Outcome(dict(judge.tally.most_common()), faults, drift_mb(samples), p99)
 
 
 def main() -> None:

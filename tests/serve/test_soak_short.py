@@ -21,7 +21,7 @@ def test_clients_of_every_protocol_get_the_right_answers_and_leave_nothing_behin
     sys.modules[spec.name] = soak
     spec.loader.exec_module(soak)
 
-    found = soak.run("nano", n_clients=12, n_images=2, seconds=5.0)
+    found = soak.run("nano", n_clients=6, n_images=1, seconds=60.0, most_visits=8)
 
     assert found.faults == []
     assert found.n_answers > 10

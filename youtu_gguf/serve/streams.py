@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -39,58 +40,59 @@ class PieceResponse(Response):
         chunks: What to send; it must not raise: errors are chunks too.
         media_type: `EVENT_STREAM` or `NDJSON`.
         ping: Sent at silence; b"" sends nothing.
+        ping_s: Silence after which it is.
     """
 
     def __init__(
-        self, chunks: AsyncGenerator[bytes, None], media_type: str = EVENT_STREAM, ping: bytes = b": ping\n\n"
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        media_type: str = EVENT_STREAM,
+        ping: bytes = b": ping\n\n",
+        ping_s: float = PING_S,
     ) -> None:
-        self.chunks, self.ping = chunks, ping
+        self.chunks, self.ping, self.ping_s = chunks, ping, ping_s
         self.status_code, self.media_type, self.background = 200, media_type, None
         self.body = b""
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
+        self._turn = asyncio.Lock()  # one message after the other: a client that does not read holds up all of them
+        self._sent_at = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send the answer."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sending = asyncio.ensure_future(self._send(send))
-        gone = asyncio.ensure_future(_hang_up(receive))
+        others = [asyncio.ensure_future(_hang_up(receive))]
+        others += [asyncio.ensure_future(self._send_pings(send))] if self.ping else []
         try:
-            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((sending, others[0]), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.cancel()
-            gone.cancel()
-            for task in (gone, sending):
+            for task in (sending, *others):
+                task.cancel()
+            for task in (*others, sending):
                 with contextlib.suppress(asyncio.CancelledError, OSError):
                     await task
 
     async def _send(self, send: Send) -> None:
-        async with contextlib.aclosing(self.chunks), contextlib.aclosing(_with_pings(self.chunks, self.ping)) as pinged:
-            async for chunk in pinged:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with contextlib.aclosing(self.chunks):
+            async for chunk in self.chunks:
+                async with self._turn:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self._sent_at = time.monotonic()
+        await self._turn.acquire()  # and never released: no ping comes after the end
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_pings(self, send: Send) -> None:
+        while True:
+            left_s = self._sent_at + self.ping_s - time.monotonic()
+            if left_s > 0:
+                await asyncio.sleep(left_s)
+                continue
+            async with self._turn:
+                await send({"type": "http.response.body", "body": self.ping, "more_body": True})
+            self._sent_at = time.monotonic()
 
 
 async def _hang_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _with_pings(chunks: AsyncGenerator[bytes, None], ping: bytes) -> AsyncGenerator[bytes, None]:
-    """Yield `chunks`, and `ping` after each time of silence."""
-    following = asyncio.ensure_future(anext(chunks, None))
-    try:
-        while True:
-            await asyncio.wait((following,), timeout=PING_S if ping else None)
-            if not following.done():
-                yield ping
-                continue
-            chunk = following.result()
-            if chunk is None:
-                return
-            following = asyncio.ensure_future(anext(chunks, None))
-            yield chunk
-    finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-            await following

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
-from youtu_gguf.environment import set_cuda_graphs
+from youtu_gguf.environment import set_cuda_graphs, short_spins
 from youtu_gguf.errors import CapabilityError, EngineError, InputError
 from youtu_gguf.forks import Owner
 
@@ -33,10 +33,11 @@ __all__ = [
 ]
 
 try:
-    import llama_cpp as _package
-    from llama_cpp import llama_cpp as lib
-    from llama_cpp import mtmd_cpp as mtmd
-    from llama_cpp._ggml import libggml
+    with short_spins():
+        import llama_cpp as _package
+        from llama_cpp import llama_cpp as lib
+        from llama_cpp import mtmd_cpp as mtmd
+        from llama_cpp._ggml import libggml
 except (ImportError, OSError, RuntimeError) as exc:
     raise EngineError(
         f"the native engine needs llama-cpp-python with its compiled library; importing it failed: {exc}. "
