@@ -51,7 +51,7 @@ CHAT = next(dialect for dialect in DIALECTS if dialect.name == "OpenAI")
 def read_image(client: Client, data: bytes) -> list[float]:
     """Let the server read a new image; return the seconds between the steps that it reports."""
     image = client.post("/v1/images", data, "image/jpeg")["id"]
-    body = {"image": image, "question": "What is it?", "options": {"max_tokens": 1}, "stream": True}
+    body = {"image": image, "question": "What is it?", "options": {"max_tokens": 1}, "stream": True, "timeout_s": 3600}
     steps = [(event.data["stage"], event.at) for event in client.stream(TASK, body) if event.name == "progress"]
     return [
         after - before
@@ -62,7 +62,7 @@ def read_image(client: Client, data: bytes) -> list[float]:
 
 def pieces(client: Client, image: str) -> Iterator[Event]:
     """Yield the pieces of an answer that does not end."""
-    body = {"image": image, "question": "Tell me all about it.", "options": LONG, "stream": True}
+    body = {"image": image, "question": "Tell me all about it.", "options": LONG, "stream": True, "timeout_s": 3600}
     return (event for event in client.stream(TASK, body) if event.name == "piece")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 import youtu_gguf as yg
 from tests.conftest import Pair
 from tests.loopback_hub import REPOSITORY
+from tests.serve.processes import served
 from youtu_gguf.cli.main import app
 from youtu_gguf.engines.llama_server.binary import find_llama_server
 from youtu_gguf.errors import YoutuError
@@ -106,7 +109,7 @@ def places(pair: Pair, photographs: dict[str, Path], tmp_path: Path) -> SimpleNa
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {*ON_FILES, *PULLED, *SERVED} == set(commands(typer.main.get_command(app)))
+    assert {*ON_FILES, *PULLED, *SERVED, "serve"} == set(commands(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("name", ON_FILES)
@@ -138,3 +141,12 @@ def test_a_slim_file_and_a_smaller_one_answer_too(places: SimpleNamespace) -> No
         run(ON_FILES[name], places)
         smaller = SimpleNamespace(**{**vars(places), "model": places.folder / made})
         run(ON_FILES["segment"] + " --mmproj {mmproj}", smaller)
+
+
+def test_serve_answers_about_the_image(places: SimpleNamespace) -> None:
+    options = LOAD.format(model=places.model).split()
+    with served(*options) as server:
+        server.wait_ready()
+        image = base64.b64encode(Path(places.image).read_bytes()).decode()
+        with server.post("/v1/tasks/depth", {"image": image}) as answer:
+            assert (answer.status, json.loads(answer.read())["type"]) == (200, "DepthMap")

@@ -95,13 +95,13 @@ def test_no_mixture_of_token_texts_makes_a_control_token(engine: NativeEngine, t
 def test_a_name_that_spells_the_end_of_a_turn_does_not_end_it(tiny_pair: Pair) -> None:
     with yg.load(*tiny_pair, n_ctx=2048, threads=1) as model, model.open(picture(1).rgb) as scene:
         asked: list[str] = []
-        session = scene.session()
+        session, engine = scene.session(), model.engine
         assert isinstance(session, NativeSession)
-        original = session.generate
-        session.generate = lambda question, *rest: asked.append(question) or original(question, *rest)  # type: ignore
+        assert isinstance(engine, NativeEngine)
+        original = engine.start
+        engine.start = lambda payer, request: asked.append(request.question) or original(payer, request)  # type: ignore
         scene.detect([HOSTILE], max_tokens=1)
         scene.ask(HOSTILE, max_tokens=1)
-        assert isinstance(model.engine, NativeEngine)
         assert [controls(model.engine, session.tokens_of(question)) for question in asked] == [ENDING] * 2
 
 

@@ -35,7 +35,7 @@ def test_a_body_has_the_arguments_of_its_task_and_those_of_every_task(name: str)
 
 def test_what_is_not_sent_is_left_to_the_task() -> None:
     asked = read_task("detect", IMAGE)
-    assert (asked.timeout_s, asked.stream) == (120, False)
+    assert (asked.timeout_s, asked.stream) == (600, False)
     (question,) = asked.questions
     assert (question.task, question.arguments, question.options) == ("detect", {}, {})
     assert (question.output.masks, question.output.map) == ("rle", "none")

@@ -30,7 +30,7 @@ MAX_NAMES, MAX_NUMBERS = 2_000, 16
 """Entries of a list: more names than any published set of classes has."""
 
 LONGEST_S = 3_600.0
-DEFAULT_TIMEOUT_S = 120.0
+DEFAULT_TIMEOUT_S = 600.0
 
 MapForm = Literal["none", "png"]
 
