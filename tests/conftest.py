@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ CALIBRATIONS = tempfile.mkdtemp(prefix="youtu-gguf-calibrations-")
 os.environ["YOUTU_GGUF_CALIBRATIONS"] = CALIBRATIONS  # what the developer's machine knows about models is not tested
 STATE = tempfile.mkdtemp(prefix="youtu-gguf-state-")
 os.environ["XDG_STATE_HOME"] = STATE  # neither is what it knows about vision towers and servers
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start, and interrupt, inherit it
 
 
 @pytest.fixture(scope="session")
