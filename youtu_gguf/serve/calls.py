@@ -104,3 +104,9 @@ class CallMiddleware:
             for function in call.at_end:
                 function()
             self.ended(call, scope)
+
+
+async def hang_up(receive: Receive) -> None:
+    """Wait until the client of a request hangs up; its body must have been read, which comes by the same way."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

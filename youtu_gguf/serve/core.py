@@ -12,7 +12,7 @@ import anyio
 from fastapi import Request
 
 from youtu_gguf.errors import YoutuError
-from youtu_gguf.serve.calls import Call
+from youtu_gguf.serve.calls import Call, hang_up
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fetch import Fetcher
 from youtu_gguf.serve.holder import ModelHolder
@@ -172,8 +172,7 @@ async def until_hang_up(request: Request, work: Coroutine[Any, Any, T]) -> T:
             group.cancel_scope.cancel()
 
         async def watch() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
+            await hang_up(request.receive)
             group.cancel_scope.cancel()
 
         group.start_soon(perform)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from youtu_gguf.serve.calls import hang_up
+
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
@@ -62,7 +64,7 @@ class PieceResponse(Response):
         """Send the answer."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sending = asyncio.ensure_future(self._send(send))
-        others = [asyncio.ensure_future(_hang_up(receive))]
+        others = [asyncio.ensure_future(hang_up(receive))]
         others += [asyncio.ensure_future(self._send_pings(send))] if self.ping else []
         try:
             await asyncio.wait((sending, others[0]), return_when=asyncio.FIRST_COMPLETED)
@@ -91,8 +93,3 @@ class PieceResponse(Response):
             async with self._turn:
                 await send({"type": "http.response.body", "body": self.ping, "more_body": True})
             self._sent_at = time.monotonic()
-
-
-async def _hang_up(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from youtu_gguf.config import Settings
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.json import MaskForm
-from youtu_gguf.scene.options import Options, Question, run_options
+from youtu_gguf.scene.options import Options, run_options
 from youtu_gguf.serve.chat.sampling import LONGEST_SCHEMA, LONGEST_STOP, MOST_STOPS
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.inputs import MAX_TEXT, check_text
@@ -70,10 +70,6 @@ class TaskQuestion:
     arguments: Mapping[str, Any]
     options: Mapping[str, Any]
     output: Output
-
-    def question(self, **options: object) -> Question:
-        """Return it with further options of this run."""
-        return Question(self.task, (), {**self.arguments, **self.options, **options})
 
 
 @dataclass(frozen=True)

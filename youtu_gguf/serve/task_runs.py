@@ -102,8 +102,7 @@ class TaskRuns:
 
     def _question(self, asked: TaskQuestion, job: Job[Any]) -> Question:
         """Return what is asked of the scene."""
-        left_s = self._request.timeout_s - (time.perf_counter() - job.began)
-        limits = {"max_s": min(asked.options.get("max_s", math.inf), max(_LEAST_S, left_s)), "cancel": job.cancel}
+        limits = {"max_s": min(asked.options.get("max_s", math.inf), max(_LEAST_S, job.left_s)), "cancel": job.cancel}
         return Question(asked.task, (), {**self._with_known_box(asked.arguments), **asked.options, **limits})
 
     def _with_known_box(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from youtu_gguf.serve.calls import hang_up
 from youtu_gguf.serve.core import ClientGoneError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def begun(request: Request, events: AsyncGenerator[Event, None]) -> Begun:
         ClientGoneError: The client hung up by then.
     """
     first: asyncio.Task[Event] = asyncio.ensure_future(_first(events))
-    gone = asyncio.ensure_future(_hang_up(request))
+    gone = asyncio.ensure_future(hang_up(request.receive))
     found = Begun(first, events)
     try:
         await asyncio.wait((first, gone), timeout=AT_ONCE_S, return_when=asyncio.FIRST_COMPLETED)
@@ -79,8 +80,3 @@ async def begun(request: Request, events: AsyncGenerator[Event, None]) -> Begun:
 
 async def _first(events: AsyncGenerator[Event, None]) -> Event:
     return await anext(events)
-
-
-async def _hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
