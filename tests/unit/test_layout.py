@@ -32,8 +32,8 @@ APART = {"tasks": CONCRETE, "scene": CONCRETE, "batch": CONCRETE, "cli": CONCRET
 EMPTY = ("engines",)
 """Rooms whose parts stand in `LAYERS` one by one: their `__init__.py` imports nothing."""
 
-SYSTEM_CALLS = ("engines/llama_server/launcher.py",)
-"""What binds a child process to this one, by a system call that Python does not offer."""
+SYSTEM_CALLS = ("engines/llama_server/launcher.py", "serve/allocator.py")
+"""Calls of the system that Python does not offer: what binds a child to this process, and how memory is kept."""
 
 LLAMA_CPP = ("engines/native/llama/", "engines/native/vision/ggml.py")
 """Where llama.cpp and ggml are called."""

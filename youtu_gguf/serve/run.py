@@ -18,6 +18,7 @@ import uvicorn
 
 from youtu_gguf.environment import notify_socket
 from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.serve.allocator import limit_arenas
 from youtu_gguf.serve.app import create_app
 from youtu_gguf.serve.slow_headers import TimedProtocol
 
@@ -65,6 +66,7 @@ def serve(load: Callable[[], Model], settings: ServeSettings, listening: Callabl
     Raises:
         InputError: The address cannot be used, or needs a key.
     """
+    limit_arenas()
     with ExitStack() as opened:
         sockets = [opened.enter_context(closing(found)) for found in open_sockets(settings)]
         process = _Process(create_app(load, settings), settings)
