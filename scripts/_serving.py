@@ -105,14 +105,23 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(model: str | Path = "nano", *flags: str) -> Iterator[Server]:
-    """Run `youtu-gguf serve` for the `with` block; give the server once it is ready."""
-    port = free_port()
+def serving(
+    model: str | Path = "nano", *flags: str, folder: Path | None = None, port: int | None = None
+) -> Iterator[Server]:
+    """Run `youtu-gguf serve` for the `with` block; give the server once it is ready.
+
+    Args:
+        model: What is served.
+        flags: Further options of the command.
+        folder: Where it is run. A package that lies there, such as an unpacked wheel, is the one that runs.
+        port: Where it listens; None takes a free one.
+    """
+    port = free_port() if port is None else port
     command = [sys.executable, "-m", "youtu_gguf", "serve", "--model", str(model), "--port", str(port), *flags]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
+    with tempfile.TemporaryDirectory() as temporary:
+        log = Path(temporary, "log")
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
         server = Server(port, process, log)
         try:
             server.wait_ready()
