@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from scripts._browser import DRAWN_BY_PROCESSOR, NAMES, browsing, find_chromium
 from scripts._serving import Server, serving
+from tests.page.tab import Tab, watched_tab
 from tests.page.wheel import MARKED, unpacked_wheel
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-from tests.page.tab import Tab, watched_tab  # noqa: E402
 
 OpenTab = Callable[..., Tab]
 """`open_tab(path="/", **options)`: a tab in a context of its own; the options are those of Playwright's contexts."""
@@ -29,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     if find_chromium() is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path")
     with browsing(*DRAWN_BY_PROCESSOR) as opened:
@@ -45,7 +44,7 @@ def server(wheel: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def open_tab(browser: Any, server: Server) -> Iterator[OpenTab]:
+def open_tab(browser: Browser, server: Server) -> Iterator[OpenTab]:
     """Open tabs; what went wrong in any of them, and every request beyond the server, fails the test at its end."""
     opened: list[Tab] = []
     with ExitStack() as contexts:
@@ -63,5 +62,6 @@ def open_tab(browser: Any, server: Server) -> Iterator[OpenTab]:
             return tab
 
         yield start
-    assert [address for tab in opened for address in tab.outside] == []
-    assert [fault for tab in opened for fault in tab.unexpected()] == []
+    wrong = [fault for tab in opened for fault in (*tab.outside, *tab.unexpected())]
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)

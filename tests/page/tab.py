@@ -8,13 +8,6 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
-HEARD = """
-addEventListener("securitypolicyviolation", (event) =>
-    console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
-addEventListener("unhandledrejection", (event) => console.error(`unhandled: ${event.reason?.stack ?? event.reason}`));
-"""
-"""What the page reports to nobody, written to the console."""
-
 BESIDE = ("blob:", "data:")
 """Addresses that reach no server."""
 
@@ -53,7 +46,6 @@ def _named(fault: str, patterns: Sequence[str]) -> bool:
 
 def watched_tab(context: BrowserContext, origin: str) -> Tab:
     """Open an empty tab whose requests and errors are written down from the start."""
-    context.add_init_script(HEARD)
     tab = Tab(context.new_page(), origin)
 
     def asked(request: Request) -> None:
