@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,11 +117,24 @@ def serving(
         port: Where it listens; None takes a free one.
     """
     port = free_port() if port is None else port
-    command = [sys.executable, "-m", "youtu_gguf", "serve", "--model", str(model), "--port", str(port), *flags]
+    words = ("-m", "youtu_gguf", "serve", "--model", str(model), "--port", str(port), *flags)
+    with running(words, port, folder) as server:
+        yield server
+
+
+@contextmanager
+def running(words: Sequence[str], port: int, folder: Path | None = None) -> Iterator[Server]:
+    """Run a server that another Python program starts, as `serving` does.
+
+    Args:
+        words: What follows `python` on its command line.
+        port: Where it listens.
+        folder: Where it is run.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         log = Path(temporary, "log")
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
+            process = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT, cwd=folder)
         server = Server(port, process, log)
         try:
             server.wait_ready()
