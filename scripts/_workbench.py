@@ -1,4 +1,4 @@
-"""The page as its users work with it, for tests, the benchmark and the pictures: what they press, and what they wait for."""
+"""The page as its users work with it, for tests, benchmark and pictures: what they press, and what they wait for."""
 
 from __future__ import annotations
 

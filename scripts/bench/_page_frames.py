@@ -33,7 +33,7 @@ WATCH_TEXT = """(selector) => {
   }).observe(document.querySelector(selector), { subtree: true, childList: true, characterData: true });
 }"""
 """Notes, for each move of the pointer, when the input came, when its event was seen, when the text changed, and when the
-frame that shows it was done: a message that is sent in a frame's callback arrives after that frame."""
+when the frame that shows it was done: a message that is sent in a frame's callback arrives after that frame."""
 
 
 @dataclass(frozen=True)
