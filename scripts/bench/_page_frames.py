@@ -32,8 +32,8 @@ WATCH_TEXT = """(selector) => {
     requestAnimationFrame(() => painted.port2.postMessage(found));
   }).observe(document.querySelector(selector), { subtree: true, childList: true, characterData: true });
 }"""
-"""Notes, for each move of the pointer, when the input came, when its event was seen, when the text changed, and when the
-when the frame that shows it was done: a message that is sent in a frame's callback arrives after that frame."""
+"""Notes, for each move of the pointer, when the input came, when its event was seen, when the text changed, and when
+the frame that shows it was done: a message that is sent in a frame's callback arrives after that frame."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from _full import machine, photograph
 from _page_frames import FrameWatch, followed, watch_text
 from _serve_rows import Row
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 import youtu_gguf as yg
 from scripts._browser import DRAWN_BY_PROCESSOR, browsing
@@ -32,7 +32,7 @@ from scripts._workbench import Workbench
 
 STATIC = Path(yg.__file__).parent / "serve" / "static"
 SIZE = (4000, 3000)
-WINDOW = {"width": 1600, "height": 1000}
+WINDOW: ViewportSize = {"width": 1600, "height": 1000}
 
 MOST_BYTES = 200_000
 FIRST_PAINT_MS = 300
@@ -60,7 +60,7 @@ def opening(browser: Browser, address: str, rounds: int) -> list[Row]:
     paints, outside, sent, n_requests = [], 0, 0, 0
     for _ in range(rounds):
         context = browser.new_context(viewport=WINDOW)
-        asked = []
+        asked: list[Request] = []
         context.on("request", asked.append)
         page = context.new_page()
         page.goto(address, wait_until="networkidle")
