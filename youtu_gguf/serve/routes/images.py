@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,7 @@ from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
 from youtu_gguf.serve.pixels import PictureForm, picture
 from youtu_gguf.serve.schemas import ERRORS
+from youtu_gguf.serve.streams import EVENT_STREAM, PieceResponse, sse
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.core import Core
@@ -43,6 +46,10 @@ _SENT = {
             },
         },
     }
+}
+
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Server-sent events.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
 }
 
 
@@ -103,6 +110,36 @@ async def get_image(request: Request, id: str) -> JSONResponse:  # noqa: A002
     return JSONResponse(_form(core_of(request).images.get(id)))
 
 
+@router.get("/v1/images/{id}/events", response_class=Response, responses=_EVENTS)
+async def follow_reading(request: Request, id: str) -> Response:  # noqa: A002
+    """Follow the reading of an image, in events: `reading` at each step, and `ready` when the model has read it.
+
+    The stream ends with that, and without it where no one reads the image, or no one does any more.
+    """
+    core = core_of(request)
+    return PieceResponse(_reading_events(core, core.images.get(id)))
+
+
+async def _reading_events(core: Core, image: StoredImage) -> AsyncGenerator[bytes, None]:
+    changed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no one listens
+            loop.call_soon_threadsafe(changed.set)
+
+    core.jobs.at_drain.append(changed.set)
+    try:
+        with image.reading.watched(wake):
+            while image.state == "reading" and not (image.was_dropped or core.jobs.draining):
+                changed.clear()
+                yield sse(_reading(image), "reading")
+                await changed.wait()
+    finally:
+        core.jobs.at_drain.remove(changed.set)
+    if image.state == "ready":
+        yield sse({"read_s": _read_s(image)}, "ready")
+
+
 @router.delete("/v1/images/{id}", status_code=204)
 async def delete_image(request: Request, id: str) -> Response:  # noqa: A002
     """Forget an image. Requests about it that have begun go on."""
@@ -140,8 +177,20 @@ def _form(image: StoredImage) -> dict[str, Any]:
         "focal_px": None if scene is None else scene.focal_px,
         "image_tokens": None if scene is None else scene.grid.n_tokens,
         "state": image.state,
+        "reading": _reading(image),
+        "read_s": _read_s(image),
         "expires_at": datetime.fromtimestamp(image.expires_at, UTC).isoformat(timespec="seconds"),
     }
+
+
+def _reading(image: StoredImage) -> dict[str, Any] | None:
+    scene = image.scene
+    return image.reading.told(None if scene is None else scene.grid.n_tokens) if image.state == "reading" else None
+
+
+def _read_s(image: StoredImage) -> float | None:
+    seconds = image.reading.seconds
+    return None if seconds is None or image.state != "ready" else round(seconds, 3)
 
 
 DIALECT = Dialect("images", router, (), own_error_body)

@@ -104,7 +104,7 @@ def _prediction(
     for key, image in images.items():
         if not job.cancel.is_set():
             with core.holder.use() as model, image.open(model) as scene:
-                regions += label_image(Asking(scene, job), controls[key])
+                regions += label_image(Asking(scene, job, image), controls[key])
     return prediction(regions, VERSION)
 
 
