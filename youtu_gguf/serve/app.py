@@ -31,6 +31,7 @@ from youtu_gguf.serve.routes import (
     metrics,
     ollama,
     openai,
+    page,
     responses,
     results,
     tasks,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from youtu_gguf.model import Model
 
 DIALECTS: tuple[Dialect, ...] = (
+    page.DIALECT,
     health.DIALECT,
     metrics.DIALECT,
     info.DIALECT,

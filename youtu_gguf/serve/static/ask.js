@@ -1,0 +1,2 @@
+/** The ask line. */
+export const askLine = () => "";

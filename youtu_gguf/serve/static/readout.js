@@ -1,0 +1,2 @@
+/** What is under the pointer. */
+export const readout = () => "";
