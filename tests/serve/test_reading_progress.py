@@ -160,7 +160,7 @@ def test_an_image_that_no_one_reads_has_no_reading() -> None:
     with squares_client() as client:
         form = send(client).json()
         assert (form["reading"], form["read_s"]) == (None, None)
-        assert client.get(f"/v1/images/{form['id']}/events").text == ""
+        assert events(client.get(f"/v1/images/{form['id']}/events").text) == [("done", {})]
         client.post("/v1/tasks/describe", json={"image": form["id"]})
         assert _ready(client, form["id"])["read_s"] >= 0
 
@@ -172,10 +172,10 @@ def test_a_reading_is_followed_until_it_ends(held: tuple[Held, TestClient]) -> N
     answer = client.get(f"/v1/images/{id_}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     told = events(answer.text)
-    assert [name for name, _ in told[:1]] + [name for name, _ in told[-1:]] == ["reading", "ready"]
+    assert [name for name, _ in (told[0], *told[-2:])] == ["reading", "ready", "done"]
     assert told[0][1].keys() == {"stage", "done", "total", "elapsed_s", "left_s"}
-    assert told[-1][1]["read_s"] == _ready(client, id_)["read_s"]
-    assert [name for name, _ in events(client.get(f"/v1/images/{id_}/events").text)] == ["ready"]
+    assert told[-2][1]["read_s"] == _ready(client, id_)["read_s"]
+    assert [name for name, _ in events(client.get(f"/v1/images/{id_}/events").text)] == ["ready", "done"]
 
 
 def test_following_ends_when_the_image_is_forgotten(held: tuple[Held, TestClient]) -> None:
@@ -185,7 +185,7 @@ def test_following_ends_when_the_image_is_forgotten(held: tuple[Held, TestClient
     following, texts = followed(client, id_)
     assert client.delete(f"/v1/images/{id_}").status_code == 204
     following.join(20)
-    assert [name for name, _ in events(*texts)] == ["reading"]
+    assert [name for name, _ in events(*texts)] == ["reading", "done"]
 
 
 def test_following_ends_when_the_server_stops(held: tuple[Held, TestClient]) -> None:

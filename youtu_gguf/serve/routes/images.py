@@ -15,6 +15,7 @@ from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.etags import is_kept
 from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
 from youtu_gguf.serve.pixels import PictureForm, picture
 from youtu_gguf.serve.schemas import ERRORS
@@ -112,9 +113,9 @@ async def get_image(request: Request, id: str) -> JSONResponse:  # noqa: A002
 
 @router.get("/v1/images/{id}/events", response_class=Response, responses=_EVENTS)
 async def follow_reading(request: Request, id: str) -> Response:  # noqa: A002
-    """Follow the reading of an image, in events: `reading` at each step, and `ready` when the model has read it.
+    """Follow the reading of an image, in events: `reading` at each step, `ready` when it has been read, and `done`.
 
-    The stream ends with that, and without it where no one reads the image, or no one does any more.
+    There is no `ready` where no one reads the image, or no one does any more.
     """
     core = core_of(request)
     return PieceResponse(_reading_events(core, core.images.get(id)))
@@ -138,6 +139,8 @@ async def _reading_events(core: Core, image: StoredImage) -> AsyncGenerator[byte
         core.jobs.at_drain.remove(changed.set)
     if image.state == "ready":
         yield sse({"read_s": _read_s(image)}, "ready")
+    if not core.jobs.draining:
+        yield sse({}, "done")
 
 
 @router.delete("/v1/images/{id}", status_code=204)
@@ -156,11 +159,14 @@ async def get_content(
 ) -> Response:
     """Give an image upright, as coordinates mean it: those of answers are in its pixels at full size."""
     image = core_of(request).images.get(id)
+    etag = f'"{image.id}-{side}-{form}"'
+    headers = {"Cache-Control": "private, max-age=3600, immutable", "ETag": etag}
+    if is_kept(request, etag):
+        return Response(status_code=304, headers=headers)
 
     def make() -> bytes:
         return picture(image.pixels(), form, side)
 
-    headers = {"Cache-Control": "private, max-age=3600, immutable"}
     return Response(await asyncio.to_thread(make), headers=headers, media_type=f"image/{form}")
 
 
