@@ -134,3 +134,11 @@ def test_without_a_page_there_is_a_line_and_nothing_else() -> None:
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     with squares_client(ServeSettings(page=False, api_key="the key")) as client:
         assert client.get("/", headers=BROWSER).status_code == client.get("/static/app.js").status_code == 401
+
+
+def test_the_sample_is_a_small_picture_whose_distances_are_known_in_metres(client: TestClient) -> None:
+    sample = client.get("/static/sample.webp")
+    assert (sample.headers["content-type"], "content-encoding" in sample.headers) == ("image/webp", False)
+    assert len(sample.content) < 25_000
+    with load() as model, model.open(sample.content) as scene:
+        assert (scene.size, scene.focal_px) == ((320, 256), pytest.approx(379, abs=1))

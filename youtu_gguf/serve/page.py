@@ -21,6 +21,7 @@ _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".webp": "image/webp",
     ".license": "text/plain; charset=utf-8",
 }
 """By the end of a name. Other files, such as the declarations for the type checker, are none of the page's."""
