@@ -3,8 +3,8 @@
 
     python scripts/page_sample.py
 
-It is the scene of docs/tasks.md, in which nano answers well in every task, as a photograph of a lens of 40 mm (for 35 mm
-film): its distances are thereby known in metres.
+It is the scene of docs/tasks.md, in which nano answers well in every task, as a photograph of a lens of 40 mm (for film
+of 35 mm): its distances are thereby known in metres.
 """
 
 from __future__ import annotations
