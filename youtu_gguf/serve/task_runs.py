@@ -7,15 +7,15 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.errors import YoutuError
-from youtu_gguf.output import Source
 from youtu_gguf.scene.options import Question
 from youtu_gguf.serve.errors import ApiError, as_api_error
 from youtu_gguf.serve.events import Failed, Finished, Piece, Progress
-from youtu_gguf.serve.results import StoredResult
+from youtu_gguf.serve.results import StoredResult, source_of
 from youtu_gguf.serve.values import File, answer_file, answer_form, event_json
 from youtu_gguf.types import Mask, Result
 
@@ -57,8 +57,8 @@ class TaskRuns:
             (asked,) = self._request.questions
             with self._scene() as scene:
                 question = self._question(asked, job)
-                kept = self._keep(asked, scene.run(question.task, **question.options), job)
-                return answer_file(kept, form, Source(scene.rgb), asked.output)
+                kept = self._keep(asked, scene, scene.run(question.task, **question.options), job)
+                return answer_file(kept, form, replace(kept.source, rgb=scene.rgb), asked.output)
 
         return work
 
@@ -93,7 +93,7 @@ class TaskRuns:
                     yield update.index, update
                     continue
                 asked = self._request.questions[update.index]
-                yield update.index, answer_form(self._keep(asked, update.result, job), asked.output)
+                yield update.index, answer_form(self._keep(asked, scene, update.result, job), asked.output)
 
     @contextmanager
     def _scene(self) -> Iterator[Scene]:
@@ -113,13 +113,14 @@ class TaskRuns:
             return arguments
         return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}
 
-    def _keep(self, asked: TaskQuestion, value: Result, job: Job[Any]) -> StoredResult:
+    def _keep(self, asked: TaskQuestion, scene: Scene, value: Result, job: Job[Any]) -> StoredResult:
         job.note(asked.task, value)
         if value.finish not in ("cancelled", "time"):
             self._image.was_read = True
         via = value.found_by if isinstance(value, Mask) and "point" in asked.arguments else None
         total_s = time.perf_counter() - job.began
-        kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s)
+        source = source_of(scene, self._image.id, asked.task, asked.arguments)
+        kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s, source)
         return self._core.results.add(kept)
 
 

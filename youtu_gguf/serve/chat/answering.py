@@ -15,7 +15,7 @@ from youtu_gguf.serve.chat.task_models import TaskAsked, task_asked
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Piece
 from youtu_gguf.serve.inputs import find_image
-from youtu_gguf.serve.results import StoredResult
+from youtu_gguf.serve.results import StoredResult, source_of
 from youtu_gguf.types import Finish, Result, Timings
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Asked:
                     text, decoded = value.raw, self._decoded(value.raw, scenes)
                 else:
                     value, decoded = self.task.run(scenes[self.task.picture], options), None
-                    text = self.task.told(self._kept(core, value, job))
+                    text = self.task.told(self._kept(core, scenes, value, job))
                     report(text)
             job.note("chat" if self.task is None else self.task.question.task, value)
             if value.finish not in ("cancelled", "time"):
@@ -115,11 +115,13 @@ class Asked:
         assert value is not None
         return value
 
-    def _kept(self, core: Core, value: Result, job: Job[Answered]) -> StoredResult:
+    def _kept(self, core: Core, scenes: Mapping[Picture, Scene], value: Result, job: Job[Answered]) -> StoredResult:
         """Keep the value of the task, so that its pixels can be asked for later."""
         assert self.task is not None
         image, total_s = self.images[self.task.picture], time.perf_counter() - job.began
-        result = StoredResult(value, self.task.question.task, image.id, job.id, None, job.queue_s, total_s)
+        question = self.task.question
+        source = source_of(scenes[self.task.picture], image.id, question.task, question.arguments)
+        result = StoredResult(value, question.task, image.id, job.id, None, job.queue_s, total_s, source)
         return core.results.add(result)
 
     def _decoded(self, text: str, scenes: Mapping[Picture, Scene]) -> dict[str, Any] | None:
