@@ -63,7 +63,11 @@ import { batch, computed, signal } from "./vendor/signals-core.js";
  * @property {number | null} etaS Seconds until it is likely to begin.
  * @property {{stage: string, done: number, total: number} | null} progress
  * @property {Result | null} result
- * @property {import("./api.js").ApiFailure | null} failure
+ * @property {import("./api.js").ApiFailure | null} failure What ended it, or what it waits for until `retryAt`.
+ * @property {string | null} requestId
+ * @property {number | null} retryAt When it is asked again by itself, in milliseconds as `Date.now()` gives them.
+ * @property {number} began In milliseconds.
+ * @property {number | null} ended
  */
 
 /** @typedef {"boxes" | "polygons" | "poses" | "mask" | "instances" | "labels" | "depth" | "point"} LayerKind */
