@@ -25,12 +25,11 @@ from _serve_rows import Row
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
-import youtu_gguf as yg
 from scripts._browser import DRAWN_BY_PROCESSOR, browsing
 from scripts._serving import serving
 from scripts._workbench import Workbench
+from youtu_gguf.serve.page import page_files
 
-STATIC = Path(yg.__file__).parent / "serve" / "static"
 SIZE = (4000, 3000)
 WINDOW: ViewportSize = {"width": 1600, "height": 1000}
 
@@ -48,11 +47,15 @@ GRAPHICS = """() => {
 
 
 def sizes() -> list[Row]:
-    """Return the bytes of each file of the page, the largest first, and of all."""
-    files = [path for path in STATIC.rglob("*") if path.is_file() and not path.name.endswith((".d.ts", "config.json"))]
-    found = sorted(((path.stat().st_size, path.relative_to(STATIC).as_posix()) for path in files), reverse=True)
+    """Return the bytes of each file of the page as it is sent, the largest first, and of all."""
+    found = sorted(((len(file.packed or file.body), name) for name, file in page_files().items()), reverse=True)
     rows = [Row(f"bytes of {name}", size / 1000, unit="kB") for size, name in found]
-    return [*rows, Row("bytes in all", sum(size for size, _ in found) / 1000, MOST_BYTES / 1000, "kB")]
+    written = sum(len(file.body) for file in page_files().values())
+    total = sum(size for size, _ in found)
+    return [
+        *rows,
+        Row("bytes in all, as sent", total / 1000, MOST_BYTES / 1000, "kB", f"{written / 1000:.0f} kB as files"),
+    ]
 
 
 def opening(browser: Browser, address: str, rounds: int) -> list[Row]:
