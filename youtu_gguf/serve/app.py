@@ -21,6 +21,7 @@ from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
 from youtu_gguf.serve.routes import (
+    batches,
     deepstack,
     files,
     health,
@@ -49,6 +50,7 @@ DIALECTS: tuple[Dialect, ...] = (
     images.DIALECT,
     tasks.DIALECT,
     results.DIALECT,
+    batches.DIALECT,
     deepstack.DIALECT,
     openai.DIALECT,
     responses.DIALECT,
