@@ -19,12 +19,12 @@ from youtu_gguf.decode.actions import CLICK, MAX_NESTING, TOOL, parse_action
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.counts import parse_count
-from youtu_gguf.decode.grammar import MAX_NAME, Spans
+from youtu_gguf.decode.grammar import MAX_NAME
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.errors import DecodeError
 from youtu_gguf.facts import N_JOINTS
-from youtu_gguf.types import Issue
+from youtu_gguf.types import Issue, Spans
 
 LABEL = "what was asked for"
 

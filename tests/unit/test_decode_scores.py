@@ -11,11 +11,12 @@ import pytest
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.decode.classes import parse_classes
 from youtu_gguf.decode.counts import parse_count
-from youtu_gguf.decode.grammar import Spans, scan
+from youtu_gguf.decode.grammar import scan
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.poses import parse_poses
 from youtu_gguf.decode.scores import answer_score, item_score, item_scores
 from youtu_gguf.engines.base import Answer, TokenScore
+from youtu_gguf.types import Spans
 
 
 def written(*tokens: tuple[str, float]) -> Answer:

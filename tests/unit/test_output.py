@@ -42,7 +42,9 @@ def test_every_result_has_a_strict_json_form(name: str, tmp_path: Path) -> None:
 
 
 def test_boxes_are_plain_numbers() -> None:
-    assert to_json(RESULTS["boxes"])["boxes"] == [{"label": "cup", "xyxy": [1, 2, 3.46, 4], "score": 0.5}]
+    assert to_json(RESULTS["boxes"])["boxes"] == [
+        {"label": "cup", "xyxy": [1, 2, 3.46, 4], "score": 0.5, "spans": None}
+    ]
 
 
 def test_a_count_is_a_number_or_null() -> None:
@@ -67,6 +69,28 @@ def test_scores_stand_beside_what_they_are_of() -> None:
     outlines = yg.Polygons(((RING,), (RING,)), ("cup", "杯"), np.array([0.5, np.nan]))
     assert [(o["label"], o["score"]) for o in to_json(outlines)["polygons"]] == [("cup", 0.5), ("杯", None)]
     assert to_json(yg.Poses(XYV, [[0, 0, 5, 5]], scores=np.array([0.25])))["persons"][0]["score"] == 0.25
+
+
+def test_spans_stand_beside_what_they_are_of() -> None:
+    spans, pairs = ((1, 2), (3, 9)), [[1, 2], [3, 9]]
+    array = np.ones((1, 1, 1))
+    rows: list[tuple[str, yg.Result]] = [
+        ("boxes", yg.Boxes([[1, 2, 3, 4]], ("cup",), spans=(spans,))),
+        ("polygons", yg.Polygons(((RING,),), ("cup",), spans=(spans,))),
+        ("persons", yg.Poses(XYV, [[0, 0, 5, 5]], spans=(spans,))),
+        ("instances", yg.Instances(array, [[0, 0, 1, 1]], ("cup",), spans=(spans,))),
+    ]
+    assert [to_json(value)[name][0]["spans"] for name, value in rows] == [pairs] * 4
+    alone = (yg.Count(3, spans=spans), yg.Mask(IDS == 1, spans=spans), yg.Action("click", [3, 4], spans=spans))
+    assert [to_json(value)["spans"] for value in alone] == [pairs] * 3
+    assert to_json(yg.LabelMap(IDS, ("cup", "table"), spans=(spans, ())))["spans"] == {"cup": pairs, "table": []}
+    assert to_json(yg.Count(1, boxes=yg.Boxes([[1, 2, 3, 4]], ("cup",), spans=(spans,))))["boxes"][0]["spans"] == pairs
+
+
+def test_spans_of_what_no_answer_says_are_null() -> None:
+    forms = {name: to_json(result) for name, result in RESULTS.items()}
+    assert [item["spans"] for item in (*forms["polygons"]["polygons"], *forms["poses"]["persons"])] == [None] * 3
+    assert [forms[name]["spans"] for name in ("count", "mask", "labels", "action")] == [None] * 4
 
 
 def test_a_label_map_gives_scores_by_class_and_sums_up_its_margin() -> None:

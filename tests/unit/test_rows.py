@@ -11,6 +11,7 @@ import youtu_gguf as yg
 
 RING = np.array([[0, 0], [4, 0], [4, 3]], np.float32)
 SCORES = np.array([0.25, 0.5, 0.75])
+SPANS = (((0, 2), (3, 4)), (), ((5, 9),))
 CARRIED: dict[str, Any] = {
     "raw": "an answer",
     "finish": "length",
@@ -21,11 +22,15 @@ IDS = np.array([[0, 0, 1], [2, -1, 2]])
 MASKS = np.arange(3 * 2 * 5).reshape(3, 2, 5) % 4 == 0
 
 VALUES: dict[str, Any] = {
-    "boxes": yg.Boxes(np.arange(12).reshape(3, 4), ("car", "dog", "cup"), SCORES, **CARRIED),
-    "polygons": yg.Polygons(((RING,), (RING + 1, RING + 2), ()), ("car", "dog", "cup"), SCORES, **CARRIED),
-    "poses": yg.Poses(np.arange(144).reshape(3, 16, 3), np.arange(12).reshape(3, 4), scores=SCORES, **CARRIED),
-    "instances": yg.Instances(MASKS, np.arange(12).reshape(3, 4), ("car", "dog", "cup"), SCORES, **CARRIED),
-    "labels": yg.LabelMap(IDS, ("car", "dog", "cup"), scores=SCORES, **CARRIED),
+    "boxes": yg.Boxes(np.arange(12).reshape(3, 4), ("car", "dog", "cup"), SCORES, SPANS, **CARRIED),
+    "polygons": yg.Polygons(((RING,), (RING + 1, RING + 2), ()), ("car", "dog", "cup"), SCORES, SPANS, **CARRIED),
+    "poses": yg.Poses(
+        np.arange(144).reshape(3, 16, 3), np.arange(12).reshape(3, 4), scores=SCORES, spans=SPANS, **CARRIED
+    ),
+    "instances": yg.Instances(
+        MASKS, np.arange(12).reshape(3, 4), ("car", "dog", "cup"), SCORES, spans=SPANS, **CARRIED
+    ),
+    "labels": yg.LabelMap(IDS, ("car", "dog", "cup"), scores=SCORES, spans=SPANS, **CARRIED),
 }
 every = pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 
@@ -35,6 +40,7 @@ def test_rows_are_counted_indexed_and_iterated_over(value: Any) -> None:
     assert len(value) == 3
     assert [row.score for row in value] == [0.25, 0.5, 0.75]
     assert [row.score for row in reversed(value)] == [0.75, 0.5, 0.25]
+    assert [row.spans for row in value] == list(SPANS)
     assert [value[i].score for i in (0, -1, np.int64(1), np.array(2))] == [0.25, 0.75, 0.5, 0.75]
 
 
@@ -60,6 +66,7 @@ def test_a_selection_is_a_value_of_the_same_type_with_all_else_kept(value: Any, 
     assert type(part) is type(value)
     assert len(part) == len(kept)
     assert part.scores.tolist() == SCORES[kept].tolist()
+    assert part.spans == tuple(SPANS[i] for i in kept)
     assert (part.raw, part.finish, part.issues, part.timings) == tuple(CARRIED.values())
 
 
@@ -94,6 +101,12 @@ def test_rows_without_scores_have_none() -> None:
     boxes = yg.Boxes([[1, 2, 3, 4]], ("car",))
     assert boxes[0].score is None
     assert boxes[:1].scores is None
+
+
+def test_rows_without_spans_have_none() -> None:
+    boxes = yg.Boxes([[1, 2, 3, 4]], ("car",))
+    assert boxes[0].spans is None
+    assert boxes[:1].spans is None
 
 
 @every

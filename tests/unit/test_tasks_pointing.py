@@ -129,13 +129,17 @@ def test_a_point_has_no_outline_of_a_phrase(scene: yg.Scene) -> None:
 
 
 def test_a_box_holds_the_pixels_that_it_has_a_part_of() -> None:
-    xyxy = np.array([[0, 0, 10, 10], [4, 4, 6.5, 6.5], [5, 5, 5, 9], [6, 6, 99, 99]], np.float32)
-    size = Size(12, 12)
-    assert smallest_box(xyxy, Pixel(4, 4), size) == [4, 4, 6.5, 6.5]
-    assert smallest_box(xyxy, Pixel(7, 7), size) == [6, 6, 12, 12]
-    assert smallest_box(xyxy, Pixel(1, 1), size) == [0, 0, 10, 10]
-    assert smallest_box(xyxy[:1], Pixel(10, 10), size) is None
-    assert smallest_box(xyxy[:0], Pixel(0, 0), size) is None
+    boxes = yg.Boxes([[0, 0, 10, 10], [4, 4, 6.5, 6.5], [5, 5, 5, 9], [6, 6, 99, 99]], ("", "", "", ""))
+
+    def around(x: int, y: int, among: yg.Boxes = boxes) -> list[float] | None:
+        found = smallest_box(among, Pixel(x, y), Size(12, 12))
+        return None if found is None else found.xyxy.tolist()
+
+    assert around(4, 4) == [4, 4, 6.5, 6.5]
+    assert around(7, 7) == [6, 6, 12, 12]
+    assert around(1, 1) == [0, 0, 10, 10]
+    assert around(10, 10, boxes[:1]) is None
+    assert around(0, 0, boxes[:0]) is None
 
 
 def test_pixels_are_connected_side_by_side() -> None:

@@ -8,13 +8,13 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from youtu_gguf.decode.grammar import by_place
 from youtu_gguf.decode.points import outside
-from youtu_gguf.types import Issue, Size
+from youtu_gguf.types import Issue, Size, Spans
 
 TOOL = "computer_use"
 CLICK = "left_click"
@@ -58,13 +58,16 @@ XY = tuple[float, float]
 class FoundAction:
     """The action's `name`, "" where none can be read; its point `xy` in the prepared image, or None.
 
-    `arguments` are the others, as written; flaws are `issues`.
+    `arguments` are the others, as written; flaws are `issues`. `spans` tell where the two numbers of the point are
+    written; numbers in another form of JSON than digits, such as 1e2, have no place. Actions are
+    equal wherever they are written.
     """
 
     name: str
     xy: XY | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
+    spans: Spans = field(default=(), compare=False)
 
 
 class _Call(NamedTuple):
@@ -102,14 +105,14 @@ def parse_action(text: str, *, size: Size | None = None) -> FoundAction:
         chosen = _salvaged(text, calls)
     found = FoundAction("")
     if chosen is not None:
-        found = _read(chosen, issues)
+        found = _read(text, chosen, issues)
     elif not calls:
         found = _pointed(text, issues)
     if found.xy is not None and size is not None and (min(found.xy) < 0 or outside(*found.xy, size)):
         issues.append(Issue(f"the point lies outside the {size.width}x{size.height} image", 0, len(text)))
     if not found.name:
         issues.append(Issue("the answer holds no action that can be read", 0, len(text)))
-    return FoundAction(found.name, found.xy, found.arguments, by_place(issues))
+    return replace(found, issues=by_place(issues))
 
 
 def _calls(text: str, issues: list[Issue]) -> Iterator[_Call]:
@@ -258,8 +261,8 @@ def _check_tags(text: str, call: _Call, issues: list[Issue]) -> None:
         issues.append(Issue("<tool_call> is not closed", call.start, call.end))
 
 
-def _read(call: _Call, issues: list[Issue]) -> FoundAction:
-    """Read the action of a call that is an object."""
+def _read(text: str, call: _Call, issues: list[Issue]) -> FoundAction:
+    """Read the action of a call that is an object of `text`."""
 
     def report(message: str) -> None:
         issues.append(Issue(message, call.start, call.end))
@@ -280,7 +283,15 @@ def _read(call: _Call, issues: list[Issue]) -> FoundAction:
     elif "click" in name:
         report("the click has no coordinate")
     others = {key: item for key, item in arguments.items() if key not in ("action", "coordinate")}
-    return FoundAction(name, xy, others)
+    return FoundAction(name, xy, others, spans=() if xy is None else _written(text, call, xy))
+
+
+def _written(text: str, call: _Call, xy: XY) -> Spans:
+    """Return where the numbers of a call's point are written: the first coordinate that reads as they do."""
+    for match in _COORDINATE.finditer(text, call.start, call.end):
+        if (float(match[1]), float(match[2])) == xy:
+            return match.span(1), match.span(2)
+    return ()
 
 
 def _name(value: object) -> str:
@@ -310,4 +321,5 @@ def _pointed(text: str, issues: list[Issue]) -> FoundAction:
     if match is None:
         return FoundAction("")
     issues.append(Issue("the answer holds no tool call; its first point is taken for a click", *match.span()))
-    return FoundAction(CLICK, (float(match[1]), float(match[2])))
+    x, y = ((match.start(axis) - len("<x_"), match.end(axis) + 1) for axis in (1, 2))
+    return FoundAction(CLICK, (float(match[1]), float(match[2])), spans=(x, y))

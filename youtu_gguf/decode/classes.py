@@ -4,8 +4,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from itertools import takewhile
 
-from youtu_gguf.decode.grammar import Block, Spans, Tag, by_place, leaves, read_blocks, scan
-from youtu_gguf.types import Issue
+from youtu_gguf.decode.grammar import Block, Tag, by_place, leaves, read_blocks, scan
+from youtu_gguf.types import Issue, Spans
 
 _BACKGROUND = "OTHERS"
 

@@ -3,8 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from youtu_gguf.decode.grammar import Spans
-from youtu_gguf.types import Issue
+from youtu_gguf.types import Issue, Spans
 
 # A number stands alone: digits inside a tag, a word, a range, a fraction, a power, a percentage, an ordinal, or a
 # count of dozens or ten thousands do not count. Groups may be set off by commas. The digits are bounded,

@@ -19,15 +19,9 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from youtu_gguf.facts import BARE_TAGS, BLOCK_TAGS
-from youtu_gguf.types import Issue
+from youtu_gguf.types import Issue, Span, Spans
 
 TagKind = Literal["open", "close", "bare", "number", "broken"]
-
-Span = tuple[int, int]
-"""Characters start to stop (exclusive) of an answer."""
-
-Spans = tuple[Span, ...]
-"""Where in an answer an item is written: its words and numbers, without the tags around them."""
 
 _BLOCK, _BARE = "|".join(BLOCK_TAGS), "|".join(BARE_TAGS)
 _AS_SPELLED = {name.lower(): name for name in (*BLOCK_TAGS, *BARE_TAGS)}

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from youtu_gguf.decode.grammar import Block, Spans, Tag
-from youtu_gguf.types import Issue, Size
+from youtu_gguf.decode.grammar import Block, Tag
+from youtu_gguf.types import Issue, Size, Spans
 
 _ORDER = {"x": 0, "y": 1, "v": 2}
 

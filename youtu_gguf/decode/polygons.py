@@ -8,10 +8,10 @@ from itertools import chain
 
 import numpy as np
 
-from youtu_gguf.decode.grammar import Block, Spans, by_place, leaves, read_blocks
+from youtu_gguf.decode.grammar import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import Point, outside, read_points
 from youtu_gguf.facts import MAX_OUTLINE_POINTS
-from youtu_gguf.types import F32, Bits, Issue, Size, checked
+from youtu_gguf.types import F32, Bits, Issue, Size, Spans, checked
 
 MIN_POINTS = 3
 

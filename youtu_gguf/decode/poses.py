@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from youtu_gguf.decode.boxes import XYXY, read_box
-from youtu_gguf.decode.grammar import Block, Spans, by_place, leaves, read_blocks
+from youtu_gguf.decode.grammar import Block, by_place, leaves, read_blocks
 from youtu_gguf.decode.points import Point, outside, read_points
 from youtu_gguf.facts import N_JOINTS
-from youtu_gguf.types import F32, Issue, Size, checked
+from youtu_gguf.types import F32, Issue, Size, Spans, checked
 
 _NAN = float("nan")
 _NO_BOX: XYXY = (_NAN, _NAN, _NAN, _NAN)

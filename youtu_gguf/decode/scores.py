@@ -12,9 +12,8 @@ from math import exp, isnan, log, nan
 
 import numpy as np
 
-from youtu_gguf.decode.grammar import Span, Spans
 from youtu_gguf.engines.base import Answer, TokenScore
-from youtu_gguf.types import F32
+from youtu_gguf.types import F32, Span, Spans
 
 
 def item_scores(answer: Answer, items: Sequence[Spans]) -> F32 | None:

@@ -1,7 +1,8 @@
 """Results as JSON: one form for the command line, files and anything else that speaks JSON.
 
 Arrays over pixels become run lengths `[value, run]` in row-major order over the whole image, or quantiles where their
-values are not whole; NaN becomes null. A score that was not asked for is null too.
+values are not whole; NaN becomes null. A score that was not asked for is null too, and so are the `spans` of what no
+answer says; else they are pairs `[start, end]` of characters of `raw`, in Unicode code points.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from youtu_gguf.types import (
     Polygons,
     Poses,
     Result,
+    Spans,
     Text,
     each_score,
     run_lengths,
@@ -79,7 +81,12 @@ def _value(result: Result, masks: MaskForm) -> dict[str, Any]:  # noqa: PLR0911 
             return {"text": result.value, "score": _rounded(result.score, _VALUE_DIGITS)}
         case Count():
             boxes = None if result.boxes is None else _boxes(result.boxes)
-            return {"count": result.value, "score": _rounded(result.score, _VALUE_DIGITS), "boxes": boxes}
+            return {
+                "count": result.value,
+                "score": _rounded(result.score, _VALUE_DIGITS),
+                "spans": _pairs(result.spans),
+                "boxes": boxes,
+            }
         case Boxes():
             return {"boxes": _boxes(result)}
         case Polygons():
@@ -93,6 +100,7 @@ def _value(result: Result, masks: MaskForm) -> dict[str, Any]:  # noqa: PLR0911 
                 "xyxy": None if result.xyxy is None else _points(result.xyxy),
                 "area": result.area,
                 "score": _rounded(result.score, _VALUE_DIGITS),
+                "spans": _pairs(result.spans),
                 "refined_by": result.refined_by,
                 "found_by": result.found_by,
             }
@@ -108,30 +116,33 @@ def _value(result: Result, masks: MaskForm) -> dict[str, Any]:  # noqa: PLR0911 
             return _depth(result)
         case Action():
             xy = None if result.xy is None else _points(result.xy)
-            return {"action": result.name, "xy": xy, "arguments": result.arguments}
+            return {"action": result.name, "xy": xy, "arguments": result.arguments, "spans": _pairs(result.spans)}
     raise InputError(f"there is no JSON form for a {type(result).__name__}.")
 
 
 def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
-    rows = zip(boxes.labels, _points(boxes.xyxy), _scores(boxes.scores, len(boxes)), strict=True)
-    return [{"label": label, "xyxy": xyxy, "score": score} for label, xyxy, score in rows]
+    rows = zip(boxes.labels, _points(boxes.xyxy), *_told(boxes.scores, boxes.spans, len(boxes)), strict=True)
+    return [{"label": label, "xyxy": xyxy, "score": score, "spans": spans} for label, xyxy, score, spans in rows]
 
 
 def _polygons(polygons: Polygons) -> list[dict[str, Any]]:
     parts = [[_points(ring) for ring in part] for part in polygons.parts]
-    rows = zip(polygons.labels, parts, _scores(polygons.scores, len(polygons)), strict=True)
-    return [{"label": label, "parts": rings, "score": score} for label, rings, score in rows]
+    rows = zip(polygons.labels, parts, *_told(polygons.scores, polygons.spans, len(polygons)), strict=True)
+    return [{"label": label, "parts": rings, "score": score, "spans": spans} for label, rings, score, spans in rows]
 
 
 def _persons(poses: Poses) -> list[dict[str, Any]]:
-    rows = zip(_points(poses.boxes), _points(poses.xyv), _scores(poses.scores, len(poses)), strict=True)
-    return [{"xyxy": xyxy, "xyv": xyv, "score": score} for xyxy, xyv, score in rows]
+    rows = zip(_points(poses.boxes), _points(poses.xyv), *_told(poses.scores, poses.spans, len(poses)), strict=True)
+    return [{"xyxy": xyxy, "xyv": xyv, "score": score, "spans": spans} for xyxy, xyv, score, spans in rows]
 
 
 def _instances(found: Instances, masks: MaskForm) -> list[dict[str, Any]]:
-    told = (_mask(mask, masks) for mask in found.masks)
-    rows = zip(found.labels, _points(found.xyxy), _scores(found.scores, len(found)), told, strict=True)
-    return [{"label": label, "xyxy": xyxy, "score": score, **mask} for label, xyxy, score, mask in rows]
+    forms = (_mask(mask, masks) for mask in found.masks)
+    rows = zip(found.labels, _points(found.xyxy), *_told(found.scores, found.spans, len(found)), forms, strict=True)
+    return [
+        {"label": label, "xyxy": xyxy, "score": score, "spans": spans, **mask}
+        for label, xyxy, score, spans, mask in rows
+    ]
 
 
 def _mask(bits: Bits, form: MaskForm) -> dict[str, Any]:
@@ -150,12 +161,13 @@ def _mask(bits: Bits, form: MaskForm) -> dict[str, Any]:
 
 
 def _label_map(labels: LabelMap, masks: MaskForm) -> dict[str, Any]:
-    scores = _scores(labels.scores, len(labels.classes))
+    scores, spans = _told(labels.scores, labels.spans, len(labels.classes))
     return {
         "size": _size(labels.ids),
         "classes": labels.classes,
         "shares": {name: round(share, 4) for name, share in zip(labels.classes, labels.shares, strict=True)},
         "scores": None if labels.scores is None else dict(zip(labels.classes, scores, strict=True)),
+        "spans": None if labels.spans is None else dict(zip(labels.classes, spans, strict=True)),
         "margin": None if labels.margin is None else _quantiles(labels.margin),
         "refined_by": labels.refined_by,
         **({"runs": run_lengths(labels.ids).tolist()} if masks == "runs" else {}),
@@ -178,8 +190,14 @@ def _quantiles(values: F32) -> dict[str, Any]:
     return dict(zip(names, _rounded(quantiles, _VALUE_DIGITS), strict=True))
 
 
-def _scores(scores: F32 | None, n: int) -> list[Any]:
-    return [_rounded(score, _VALUE_DIGITS) for score in each_score(scores, n)]
+def _told(scores: F32 | None, spans: tuple[Spans, ...] | None, n: int) -> tuple[list[Any], list[Any]]:
+    """Return a score and the spans for each of `n` items; None for each where there are none."""
+    rounded = [_rounded(score, _VALUE_DIGITS) for score in each_score(scores, n)]
+    return rounded, [None] * n if spans is None else [_pairs(each) for each in spans]
+
+
+def _pairs(spans: Spans | None) -> list[list[int]] | None:
+    return None if spans is None else [[*span] for span in spans]
 
 
 def _size(array: npt.NDArray[Any]) -> list[int]:

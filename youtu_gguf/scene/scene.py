@@ -38,6 +38,7 @@ from youtu_gguf.types import (
     Result,
     Scale,
     Text,
+    placed_spans,
 )
 
 R = TypeVar("R", bound=Result)
@@ -321,8 +322,20 @@ class Scene(OpenImage):
         boxes, outlines = parse_boxes(text, size=size), parse_polygons(text, size=size)
         parts = tuple(tuple(self.transform.to_source(ring) for ring in part) for part in outlines.parts)
         return (
-            Boxes(self.transform.to_source(boxes.xyxy), boxes.labels, raw=text, issues=boxes.issues),
-            Polygons(parts, outlines.labels, raw=text, issues=outlines.issues),
+            Boxes(
+                self.transform.to_source(boxes.xyxy),
+                boxes.labels,
+                spans=tuple(map(placed_spans, boxes.spans)),
+                raw=text,
+                issues=boxes.issues,
+            ),
+            Polygons(
+                parts,
+                outlines.labels,
+                spans=tuple(map(placed_spans, outlines.spans)),
+                raw=text,
+                issues=outlines.issues,
+            ),
         )
 
     def _run(self, name: str, *arguments: object, options: Mapping[str, object], expect: type[R]) -> R:

@@ -16,7 +16,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM, N_COORDINATES
 from youtu_gguf.images.load import prepared_size
 from youtu_gguf.images.zoom import Zoom, chosen_zoom, sayable_zoom
 from youtu_gguf.prompts import Wording
-from youtu_gguf.types import U8, Issue, Result, Transform
+from youtu_gguf.types import U8, Issue, Result, Spans, Transform, placed_spans
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -187,6 +187,11 @@ def issues_of(answer: Answer, issues: Sequence[Issue], n_found: int, what: str) 
 def placed(issues: Sequence[Issue], answer: Answer) -> tuple[Issue, ...]:
     """Return `issues`, whose places are characters of `answer`, with the same places in `Result.raw`."""
     return tuple(replace(issue, start=issue.start + answer.offset, end=issue.end + answer.offset) for issue in issues)
+
+
+def spans_of(answer: Answer, items: Sequence[Spans]) -> tuple[Spans, ...]:
+    """Return where in `Result.raw` each item is written, from its characters of `answer`."""
+    return tuple(placed_spans(spans, answer.offset) for spans in items)
 
 
 def written_zoom(context: TaskContext, zoom: Zoom) -> float:

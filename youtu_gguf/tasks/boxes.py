@@ -11,10 +11,10 @@ from youtu_gguf.decode.merge import distinct_boxes
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, listed
-from youtu_gguf.tasks.base import TaskContext, class_names, issues_of, thing, written_zoom
+from youtu_gguf.tasks.base import TaskContext, class_names, issues_of, spans_of, thing, written_zoom
 from youtu_gguf.tasks.declaration import Names, Option, Phrase
 from youtu_gguf.tasks.typed import read_zoom, read_zooms
-from youtu_gguf.types import F32, Boxes, Finish, Issue
+from youtu_gguf.types import F32, Boxes, Finish, Issue, Spans
 
 _ENLARGED = (
     "Show the image this many times as large, 1 to 4, or auto for as large as fits: small things are seen better."
@@ -70,7 +70,8 @@ def _boxes(context: TaskContext, question: str, default_label: str, zoom: float)
     found = parse_boxes(answer.text, default_label=default_label, size=transform.prepared)
     issues = issues_of(answer, found.issues, len(found.labels), "box")
     scores = item_scores(answer, found.spans)
-    return Boxes(transform.to_source(found.xyxy), found.labels, scores, issues=issues)
+    spans = spans_of(answer, found.spans)
+    return Boxes(transform.to_source(found.xyxy), found.labels, scores, spans, issues=issues)
 
 
 def _distinct_scales(context: TaskContext, zooms: object) -> list[float]:
@@ -98,7 +99,9 @@ def _merged(found: Sequence[Boxes], n_scales: int, stopped: Finish) -> Boxes:
     if len(found) < n_scales:
         finish = stopped
         issues.append(Issue(f"ended after {len(found)} of {n_scales} scales"))
-    return Boxes(xyxy[kept], tuple(labels[i] for i in kept), scores, issues=tuple(issues), finish=finish)
+    spans: list[Spans] = [each for boxes in found for each in boxes.spans or ((),) * len(boxes)]
+    written = tuple(spans[i] for i in kept)
+    return Boxes(xyxy[kept], tuple(labels[i] for i in kept), scores, written, issues=tuple(issues), finish=finish)
 
 
 def _scores_or_nan(boxes: Boxes) -> F32:

@@ -5,7 +5,7 @@ from typing import Annotated
 from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.tasks.base import TaskContext, at_zoom, phrase, placed
 from youtu_gguf.tasks.declaration import Phrase
-from youtu_gguf.types import Action
+from youtu_gguf.types import Action, placed_spans
 
 
 def click(
@@ -24,4 +24,5 @@ def click(
         answer = frame.answer(words, system=frame.wording.clicking(*transform.prepared))
     found = parse_action(answer.text, size=transform.prepared)
     xy = None if found.xy is None else transform.to_source(found.xy)
-    return Action(found.name, xy, found.arguments, issues=placed(found.issues, answer))
+    spans = placed_spans(found.spans, answer.offset) or None
+    return Action(found.name, xy, found.arguments, spans, issues=placed(found.issues, answer))

@@ -11,7 +11,7 @@ from youtu_gguf.facts import COORDINATE_TOKENS
 from youtu_gguf.tasks.base import TaskContext, placed, thing
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.declaration import Choice, Phrase
-from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue
+from youtu_gguf.types import F32, Boxes, Count, CountBy, Issue, placed_spans
 
 
 def count(
@@ -35,7 +35,8 @@ def count(
         return _detected(context, words)
     answer = context.answer(context.wording.count.format(words))
     found = parse_count(answer.text)
-    return Count(found.value, item_score(answer, found.spans), issues=placed(found.issues, answer))
+    spans = placed_spans(found.spans, answer.offset) or None
+    return Count(found.value, item_score(answer, found.spans), spans=spans, issues=placed(found.issues, answer))
 
 
 def _detected(context: TaskContext, name: str) -> Count:
@@ -54,7 +55,8 @@ def _detected(context: TaskContext, name: str) -> Count:
         *(Issue(f"boxes of {label!r}, which was not asked for, are not counted") for label in strangers),
     )
     scores = None if found.scores is None else found.scores[kept]
-    boxes = Boxes(found.xyxy[kept], tuple(found.labels[i] for i in kept), scores)
+    spans = None if found.spans is None else tuple(found.spans[i] for i in kept)
+    boxes = Boxes(found.xyxy[kept], tuple(found.labels[i] for i in kept), scores, spans)
     return Count(len(boxes), _mean(scores), boxes, issues=issues)
 
 

@@ -139,7 +139,8 @@ def _masked(
     handed_over(masks)
     labels = tuple(found.labels[index] for index in chosen[:done])
     xyxy = found.xyxy[list(chosen[:done])]
-    return Instances(masks[:done], xyxy, labels, scores[:done], issues=tuple(issues), finish=finish)
+    spans = None if found.spans is None else tuple(found.spans[index] for index in chosen[:done])
+    return Instances(masks[:done], xyxy, labels, scores[:done], spans=spans, issues=tuple(issues), finish=finish)
 
 
 def _nothing(context: TaskContext, issues: tuple[Issue, ...]) -> Instances:

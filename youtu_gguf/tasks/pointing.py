@@ -6,6 +6,7 @@ An addition of this package, for images that are clicked on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.tasks.base import TaskContext
 from youtu_gguf.tasks.boxes import detect
 from youtu_gguf.tasks.core_target import has_pixels
-from youtu_gguf.types import F32, Bits, Boxes, Issue, Size
+from youtu_gguf.types import Bits, Box, Boxes, Size
 
 _EVERYTHING = "everything"
 
@@ -50,23 +51,29 @@ def checked_point(point: Sequence[float], size: Size) -> Pixel:
     return Pixel(int(x), int(y))
 
 
-def detect_everything(context: TaskContext) -> tuple[Boxes, tuple[Issue, ...]]:
-    """Return all objects, detected once for all points of a scene, and what was wrong with an answer of this run."""
+def detect_everything(context: TaskContext) -> Boxes:
+    """Return all objects, detected once for all points of a scene.
+
+    Those of an earlier run have neither its issues nor its spans: what this run returns does not have that answer.
+    """
     known = context.remembered(_EVERYTHING)
     if isinstance(known, Boxes):
-        return known, ()
+        return replace(known, spans=None, issues=())
     found = detect(context)
     context.remember(_EVERYTHING, found)
-    return found, found.issues
+    return found
 
 
-def smallest_box(xyxy: F32, at: Pixel, size: Size) -> list[float] | None:
-    """Return the smallest of (n, 4) boxes that have a part of the pixel `at`; None where none does."""
-    inside = np.minimum(xyxy, [size.width, size.height, size.width, size.height])
+def smallest_box(found: Boxes, at: Pixel, size: Size) -> Box | None:
+    """Return the smallest of the boxes that have a part of the pixel `at`, cut to the image; None where none does."""
+    inside = np.minimum(found.xyxy, [size.width, size.height, size.width, size.height])
     holds = np.all((inside[:, :2] < [at.x + 1, at.y + 1]) & (inside[:, 2:] > [at.x, at.y]), axis=1)
-    around = inside[holds & has_pixels(xyxy, size)]
-    areas = (around[:, 2] - around[:, 0]) * (around[:, 3] - around[:, 1])
-    return around[areas.argmin()].tolist() if len(around) else None
+    around = np.flatnonzero(holds & has_pixels(found.xyxy, size))
+    if not around.size:
+        return None
+    areas = np.prod(inside[around, 2:] - inside[around, :2], axis=1)
+    chosen = int(around[areas.argmin()])
+    return replace(found[chosen], xyxy=inside[chosen])
 
 
 def connected_part(region: Bits, at: Pixel) -> Bits:

@@ -5,7 +5,7 @@ from typing import Annotated
 from youtu_gguf.decode.polygons import parse_polygons
 from youtu_gguf.decode.scores import item_scores
 from youtu_gguf.images.zoom import Zoom
-from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, thing
+from youtu_gguf.tasks.base import TaskContext, at_zoom, issues_of, spans_of, thing
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Phrase
 from youtu_gguf.types import Polygons
@@ -23,4 +23,5 @@ def polygon(
     found = parse_polygons(answer.text, default_label=words, size=transform.prepared)
     parts = tuple(tuple(transform.to_source(ring) for ring in part) for part in found.parts)
     issues = issues_of(answer, found.issues, len(parts), "outline")
-    return Polygons(parts, found.labels, item_scores(answer, found.spans), issues=issues)
+    scores = item_scores(answer, found.spans)
+    return Polygons(parts, found.labels, scores, spans_of(answer, found.spans), issues=issues)

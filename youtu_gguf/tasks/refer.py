@@ -27,7 +27,7 @@ from youtu_gguf.tasks.pointing import Pixel, checked_point, connected_part, dete
 from youtu_gguf.tasks.polygon import polygon
 from youtu_gguf.tasks.segment import segment
 from youtu_gguf.tasks.typed import read_box, read_crop_size, read_padding, read_point
-from youtu_gguf.types import FoundBy, Issue, Mask, ReferBy, Refine, handed_over
+from youtu_gguf.types import Box, FoundBy, Issue, Mask, ReferBy, Refine, handed_over, placed_spans
 
 CROP_SIZE_OPTION = Option(
     "Short side of the enlarged crop that the model sees, in pixels; smaller is faster.",
@@ -98,22 +98,25 @@ def refer(
     tokens = core_tokens(context.vocabulary, "refer")
     issues: tuple[Issue, ...] = ()
     found_by: FoundBy = "box" if phrase is None else "phrase"
+    found: Box | None = None
     if phrase is not None:
-        box, issues = _grounded(context, phrase)
+        found, issues = _grounded(context, phrase)
     elif at is not None:
         find_tokens(context.vocabulary, COORDINATE_TOKENS, "refer")
-        detected, issues = detect_everything(context)
-        box = smallest_box(detected.xyxy, at, context.transform.source)
-        if box is None:
+        detected = detect_everything(context)
+        issues, found = detected.issues, smallest_box(detected, at, context.transform.source)
+        if found is None:
             return _part(context, at, refine, issues)
     bits = np.zeros(context.rgb.shape[:2], np.bool_)
-    if box is None:
+    corners = box if found is None else found.xyxy.tolist()
+    if corners is None:
         return Mask(bits, 0.0, found_by=found_by, issues=issues)
-    target = core_target(context, tokens, box, crop_size, padding, method)
+    target = core_target(context, tokens, corners, crop_size, padding, method)
     target.paste(bits)
     if not target.bits.any():
         issues = (*issues, Issue("nothing in the box stands out from the background"))
-    return Mask(handed_over(bits), target.score, method, found_by, issues=issues)
+    spans = None if found is None else found.spans
+    return Mask(handed_over(bits), target.score, method, found_by, spans, issues=issues)
 
 
 def _part(context: TaskContext, at: Pixel, refine: Refine, issues: tuple[Issue, ...]) -> Mask:
@@ -127,7 +130,8 @@ def _part(context: TaskContext, at: Pixel, refine: Refine, issues: tuple[Issue, 
     if index < 0:
         return replace(nothing, issues=(*issues, Issue("no class was found at the point")))
     bits = handed_over(connected_part(labels.ids == index, at))
-    return Mask(bits, None, labels.refined_by, "segment", issues=issues)
+    spans = None if labels.spans is None else labels.spans[index]
+    return Mask(bits, None, labels.refined_by, "segment", spans, issues=issues)
 
 
 def _filled(context: TaskContext, description: str | None, given: str) -> Mask:
@@ -137,10 +141,11 @@ def _filled(context: TaskContext, description: str | None, given: str) -> Mask:
     found = polygon(context, description)
     score = None if found.scores is None or not len(found) else float(found.scores.mean())
     bits = fill_outlines(found.parts, context.transform.source)
-    return Mask(bits, score, found_by="phrase", issues=found.issues)
+    spans = placed_spans(span for each in found.spans or () for span in each) or None
+    return Mask(bits, score, found_by="phrase", spans=spans, issues=found.issues)
 
 
-def _grounded(context: TaskContext, description: str) -> tuple[Sequence[float] | None, tuple[Issue, ...]]:
+def _grounded(context: TaskContext, description: str) -> tuple[Box | None, tuple[Issue, ...]]:
     """Return the first box with pixels of the image inside, or None, and what was wrong with the answer."""
     find_tokens(context.vocabulary, COORDINATE_TOKENS, "refer")
     found = ground(context, description)
@@ -148,4 +153,4 @@ def _grounded(context: TaskContext, description: str) -> tuple[Sequence[float] |
     issues = found.issues
     if len(found) > 1:
         issues = (*issues, Issue(f"expected one box; the answer holds {len(found)}, the first usable one is taken"))
-    return (found.xyxy[usable[0]].tolist() if usable.size else None), issues
+    return (found[usable[0]] if usable.size else None), issues

@@ -13,11 +13,11 @@ from youtu_gguf.engines.base import Vocabulary
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.zoom import Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.refine.labels import choose_method, refined_labels
-from youtu_gguf.tasks.base import TaskContext, class_names, placed
+from youtu_gguf.tasks.base import TaskContext, class_names, placed, spans_of
 from youtu_gguf.tasks.boxes import ZOOM
 from youtu_gguf.tasks.declaration import Choice, Names, Switch
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
-from youtu_gguf.types import F32, Issue, LabelMap, Present, Refine, handed_over
+from youtu_gguf.types import F32, Issue, LabelMap, Present, Refine, Spans, handed_over
 
 
 def segment(
@@ -68,6 +68,7 @@ def segment(
     method = choose_method(refine, background=background, measured=context.calibration.refine)
     issues: tuple[Issue, ...] = ()
     name_scores: F32 | None = None
+    spans: tuple[Spans, ...] | None = None
     if present == "model":
         question = context.wording.segment_all if classes is None else _question(context, names, background)
         answer = context.answer(question)
@@ -75,10 +76,11 @@ def segment(
         issues = placed(found.issues, answer)
         if classes is not None:
             issues = (*issues, *_strangers(found.names, names))
-        names, name_scores = found.names, item_scores(answer, found.spans)
+        names, name_scores, spans = found.names, item_scores(answer, found.spans), spans_of(answer, found.spans)
     if not names:
         nothing = np.full((context.transform.source.height, context.transform.source.width), -1, np.int32)
-        return LabelMap(nothing, (), scores=name_scores, issues=(*issues, Issue("the answer names no class")))
+        issues = (*issues, Issue("the answer names no class"))
+        return LabelMap(nothing, (), scores=name_scores, spans=spans, issues=issues)
     tokens = class_tokens(context.vocabulary, names, context.calibration.leading_space)
     scores = class_scores(patches_at(context, "", factor, cut), tokens)
     size, calibration = context.transform.source, context.calibration
@@ -87,9 +89,9 @@ def segment(
         margin = handed_over(label_margin(scores, size, background=background, calibration=calibration))
     if method == "none" or len(names) == 1:  # one class has no border to refine
         ids = label_map(scores, size, background=background, calibration=calibration)
-        return LabelMap(handed_over(ids), names, margin, scores=name_scores, issues=issues)
+        return LabelMap(handed_over(ids), names, margin, scores=name_scores, spans=spans, issues=issues)
     ids = refined_labels(scores, context.rgb, method, calibration=calibration)
-    return LabelMap(handed_over(ids), names, margin, method, name_scores, issues=issues)
+    return LabelMap(handed_over(ids), names, margin, method, name_scores, spans, issues=issues)
 
 
 def _question(context: TaskContext, names: Sequence[str], background: bool) -> str:

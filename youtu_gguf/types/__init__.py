@@ -42,6 +42,7 @@ from youtu_gguf.types.maps import DepthMap, LabelMap, Mask, Region
 from youtu_gguf.types.objects import Box, Boxes, Instance, Instances, Polygon, Polygons, Pose, Poses
 from youtu_gguf.types.result import Issue, Result, Timings
 from youtu_gguf.types.rows import each_score
+from youtu_gguf.types.spans import Span, Spans, placed_spans
 from youtu_gguf.types.turns import Part, Turn
 
 __all__ = [
@@ -91,6 +92,8 @@ __all__ = [
     "Result",
     "Scale",
     "Size",
+    "Span",
+    "Spans",
     "Text",
     "Timings",
     "Transform",
@@ -102,5 +105,6 @@ __all__ = [
     "handed_over",
     "in_words",
     "no_progress",
+    "placed_spans",
     "run_lengths",
 ]

@@ -11,6 +11,7 @@ from youtu_gguf.errors import DecodeError
 from youtu_gguf.types.arrays import F32, freeze
 from youtu_gguf.types.objects import Boxes
 from youtu_gguf.types.result import Result
+from youtu_gguf.types.spans import Spans, freeze_spans
 
 N = TypeVar("N", int, float)
 
@@ -46,12 +47,18 @@ class Count(Result):
 
     `value` is None where the answer gives no number. Such a count equals no number, `str()` of it is "", and whatever
     else takes it for a number, its truth included, raises `DecodeError`. Two counts are equal when their numbers are,
-    whatever else they carry. `boxes` are those that were counted, where it was counted by detecting; else None.
+    whatever else they carry. `boxes` are those that were counted, where it was counted by detecting; else None. Their
+    `spans` are places in the `raw` of the count. Its own `spans` tell where the number is written first, as those of
+    `Box`; None where the answer gives none, and by detecting.
     """
 
     value: int | None
     score: float | None = None
     boxes: Boxes | None = None
+    spans: Spans | None = None
+
+    def __post_init__(self) -> None:
+        freeze_spans(self)
 
     def __str__(self) -> str:
         return "" if self.value is None else str(self.value)
@@ -130,14 +137,17 @@ class Action(Result):
 
     The name is "" where the answer gives none. Arguments are as the model wrote them: coordinates among them are pixels
     of the prepared image, which `Transform.to_source` converts; where that is not the scene's, an issue gives its size.
+    `spans` tell where the two numbers of the point are written, as those of `Box`; None where there is no point.
     """
 
     name: str
     xy: F32 | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "xy", (2,), np.float32, optional=True)
+        freeze_spans(self)
 
     def _summary(self) -> str:
         name = self.name or "no action"

@@ -13,6 +13,7 @@ from youtu_gguf.types.colours import depth_colours, depth_range, index_colours, 
 from youtu_gguf.types.detections import to_detections
 from youtu_gguf.types.result import Result
 from youtu_gguf.types.rows import Chosen, Index, Row, Rows, Selection
+from youtu_gguf.types.spans import Spans, freeze_spans
 
 if TYPE_CHECKING:
     from supervision import Detections
@@ -26,16 +27,19 @@ class Mask(Result):
 
     `refined_by` names the refinement that pulled its border to the image's edges, "none" when none did. `found_by` says
     what told where it is: "phrase"; "box", also one that was detected around a point; "segment", the class at a point;
-    None where that is unknown. A notebook shows the region.
+    None where that is unknown. `spans` are as those of `Box`: where `raw` says the box, the outlines or the class that
+    the mask was made of; None where it was made of none that this answer says. A notebook shows the region.
     """
 
     bits: Bits
     score: float | None = None
     refined_by: str = "none"
     found_by: FoundBy | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "bits", (None, None), np.bool_)
+        freeze_spans(self)
 
     @property
     def xyxy(self) -> F32 | None:
@@ -68,14 +72,19 @@ class Mask(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Region(Row):
-    """One class of a `LabelMap`: its `label`; `mask` (H, W) bool of its pixels; the `score` of its name, or None."""
+    """One class of a `LabelMap`: its `label`; `mask` (H, W) bool of its pixels; the `score` of its name, or None.
+
+    `spans` are as those of `Box`, of its name in the answer.
+    """
 
     label: str
     mask: Bits
     score: float | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "mask", (None, None), np.bool_)
+        freeze_spans(self)
 
     @property
     def xyxy(self) -> F32 | None:
@@ -95,19 +104,21 @@ class LabelMap(Rows[Region]):
     `margin` (H, W) or None is the lead of each pixel's best class over the second best, before refinement, as
     `decode.dense.label_margin` defines it. `refined_by` names the refinement that ran, "none" when none did. `scores`
     (K,) are those of the class names in the answer; None also where the classes were given and nothing was generated.
+    `spans` tell where `raw` names each class, as those of `Boxes`; None where nothing was generated.
 
     Rows are classes, each a `Region`, indexed and selected as those of `Boxes` and by name: `labels["road"]`,
     `labels[["road", "sky"]]`. In a map of some classes only, the pixels of the others are background. A notebook shows
     the map in the colours of its drawing.
     """
 
-    _row_fields = ("classes", "scores")
+    _row_fields = ("classes", "scores", "spans")
 
     ids: I32
     classes: tuple[str, ...]
     margin: F32 | None = None
     refined_by: str = "none"
     scores: F32 | None = None
+    spans: tuple[Spans, ...] | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "ids", (None, None), np.int32)
@@ -147,7 +158,8 @@ class LabelMap(Rows[Region]):
 
     def _row(self, index: int) -> Region:
         score = None if self.scores is None else float(self.scores[index])
-        return Region(self.classes[index], self.ids == index, score)
+        spans = None if self.spans is None else self.spans[index]
+        return Region(self.classes[index], self.ids == index, score, spans)
 
     def _select(self, rows: Chosen) -> Self:
         kept = np.arange(len(self))[rows]

@@ -9,6 +9,7 @@ from youtu_gguf.facts import MPII_SKELETON, N_JOINTS
 from youtu_gguf.types.arrays import F32, Bits, checked, freeze
 from youtu_gguf.types.detections import to_detections
 from youtu_gguf.types.rows import Row, Rows, listing
+from youtu_gguf.types.spans import Spans, freeze_spans
 
 if TYPE_CHECKING:
     from supervision import Detections
@@ -16,19 +17,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Box(Row):
-    """One of `Boxes`: `xyxy` (4,) left, top, right, bottom; its `label`; its `score`, None where none was asked for."""
+    """One of `Boxes`: `xyxy` (4,) left, top, right, bottom; its `label`; its `score`, None where none was asked for.
+
+    `spans` are pairs of start and stop (exclusive): the characters of the answer that say it, or None.
+    """
 
     xyxy: F32
     label: str
     score: float | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "xyxy", (4,), np.float32)
+        freeze_spans(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Boxes(Rows[Box]):
     """Labelled boxes: `xyxy` (n, 4) left, top, right, bottom; `labels` n names; `scores` (n,) or None.
+
+    `spans` tell where in `raw` each box is written: n tuples of pairs of start and stop (exclusive), counted in Unicode
+    code points, of its label and its corners. Boxes under one label share its span; a label from the question has none.
+    None where the boxes come from elsewhere.
 
     `boxes[0]` is a `Box`, and so is each of `for box in boxes`. `boxes[1:]`, `boxes[boxes.scores > 0.5]` and
     `boxes[[2, 0]]` are `Boxes` with those rows and everything else kept. Without a row they are falsy. An index beyond
@@ -36,11 +46,12 @@ class Boxes(Rows[Box]):
     """
 
     _row_type = Box
-    _row_fields = ("xyxy", "labels", "scores")
+    _row_fields = ("xyxy", "labels", "scores", "spans")
 
     xyxy: F32
     labels: tuple[str, ...]
     scores: F32 | None = None
+    spans: tuple[Spans, ...] | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "xyxy", (None, 4), np.float32)
@@ -60,29 +71,36 @@ class Boxes(Rows[Box]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polygon(Row):
-    """One of `Polygons`: `parts`, its closed outlines, each (k, 2) x, y; its `label`; its `score`, or None."""
+    """One of `Polygons`: `parts`, its closed outlines, each (k, 2) x, y; its `label`; its `score`, or None.
+
+    `spans` are as those of `Box`.
+    """
 
     parts: tuple[F32, ...]
     label: str
     score: float | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", _outlines(self.parts))
+        freeze_spans(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polygons(Rows[Polygon]):
     """Labelled objects: `parts[i]` is the tuple of closed outlines of object i, each (k, 2) with k >= 3.
 
-    `labels` are n names; `scores` (n,) or None. Rows are `Polygon`s, indexed and selected as those of `Boxes`.
+    `labels` are n names; `scores` (n,) or None; `spans` are as those of `Boxes`, of the label and the points. Rows are
+    `Polygon`s, indexed and selected as those of `Boxes`.
     """
 
     _row_type = Polygon
-    _row_fields = ("parts", "labels", "scores")
+    _row_fields = ("parts", "labels", "scores", "spans")
 
     parts: tuple[tuple[F32, ...], ...]
     labels: tuple[str, ...]
     scores: F32 | None = None
+    spans: tuple[Spans, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(_outlines(part) for part in self.parts))
@@ -94,32 +112,39 @@ class Polygons(Rows[Polygon]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pose(Row):
-    """One of `Poses`: `xyv` (16, 3) x, y, visibility per joint; `box` (4,) xyxy; `score`, or None."""
+    """One of `Poses`: `xyv` (16, 3) x, y, visibility per joint; `box` (4,) xyxy; `score`, or None.
+
+    `spans` are as those of `Box`.
+    """
 
     xyv: F32
     box: F32
     score: float | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "xyv", (N_JOINTS, 3), np.float32)
         freeze(self, "box", (4,), np.float32)
+        freeze_spans(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Poses(Rows[Pose]):
     """Persons: `xyv` (n, 16, 3) x, y, visibility (0 = missing, NaN = the answer gave none); `boxes` (n, 4) xyxy.
 
-    `scores` (n,) or None. Joints are in the order of `facts.MPII_JOINTS`; `skeleton` has the pairs of them that limbs
-    join. Rows are `Pose`s, indexed and selected as those of `Boxes`.
+    `scores` (n,) or None; `spans` are as those of `Boxes`, of the box and the joints. Joints are in the order of
+    `facts.MPII_JOINTS`; `skeleton` has the pairs of them that limbs join. Rows are `Pose`s, indexed and
+    selected as those of `Boxes`.
     """
 
     _row_type = Pose
-    _row_fields = ("xyv", "boxes", "scores")
+    _row_fields = ("xyv", "boxes", "scores", "spans")
 
     xyv: F32
     boxes: F32
     skeleton: tuple[tuple[int, int], ...] = MPII_SKELETON
     scores: F32 | None = None
+    spans: tuple[Spans, ...] | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "xyv", (None, N_JOINTS, 3), np.float32)
@@ -133,16 +158,21 @@ class Poses(Rows[Pose]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Instance(Row):
-    """One of `Instances`: `mask` (H, W) bool; `xyxy` (4,); its `label`; its `score`, or None."""
+    """One of `Instances`: `mask` (H, W) bool; `xyxy` (4,); its `label`; its `score`, or None.
+
+    `spans` are as those of `Box`.
+    """
 
     mask: Bits
     xyxy: F32
     label: str
     score: float | None = None
+    spans: Spans | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "mask", (None, None), np.bool_)
         freeze(self, "xyxy", (4,), np.float32)
+        freeze_spans(self)
 
     @property
     def area(self) -> int:
@@ -156,17 +186,19 @@ class Instances(Rows[Instance]):
 
     The largest box comes first; masks may overlap. `scores` (n,) tell how clearly each stands out of its surroundings,
     as `Mask.score`: 0 where a mask is empty. `xyxy` is where the object was detected, also where its mask is empty.
-    Rows are `Instance`s, indexed and selected as those of `Boxes`.
+    `spans` are those of the boxes that the masks were made in, as in `Boxes`. Rows are `Instance`s, indexed and
+    selected as those of `Boxes`.
     """
 
     _row_type = Instance
-    _row_fields = ("masks", "xyxy", "labels", "scores")
+    _row_fields = ("masks", "xyxy", "labels", "scores", "spans")
 
     masks: Bits
     xyxy: F32
     labels: tuple[str, ...]
     scores: F32 | None = None
     refined_by: str = "none"
+    spans: tuple[Spans, ...] | None = None
 
     def __post_init__(self) -> None:
         freeze(self, "masks", (None, None, None), np.bool_)

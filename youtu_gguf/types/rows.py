@@ -12,6 +12,7 @@ import numpy.typing as npt
 from youtu_gguf.errors import InputError
 from youtu_gguf.types.arrays import F32, Frozen, freeze
 from youtu_gguf.types.result import Result
+from youtu_gguf.types.spans import checked_spans
 
 Index: TypeAlias = int | np.integer[Any]
 
@@ -30,7 +31,9 @@ class Row(Frozen):
     """One row of a value: its fields are those of the value, for one item."""
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_short(value)}" for name, value in vars(self).items() if value is not None)
+        shown = (
+            f"{name}={_short(value)}" for name, value in vars(self).items() if value is not None and name != "spans"
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -41,6 +44,7 @@ class Rows(Result, Generic[RowT_co]):
     - `value[1:3]`, `value[mask]` and `value[[2, 0]]` are values of the same type with those rows, and with the raw
       answer, the finish, the issues and the timings of the whole. A mask is a truth value per row, such as
       `boxes.scores > 0.5`.
+    - `spans`, where it is not None, has for each row the characters of `raw` that say it: its words and its numbers.
     - `for row in value`, `len(value)` and `reversed(value)` go over the rows. A value without rows is falsy.
 
     Raises:
@@ -62,7 +66,8 @@ class Rows(Result, Generic[RowT_co]):
             elif column is not None and not isinstance(column, np.ndarray):
                 if len(column) != n:
                     raise InputError(f"{name} must name each of the {n} items; got {len(column)}.")
-                object.__setattr__(self, name, tuple(column))
+                entries = map(checked_spans, column) if name == "spans" else column
+                object.__setattr__(self, name, tuple(entries))
 
     def __len__(self) -> int:
         return len(getattr(self, self._row_fields[0]))

@@ -84,6 +84,9 @@ class Asked:
             with core.holder.use() as model, ExitStack() as opened:
                 scenes = {picture: opened.enter_context(image.open(model)) for picture, image in self.images.items()}
                 options = {**self.options, "cancel": job.cancel}
+                if len(self.images) == 1:
+                    (image,) = self.images.values()
+                    options["progress"] = image.note_step
                 if self.task is None:
                     value = self._converse(model, scenes, options, report)
                     text, decoded = value.raw, self._decoded(value.raw, scenes)
@@ -91,10 +94,10 @@ class Asked:
                     value, decoded = self.task.run(scenes[self.task.picture], options), None
                     text = self.task.told(self._kept(core, scenes, value, job))
                     report(text)
+                if value.finish not in ("cancelled", "time"):
+                    for image in self.images.values():
+                        image.note_read()
             job.note("chat" if self.task is None else self.task.question.task, value)
-            if value.finish not in ("cancelled", "time"):
-                for image in self.images.values():
-                    image.was_read = True
             total_s = time.perf_counter() - job.began
             return Answered(text, value.finish, value.timings, job.queue_s, total_s, decoded)
 

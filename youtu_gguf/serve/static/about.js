@@ -1,0 +1,2 @@
+/** About. */
+export const aboutScreen = () => "";

@@ -1,0 +1,2 @@
+/** Two results beside each other. */
+export const compareScreen = () => "";

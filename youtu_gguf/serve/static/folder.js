@@ -1,0 +1,2 @@
+/** Many images. */
+export const folderScreen = () => "";

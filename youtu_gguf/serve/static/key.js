@@ -1,0 +1,3 @@
+/** The server's key. */
+export const keyDialog = () => "";
+export async function useKeyOfAddress() {}

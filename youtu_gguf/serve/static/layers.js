@@ -1,0 +1,2 @@
+/** The list of layers. */
+export const layersPanel = () => "";

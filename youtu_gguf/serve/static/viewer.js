@@ -1,0 +1,3 @@
+/** The picture. */
+/** @param {HTMLElement} _host */
+export function mountViewer(_host) {}
