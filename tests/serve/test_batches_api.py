@@ -191,7 +191,9 @@ def test_a_stopped_batch_keeps_what_is_finished_and_resumes(slow: tuple[TestClie
     assert len(results(client, id_, "as=jsonl").text.splitlines()) == 1
     assert add(client, id_, "late.png").status_code == 400
     wait_until(lambda: act(client, id_, "retry").status_code == 200)
-    assert ended(client, id_)["done"] == 3
+    assert add(client, id_, "late.png").status_code == 201
+    act(client, id_, "end")
+    assert ended(client, id_)["done"] == 4
 
 
 def test_images_with_errors_are_asked_again(client: TestClient) -> None:

@@ -212,9 +212,9 @@ class ImageBatch:
         self._tell()
 
     def stop(self) -> None:
-        """End the work; what is finished is kept. `retry` resumes."""
+        """End the work, and take no images until `retry`; what is finished is kept."""
         if not self.has_ended:
-            self._is_stopped, self._is_open = True, False
+            self._is_stopped = True
             if self._run is not None:
                 self._run.halt()
             self._tell()
