@@ -90,7 +90,7 @@ export function changeLook(layer, patch) {
 /**
  * Paint a depth layer's colours.
  *
- * @param {CanvasRenderingContext2D} context
+ * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {{scale: number, dx: number, dy: number}} frame From pixels of the picture to those of the canvas.
  */

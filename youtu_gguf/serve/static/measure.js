@@ -2,11 +2,11 @@
 
 import { html, nothing } from "./vendor/lit-html.js";
 import { effect, signal } from "./vendor/signals-core.js";
+import { copyText } from "./clipboard.js";
 import { askDepth, depthBeingMade, isDepthComing, useFocal } from "./depth-ask.js";
 import { currentDepth, depthOf, told } from "./depth.js";
 import { focalFor, focalForm, GUESS_FROM_MM, GUESS_TO_MM } from "./focal.js";
 import { paintLines } from "./measure-lines.js";
-import { notify } from "./panels.js";
 import { probe, profileChart } from "./profile.js";
 import { distanceAt, focalFromEquivalent, lengthAtFocal, lengthBetween, placeOf, threeDigits } from "./space.js";
 import { gestures, newKey, picture, tool } from "./store.js";
@@ -41,7 +41,6 @@ const t = words({
   copy: ["Copy", "复制"],
   remove: ["Remove", "移除"],
   removeAll: ["Remove all", "全部移除"],
-  noCopy: ["This address may not copy: {text}", "此地址无法复制：{text}"],
   line: ["Measurement {number}", "测量 {number}"],
 });
 
@@ -110,7 +109,7 @@ export function measurePanel() {
   return html`<section class="measure" aria-label=${t("title")}>
     <h2>${t("title")}</h2>
     ${depth && !isDepthComing() ? nothing : needed()} ${lines.value.length ? nothing : html`<p class="dim">${t("how")}</p>`}
-    <ol class="measured">${lines.value.map((line, index) => row(line, index + 1, depth))}</ol>
+    <ol class="measured" reversed>${lines.value.map((line, index) => row(line, index + 1, depth)).reverse()}</ol>
     ${lines.value.length > 1
       ? html`<button type="button" class="quiet" @click=${() => (lines.value = [])}>${t("removeAll")}</button>`
       : nothing}
@@ -146,7 +145,7 @@ function row(line, number, depth) {
       <strong aria-live="polite">${length?.text ?? ""}</strong>
       ${length
         ? html`<button type="button" class="quiet" aria-label="${t("copy")}: ${t("line", { number })}"
-            @click=${() => copy(`${t("line", { number })}: ${[length.text, length.ends, length.about].filter(Boolean).join("; ")}`)}>
+            @click=${() => copyText(`${t("line", { number })}: ${[length.text, length.ends, length.about].filter(Boolean).join("; ")}`)}>
             ${t("copy")}
           </button>`
         : nothing}
@@ -160,15 +159,6 @@ function row(line, number, depth) {
         </details>`
       : nothing}
   </li>`;
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    notify({ kind: "info", text: t("noCopy", { text }) });
-  }
 }
 
 effect(() => {
