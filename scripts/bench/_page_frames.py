@@ -71,7 +71,7 @@ class FrameWatch:
         times = np.asarray(self._page.evaluate(END_FRAMES), dtype=float)
         between = np.diff(times)
         self.frames = Frames(
-            1000 * len(between) / (times[-1] - times[0]), float(np.percentile(between, 95)), float(between.max())
+            float(1000 * len(between) / (times[-1] - times[0])), float(np.percentile(between, 95)), float(between.max())
         )
 
 
