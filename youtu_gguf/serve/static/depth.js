@@ -15,6 +15,7 @@ export { depthControls } from "./depth-controls.js";
 /** @typedef {import("./depth-colours.js").Look} Look */
 
 const t = words({
+  metres: ["{z} m", "{z} 米"],
   relative: ["{z} (relative)", "{z}（相对）"],
 });
 
@@ -119,7 +120,7 @@ export function paintDepth(context, layer, { scale, dx, dy }) {
  * @returns {string} A distance with its unit.
  */
 export function told(z, unit) {
-  return unit === "m" ? `${threeDigits(z)} m` : t("relative", { z: threeDigits(z) });
+  return t(unit === "m" ? "metres" : "relative", { z: threeDigits(z) });
 }
 
 /** @returns {Layer | null} The uppermost depth layer, one that is drawn if there is any, whose distances are here. */

@@ -33,10 +33,12 @@ const t = words({
   missing: ["No length: there is no distance at an end of the line.", "无长度：线的一端没有距离。"],
   ends: ["from {x1}, {y1} at {z1} to {x2}, {y2} at {z2}", "从 {x1}, {y1} 处 {z1} 到 {x2}, {y2} 处 {z2}"],
   none: ["no distance", "无距离"],
-  between: ["A lens of {low} to {high} mm would make it {from} to {to}.", "若镜头为 {low} 至 {high} 毫米，则为 {from} 至 {to}。"],
-  exif: ["focal length from EXIF", "焦距来自 EXIF"],
-  given: ["focal length given", "焦距由用户给出"],
-  guessed: ["focal length guessed", "焦距为估计值"],
+  exif: ["Focal length from EXIF", "焦距来自 EXIF"],
+  given: ["Focal length given", "焦距由用户给出"],
+  guessed: [
+    "Focal length guessed; a lens of {low} to {high} mm would make it {from} to {to}",
+    "焦距为估计值；若镜头为 {low} 至 {high} 毫米，则为 {from} 至 {to}",
+  ],
   profile: ["Depth profile", "深度剖面"],
   copy: ["Copy", "复制"],
   remove: ["Remove", "移除"],
@@ -97,8 +99,7 @@ function aboutOf(depth, a, b, focal) {
   const [from, to] = [GUESS_FROM_MM, GUESS_TO_MM]
     .map((mm) => lengthAtFocal(depth, a, b, focalFromEquivalent(mm, depth.width, depth.height) / focal.px))
     .sort((one, other) => one - other);
-  const range = { low: GUESS_FROM_MM, high: GUESS_TO_MM, from: told(from, "m"), to: told(to, "m") };
-  return `${t("guessed")}. ${t("between", range)}`;
+  return t("guessed", { low: GUESS_FROM_MM, high: GUESS_TO_MM, from: told(from, "m"), to: told(to, "m") });
 }
 
 /** @returns {unknown} The measurements, where there are any or the tool for them is chosen. */
