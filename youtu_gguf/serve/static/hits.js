@@ -16,6 +16,7 @@ const TARGET_PX = 14;
  *   before the lower; label maps have none.
  */
 export function itemsAt(at) {
+  /** @type {{layer: Layer, item: number, size: number}[]} */
   const found = [];
   for (const layer of [...drawn.value].reverse()) {
     if (layer.kind === "labels" || layer.kind === "depth") continue;

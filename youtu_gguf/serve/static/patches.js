@@ -27,6 +27,7 @@ const FIRST_CHARACTER = 48;
  * @returns {number[]}
  */
 export function runsOf(counts) {
+  /** @type {number[]} */
   const runs = [];
   for (let at = 0; at < counts.length; ) {
     let value = 0;

@@ -7,7 +7,6 @@ import { isDark, PATTERNS, rgbOf } from "./palette.js";
 import { marked } from "./store.js";
 
 /** @typedef {import("./shapes.js").Frame} Frame */
-/** @typedef {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} Context */
 
 const DIMMED = 0.3; // share of the opacity of classes beside one that is marked
 const PATTERN_SHADE = 0.45;
@@ -46,7 +45,7 @@ function packed([red, green, blue], alpha) {
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {Uint32Array} pixels
  * @param {number} width
  * @param {number} left
@@ -59,12 +58,12 @@ function put(context, pixels, width, left, top) {
     canvas.height = Math.max(canvas.height, height);
   }
   const between = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  between.putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width), 0, 0);
+  between.putImageData(new ImageData(new Uint8ClampedArray(/** @type {ArrayBuffer} */ (pixels.buffer)), width), 0, 0);
   context.drawImage(canvas, 0, 0, width, height, left, top, width, height);
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {import("./store.js").Layer} layer A label map.
  * @param {Frame} frame
  */
@@ -116,7 +115,7 @@ function coloursOf(layer, background, frame) {
 /**
  * Paint a mask: tinted, with an outline in its colour and a dark one around that, which shows on any picture.
  *
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {import("./patches.js").Patch} patch
  * @param {import("./palette.js").Rgb} rgb
  * @param {number} alpha Of the tint.

@@ -11,7 +11,6 @@ import { words } from "./words.js";
 const t = words({ person: ["person", "人"] });
 
 /** @typedef {import("./store.js").Layer} Layer */
-/** @typedef {import("./rasters.js").Context} Context */
 
 /**
  * @typedef {object} Frame Where the picture is on the canvas: its pixel x is at x * scale + dx.
@@ -34,7 +33,7 @@ const CONTRAST = "rgba(0, 0, 0, 0.6)";
 /**
  * Paint a layer at its opacity.
  *
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {Frame} frame
  */
@@ -74,7 +73,7 @@ function isMarked(layer, item, frame) {
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {number} item
  * @param {Frame} frame
@@ -96,7 +95,7 @@ function paintShape(context, layer, item, frame) {
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {Path2D} path
  * @param {string} colour
  * @param {boolean} strong
@@ -148,7 +147,7 @@ function ringsPath(rings, { scale, dx, dy }) {
 /**
  * Paint limbs and joints; joints whose visibility is 0 are missing, and one of null was given none.
  *
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {[number, number, number | null][]} joints
  * @param {[number, number][]} skeleton
  * @param {string} colour
@@ -182,7 +181,7 @@ function paintPose(context, joints, skeleton, colour, strong, frame) {
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {[number, number]} xy
  * @param {string} colour
  * @param {Frame} frame
@@ -200,7 +199,7 @@ function paintTarget(context, [x, y], colour, frame) {
 }
 
 /**
- * @param {Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {Frame} frame
  */

@@ -10,7 +10,7 @@ const HEIGHT_PX = 17;
 const LONGEST = 40;
 
 /**
- * @param {import("./rasters.js").Context} context
+ * @param {CanvasRenderingContext2D} context
  * @param {import("./shapes.js").Frame} frame
  * @param {string} text
  * @param {string} colour `#rrggbb`

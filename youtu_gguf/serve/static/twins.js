@@ -1,6 +1,6 @@
 /** What is drawn, in words: a list for those who do not see the picture, and for those who want the numbers. */
 
-import { html, nothing } from "./vendor/lit-html.js";
+import { html } from "./vendor/lit-html.js";
 import { depthOf } from "./depth.js";
 import { cardOf, itemsOf } from "./items.js";
 import { holds, patchesOf } from "./labels.js";
