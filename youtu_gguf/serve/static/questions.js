@@ -106,6 +106,7 @@ async function answer(key, signal) {
       } else if (error.status === 429 || error.code === "loading") {
         const waitS = error.retryAfterS ?? RETRY_S;
         changeCard(key, { stage: "waiting", failure: error, retryAt: Date.now() + waitS * 1000 });
+        tick();
         await pause(waitS, signal);
       } else throw error;
     }
@@ -152,7 +153,7 @@ function patchOf(event, data, key) {
     case "queued":
       return { stage: "queued", position: data.position, etaS: data.eta_s };
     case "piece":
-      return { stage: "writing", text: card.text + data.text, progress: null, position: null };
+      return { stage: "writing", text: card.text + data.text, progress: card.stage === "writing" ? card.progress : null, position: null };
     case "progress":
       return { ...stageOf(data.stage, card), progress: { stage: data.stage, done: data.done, total: data.total }, position: null };
     case "result":
