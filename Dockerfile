@@ -48,8 +48,7 @@ COPY --from=build-cuda /opt/youtu-gguf /opt/youtu-gguf
 ENV PATH=/opt/youtu-gguf/bin:$PATH \
     HF_HOME=/models/huggingface \
     XDG_DATA_HOME=/models \
-    XDG_STATE_HOME=/models \
-    MALLOC_ARENA_MAX=2
+    XDG_STATE_HOME=/models
 VOLUME /models
 USER 10001:10001
 EXPOSE 8765
@@ -68,8 +67,7 @@ COPY --from=build-cpu /opt/youtu-gguf /opt/youtu-gguf
 ENV PATH=/opt/youtu-gguf/bin:$PATH \
     HF_HOME=/models/huggingface \
     XDG_DATA_HOME=/models \
-    XDG_STATE_HOME=/models \
-    MALLOC_ARENA_MAX=2
+    XDG_STATE_HOME=/models
 VOLUME /models
 USER 10001:10001
 EXPOSE 8765

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,14 +105,36 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(model: str | Path = "nano", *flags: str) -> Iterator[Server]:
-    """Run `youtu-gguf serve` for the `with` block; give the server once it is ready."""
-    port = free_port()
-    command = [sys.executable, "-m", "youtu_gguf", "serve", "--model", str(model), "--port", str(port), *flags]
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
+def serving(
+    model: str | Path = "nano", *flags: str, folder: Path | None = None, port: int | None = None
+) -> Iterator[Server]:
+    """Run `youtu-gguf serve` for the `with` block; give the server once it is ready.
+
+    Args:
+        model: What is served.
+        flags: Further options of the command.
+        folder: Where it is run. A package that lies there, such as an unpacked wheel, is the one that runs.
+        port: Where it listens; None takes a free one.
+    """
+    port = free_port() if port is None else port
+    words = ("-m", "youtu_gguf", "serve", "--model", str(model), "--port", str(port), *flags)
+    with running(words, port, folder) as server:
+        yield server
+
+
+@contextmanager
+def running(words: Sequence[str], port: int, folder: Path | None = None) -> Iterator[Server]:
+    """Run a server that another Python program starts, as `serving` does.
+
+    Args:
+        words: What follows `python` on its command line.
+        port: Where it listens.
+        folder: Where it is run.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        log = Path(temporary, "log")
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen([sys.executable, *words], stdout=output, stderr=subprocess.STDOUT, cwd=folder)
         server = Server(port, process, log)
         try:
             server.wait_ready()

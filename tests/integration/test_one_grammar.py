@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
+from youtu_gguf.batch import Asked, Batch, Journal, settings_of
 from youtu_gguf.cli.chat import Conversation
 from youtu_gguf.cli.lines import parse_line
 from youtu_gguf.cli.main import app
@@ -125,18 +126,33 @@ def test_a_conversation_gives_what_python_gives(
     assert answers == by_python
 
 
-def test_a_batch_gives_what_python_gives(by_python: Answers, image: Path, tmp_path: Path) -> None:
+def batch_answer(line: str, results: Path) -> dict[str, Any] | str:
+    """Return what a batch of one image wrote of its only question."""
+    (result,) = json.loads(results.read_text(encoding="utf-8"))["results"]
+    return result["error"]["message"] if "error" in result else comparable(result)
+
+
+def test_a_batch_gives_what_python_gives(by_python: Answers, model: yg.Model, image: Path, tmp_path: Path) -> None:
     """One line a batch: asked side by side with others, two tokens that are as good as equal may change places."""
     answers: Answers = {}
     for n, line in enumerate(LINES):
-        done = CliRunner().invoke(app, ["batch", str(image), "-t", line, "-o", str(tmp_path / f"{n}"), *MODEL])
-        file = tmp_path / f"{n}" / "results.jsonl"
-        if not file.exists():  # an extra that is not installed ends a batch: every image needs it
-            answers[line] = done.stderr.rpartition("error: ")[2].strip()
+        read = parse_line(line)
+        asked = [Asked(line, read.question, {"arguments": read.arguments})]
+        try:
+            with Journal(tmp_path / f"{n}", settings_of(model, asked, {}, arrays=True, drawings=False)) as journal:
+                assert list(Batch(model, asked, journal).run([image])) == [image]
+        except yg.YoutuError as exc:  # an extra that is not installed ends a batch: every image needs it
+            answers[line] = str(exc)
             continue
-        (result,) = json.loads(file.read_text(encoding="utf-8"))["results"]
-        answers[line] = result["error"]["message"] if "error" in result else comparable(result)
+        answers[line] = batch_answer(line, tmp_path / f"{n}" / "results.jsonl")
     assert answers == by_python
+
+
+def test_the_command_of_a_batch_gives_what_python_gives(by_python: Answers, image: Path, tmp_path: Path) -> None:
+    """Each starts a process and loads the model, so a few lines stand for all."""
+    for n, line in enumerate([*RUN_OPTIONS, CASES[0], *(case for case in CASES if "--zoom" in case)]):
+        done = CliRunner().invoke(app, ["batch", str(image), "-t", line, "-o", str(tmp_path / f"{n}"), *MODEL])
+        assert batch_answer(line, tmp_path / f"{n}" / "results.jsonl") == by_python[line], done.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ from starlette.testclient import TestClient
 
 from tests.serve.squares import load, squares_client
 from youtu_gguf.serve.app import create_app
-from youtu_gguf.serve.guard import OPEN
+from youtu_gguf.serve.guard import OPEN, PAGE_FILES, SESSION
 from youtu_gguf.serve.settings import ServeSettings
 
 SETTINGS = ServeSettings(api_key="the key", classes={"default": ("square",)})
+OPENS_SESSION = ("POST", SESSION)
+"""What takes the key in its body: tests/serve/test_session.py."""
+
 BODIES = {
     "text/plain": b'{"model": "youtu-vl", "image": "aaaa"}',
     "application/x-www-form-urlencoded": b"image=aaaa&model=youtu-vl",
@@ -42,7 +45,9 @@ def asked(app: FastAPI) -> list[tuple[str, str]]:
     return found
 
 
-ROUTES = asked(create_app(load))
+APP = create_app(load)
+DESCRIBED = APP.openapi()
+ROUTES = asked(APP)
 WRITES = [path for method, path in ROUTES if method == "POST"]
 
 
@@ -66,7 +71,7 @@ def test_there_are_routes_of_every_protocol() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_without_the_key_no_route_but_those_of_health_is_answered(keyed: TestClient, method: str, path: str) -> None:
-    if method in ("GET", "HEAD") and path in OPEN:
+    if (method in ("GET", "HEAD") and (path in OPEN or path.startswith(PAGE_FILES))) or (method, path) == OPENS_SESSION:
         return
     assert keyed.request(method, path).status_code == 401
     if method == "POST":
@@ -104,3 +109,12 @@ def test_json_that_is_none_is_refused_in_the_shape_of_the_protocol(client: TestC
     answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400 or "/tasks/name" in path, answer.text
     assert answer.json()
+
+
+def test_every_body_that_is_read_is_described() -> None:
+    posts = {path: methods["post"] for path, methods in DESCRIBED["paths"].items() if "post" in methods}
+    assert len(posts) > 20
+    undescribed = [path for path, post in posts.items() if "requestBody" not in post]
+    assert undescribed == ["/v1/vision/custom/list"]  # which has none
+    for post in posts.values():
+        assert all(form["schema"] for form in post.get("requestBody", {"content": {}})["content"].values())

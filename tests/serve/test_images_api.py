@@ -149,3 +149,27 @@ def test_a_form_of_the_content_that_cannot_be_is_a_400(client: TestClient, query
     id_ = send(client).json()["id"]
     answer = client.get(f"/v1/images/{id_}/content?{query}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, query.partition("=")[0])
+
+
+def test_a_content_that_a_browser_has_is_not_sent_again(client: TestClient) -> None:
+    id_ = send(client).json()["id"]
+    paths = [f"/v1/images/{id_}/content{query}" for query in ("", "?side=40", "?side=40&as=png")]
+    tags = [client.get(path).headers["etag"] for path in paths]
+    assert len(set(tags)) == 3
+    for path, tag in zip(paths, tags, strict=True):
+        again = client.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("side=0", "side must be greater than or equal to 1; got '0'."),
+        ("side=big", "side must be a valid integer, unable to parse string as an integer; got 'big'."),
+        ("as=gif", "as must be 'webp', 'jpeg' or 'png'; got 'gif'."),
+    ],
+)
+def test_a_refused_query_says_what_was_expected_and_what_came(client: TestClient, query: str, message: str) -> None:
+    id_ = send(client).json()["id"]
+    assert client.get(f"/v1/images/{id_}/content?{query}").json()["error"]["message"] == message

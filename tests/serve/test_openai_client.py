@@ -15,6 +15,8 @@ from youtu_gguf.facts import DEFAULT_SYSTEM
 from youtu_gguf.tasks import TASKS
 
 A, B = photograph(1), photograph(2)
+SPANS = [[5, 8], [19, 43]]
+"""Where `BOX` has its label and its corners."""
 
 
 SCRIPTED = Scripted()
@@ -140,7 +142,7 @@ def test_a_task_is_a_model_whose_content_is_json(client: openai.OpenAI, model: S
         content = answer.choices[0].message.content
     value = json.loads(content)
     assert (value["task"], value["type"]) == ("detect", "Boxes")
-    assert value["boxes"] == [{"label": "car", "xyxy": [10, 20, 40, 60], "score": None}]
+    assert value["boxes"] == [{"label": "car", "xyxy": [10, 20, 40, 60], "score": None, "spans": SPANS}]
     assert model.engine.questions == ["Detect all objects in these classes: car, person"]
 
 
@@ -186,7 +188,7 @@ def test_values_in_source_pixels_come_beside_the_text_where_they_are_wanted(clie
     assert whole.choices[0].message.content == BOX
     values = whole.choices[0].message.to_dict()["youtu"]
     assert values == {
-        "boxes": [{"label": "car", "xyxy": [10, 20, 40, 60], "score": None}],
+        "boxes": [{"label": "car", "xyxy": [10, 20, 40, 60], "score": None, "spans": SPANS}],
         "polygons": [],
         "issues": [],
     }

@@ -191,10 +191,10 @@ def test_the_form_that_a_client_likes_best_is_given(client: TestClient, accept: 
 @pytest.mark.parametrize(
     ("task", "accept", "query", "status", "told"),
     [
-        ("describe", "image/png", "", 406, "application/json, text/plain; got Accept: image/png"),
+        ("describe", "image/png", "", 406, "application/json, text/plain, text/csv; got Accept: image/png"),
         ("detect", "image/png", "", 406, "A drawing is as=overlay"),
-        ("detect", "*/*", "?as=raw", 400, "a Boxes can be had as json, npz, overlay; got as='raw'"),
-        ("depth", "*/*", "?as=gif", 400, "json, npz, f32, overlay, png, raw"),
+        ("detect", "*/*", "?as=raw", 400, "json, npz, coco, labelme, yolo, csv, overlay; got as='raw'"),
+        ("depth", "*/*", "?as=gif", 400, "json, npz, ply, f32, overlay, png, raw"),
     ],
 )
 def test_a_form_that_a_value_does_not_have_is_refused_before_anything_is_asked(

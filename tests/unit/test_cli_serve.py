@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from youtu_gguf.cli.main import app
 from youtu_gguf.cli.quantities import parse_bytes, parse_count, parse_seconds
+from youtu_gguf.cli.serve import page_url
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,21 @@ def test_a_key_that_cannot_be_sent_is_not_shown(tmp_path: Path) -> None:
 def test_serve_and_server_name_each_other_in_their_help() -> None:
     assert 'youtu-gguf server"' in " ".join(CliRunner().invoke(app, ["serve", "--help"]).stdout.split())
     assert 'youtu-gguf serve"' in " ".join(CliRunner().invoke(app, ["server", "--help"]).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "expected"),
+    [
+        ("http://127.0.0.1:8765", None, "http://127.0.0.1:8765/"),
+        ("http://0.0.0.0:80", "a1", "http://127.0.0.1:80/#key=a1"),
+        ("http://[::]:8765", "a+/&#=", "http://[::1]:8765/#key=a%2B%2F%26%23%3D"),
+        ("http://vision.lan:8765", None, "http://vision.lan:8765/"),
+    ],
+)
+def test_the_page_is_opened_at_an_address_of_this_machine_with_the_key(
+    url: str, key: str | None, expected: str
+) -> None:
+    assert page_url(url, key) == expected
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from youtu_gguf.output.outlines import mask_outlines
+from youtu_gguf.output.outlines import filled_outlines, joined, mask_outlines
 from youtu_gguf.types import F32, Bits
 
 
@@ -69,3 +69,38 @@ def test_thin_parts_keep_their_area(bits: Bits) -> None:
 
 def test_an_empty_mask_has_no_outline() -> None:
     assert mask_outlines(np.zeros((3, 4), np.bool_)) == []
+
+
+def noise(seed: int) -> Bits:
+    values = np.random.default_rng(seed).standard_normal((120, 150)).astype(np.float32)
+    return cv2.GaussianBlur(values, (0, 0), 2.0 + seed) > -0.02
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize("bits", [disc(40), disc(40) & ~disc(15), np.eye(6, dtype=np.bool_), *map(noise, range(4))])
+def test_filled_outlines_give_the_mask_back_to_pycocotools_and_to_opencv(bits: Bits) -> None:
+    coco = pytest.importorskip("pycocotools.mask")
+    rings = filled_outlines(bits)
+    parts, _ = cv2.connectedComponents(bits.astype(np.uint8), connectivity=8)
+    assert len(rings) == parts - 1
+    texts = coco.frPyObjects([ring.ravel().tolist() for ring in rings], *bits.shape)
+    assert np.array_equal(np.asarray(coco.decode(coco.merge(texts)), np.bool_), bits)
+    drawn = np.zeros(bits.shape, np.uint8)
+    for ring in rings:
+        cv2.fillPoly(drawn, [ring.astype(np.int32)], 1)
+    wrong = np.count_nonzero(drawn.astype(np.bool_) != bits)  # a line to a hole that leads over another one is drawn
+    assert wrong <= 0.001 * np.count_nonzero(bits)
+
+
+def test_a_mask_without_pixels_has_no_outlines_to_fill() -> None:
+    assert filled_outlines(np.zeros((3, 3), np.bool_)) == []
+
+
+def test_outlines_are_joined_where_they_are_closest() -> None:
+    square = np.array([[0, 0], [4, 0], [4, 4], [0, 4]])
+    joint = joined(square, [square + np.array([6, 0]), square + np.array([0, 9])])
+    assert joint.tolist() == [
+        [0, 0], [4, 0], [6, 0], [10, 0], [10, 4], [6, 4], [6, 0], [4, 0],
+        [4, 4], [0, 4], [0, 9], [4, 9], [4, 13], [0, 13], [0, 9], [0, 4],
+    ]  # fmt: skip
+    assert cv2.contourArea(joint.astype(np.float32)) == 3 * 16

@@ -19,7 +19,7 @@ from youtu_gguf.atomic import writing
 from youtu_gguf.batch.journal import FILES, Line
 from youtu_gguf.errors import CancelledError, DecodeError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.output import WRITERS, Source, to_json
-from youtu_gguf.output.json import SCHEMA
+from youtu_gguf.output.json import SCHEMA, MaskForm
 from youtu_gguf.types import in_words
 
 OF_THE_IMAGE = (InputError, DecodeError, CancelledError)
@@ -69,12 +69,14 @@ class Work:
         folder: The journal's folder.
         arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
         drawings: Also write the results drawn on the image as .png.
+        masks: How lines tell masks.
     """
 
     asked: tuple[Asked, ...]
     folder: Path
     arrays: bool = True
     drawings: bool = False
+    masks: MaskForm = "runs"
 
     def do(self, model: yg.Model, path: Path) -> Done:
         """Ask all questions about an image, write its files, and return its line.
@@ -109,7 +111,7 @@ class Work:
                 results[update.index] = {"task": asked.words, "error": error_form(update.error)}
             elif update.result is not None:
                 written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
-                form = to_json(update.result, task=asked.words, **asked.context)
+                form = to_json(update.result, masks=self.masks, task=asked.words, **asked.context)
                 results[update.index] = form | ({"files": written} if written else {})
         return results
 

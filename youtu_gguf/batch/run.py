@@ -13,7 +13,7 @@ from youtu_gguf.batch.image import Asked, Done, Work, digest_of, folder_of, line
 from youtu_gguf.batch.journal import Journal, Line
 from youtu_gguf.batch.worker import Died, Worker, identity_of
 from youtu_gguf.errors import EngineError, InputError
-from youtu_gguf.output.json import SCHEMA
+from youtu_gguf.output.json import SCHEMA, MaskForm
 
 MOST_ENGINE_ERRORS = 3
 """The batch ends when the engine fails on this many images in a row: the images are then hardly the cause."""
@@ -49,11 +49,15 @@ class Tally:
 
 
 class Asker(Protocol):
-    """What does the images that a batch begins."""
+    """What does the images that a batch begins, as a `Worker` does."""
 
     @property
     def n_parallel(self) -> int:
         """Images to begin before waiting."""
+        ...
+
+    def prepare(self, work: Work) -> None:
+        """Set what is to be done with every image."""
         ...
 
     def start(self, path: Path) -> None:
@@ -73,27 +77,28 @@ class Batch:
     """Asks many images the same questions, all questions of an image together.
 
     Args:
-        model: Answers the questions. A `Worker` survives images that kill the process; with a model in this process,
-            the next run on the same journal begins such an image once more, and then records it.
+        model: Answers the questions, or does the images in its own way. A `Worker` survives images that kill the
+            process; with a model in this process, the next run on the same journal begins such an image once more, and
+            then records it.
         asked: The questions.
         journal: Where the results go.
         arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
         drawings: Also write the results drawn on the image as .png.
+        masks: How lines tell masks.
     """
 
     def __init__(
         self,
-        model: yg.Model | Worker,
+        model: yg.Model | Asker,
         asked: Sequence[Asked],
         journal: Journal,
         *,
         arrays: bool = True,
         drawings: bool = False,
+        masks: MaskForm = "runs",
     ) -> None:
-        work = Work(tuple(asked), journal.folder, arrays, drawings)
-        if isinstance(model, Worker):
-            model.prepare(work)
-        self._asker: Asker = model if isinstance(model, Worker) else _Here(model, work)
+        self._asker: Asker = _Here(model) if isinstance(model, yg.Model) else model
+        self._asker.prepare(Work(tuple(asked), journal.folder, arrays, drawings, masks))
         self._journal = journal
         self._running: list[Path] = []
         self._in_a_row = 0
@@ -198,13 +203,18 @@ class Batch:
 class _Here:
     """Does images in this process."""
 
-    def __init__(self, model: yg.Model, work: Work) -> None:
-        self._model, self._work = model, work
+    def __init__(self, model: yg.Model) -> None:
+        self._model = model
+        self._work: Work | None = None
         self.n_parallel = model.engine.n_parallel
         self._pool: ThreadPoolExecutor | None = None
         self._futures: set[Future[Done]] = set()
 
+    def prepare(self, work: Work) -> None:
+        self._work = work
+
     def start(self, path: Path) -> None:
+        assert self._work is not None
         if self.n_parallel == 1:  # in the thread of the caller
             future: Future[Done] = Future()
             future.set_result(self._work.do(self._model, path))

@@ -24,9 +24,9 @@ from youtu_gguf.cli.progress import Displays
 from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.cli.tasks import ask, check_image, name_in_json, print_pieces
 from youtu_gguf.errors import InputError, YoutuError
-from youtu_gguf.output import Source, Writer, find_writer
+from youtu_gguf.output import Source, Writer, asked_label, find_writer
 from youtu_gguf.tasks import TASKS
-from youtu_gguf.types import U8, in_words
+from youtu_gguf.types import in_words
 
 PROMPT = "> "
 BEGIN = "Type a question, or /help for tasks and commands, or /quit."
@@ -63,11 +63,10 @@ def chat(
 
 @dataclass(frozen=True)
 class Kept:
-    """A result that can be saved, with its image and the further keys of its JSON."""
+    """A result that can be saved, and where it comes from."""
 
     result: yg.Result
-    rgb: U8
-    context: dict[str, Any]
+    source: Source
 
 
 class Conversation:
@@ -185,7 +184,11 @@ class Conversation:
 
     def _keep(self, result: yg.Result, task: str, context: dict[str, Any]) -> None:
         image = name_in_json(str(self._image))
-        self._last = Kept(result, self.scene.rgb, {"task": task, "image": image, **context})
+        told = {"task": task, "image": image, **context}
+        label = asked_label(context.get("arguments", {}))
+        self._last = Kept(
+            result, Source(self.scene.rgb, told, Path(image).name, label=label, focal_px=self.scene.focal_px)
+        )
         if isinstance(result, yg.Text | yg.Count):
             self._last_words = self._last
         if not in_words(result):
@@ -231,15 +234,15 @@ class Conversation:
             raise InputError(f"{path} is the image itself. Name another file.")
         writer = find_writer(path)
         kept = self._kept_for(writer)
-        writer(path, kept.result, Source(kept.rgb, kept.context))
-        self._remark(f"wrote {path}: {kept.context['task']} of {kept.context['image']}")
+        writer(path, kept.result, kept.source)
+        self._remark(f"wrote {path}: {kept.source.context['task']} of {kept.source.context['image']}")
 
     def _kept_for(self, writer: Writer) -> Kept:
         """Return the last result that has a form in the writer's format."""
         match writer.name:
             case "txt":
                 return _required(self._last_words, "words", "/describe")
-            case "json":
+            case "json" | "csv":
                 return _required(self._last, "an answer", "/describe")
             case "png":
                 return _required(self._last_drawable, "a drawing", "/depth")

@@ -6,11 +6,13 @@ import functools
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -151,7 +153,7 @@ class ServeOptions(FileOptions):
 def serve(
     options: ServeOptions,
     *,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the address in the web browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the web browser.")] = False,
     print_unit: Annotated[
         bool, typer.Option("--print-unit", help="Print a systemd unit that serves with these options, and exit.")
     ] = False,
@@ -176,7 +178,7 @@ def serve(
     load = _loader(options)
     run_server = _run_server()
     with _log_on_stderr(logging.WARNING if options.quiet else logging.INFO):
-        code = run_server(load, settings, functools.partial(_announce, open_page=open_page))
+        code = run_server(load, settings, functools.partial(_announce, settings.api_key, open_page=open_page))
     if code:
         raise typer.Exit(code)
     _leave()
@@ -320,9 +322,26 @@ def _small_if_none(options: ServeOptions) -> str | None:
     return SMALL
 
 
-def _announce(url: str, *, open_page: bool) -> None:
+def _announce(key: str | None, url: str, *, open_page: bool) -> None:
     print(f"listening at {url}", flush=True)
-    if open_page:
-        import webbrowser
+    if open_page:  # in a thread: it takes seconds, or as long as a browser in the terminal runs
+        threading.Thread(target=_open_page, args=(page_url(url, key),), name="browser", daemon=True).start()
 
-        webbrowser.open(url.replace("//0.0.0.0:", "//127.0.0.1:"))
+
+def _open_page(url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        print("No web browser could be started here: open the address in one yourself.", file=sys.stderr)
+
+
+def page_url(url: str, key: str | None) -> str:
+    """Return where a browser on this machine finds the page, with what it needs to begin a session.
+
+    Args:
+        url: The server's address, such as "http://0.0.0.0:8765".
+        key: Its key. It stands in the part of the address that browsers do not send.
+    """
+    for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        url = url.replace(everywhere, here)
+    return f"{url}/" if key is None else f"{url}/#key={quote(key, safe='')}"

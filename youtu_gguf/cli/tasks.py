@@ -19,7 +19,7 @@ from youtu_gguf.cli.common import Command, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.errors import InputError
-from youtu_gguf.output import WRITERS, Source, find_writer, to_json, writers_of
+from youtu_gguf.output import WRITERS, Source, asked_label, find_writer, to_json, writers_of
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.declaration import Argument, Names, Phrase, Switch, Task
 
@@ -78,7 +78,9 @@ def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, objec
         result = ask(scene, yg.Question(name, (), {**arguments, **options.of_run()}), display, stream=streams)
         context: dict[str, Any] = {"task": name, "image": name_in_json(image), "arguments": arguments}
         if options.output:
-            find_writer(options.output)(options.output, result, Source(scene.rgb, context))
+            name_of, label = Path(context["image"]).name, asked_label(arguments)
+            source = Source(scene.rgb, context, name_of, label=label, focal_px=scene.focal_px)
+            find_writer(options.output)(options.output, result, source)
     if options.npz:
         WRITERS["npz"](options.npz, result)
     if options.json:

@@ -4,14 +4,20 @@ from pathlib import Path
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
+from youtu_gguf.output.coco import encode_coco
+from youtu_gguf.output.csv import IN_TABLES, encode_csv
 from youtu_gguf.output.depth_png import encode_depth_png
 from youtu_gguf.output.index_png import encode_index_png
 from youtu_gguf.output.json import encode_json, to_json
+from youtu_gguf.output.labelme import encode_labelme
 from youtu_gguf.output.npz import encode_npz
+from youtu_gguf.output.objects import WITH_OBJECTS
+from youtu_gguf.output.ply import encode_ply
 from youtu_gguf.output.png import encode_drawing, write_png
-from youtu_gguf.output.raw import encode_distances, encode_ids, encode_text
-from youtu_gguf.output.source import UNKNOWN, Source
+from youtu_gguf.output.raw import encode_distances, encode_ids, encode_margin, encode_text
+from youtu_gguf.output.source import UNKNOWN, Source, asked_label
 from youtu_gguf.output.writer import Writer
+from youtu_gguf.output.yolo import encode_yolo
 from youtu_gguf.types import (
     Action,
     Boxes,
@@ -37,8 +43,14 @@ WRITERS: dict[str, Writer] = {
         Writer("png", "image/png", _WITH_ARRAYS, encode_drawing),
         Writer("depth.png", "image/png", (DepthMap,), encode_depth_png),
         Writer("index.png", "image/png", (LabelMap, Mask, Instances), encode_index_png),
+        Writer("coco.json", "application/json", WITH_OBJECTS, encode_coco),
+        Writer("labelme.json", "application/json", WITH_OBJECTS, encode_labelme),
+        Writer("yolo.zip", "application/zip", WITH_OBJECTS, encode_yolo),
+        Writer("csv", "text/csv; charset=utf-8", IN_TABLES, encode_csv),
+        Writer("ply", "application/octet-stream", (DepthMap,), encode_ply),
         Writer("f32", "application/octet-stream", (DepthMap,), encode_distances),
         Writer("i32", "application/octet-stream", (LabelMap,), encode_ids),
+        Writer("margin.f32", "application/octet-stream", (LabelMap,), encode_margin),
     )
 }
 """Formats by name. A file is of the format in whose suffix its name ends; of several, as ".png" and ".depth.png", of
@@ -49,6 +61,7 @@ __all__ = [
     "WRITERS",
     "Source",
     "Writer",
+    "asked_label",
     "encode",
     "find_writer",
     "to_json",

@@ -3,6 +3,7 @@
 Numbers are little-endian, row by row from the top left.
 """
 
+from youtu_gguf.errors import InputError
 from youtu_gguf.output.source import Source
 from youtu_gguf.types import Count, DepthMap, LabelMap, Text
 
@@ -15,6 +16,17 @@ def encode_text(words: Text | Count, _source: Source) -> bytes:
 def encode_distances(depth: DepthMap, _source: Source) -> bytes:
     """Return a depth map as float32, 4 bytes a pixel; 0 is invalid."""
     return depth.values.astype("<f4").tobytes()
+
+
+def encode_margin(labels: LabelMap, _source: Source) -> bytes:
+    """Return the margin of a label map as float32, 4 bytes a pixel.
+
+    Raises:
+        InputError: It has none.
+    """
+    if labels.margin is None:
+        raise InputError("expected a label map with its margin; got one without. Segment with scores.")
+    return labels.margin.astype("<f4").tobytes()
 
 
 def encode_ids(labels: LabelMap, _source: Source) -> bytes:

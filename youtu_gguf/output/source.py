@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import U8
+from youtu_gguf.types import U8, Size
+
+UNNAMED = "object"
+"""The label of what has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,10 +18,22 @@ class Source:
     Attributes:
         rgb: (H, W, 3) uint8, the upright source image.
         context: Keys for the result's JSON form, such as "task", "image" (its path) and "model".
+        name: Name of the image's file, for data sets; it may begin with folders.
+        size: Size of the upright source image; by default that of `rgb`.
+        label: What a mask is of, such as the phrase that it was asked for by.
+        focal_px: Focal length in pixels of the source image, where it is known.
     """
 
     rgb: U8 | None = field(default=None, repr=False)
     context: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "image"
+    size: Size | None = None
+    label: str = UNNAMED
+    focal_px: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is None and self.rgb is not None:
+            object.__setattr__(self, "size", Size(self.rgb.shape[1], self.rgb.shape[0]))
 
     def pixels(self, form: str) -> U8:
         """Return the image's pixels, for the format `form`, which cannot do without.
@@ -33,3 +48,9 @@ class Source:
 
 UNKNOWN = Source()
 """Nothing but the result is known."""
+
+
+def asked_label(arguments: Mapping[str, object]) -> str:
+    """Return what a task was asked for in a phrase, which then labels its mask; `UNNAMED` where in no phrase."""
+    phrase = arguments.get("phrase")
+    return phrase if isinstance(phrase, str) and phrase.strip() else UNNAMED

@@ -198,7 +198,12 @@ class OpenImage:
             raise InputError(f"expected a value that a task returned; got {value!r}. Save one row as value[i:i + 1].")
         if self.path is not None and is_there(target) and is_there(self.path) and target.samefile(self.path):
             raise InputError(f"expected a file to write; got {target}, the image itself. Name another file.")
-        write(target, value, Source(self.rgb, {} if self.path is None else {"image": str(self.path)}))
+        write(target, value, self._source())
+
+    def _source(self) -> Source:
+        if self.path is None:
+            return Source(self.rgb, focal_px=self.focal_px)
+        return Source(self.rgb, {"image": str(self.path)}, name=self.path.name, focal_px=self.focal_px)
 
     def close(self) -> None:
         """Release what the engine keeps for this image. Safe to call twice."""

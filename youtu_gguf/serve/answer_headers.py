@@ -18,6 +18,18 @@ PAGE_POLICY = (
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """The same for all else, such as an image that is opened in a tab of its own."""
 
+_SCRIPTS = ("text/html", "text/javascript")
+"""What has the policy of the page: itself, and what may become a worker of it."""
+
+_OWN_FEATURES = ("camera", "clipboard-write", "display-capture", "fullscreen")
+_NO_FEATURES = (
+    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "clipboard-read", "encrypted-media", "gamepad",
+    "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
+    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
+)  # fmt: skip
+FEATURES = ", ".join((*(f"{name}=(self)" for name in _OWN_FEATURES), *(f"{name}=()" for name in _NO_FEATURES)))
+"""What of the machine the page may use, if the person who looks at it agrees."""
+
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -40,8 +52,10 @@ class AnswerHeaders:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                is_page = headers.get("content-type", "").startswith("text/html")
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
+                kind = headers.get("content-type", "")
+                headers.setdefault("Content-Security-Policy", PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY)
+                if kind.startswith("text/html"):
+                    headers.setdefault("Permissions-Policy", FEATURES)
                 for name, value in _ALWAYS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -20,6 +20,8 @@ from youtu_gguf.serve.core import ClientGoneError, Core, core_of
 from youtu_gguf.serve.dialects import Dialect, error_body_of
 from youtu_gguf.serve.errors import ApiError, Code, as_api_error
 from youtu_gguf.serve.guard import Access, Guard
+from youtu_gguf.serve.page import page_files
+from youtu_gguf.serve.refusals import refused
 from youtu_gguf.serve.routes import (
     deepstack,
     files,
@@ -88,6 +90,8 @@ def create_app(load: Callable[[], Model], settings: ServeSettings | None = None)
         summary="A vision-language model that is asked about images, on this machine.",
     )  # fmt: skip
     app.state.core = core
+    if core.settings.page:
+        page_files()  # read now: the program may be replaced while it runs
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     _answer_errors(app)
@@ -120,9 +124,8 @@ def _answer_errors(app: FastAPI) -> None:
         return answer
 
     async def invalid(request: Request, error: Any) -> Response:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        return _answer(request, ApiError(400, "invalid_argument", f"{place}: {first['msg']}", param=place or None))
+        sent = dict(request.query_params)
+        return _answer(request, refused(error.errors(), sent, lambda _place: ()))
 
     async def gone(_request: Request, _error: Any) -> Response:
         return Response(status_code=499)  # no one reads it

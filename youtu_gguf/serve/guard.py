@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.session import OWN_SITE, Session
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
 OPEN = frozenset({"/healthz", "/readyz", "/health", "/v1/health"})
 """Paths that are read without a key: probes have none, and learn whether the server runs, and nothing else."""
 
+PAGE_FILES = "/static/"
+"""How the paths of the page's files begin. They are read without a key, as the page itself is: they hold no secret."""
+
+SESSION = "/session"
+"""Where the page exchanges the key for a cookie."""
+
 KEY_IN_FORM = "/v1/vision/"
 """How the paths begin whose clients send the key as a field of a form, which their routes compare."""
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE = ("0.0.0.0", "::")
 _READS = ("GET", "HEAD")
-_OWN_SITE = ("same-origin", "none")
-"""What a browser's `Sec-Fetch-Site` says of a page of ours, and of an address that was typed."""
-
 _HOST = re.compile(r"(?:\[(?P<ip>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,253}))(?::[0-9]{1,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?P<host>[^/\s]+)", re.IGNORECASE)
 _HEADER_NAMES = re.compile(r"[a-z0-9_-]+(?:\s*,\s*[a-z0-9_-]+)*", re.IGNORECASE)
@@ -51,7 +55,8 @@ class Access:
 
     The `Host` is checked where the server listens at a loopback address or asks for no key: a page whose name was made
     to resolve to this machine (DNS rebinding) sends its own. Writes of pages elsewhere are refused, unless their origin
-    is one of `cors_origins`. No answer allows credentials, so that cookies are no part of it.
+    is one of `cors_origins`. No answer allows credentials; the cookie that stands for the key counts in requests of the
+    server's own page alone.
 
     Raises:
         InputError: A name or an origin of the settings is none.
@@ -63,6 +68,7 @@ class Access:
         self._origins = frozenset(_checked_origin(origin) for origin in settings.cors_origins)
         self._checks_host = settings.api_key is None or is_loopback(settings.host)
         self._takes_addresses = settings.host in _EVERYWHERE
+        self._session = Session(settings.api_key) if settings.page and settings.api_key is not None else None
 
     @property
     def shares(self) -> bool:
@@ -110,7 +116,7 @@ class Access:
             return "*" if "*" in self._origins else origin
         match = None if origin is None else _ORIGIN.fullmatch(origin)
         if origin is None:
-            is_own = headers.get("sec-fetch-site", "none").lower() in _OWN_SITE
+            is_own = headers.get("sec-fetch-site", "none").lower() in OWN_SITE
         else:
             is_own = match is not None and match["host"].lower() == host
         if not is_own and method not in _READS:
@@ -121,18 +127,29 @@ class Access:
             )  # fmt: skip
         return None
 
-    def check_key(self, method: str, path: str, headers: Headers) -> None:
-        """Check that a request brings the key.
+    def check_key(self, method: str, path: str, headers: Headers, host: str) -> None:
+        """Check that a request brings the key, or a cookie that stands for it.
+
+        Args:
+            method: What is asked.
+            path: Of what.
+            headers: The request's.
+            host: Name and port under which the server was reached.
 
         Raises:
             ApiError: It does not.
         """
         if method in _READS and path in OPEN:
             return
+        if self._settings.page and _is_of_page(method, path, headers):
+            return
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if method == "POST" and path.startswith(KEY_IN_FORM) and kind == "multipart/form-data":
             return
-        if not any(key_fits(self._settings, given) for given in given_keys(headers)) and self._settings.api_key:
+        has_key = self._settings.api_key is None or any(
+            key_fits(self._settings, given) for given in given_keys(headers)
+        )
+        if not has_key and not (self._session and self._session.allows(headers, host)):
             raise ApiError(
                 401, "invalid_api_key",
                 "expected the server's key; got none or another. Send it as Authorization: Bearer KEY, x-api-key or "
@@ -176,9 +193,21 @@ class Guard:
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await _answer_preflight(headers, send, allowed=origin is not None)
             return
-        access.check_key(scope["method"], scope["path"], headers)
+        access.check_key(scope["method"], scope["path"], headers, host)
         call.client = access.client(call.client, headers)
         await self.app(scope, receive, send)
+
+
+def wants_page(headers: Headers) -> bool:
+    """Return whether what stands at `/` is asked for by a browser."""
+    return "text/html" in headers.get("accept", "").lower()
+
+
+def _is_of_page(method: str, path: str, headers: Headers) -> bool:
+    """Return whether a request is one that the page, or the browser for it, makes before it has the key."""
+    if method == "POST":
+        return path == SESSION
+    return method in _READS and (path.startswith(PAGE_FILES) or (path == "/" and wants_page(headers)))
 
 
 def key_fits(settings: ServeSettings, given: str | None) -> bool:

@@ -17,6 +17,7 @@ from youtu_gguf.model import Model
 from youtu_gguf.scene.scene import Scene
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.image_check import DecodeLimit, Header, check_header
+from youtu_gguf.serve.reading import Pace, Reading
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.holder import ModelHolder
@@ -49,16 +50,18 @@ class StoredImage:
         expires_at: When it is dropped, in seconds since 1970, unless it is used before.
         was_read: Whether the model has read it.
         is_prepared: Whether it is to be read before it is asked about.
+        reading: How far the model is with reading it.
     """
 
-    def __init__(self, id_: str, data: bytes, header: Header, limit: DecodeLimit) -> None:
+    def __init__(self, id_: str, data: bytes, header: Header, limit: DecodeLimit, pace: Pace) -> None:
         self.id, self.data, self.format = id_, data, header.format
         self.scene: Scene | None = None
         self.size: Size | None = None
         self.expires_at = 0.0
         self.was_read = self.is_prepared = False
         self.created_at = time.time()
-        self._n_pixels, self._limit = header.n_pixels, limit
+        self.reading = Reading(pace)
+        self._n_pixels, self._limit, self._pace = header.n_pixels, limit, pace
         self._opening = threading.Lock()  # held while it is decoded
         self._counting = threading.Lock()  # never held for long
         self._users = 0
@@ -84,7 +87,7 @@ class StoredImage:
 
     def renewed(self) -> StoredImage:
         """Return the same image as one that was just sent."""
-        return StoredImage(self.id, self.data, Header(self.format, self._n_pixels), self._limit)
+        return StoredImage(self.id, self.data, Header(self.format, self._n_pixels), self._limit, self._pace)
 
     @contextmanager
     def open(self, model: Model) -> Iterator[Scene]:
@@ -106,6 +109,28 @@ class StoredImage:
                 unused = self._taken() if self._dropped and not self._users else None
             if unused is not None:
                 unused.close()
+            self.settle()
+
+    def note_step(self, stage: str, done: int, total: int) -> None:
+        """Note a step of reading it: the listener of what reads it at its own size, as a whole."""
+        scene = self.scene
+        if not self.was_read and scene is not None:
+            self.was_read = self.reading.report(stage, done, total, scene.grid.n_tokens)
+
+    def note_read(self) -> None:
+        """Note that the model has read it, also where that took no steps. For those who have it open."""
+        scene = self.scene
+        if not self.was_read and scene is not None:
+            cost = scene.session().cost
+            self.reading.seconds = cost.encode_s + cost.prefill_s
+        self.was_read = True
+
+    def settle(self) -> None:
+        """Tell those who follow its reading, which has ended if no one reads it any more."""
+        if self.state == "reading":
+            self.reading.tell()
+        else:
+            self.reading.stop()
 
     def _opened(self, model: Model) -> Scene:
         with self._opening:
@@ -138,6 +163,7 @@ class StoredImage:
             unused = None if self._users else self._taken()
         if unused is not None:
             unused.close()
+        self.reading.tell()
 
     def forget_scene(self) -> None:
         """Close the scene, if no one uses it; the next use opens it again."""
@@ -148,7 +174,7 @@ class StoredImage:
 
     def _taken(self) -> Scene | None:
         """Return the scene, which is this image's no longer."""
-        scene, self.scene, self.was_read = self.scene, None, False
+        scene, self.scene, self.was_read, self.reading.seconds = self.scene, None, False, None
         return scene
 
 
@@ -188,6 +214,7 @@ class ImageStore:
         self._openings: dict[str, _Opening] = {}
         self._slots = asyncio.Semaphore(_DECODES)
         self._limit = DecodeLimit()
+        self._pace = Pace()
 
     @property
     def n_bytes(self) -> int:
@@ -235,7 +262,7 @@ class ImageStore:
             image = self._images.get(id_)
             if image is None:
                 header = await asyncio.to_thread(check_header, data, self._settings.max_pixels)
-                image = StoredImage(id_, data, header, self._limit)
+                image = StoredImage(id_, data, header, self._limit, self._pace)
             try:
                 await asyncio.to_thread(self._decode, image)
             except BaseException:

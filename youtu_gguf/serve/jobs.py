@@ -159,12 +159,20 @@ class JobEvents(AsyncGenerator[Event, None]):
 
 
 class Jobs:
-    """All requests in progress. For the event loop's thread, but for what `Job` says otherwise."""
+    """All requests in progress. For the event loop's thread, but for what `Job` says otherwise.
+
+    Attributes:
+        metrics: Figures of them.
+        admission: Who is next.
+        draining: Whether no more are taken.
+        at_drain: Called when that begins.
+    """
 
     def __init__(self, settings: ServeSettings, metrics: Metrics | None = None) -> None:
         self.metrics = metrics or Metrics()
         self.admission = Admission(settings.n_answers, settings.max_waiting)
         self.draining = False
+        self.at_drain: list[Callable[[], None]] = []
         self._drivers: dict[Job[object], asyncio.Task[None]] = {}
         self._pool = ThreadPoolExecutor(settings.n_answers, "youtu-gguf request")
 
@@ -245,6 +253,8 @@ class Jobs:
     async def drain(self, seconds: float) -> None:
         """Take no more requests and end those that wait; end the others too where they take longer than `seconds`."""
         self.draining = True
+        for function in tuple(self.at_drain):
+            function()
         for job in list(self._drivers):
             if not job.ticket.admitted:
                 job.stop(_draining())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from youtu_gguf.errors import CapabilityError
 from youtu_gguf.serve.core import core_of
+from youtu_gguf.serve.reading import begins_with_image
 from youtu_gguf.types import Result
 
 if TYPE_CHECKING:
@@ -30,14 +31,17 @@ class Asking:
     Attributes:
         scene: The image, opened.
         job: The request's work, which ends what is asked when its client hangs up.
+        image: The image as it was sent.
     """
 
     scene: Scene
     job: Job[Any]
+    image: StoredImage
 
     def run(self, kind: type[R], task: str, *arguments: object, **options: object) -> R:
         """Run a task whose value is of the type `kind`."""
-        value = self.scene.run(task, *arguments, cancel=self.job.cancel, **options)
+        listening = {"progress": self.image.note_step} if begins_with_image(options) else {}
+        value = self.scene.run(task, *arguments, cancel=self.job.cancel, **listening, **options)
         assert isinstance(value, kind)
         self.job.note(task, value)
         return value
@@ -54,8 +58,9 @@ async def ask_image(request: Request, image: StoredImage, ask: Callable[[Asking]
 
     def work(job: Job[T]) -> T:
         with core.holder.use() as model, image.open(model) as scene:
-            answer = ask(Asking(scene, job))
-            image.was_read = image.was_read or not job.cancel.is_set()
+            answer = ask(Asking(scene, job, image))
+            if not job.cancel.is_set():
+                image.note_read()
             return answer
 
     return await core.run(request, work)

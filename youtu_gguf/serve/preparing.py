@@ -40,8 +40,8 @@ class Preparing:
         def read(job: Job[None]) -> None:
             with self._core.holder.use() as model, image.open(model) as scene:
                 if model.engine.has_states:
-                    scene.patches(cancel=job.cancel)
-                    image.was_read = True
+                    scene.patches(cancel=job.cancel, progress=image.note_step)
+                    image.note_read()
 
         image.is_prepared = True
         with contextlib.suppress(ApiError):  # it stops, or has no model yet
@@ -50,7 +50,7 @@ class Preparing:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        image.is_prepared = False
+        image.is_prepared = False  # no one follows it yet
 
 
 async def _to_the_end(events: AsyncGenerator[Event, None], image: StoredImage) -> None:
@@ -61,3 +61,4 @@ async def _to_the_end(events: AsyncGenerator[Event, None], image: StoredImage) -
                     pass
     finally:
         image.is_prepared = False
+        image.settle()

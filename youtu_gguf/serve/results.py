@@ -6,16 +6,18 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from youtu_gguf.output import UNKNOWN, Source, asked_label
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.types import F32, Boxes, Instances, Result
 
 if TYPE_CHECKING:
+    from youtu_gguf.scene.scene import Scene
     from youtu_gguf.serve.settings import ServeSettings
 
 _OBJECT_BYTES = 4096
@@ -34,6 +36,7 @@ class StoredResult:
         via: Where the mask of a click comes from, "box" or "segment"; None for all else.
         queue_s: Seconds that the request waited for its turn.
         total_s: Seconds from the request to the value.
+        source: What files need to know of the image besides its pixels.
         id: Names it.
     """
 
@@ -44,6 +47,7 @@ class StoredResult:
     via: str | None = None
     queue_s: float = 0.0
     total_s: float = 0.0
+    source: Source = UNKNOWN
     id: str = field(default_factory=lambda: f"res_{uuid.uuid4().hex}")
 
     @property
@@ -52,6 +56,12 @@ class StoredResult:
         values = (getattr(self.value, item.name) for item in fields(self.value))
         arrays = sum(value.nbytes for value in values if isinstance(value, np.ndarray))
         return arrays + 4 * len(self.value.raw) + _OBJECT_BYTES
+
+
+def source_of(scene: Scene, image: str, task: str, arguments: Mapping[str, Any]) -> Source:
+    """Return what files need to know of a scene and a task besides the pixels; `image` is the image's id."""
+    label = asked_label(arguments)
+    return Source(context={"task": task}, name=image, size=scene.size, label=label, focal_px=scene.focal_px)
 
 
 class ResultStore:

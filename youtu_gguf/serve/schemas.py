@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -38,6 +39,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     )
 }
 """The errors of our own routes, for their descriptions."""
+
+
+def json_body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a route adds to its description where its body is JSON of this schema."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 @cache

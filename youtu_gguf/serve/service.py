@@ -85,7 +85,6 @@ class Service:
             "[Service]",
             "Type=notify",
             f"ExecStart={' '.join(words)}",
-            "Environment=MALLOC_ARENA_MAX=2",  # else the C library keeps memory for each of eight threads
             f"EnvironmentFile=-{'/etc' if self.system else '%E'}/youtu-gguf.env",
             "Restart=on-failure",
             "RestartSec=5",

@@ -7,17 +7,18 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.errors import YoutuError
-from youtu_gguf.output import Source
 from youtu_gguf.scene.options import Question
 from youtu_gguf.serve.errors import ApiError, as_api_error
 from youtu_gguf.serve.events import Failed, Finished, Piece, Progress
-from youtu_gguf.serve.results import StoredResult
+from youtu_gguf.serve.reading import begins_with_image
+from youtu_gguf.serve.results import StoredResult, source_of
 from youtu_gguf.serve.values import File, answer_file, answer_form, event_json
-from youtu_gguf.types import Mask, Result
+from youtu_gguf.types import Mask, ProgressFn, Result, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.scene.many import Update
@@ -57,8 +58,8 @@ class TaskRuns:
             (asked,) = self._request.questions
             with self._scene() as scene:
                 question = self._question(asked, job)
-                kept = self._keep(asked, scene.run(question.task, **question.options), job)
-                return answer_file(kept, form, Source(scene.rgb), asked.output)
+                kept = self._keep(asked, scene, scene.run(question.task, **question.options), job)
+                return answer_file(kept, form, replace(kept.source, rgb=scene.rgb), asked.output)
 
         return work
 
@@ -93,7 +94,7 @@ class TaskRuns:
                     yield update.index, update
                     continue
                 asked = self._request.questions[update.index]
-                yield update.index, answer_form(self._keep(asked, update.result, job), asked.output)
+                yield update.index, answer_form(self._keep(asked, scene, update.result, job), asked.output)
 
     @contextmanager
     def _scene(self) -> Iterator[Scene]:
@@ -103,7 +104,9 @@ class TaskRuns:
     def _question(self, asked: TaskQuestion, job: Job[Any]) -> Question:
         """Return what is asked of the scene."""
         limits = {"max_s": min(asked.options.get("max_s", math.inf), max(_LEAST_S, job.left_s)), "cancel": job.cancel}
-        return Question(asked.task, (), {**self._with_known_box(asked.arguments), **asked.options, **limits})
+        arguments = self._with_known_box(asked.arguments)
+        listening = {"progress": self._image.note_step} if begins_with_image(arguments) else {}
+        return Question(asked.task, (), {**arguments, **asked.options, **limits, **listening})
 
     def _with_known_box(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return arguments with the smallest box that was found around their point before, instead of that."""
@@ -113,13 +116,14 @@ class TaskRuns:
             return arguments
         return {name: value for name, value in arguments.items() if name != "point"} | {"box": box}
 
-    def _keep(self, asked: TaskQuestion, value: Result, job: Job[Any]) -> StoredResult:
+    def _keep(self, asked: TaskQuestion, scene: Scene, value: Result, job: Job[Any]) -> StoredResult:
         job.note(asked.task, value)
         if value.finish not in ("cancelled", "time"):
-            self._image.was_read = True
+            self._image.note_read()
         via = value.found_by if isinstance(value, Mask) and "point" in asked.arguments else None
         total_s = time.perf_counter() - job.began
-        kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s)
+        source = source_of(scene, self._image.id, asked.task, asked.arguments)
+        kept = StoredResult(value, asked.task, self._image.id, job.id, via, job.queue_s, total_s, source)
         return self._core.results.add(kept)
 
 
@@ -133,9 +137,11 @@ def _answer_to(error: YoutuError, job: Job[Any]) -> ApiError:
 
 def _told(question: Question, index: int, job: Job[Any]) -> Question:
     """Return a question whose progress is told; that of generating, which its pieces show, only now and then."""
+    listener = cast("ProgressFn", question.options.get("progress", no_progress))
 
     def progress(stage: str, done: int, total: int) -> None:
         if stage != "generate" or done % _TOKENS == 0:
             job.emit(Progress(index, stage, done, total))
+        listener(stage, done, total)
 
     return Question(question.task, question.arguments, {**question.options, "progress": progress})

@@ -14,6 +14,7 @@ from youtu_gguf.atomic import json_bytes
 from youtu_gguf.output import WRITERS, Source, to_json, writers_of
 from youtu_gguf.output.depth_png import INVALID, depth_levels
 from youtu_gguf.output.index_png import background_level, label_map_png
+from youtu_gguf.output.ply import encode_ply
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.serve.task_requests import Output
@@ -28,6 +29,7 @@ _MEDIA = {
     "application/x-npz": "npz",
     "application/octet-stream": NUMBERS,
     "text/plain": "txt",
+    "text/csv": "csv",
 }
 """Forms by media type, the first being taken where a client accepts any."""
 
@@ -50,7 +52,7 @@ class File:
 def forms_of(kind: type[Result]) -> dict[str, str]:
     """Return the forms that values of a type have over HTTP: names, with the names of the formats of `output`."""
     names = [writer.name for writer in writers_of(kind)]
-    forms = {name: name for name in names if not name.endswith(".png") and name != "png"}
+    forms = {name.split(".")[0]: name for name in names if not name.endswith("png")}
     for form, formats in ((OVERLAY, ("png",)), (PIXELS, ("depth.png", "index.png")), (NUMBERS, ("f32", "i32"))):
         own = next((name for name in formats if name in names), None)
         forms |= {} if own is None else {form: own}
@@ -164,17 +166,26 @@ def _base64(data: bytes) -> str:
     return b64encode(data).decode("ascii")
 
 
-def answer_file(result: StoredResult, form: str, source: Source, output: Output | None = None) -> File:
+def needs_pixels(form: str) -> bool:
+    """Whether a form has the image's colours in it."""
+    return form in (OVERLAY, "ply")
+
+
+def answer_file(
+    result: StoredResult, form: str, source: Source, output: Output | None = None, *, step: int = 1
+) -> File:
     """Return a result as a file.
 
     Args:
         result: What was asked for.
         form: One of `forms_of` its type.
-        source: The image, where the form is a drawing.
+        source: What is known of the image, with its pixels where `needs_pixels`.
         output: How JSON tells pixels.
+        step: Every how many pixels there is a point in space.
 
     Raises:
-        InputError: A count without boxes has neither a drawing nor arrays.
+        InputError: A count without boxes has neither a drawing nor arrays nor objects; or points in space lack metres
+            or a focal length.
     """
     own = {"X-Result-Id": result.id}
     if form == JSON:
@@ -185,12 +196,15 @@ def answer_file(result: StoredResult, form: str, source: Source, output: Output 
         meaning = {"X-Scale": repr(levels.scale), "X-Unit": levels.unit, "X-Invalid": str(INVALID)}
         return File(levels.to_png(), writer.media_type, own | _shape(levels.levels) | meaning)
     described: dict[str, str] = {}
-    if form == NUMBERS or form == writer.name in ("f32", "i32"):
-        match result.value:
-            case DepthMap(values=values, unit=unit):
-                described = _shape(values) | {"X-Unit": unit}
-            case LabelMap(ids=ids):
-                described = _shape(ids)
+    match result.value, writer.name:
+        case DepthMap(values=values, unit=unit), "f32":
+            described = _shape(values) | {"X-Unit": unit}
+        case LabelMap(ids=ids), "i32":
+            described = _shape(ids)
+        case LabelMap(margin=margin), "margin.f32" if margin is not None:
+            described = _shape(margin)
+    if isinstance(result.value, DepthMap) and writer.name == "ply":
+        return File(encode_ply(result.value, source, step), writer.media_type, own)
     return File(writer.encode(result.value, source), writer.media_type, own | described)
 
 

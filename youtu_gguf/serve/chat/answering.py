@@ -15,7 +15,7 @@ from youtu_gguf.serve.chat.task_models import TaskAsked, task_asked
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.events import Piece
 from youtu_gguf.serve.inputs import find_image
-from youtu_gguf.serve.results import StoredResult
+from youtu_gguf.serve.results import StoredResult, source_of
 from youtu_gguf.types import Finish, Result, Timings
 
 if TYPE_CHECKING:
@@ -84,17 +84,20 @@ class Asked:
             with core.holder.use() as model, ExitStack() as opened:
                 scenes = {picture: opened.enter_context(image.open(model)) for picture, image in self.images.items()}
                 options = {**self.options, "cancel": job.cancel}
+                if len(self.images) == 1:
+                    (image,) = self.images.values()
+                    options["progress"] = image.note_step
                 if self.task is None:
                     value = self._converse(model, scenes, options, report)
                     text, decoded = value.raw, self._decoded(value.raw, scenes)
                 else:
                     value, decoded = self.task.run(scenes[self.task.picture], options), None
-                    text = self.task.told(self._kept(core, value, job))
+                    text = self.task.told(self._kept(core, scenes, value, job))
                     report(text)
+                if value.finish not in ("cancelled", "time"):
+                    for image in self.images.values():
+                        image.note_read()
             job.note("chat" if self.task is None else self.task.question.task, value)
-            if value.finish not in ("cancelled", "time"):
-                for image in self.images.values():
-                    image.was_read = True
             total_s = time.perf_counter() - job.began
             return Answered(text, value.finish, value.timings, job.queue_s, total_s, decoded)
 
@@ -115,11 +118,13 @@ class Asked:
         assert value is not None
         return value
 
-    def _kept(self, core: Core, value: Result, job: Job[Answered]) -> StoredResult:
+    def _kept(self, core: Core, scenes: Mapping[Picture, Scene], value: Result, job: Job[Answered]) -> StoredResult:
         """Keep the value of the task, so that its pixels can be asked for later."""
         assert self.task is not None
         image, total_s = self.images[self.task.picture], time.perf_counter() - job.began
-        result = StoredResult(value, self.task.question.task, image.id, job.id, None, job.queue_s, total_s)
+        question = self.task.question
+        source = source_of(scenes[self.task.picture], image.id, question.task, question.arguments)
+        result = StoredResult(value, question.task, image.id, job.id, None, job.queue_s, total_s, source)
         return core.results.add(result)
 
     def _decoded(self, text: str, scenes: Mapping[Picture, Scene]) -> dict[str, Any] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +15,11 @@ from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
+from youtu_gguf.serve.etags import is_kept
 from youtu_gguf.serve.inputs import FORM, JSON, find_image, media_type, read_bytes, read_form, read_json
 from youtu_gguf.serve.pixels import PictureForm, picture
 from youtu_gguf.serve.schemas import ERRORS
+from youtu_gguf.serve.streams import EVENT_STREAM, PieceResponse, sse
 
 if TYPE_CHECKING:
     from youtu_gguf.serve.core import Core
@@ -43,6 +47,10 @@ _SENT = {
             },
         },
     }
+}
+
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Server-sent events.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
 }
 
 
@@ -103,6 +111,38 @@ async def get_image(request: Request, id: str) -> JSONResponse:  # noqa: A002
     return JSONResponse(_form(core_of(request).images.get(id)))
 
 
+@router.get("/v1/images/{id}/events", response_class=Response, responses=_EVENTS)
+async def follow_reading(request: Request, id: str) -> Response:  # noqa: A002
+    """Follow the reading of an image, in events: `reading` at each step, `ready` when it has been read, and `done`.
+
+    There is no `ready` where no one reads the image, or no one does any more.
+    """
+    core = core_of(request)
+    return PieceResponse(_reading_events(core, core.images.get(id)))
+
+
+async def _reading_events(core: Core, image: StoredImage) -> AsyncGenerator[bytes, None]:
+    changed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no one listens
+            loop.call_soon_threadsafe(changed.set)
+
+    core.jobs.at_drain.append(changed.set)
+    try:
+        with image.reading.watched(wake):
+            while image.state == "reading" and not (image.was_dropped or core.jobs.draining):
+                changed.clear()
+                yield sse(_reading(image), "reading")
+                await changed.wait()
+    finally:
+        core.jobs.at_drain.remove(changed.set)
+    if image.state == "ready":
+        yield sse({"read_s": _read_s(image)}, "ready")
+    if not core.jobs.draining:
+        yield sse({}, "done")
+
+
 @router.delete("/v1/images/{id}", status_code=204)
 async def delete_image(request: Request, id: str) -> Response:  # noqa: A002
     """Forget an image. Requests about it that have begun go on."""
@@ -119,11 +159,14 @@ async def get_content(
 ) -> Response:
     """Give an image upright, as coordinates mean it: those of answers are in its pixels at full size."""
     image = core_of(request).images.get(id)
+    etag = f'"{image.id}-{side}-{form}"'
+    headers = {"Cache-Control": "private, max-age=3600, immutable", "ETag": etag}
+    if is_kept(request, etag):
+        return Response(status_code=304, headers=headers)
 
     def make() -> bytes:
         return picture(image.pixels(), form, side)
 
-    headers = {"Cache-Control": "private, max-age=3600, immutable"}
     return Response(await asyncio.to_thread(make), headers=headers, media_type=f"image/{form}")
 
 
@@ -140,8 +183,20 @@ def _form(image: StoredImage) -> dict[str, Any]:
         "focal_px": None if scene is None else scene.focal_px,
         "image_tokens": None if scene is None else scene.grid.n_tokens,
         "state": image.state,
+        "reading": _reading(image),
+        "read_s": _read_s(image),
         "expires_at": datetime.fromtimestamp(image.expires_at, UTC).isoformat(timespec="seconds"),
     }
+
+
+def _reading(image: StoredImage) -> dict[str, Any] | None:
+    scene = image.scene
+    return image.reading.told(None if scene is None else scene.grid.n_tokens) if image.state == "reading" else None
+
+
+def _read_s(image: StoredImage) -> float | None:
+    seconds = image.reading.seconds
+    return None if seconds is None or image.state != "ready" else round(seconds, 3)
 
 
 DIALECT = Dialect("images", router, (), own_error_body)

@@ -25,6 +25,7 @@ from youtu_gguf.serve.label_studio.pictures import task_image
 from youtu_gguf.serve.label_studio.regions import prediction
 from youtu_gguf.serve.label_studio.setup import Control, read_setup
 from youtu_gguf.serve.one_task import Asking, ask_image
+from youtu_gguf.serve.schemas import json_body
 from youtu_gguf.version import __version__
 
 PREFIX = "/label-studio"
@@ -43,7 +44,35 @@ async def health() -> dict[str, str]:
     return {"status": "UP", "model_class": "YoutuVL"}
 
 
-@router.post("/setup")
+_SETUP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "project": {"type": "string"},
+        "schema": {"type": "string", "description": "The labelling setup, in XML."},
+    },
+}
+_PREDICT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "tasks": {
+            "type": "array",
+            "items": {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}},
+        },
+        "label_config": {"type": "string", "description": "The labelling setup, in XML."},
+        "params": {
+            "type": "object",
+            "properties": {
+                "context": {
+                    "type": "object",
+                    "properties": {"result": {"type": "array", "items": {"type": "object"}}},
+                }
+            },
+        },
+    },
+}
+
+
+@router.post("/setup", openapi_extra=json_body(_SETUP))
 async def setup(request: Request) -> JSONResponse:
     """Check that a project's labelling setup can be read."""
     ignored = Ignored()
@@ -54,7 +83,7 @@ async def setup(request: Request) -> JSONResponse:
     return JSONResponse({"model_version": VERSION})
 
 
-@router.post("/predict")
+@router.post("/predict", openapi_extra=json_body(_PREDICT))
 async def predict(request: Request) -> JSONResponse:
     """Return a prediction for each task; for a task with a context, the mask of what is pointed at."""
     core, ignored = core_of(request), Ignored()
@@ -104,7 +133,7 @@ def _prediction(
     for key, image in images.items():
         if not job.cancel.is_set():
             with core.holder.use() as model, image.open(model) as scene:
-                regions += label_image(Asking(scene, job), controls[key])
+                regions += label_image(Asking(scene, job, image), controls[key])
     return prediction(regions, VERSION)
 
 

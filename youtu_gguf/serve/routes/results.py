@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from youtu_gguf.output import Source
+from youtu_gguf.decode.depth import MAX_FOCAL_PX
 from youtu_gguf.output.json import MaskForm
-from youtu_gguf.serve.core import Core, core_of
+from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
 from youtu_gguf.serve.errors import ApiError
-from youtu_gguf.serve.results import StoredResult
+from youtu_gguf.serve.file_names import LONGEST_NAME, SAVED, attachment, file_name
 from youtu_gguf.serve.schemas import ERRORS
 from youtu_gguf.serve.task_requests import MapForm, Output
-from youtu_gguf.serve.values import OVERLAY, accepted_form, answer_file, checked_form
+from youtu_gguf.serve.values import accepted_form, answer_file, checked_form, needs_pixels
 
 router = APIRouter(tags=["results"], responses=ERRORS)
 
 _AS = {
     "name": "as", "in": "query", "required": False, "schema": {"type": "string"},
     "description": "json, overlay (the drawing), png (distances, classes or objects as grey levels), npz, raw (the "
-    "numbers of a map, little-endian) or txt, as far as the value has it. Without it, `Accept` decides.",
+    "numbers of a map, little-endian), txt, csv, coco, labelme, yolo (.zip) or ply (points in space), as far as the "
+    "value has it. Without it, `Accept` decides.",
 }  # fmt: skip
+
+_Name = Annotated[
+    str,
+    Query(max_length=LONGEST_NAME, description="File name of the image, for files that state it and for their names."),
+]
+_Step = Annotated[int, Query(ge=1, le=64, description="ply: every how many pixels there is a point.")]
+_Focal = Annotated[
+    float | None,
+    Query(gt=0, le=MAX_FOCAL_PX, description="ply: the image's focal length in pixels, where none is known."),
+]
 
 
 @router.get("/v1/results/{id}", response_class=Response, openapi_extra={"parameters": [_AS]})
-async def get_result(request: Request, id: str, masks: MaskForm = "rle", map: MapForm = "none") -> Response:  # noqa: A002
+async def get_result(
+    request: Request,
+    id: str,  # noqa: A002
+    masks: MaskForm = "rle",
+    map: MapForm = "none",  # noqa: A002
+    name: _Name = "",
+    step: _Step = 1,
+    focal_px: _Focal = None,
+) -> Response:
     """Give a result again, in any of its forms. It is kept for a while after its last use."""
     core = core_of(request)
     result = core.results.get(id)
     kind, chosen = type(result.value), request.query_params.get("as")
     form = checked_form(chosen, kind) if chosen else accepted_form(request.headers.get("accept", ""), kind)
-    source = await _source(core, result) if form == OVERLAY else Source()
-    made = await asyncio.to_thread(answer_file, result, form, source, Output(masks=masks, map=map))
-    return Response(made.body, headers=dict(made.headers), media_type=made.media_type)
-
-
-async def _source(core: Core, result: StoredResult) -> Source:
-    image = core.images.get(result.image)
-    return Source(await asyncio.to_thread(image.pixels))
+    rgb = await asyncio.to_thread(core.images.get(result.image).pixels) if needs_pixels(form) else None
+    told = result.source
+    source = replace(told, rgb=rgb, name=name or told.name, focal_px=told.focal_px or focal_px)
+    made = await asyncio.to_thread(answer_file, result, form, source, Output(masks=masks, map=map), step=step)
+    named = attachment(file_name(name, result.task, form, kind)) if name or form in SAVED else {}
+    return Response(made.body, headers={**made.headers, **named}, media_type=made.media_type)
 
 
 @router.delete("/v1/requests/{id}", status_code=202)

@@ -29,6 +29,7 @@ from youtu_gguf.serve.prompted import (
     number_groups,
     refuse_negative,
 )
+from youtu_gguf.serve.schemas import json_body
 from youtu_gguf.serve.shapes import Shapes, instance_outlines, known_scores, outlines, persons, rectangles, rings_of
 from youtu_gguf.types import Boxes, Instances, Mask, Polygons, Poses, Text
 
@@ -182,7 +183,37 @@ async def list_models() -> JSONResponse:
     return JSONResponse({"success": True, "data": {id_: offer.entry() for id_, offer in MODELS.items()}})
 
 
-@router.post("/v1/predict")
+_PREDICT: dict[str, Any] = {
+    "type": "object",
+    "required": ["model", "image"],
+    "properties": {
+        "model": {"type": "string", "enum": list(MODELS)},
+        "image": {"type": "string", "description": "A data URI, base64, or the id of an image."},
+        "params": {
+            "type": "object",
+            "properties": {
+                "text_prompt": {"type": "string", "description": "What to look for."},
+                "marks": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["type", "data"],
+                        "properties": {
+                            "type": {"type": "string", "enum": ["point", "rectangle"]},
+                            "data": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 4},
+                            "label": {"type": "integer", "description": "1 for what is meant."},
+                        },
+                    },
+                },
+                "conf_threshold": {"type": "number", "minimum": 0, "maximum": 1},
+                "epsilon_factor": {"type": "number", "minimum": 0, "maximum": 1},
+            },
+        },
+    },
+}
+
+
+@router.post("/v1/predict", openapi_extra=json_body(_PREDICT))
 async def predict(request: Request) -> JSONResponse:
     """Return the shapes that a model finds in an image."""
     core, ignored = core_of(request), Ignored()

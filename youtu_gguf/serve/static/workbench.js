@@ -5,6 +5,7 @@ import { askLine } from "./ask.js";
 import { cardList } from "./cards.js";
 import { exportPanel } from "./export.js";
 import { layersPanel } from "./layers.js";
+import { measurePanel } from "./measure.js";
 import { mount } from "./panels.js";
 import { readingBar } from "./start.js";
 import { readout } from "./readout.js";
@@ -24,7 +25,7 @@ export function mountWorkbench(section) {
   mountViewer(part("viewer"));
   mount(part("reading"), readingBar);
   mount(part("readout"), readout);
-  mount(part("layers"), () => html`<h2>${t("layers")}</h2>${layersPanel()}`);
+  mount(part("layers"), () => html`${measurePanel()}<h2>${t("layers")}</h2>${layersPanel()}`);
   mount(part("answers"), () => html`<h2>${t("answers")}</h2>${cardList()}`);
   mount(part("ask"), () => html`<h2 class="unseen">${t("ask")}</h2>${askLine()}`);
   mount(part("exporting"), exportPanel);
