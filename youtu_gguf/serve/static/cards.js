@@ -34,7 +34,7 @@ const t = words({
   edit: ["Edit", "编辑"],
   compare: ["Compare", "比较"],
   export: ["Export", "导出"],
-  copy: ["Copy text", "复制文字"],
+  copy: ["Copy", "复制"],
   remove: ["Remove", "移除"],
   removeOf: ["Remove: {title}", "移除：{title}"],
   stopOf: ["Stop: {title}", "停止：{title}"],
@@ -132,6 +132,8 @@ function actionsOf(card) {
     ${result ? button(t("compare"), () => (screen.value = "compare")) : nothing}
     ${result ? button(t("export"), () => openExport(key)) : nothing}
     ${result || text ? button(t("copy"), () => copyText(result ? textOf(result) : text)) : nothing}
+    ${isRunning(card) ? nothing : html`<button type="button" class="quiet small end" title=${t("remove")}
+      aria-label=${t("removeOf", { title: titleOf(question) })} @click=${() => (removeCard(key), focusAsk())}>×</button>`}
   </p>`;
 }
 
@@ -154,8 +156,7 @@ function cardOf(card, chosen) {
       <h3 id=${`title-${key}`} dir="auto">${titleOf(question)}</h3>
       ${isRunning(card)
         ? html`<button type="button" class="small" aria-label=${t("stopOf", { title: titleOf(question) })} @click=${() => stop(key)}>${t("stop")}</button>`
-        : html`<button type="button" class="quiet small" title=${t("remove")} aria-label=${t("removeOf", { title: titleOf(question) })}
-            @click=${() => (removeCard(key), focusAsk())}>×</button>`}
+        : nothing}
     </header>
     ${further ? html`<p class="dim further">${further}</p>` : nothing}
     ${stage === "done" ? nothing : html`<p class="stage ${stage}">${stageOf(card)}${isRunning(card)

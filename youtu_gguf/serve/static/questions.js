@@ -2,7 +2,7 @@
 
 import { ApiFailure, events } from "./api.js";
 import { remember } from "./history.js";
-import { addLayer } from "./layers.js";
+import { addLayer, dropLayers } from "./layers.js";
 import { ensureImage } from "./start.js";
 import { cards, changeCard, newKey, picture } from "./store.js";
 import { effect, signal } from "./vendor/signals-core.js";
@@ -49,8 +49,9 @@ export function askAgain(key) {
   void run(key);
 }
 
-/** @param {string} key */
+/** Remove a card and what is drawn of it. @param {string} key */
 export function removeCard(key) {
+  dropLayers(key);
   cards.value = cards.value.filter((card) => card.key !== key);
 }
 
@@ -102,7 +103,7 @@ async function answer(key, signal) {
       if (error.code === "image_not_found" && !wasSentAgain) {
         wasSentAgain = true;
         changeCard(key, { ...FRESH, stage: "waiting" });
-        image = await unlessAborted(ensureImage({ again: true }), signal);
+        image = await unlessAborted(sentAgain(), signal);
       } else if (error.status === 429 || error.code === "loading") {
         const waitS = error.retryAfterS ?? RETRY_S;
         changeCard(key, { stage: "waiting", failure: error, retryAt: Date.now() + waitS * 1000 });
@@ -111,6 +112,15 @@ async function answer(key, signal) {
       } else throw error;
     }
   }
+}
+
+/** @type {Promise<string> | null} */
+let sending = null;
+
+/** @returns {Promise<string>} The picture's id, once it was sent again: one time for all questions that need it. */
+function sentAgain() {
+  sending ??= ensureImage({ again: true }).finally(() => (sending = null));
+  return sending;
 }
 
 /**
