@@ -119,8 +119,9 @@ let sending = null;
 
 /** @returns {Promise<string>} The picture's id, once it was sent again: one time for all questions that need it. */
 function sentAgain() {
-  sending ??= ensureImage({ again: true }).finally(() => (sending = null));
-  return sending;
+  const begun = sending ?? ensureImage({ again: true }).finally(() => (sending = null));
+  sending = begun;
+  return begun;
 }
 
 /**
