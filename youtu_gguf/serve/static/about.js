@@ -30,7 +30,10 @@ const t = words({
   queue: ["Now", "当前"],
   queued: ["{active} of {most} answers in progress, {waiting} waiting", "正在回答 {active} 个（最多 {most} 个），{waiting} 个排队"],
   calibration: ["Depth and maps", "深度与图"],
-  stored: ["Calibrated: unpublished details were measured on these files.", "已校准：未公开的细节已在这些文件上测量。"],
+  stored: [
+    "Unpublished details are set for these files: by a calibration, or since they are the small model's.",
+    "未公开的细节已针对这些文件设定：来自校准，或因为它们属于小模型。",
+  ],
   default: [
     "Not calibrated: unpublished details are the likelier assumptions, so distances may be off by a bin and borders by a fraction of a token. To measure them, run where the server is:",
     "未校准：未公开的细节采用较可能的假设，距离可能偏差一档，边界可能偏差不到一个词元。要测量，请在服务器上运行：",

@@ -30,7 +30,7 @@ const t = words({
   sample: ["Sample picture", "示例图片"],
   sampleNote: ["A drawn scene, to try things out.", "一幅绘制的场景，用来试用。"],
   many: ["Several pictures at once are asked one question as a folder.", "同时选择多张图片时，会作为文件夹统一提问。"],
-  local: ["Pictures go to {host} and nowhere else.", "图片只发送到 {host}，不会发往别处。"],
+  local: ["Pictures go to {host} and nowhere else.", "图片只会发送到：{host}。"],
   here: ["this computer", "本机"],
   loading: ["The model is being loaded. A picture can be opened meanwhile.", "模型正在加载，期间可以打开图片。"],
   failed: ["The model could not be loaded: the server's log says why.", "模型加载失败：原因见服务器日志。"],
@@ -125,7 +125,8 @@ export function startScreen() {
         : nothing}
       ${modelNote()}
       <p>${t("then")}</p>
-      <p class="dim">${t("many")} ${t("local", { host })}</p>
+      <p class="dim">${t("many")}</p>
+      <p class="dim">${t("local", { host })}</p>
     </div>
     ${cameraDialog()}
   </div>`;
