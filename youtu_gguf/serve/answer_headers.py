@@ -23,7 +23,7 @@ _SCRIPTS = ("text/html", "text/javascript")
 
 _OWN_FEATURES = ("camera", "clipboard-write", "display-capture", "fullscreen")
 _NO_FEATURES = (
-    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "clipboard-read", "encrypted-media", "gamepad",
+    "accelerometer", "autoplay", "browsing-topics", "clipboard-read", "encrypted-media", "gamepad",
     "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment",
     "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
