@@ -20,7 +20,7 @@ const LONGEST_QUOTE = 60;
  * @returns {unknown}
  */
 export function answerOf({ key, result, text }, chosen) {
-  if (!result) return text ? html`<p class="streaming" dir="auto">${text}</p>` : nothing;
+  if (!result) return text ? html`<p class="streaming" dir="auto" tabindex="0">${text}</p>` : nothing;
   const items = itemsOf(result);
   return html`${valueOf(result)} ${itemList(key, items, chosen)} ${notes(result)} ${issueList(result)} ${rawOf(key, result, items, chosen)}`;
 }
