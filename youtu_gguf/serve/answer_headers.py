@@ -30,6 +30,8 @@ _NO_FEATURES = (
 FEATURES = ", ".join((*(f"{name}=(self)" for name in _OWN_FEATURES), *(f"{name}=()" for name in _NO_FEATURES)))
 """What of the machine the page may use, if the person who looks at it agrees."""
 
+_NOT_MODIFIED = 304
+
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,7 +55,9 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 kind = headers.get("content-type", "")
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY)
+                if message["status"] != _NOT_MODIFIED:  # browsers would put its policy in place of the kept answer's
+                    policy = PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY
+                    headers.setdefault("Content-Security-Policy", policy)
                 if kind.startswith("text/html"):
                     headers.setdefault("Permissions-Policy", FEATURES)
                 for name, value in _ALWAYS.items():
