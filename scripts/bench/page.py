@@ -25,12 +25,11 @@ from _serve_rows import Row
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
-import youtu_gguf as yg
 from scripts._browser import DRAWN_BY_PROCESSOR, browsing
 from scripts._serving import serving
 from scripts._workbench import Workbench
+from youtu_gguf.serve.page import page_files
 
-STATIC = Path(yg.__file__).parent / "serve" / "static"
 SIZE = (4000, 3000)
 WINDOW: ViewportSize = {"width": 1600, "height": 1000}
 
@@ -48,33 +47,47 @@ GRAPHICS = """() => {
 
 
 def sizes() -> list[Row]:
-    """Return the bytes of each file of the page, the largest first, and of all."""
-    files = [path for path in STATIC.rglob("*") if path.is_file() and not path.name.endswith((".d.ts", "config.json"))]
-    found = sorted(((path.stat().st_size, path.relative_to(STATIC).as_posix()) for path in files), reverse=True)
+    """Return the bytes of each file of the page as it is sent, the largest first, and of all."""
+    found = sorted(((len(file.packed or file.body), name) for name, file in page_files().items()), reverse=True)
     rows = [Row(f"bytes of {name}", size / 1000, unit="kB") for size, name in found]
-    return [*rows, Row("bytes in all", sum(size for size, _ in found) / 1000, MOST_BYTES / 1000, "kB")]
+    written = sum(len(file.body) for file in page_files().values())
+    total = sum(size for size, _ in found)
+    return [
+        *rows,
+        Row("bytes in all, as sent", total / 1000, MOST_BYTES / 1000, "kB", f"{written / 1000:.0f} kB as files"),
+    ]
 
 
 def opening(browser: Browser, address: str, rounds: int) -> list[Row]:
     """Return what the first look at the page costs a browser that has nothing of it."""
-    paints, outside, sent, n_requests = [], 0, 0, 0
-    for _ in range(rounds):
-        context = browser.new_context(viewport=WINDOW)
-        asked: list[Request] = []
-        context.on("request", asked.append)
-        page = context.new_page()
-        page.goto(address, wait_until="networkidle")
-        paints.append(page.evaluate(PAINT))
-        outside += sum(not request.url.startswith((address, "data:", "blob:")) for request in asked)
-        sizes = [request.sizes() for request in asked if request.url.startswith(address)]
-        sent, n_requests = sum(size["responseBodySize"] for size in sizes), len(sizes)
-        context.close()
+    looks = [_look(browser, address) for _ in range(rounds)]
+    paints = [paint for paint, _ in looks]
+    own = [request for request in looks[-1][1] if request.url.startswith(address)]
+    outside = sum(
+        not request.url.startswith((address, "data:", "blob:")) for _, requests in looks for request in requests
+    )
     return [
         Row("first paint, median", float(np.median(paints)), FIRST_PAINT_MS, "ms", f"{rounds} new contexts"),
         Row("first paint, longest", max(paints), unit="ms"),
         Row("requests beyond the server", outside, 0),
-        Row("bytes sent for the first look", sent / 1000, unit="kB", text=f"{n_requests} requests"),
+        Row("requests of the first look", len(own)),
     ]
+
+
+def _look(browser: Browser, address: str) -> tuple[float, list[Request]]:
+    """Return the milliseconds to the first paint, and what was requested until the page was quiet."""
+    context = browser.new_context(viewport=WINDOW)
+    asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    context.on("request", note)
+    page = context.new_page()
+    page.goto(address, wait_until="networkidle")
+    paint = float(page.wait_for_function(PAINT).json_value())
+    context.close()
+    return paint, asked
 
 
 def large_photograph(folder: Path) -> Path:
@@ -100,7 +113,8 @@ def fill(bench: Workbench, path: Path) -> None:
     bench.wait_answers()
     kinds = [layer["kind"] for layer in bench.state("layers")]
     if sorted(kinds) != ["labels", "mask", "mask", "mask"]:
-        raise RuntimeError(f"expected a label map and three masks on the picture; got {kinds}")
+        failures = [card["failure"] for card in bench.state("cards")]
+        raise RuntimeError(f"expected a label map and three masks on the picture; got {kinds} ({failures})")
 
 
 def moving(page: Page) -> list[Row]:

@@ -82,13 +82,14 @@ def test_python_of_the_page_runs_from_the_first_line_to_the_last(
     address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = "\n".join(blocks("python"))
-    assert source.count(ADDRESS) == 3
+    assert source.count(ADDRESS) == 4
     names: dict[str, Any] = {}
     exec(source.replace(ADDRESS, address), names)
     names["client"].close()
     names["ollama"]._client.close()
     assert names["found"].choices[0].message.content.startswith("{")
-    assert capsys.readouterr().out
+    assert '"state":"done"' in capsys.readouterr().out
+    assert len(json.loads(Path("coco.json").read_bytes())["images"]) == 1
 
 
 @pytest.mark.parametrize("words", served(), ids=" ".join)

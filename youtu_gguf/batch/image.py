@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
@@ -20,7 +20,7 @@ from youtu_gguf.batch.journal import FILES, Line
 from youtu_gguf.errors import CancelledError, DecodeError, EngineError, InputError, ServerError, YoutuError
 from youtu_gguf.output import WRITERS, Source, to_json
 from youtu_gguf.output.json import SCHEMA, MaskForm
-from youtu_gguf.types import in_words
+from youtu_gguf.types import Size, in_words
 
 OF_THE_IMAGE = (InputError, DecodeError, CancelledError)
 """Errors of an image or of a question about it."""
@@ -70,6 +70,8 @@ class Work:
         arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
         drawings: Also write the results drawn on the image as .png.
         masks: How lines tell masks.
+        each: Called with each value, in the thread of the work: with the image's path and size, and the question's
+            index. Not for a `Worker`.
     """
 
     asked: tuple[Asked, ...]
@@ -77,6 +79,7 @@ class Work:
     arrays: bool = True
     drawings: bool = False
     masks: MaskForm = "runs"
+    each: Callable[[Path, Size, int, yg.Result], None] | None = None
 
     def do(self, model: yg.Model, path: Path) -> Done:
         """Ask all questions about an image, write its files, and return its line.
@@ -113,6 +116,8 @@ class Work:
                 written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
                 form = to_json(update.result, masks=self.masks, task=asked.words, **asked.context)
                 results[update.index] = form | ({"files": written} if written else {})
+                if self.each is not None:
+                    self.each(path, scene.size, update.index, update.result)
         return results
 
     def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:

@@ -23,6 +23,7 @@ from youtu_gguf.serve.guard import Access, Guard
 from youtu_gguf.serve.page import page_files
 from youtu_gguf.serve.refusals import refused
 from youtu_gguf.serve.routes import (
+    batches,
     deepstack,
     files,
     health,
@@ -53,6 +54,7 @@ DIALECTS: tuple[Dialect, ...] = (
     images.DIALECT,
     tasks.DIALECT,
     results.DIALECT,
+    batches.DIALECT,
     deepstack.DIALECT,
     openai.DIALECT,
     responses.DIALECT,

@@ -12,6 +12,7 @@ import anyio
 from fastapi import Request
 
 from youtu_gguf.errors import YoutuError
+from youtu_gguf.serve.batches import Batches
 from youtu_gguf.serve.calls import Call, hang_up
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fetch import Fetcher
@@ -34,7 +35,7 @@ _SOONEST_S = 0.05
 """Shortest time between two looks at whether the model is idle."""
 
 _EXPIRY_S = 30.0
-"""Time between two looks for images that have expired."""
+"""Time between two looks for what has expired."""
 
 
 class Core:
@@ -48,6 +49,7 @@ class Core:
         metrics: Figures of it.
         results: Values that can be asked for again.
         preparing: Images that are read before they are asked about.
+        batches: Many images by the same questions.
         loading: The first load of the model; it has the error of one that failed.
     """
 
@@ -61,6 +63,7 @@ class Core:
         self.jobs = Jobs(settings, self.metrics)
         self.results = ResultStore(settings)
         self.preparing = Preparing(self)
+        self.batches = Batches(self)
         self.metrics.registry.register(CoreCollector(self))
         self._fetcher = Fetcher(plain_http=settings.fetch_http)
 
@@ -76,8 +79,10 @@ class Core:
             for task in keeping:
                 task.cancel()
             await self.jobs.drain(0)
+            await self.batches.stop()
             await asyncio.wait((self.loading, *keeping))
             await asyncio.to_thread(self.jobs.close)
+            await self.batches.close()
             await asyncio.to_thread(self.holder.close)
 
     async def _unload_when_idle(self) -> None:
@@ -91,6 +96,7 @@ class Core:
         while True:
             await asyncio.sleep(_EXPIRY_S)
             self.images.expire()
+            self.batches.expire()
 
     def _forget_scenes(self) -> None:
         self.images.forget_scenes()

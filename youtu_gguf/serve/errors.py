@@ -23,6 +23,7 @@ Code = Literal[
     "invalid_api_key",
     "host_not_allowed", "origin_not_allowed", "url_not_allowed",
     "not_found", "model_not_found", "image_not_found", "result_not_found", "request_not_found",
+    "batch_not_found",
     "method_not_allowed", "not_acceptable",
     "payload_too_large", "image_too_large",
     "unsupported_media_type",

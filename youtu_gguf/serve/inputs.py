@@ -53,6 +53,9 @@ _MOST_PADDING = 2
 _SPACES = "\n\r\t "
 
 _DATA_URI = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+_ID = "img_"
+"""How ids of images begin."""
+
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://", re.IGNORECASE)
 
 
@@ -256,6 +259,29 @@ async def find_image(core: Core, value: object, param: str = "image") -> StoredI
     Raises:
         ApiError: It is none of those, there is no such image, or it cannot be used.
     """
+    text = _image_text(value, param)
+    if text.startswith(_ID):
+        return core.images.get(text)
+    image, _ = await core.images.add(await _image_bytes(core, text, param))
+    return image
+
+
+async def read_image(core: Core, value: object, param: str = "image") -> bytes:
+    """Return the file of the image that `value` names or holds, as `find_image` does; it is not looked at.
+
+    Raises:
+        ApiError: It is none of those, or there is no such image.
+    """
+    text = _image_text(value, param)
+    return core.images.get(text).data if text.startswith(_ID) else await _image_bytes(core, text, param)
+
+
+def _image_text(value: object, param: str) -> str:
+    """Return what stands for an image; an id without the prefix of files.
+
+    Raises:
+        ApiError: It is no text, or empty.
+    """
     if not isinstance(value, str) or not value:
         raise ApiError(
             400,
@@ -263,15 +289,15 @@ async def find_image(core: Core, value: object, param: str = "image") -> StoredI
             f"{param} must be the id of an image (img_...), a data URI or base64; got {type(value).__name__}.",
             param=param,
         )
-    if value.removeprefix("file-").startswith("img_"):
-        return core.images.get(value.removeprefix("file-"))
-    if _URL.match(value):
-        image, _ = await core.images.add(await core.fetch(value))
-        return image
-    is_short = len(value) <= _PIECE
-    data = decode_base64(value, param) if is_short else await asyncio.to_thread(decode_base64, value, param)
-    image, _ = await core.images.add(data)
-    return image
+    plain = value.removeprefix("file-")
+    return plain if plain.startswith(_ID) else value
+
+
+async def _image_bytes(core: Core, text: str, param: str) -> bytes:
+    if _URL.match(text):
+        return await core.fetch(text)
+    is_short = len(text) <= _PIECE
+    return decode_base64(text, param) if is_short else await asyncio.to_thread(decode_base64, text, param)
 
 
 def decode_base64(value: str, param: str = "image") -> bytes:

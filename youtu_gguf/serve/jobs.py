@@ -251,12 +251,15 @@ class Jobs:
         return bool(found)
 
     async def drain(self, seconds: float) -> None:
-        """Take no more requests and end those that wait; end the others too where they take longer than `seconds`."""
+        """Take no more requests; end those that wait, and work in the background, which no client waits for.
+
+        The others are ended too where they take longer than `seconds`.
+        """
         self.draining = True
         for function in tuple(self.at_drain):
             function()
         for job in list(self._drivers):
-            if not job.ticket.admitted:
+            if not job.ticket.admitted or job.ticket.background:
                 job.stop(_draining())
         if self._drivers:
             await asyncio.wait(list(self._drivers.values()), timeout=seconds)

@@ -121,6 +121,7 @@ class _Process:
             listening(url_of(self.settings.host, sockets[0]))
             await self._until_end(asked_to_stop)
             notify("STOPPING=1")
+            await self.core.batches.stop()
             await self.core.jobs.drain(self.settings.drain_s)
             self._end_hard_in(HARD_END_S)
             self.server.should_exit = True
@@ -149,6 +150,7 @@ class _Process:
 
     def _end_hard(self) -> None:
         LOG.warning("the process ends before all of its threads")
+        self.core.batches.folder.remove()
         os._exit(self.exit_code)
 
 

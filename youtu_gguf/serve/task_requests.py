@@ -164,8 +164,8 @@ def task_body(name: str) -> type[Body]:
 
 
 @cache
-def many_body() -> type[Body]:
-    """Return the model of a request for several tasks; the options of one come before those of all."""
+def _several() -> Any:
+    """Return the type of a list of tasks."""
     one = {
         name: create_model(
             f"{name.title()}Task", __base__=Body, task=(_literal(name), ...), **{**_task_fields(name), **_HOW}
@@ -175,10 +175,24 @@ def many_body() -> type[Body]:
     any_task: Any = one["ask"]
     for name, kind in one.items():
         any_task = any_task if name == "ask" else any_task | kind
-    several = Annotated[
-        list[Annotated[any_task, Field(discriminator="task")]], Field(min_length=1, max_length=MAX_TASKS)
-    ]
-    return create_model("TasksRequest", __base__=Body, tasks=(several, ...), **{**_WHOLE, **_HOW})
+    return Annotated[list[Annotated[any_task, Field(discriminator="task")]], Field(min_length=1, max_length=MAX_TASKS)]
+
+
+@cache
+def many_body() -> type[Body]:
+    """Return the model of a request for several tasks; the options of one come before those of all."""
+    return create_model("TasksRequest", __base__=Body, tasks=(_several(), ...), **{**_WHOLE, **_HOW})
+
+
+@cache
+def batch_body() -> type[Body]:
+    """Return the model of a request for several tasks on many images."""
+    how: dict[str, Any] = {
+        "options": _HOW["options"],
+        "arrays": (bool, Field(False, description="Also keep arrays as .npz, for the archive.")),
+        "drawings": (bool, Field(False, description="Also keep the results drawn on the images, for the archive.")),
+    }
+    return create_model("BatchRequest", __base__=Body, tasks=(_several(), ...), **how)
 
 
 def read_task(name: str, sent: Mapping[str, Any]) -> TaskRequest:
@@ -199,6 +213,36 @@ def read_many(sent: Mapping[str, Any]) -> TaskRequest:
     """
     body: Any = _checked(many_body(), sent)
     return _request(body, tuple(_question(one, body, one.task) for one in body.tasks))
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """What is asked of every image of a batch.
+
+    Attributes:
+        questions: The tasks.
+        arrays: Also write arrays as .npz.
+        drawings: Also write the results drawn on the image.
+    """
+
+    questions: tuple[TaskQuestion, ...]
+    arrays: bool = False
+    drawings: bool = False
+
+
+def read_batch(sent: Mapping[str, Any]) -> BatchRequest:
+    """Return the request for several tasks on many images that the object `sent` makes.
+
+    Raises:
+        ApiError: It does not fit them; names the argument that is wrong.
+    """
+    body: Any = _checked(batch_body(), sent)
+    for place, one in enumerate(body.tasks):
+        if "output" in one.model_fields_set:
+            message = "a batch tells masks as COCO's run lengths, and maps in its archive. Leave output out."
+            raise ApiError(400, "unsupported_parameter", message, param=f"tasks.{place}.output")
+    questions = tuple(_question(one, body, one.task) for one in body.tasks)
+    return BatchRequest(questions, body.arrays, body.drawings)
 
 
 def _request(body: Any, questions: tuple[TaskQuestion, ...]) -> TaskRequest:
@@ -222,7 +266,8 @@ def _question(own: Any, common: Any, name: str) -> TaskQuestion:
     if len(schema) > LONGEST_SCHEMA:
         message = f"options.json_schema may have {LONGEST_SCHEMA} characters; got {len(schema)}. Shorten it."
         raise ApiError(400, "invalid_argument", message, param="options.json_schema")
-    output = own.output if "output" in own.model_fields_set else common.output
+    common_output = getattr(common, "output", Output())  # a batch has none
+    output = own.output if "output" in own.model_fields_set else common_output
     return TaskQuestion(name, {key: value for key, value in sent.items() if value is not None}, options, output)
 
 

@@ -4,12 +4,13 @@ import { html, nothing, render } from "./vendor/lit-html.js";
 import { computed, effect } from "./vendor/signals-core.js";
 import { answerOf } from "./answer.js";
 import { copyText } from "./clipboard.js";
+import { compareWith } from "./compare.js";
 import { edit } from "./draft.js";
 import { focusAsk } from "./ask.js";
 import { openExport } from "./export.js";
 import { furtherOf, titleOf } from "./forms.js";
 import { askAgain, isRunning, now, removeCard, stop } from "./questions.js";
-import { cards, marked, picture, screen } from "./store.js";
+import { cards, marked, picture } from "./store.js";
 import { gistOf, textOf } from "./values.js";
 import { words } from "./words.js";
 
@@ -129,7 +130,7 @@ function actionsOf(card) {
   return html`<p class="actions">
     ${isRunning(card) ? nothing : button(t("again"), () => askAgain(key))}
     ${button(t("edit"), change)}
-    ${result ? button(t("compare"), () => (screen.value = "compare")) : nothing}
+    ${result ? button(t("compare"), () => compareWith(key)) : nothing}
     ${result ? button(t("export"), () => openExport(key)) : nothing}
     ${result || text ? button(t("copy"), () => copyText(result ? textOf(result) : text)) : nothing}
     ${isRunning(card) ? nothing : html`<button type="button" class="quiet small end" title=${t("remove")}

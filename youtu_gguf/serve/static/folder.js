@@ -1,2 +1,264 @@
-/** Many images. */
-export const folderScreen = () => "";
+/** Many images, one task: a table of answers, and the files that other programs read. */
+
+import { html, nothing } from "./vendor/lit-html.js";
+import { effect, signal } from "./vendor/signals-core.js";
+import { ApiFailure, call, send } from "./api.js";
+import { folderTask, lacksWords, taskOfFolder } from "./folder-task.js";
+import { filesOf, isImage, named } from "./folder-files.js";
+import { makeRow } from "./folder-rows.js";
+import { attach, batchId, begin, counts, failure, leftS, pause, phase, question, replaceRows, resume, rows, stop } from "./folder-run.js";
+import { openRow } from "./folder-open.js";
+import { titleOf } from "./forms.js";
+import { notify } from "./panels.js";
+import { screen } from "./store.js";
+import { words } from "./words.js";
+
+const t = words({
+  title: ["Folder", "文件夹"],
+  about: ["One task for many pictures. The server asks about them one after the other when nothing else is to be done, also while this page is closed.", "对多幅图像执行同一任务。服务器在空闲时逐一处理，关闭此页面也会继续。"],
+  drop: ["Drop pictures or a folder here", "将图像或文件夹拖到这里"],
+  files: ["Choose pictures", "选择图像"],
+  folder: ["Choose a folder", "选择文件夹"],
+  add: ["Add pictures", "添加图像"],
+  clear: ["Clear the list", "清空列表"],
+  start: ["Start", "开始"],
+  startAgain: ["Start again", "重新开始"],
+  stop: ["Stop", "停止"],
+  resume: ["Resume", "继续"],
+  retry: ["Retry the failed ({n})", "重试失败的（{n}）"],
+  drawings: ["Also draw the results, for the ZIP", "同时绘制结果（用于 ZIP）"],
+  progress: ["{done} of {all} done", "已完成 {done} / {all}"],
+  failed: ["{n} failed", "{n} 个失败"],
+  sent: ["{n} sent", "已发送 {n}"],
+  left: ["about {time} left", "约剩 {time}"],
+  seconds: ["{n} s", "{n} 秒"],
+  minutes: ["{n} min", "{n} 分钟"],
+  hours: ["{h} h {m} min", "{h} 小时 {m} 分钟"],
+  stopping: ["stopping", "正在停止"],
+  stopped: ["stopped", "已停止"],
+  full: ["The server has many pictures waiting: the next ones are sent later.", "服务器有许多图像等待处理：稍后发送其余图像。"],
+  lost: ["The connection is lost. The page tries again; the server continues meanwhile.", "连接已断开，页面会重试；服务器仍在继续处理。"],
+  forgotten: ["The server does not know this batch any more: it was restarted, or a day has passed. Start again.", "服务器已没有此批次：可能已重启，或已超过一天。请重新开始。"],
+  error: ["The batch ended: {why}", "批次已结束：{why}"],
+  save: ["Save the results", "保存结果"],
+  csv: ["CSV", "CSV"],
+  coco: ["COCO", "COCO"],
+  jsonl: ["JSON lines", "JSON 行"],
+  zip: ["ZIP with everything", "ZIP（全部）"],
+  noObjects: ["This task has no boxes, masks or outlines.", "此任务没有框、掩码或轮廓。"],
+  table: ["Pictures", "图像"],
+  picture: ["Preview", "预览"],
+  name: ["Name", "名称"],
+  state: ["State", "状态"],
+  answer: ["Answer", "回答"],
+  none: ["None of these files is a picture.", "这些文件中没有图像。"],
+  skipped: ["{n} files are no pictures and were left out.", "{n} 个文件不是图像，已略过。"],
+  busy: ["Stop the batch first; then pictures can be added.", "请先停止批次，再添加图像。"],
+  others: ["Batches at the server", "服务器上的批次"],
+  show: ["Show", "显示"],
+  showOf: ["Show: {name}", "显示：{name}"],
+  delete: ["Delete", "删除"],
+  deleteOf: ["Delete: {name}", "删除：{name}"],
+});
+
+/** Tasks whose results tell no places. */
+const WITHOUT_OBJECTS = ["ask", "reason", "describe", "ocr", "classify", "depth", "click"];
+
+const FORMS = /** @type {const} */ (["csv", "coco", "jsonl", "zip"]);
+const NAMES = { csv: "results.csv", coco: "coco.json", jsonl: "results.jsonl", zip: "results.zip" };
+const MINUTE_S = 60;
+const HOUR_S = 3600;
+const STEPS = 10;
+
+const draws = signal(false);
+const others = signal(/** @type {any[]} */ ([]));
+
+const list = document.createElement("div");
+list.className = "folder-rows";
+list.setAttribute("role", "rowgroup");
+effect(() => list.replaceChildren(...rows.value.map(({ element }) => element)));
+
+effect(() => {
+  if (screen.value === "folder" && !rows.value.length) void findOthers();
+});
+
+/** Take files into the list, and show it. @param {Iterable<File>} files */
+export function openFolder(files) {
+  screen.value = "folder";
+  if (isBusy()) {
+    notify({ kind: "info", text: t("busy") });
+    return;
+  }
+  const all = [...files];
+  const pictures = all.filter(isImage);
+  if (all.length && !pictures.length) notify({ kind: "error", text: t("none") });
+  else if (pictures.length < all.length) notify({ kind: "info", text: t("skipped", { n: all.length - pictures.length }) });
+  if (!pictures.length) return;
+  const kept = batchId.value === null ? rows.value : [];
+  const taken = new Set(kept.map(({ name }) => name));
+  replaceRows([...kept, ...named(pictures, taken).map(({ name, file }) => makeRow(name, file, openRow))]);
+}
+
+const isBusy = () => phase.value === "running" || phase.value === "stopping";
+
+async function findOthers() {
+  try {
+    others.value = (await call("GET", "/v1/batches")).batches;
+  } catch (error) {
+    if (!(error instanceof ApiFailure)) throw error;
+    others.value = []; // what is wrong shows when something is begun
+  }
+}
+
+/** @param {any} form */
+async function forget(form) {
+  await call("DELETE", `/v1/batches/${form.id}`).catch(tellFailure);
+  await findOthers();
+}
+
+/** @param {unknown} error */
+function tellFailure(error) {
+  if (!(error instanceof ApiFailure)) throw error;
+  notify({ kind: "error", text: error.message, details: error.requestId ?? undefined });
+}
+
+/** @param {(typeof FORMS)[number]} form */
+async function save(form) {
+  try {
+    const answer = await send("GET", `/v1/batches/${batchId.value}/results?as=${form}`);
+    const url = URL.createObjectURL(await answer.blob());
+    const link = Object.assign(document.createElement("a"), { href: url, download: NAMES[form] });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), MINUTE_S * 1000);
+  } catch (error) {
+    tellFailure(error);
+  }
+}
+
+/** @param {number} seconds */
+function timeOf(seconds) {
+  if (seconds < MINUTE_S) return t("seconds", { n: Math.ceil(seconds) });
+  if (seconds < HOUR_S) return t("minutes", { n: Math.ceil(seconds / MINUTE_S) });
+  return t("hours", { h: Math.floor(seconds / HOUR_S), m: Math.round((seconds % HOUR_S) / MINUTE_S) });
+}
+
+/** @param {any} event */
+function chosen(event) {
+  openFolder(event.target.files ?? []);
+  event.target.value = "";
+}
+
+/** @param {string} label @param {boolean} isFolder */
+function picker(label, isFolder) {
+  return html`<label class="button folder-pick">${label}<input type="file" class="unseen" multiple accept=${isFolder ? nothing : "image/*,.heic,.heif,.avif"}
+    ?webkitdirectory=${isFolder} ?disabled=${isBusy()} @change=${chosen}></label>`;
+}
+
+/** @param {DragEvent} event */
+async function dropped(event) {
+  if (!event.dataTransfer) return;
+  event.preventDefault();
+  event.stopPropagation();
+  openFolder(await filesOf(event.dataTransfer));
+}
+
+function summary() {
+  const { all, sent, done, failed } = counts.value;
+  const left = leftS.value;
+  const parts = [
+    t("progress", { done: done + failed, all }),
+    failed ? t("failed", { n: failed }) : "",
+    phase.value === "running" && sent < all ? t("sent", { n: sent }) : "",
+    phase.value === "running" && left ? t("left", { time: timeOf(left) }) : "",
+    phase.value === "stopping" ? t("stopping") : phase.value === "stopped" ? t("stopped") : "",
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** What is read aloud: not each image, but each tenth of them. */
+function spoken() {
+  const { all, done, failed } = counts.value;
+  const step = Math.ceil(all / STEPS);
+  const n = phase.value === "running" ? Math.floor((done + failed) / step) * step : done + failed;
+  return t("progress", { done: n, all });
+}
+
+function troubles() {
+  const found = failure.value;
+  const isForgotten = found?.code === "batch_not_found";
+  return html`${pause.value && isBusy() ? html`<p class="warning" role="status">${t(pause.value)}</p>` : nothing}
+    ${found ? html`<p class="folder-error" role="alert">${isForgotten ? t("forgotten") : t("error", { why: found.message })}</p>` : nothing}`;
+}
+
+function controls() {
+  const { failed } = counts.value;
+  const now = phase.value;
+  if (isBusy()) return html`<button type="button" ?disabled=${now === "stopping"} @click=${() => stop()}>${t("stop")}</button>`;
+  const canResume = now === "stopped" || (now === "failed" && failure.value?.code !== "batch_not_found" && batchId.value);
+  const canStart = rows.value.every(({ file }) => file);
+  const start = () => {
+    if (!lacksWords(true)) void begin(taskOfFolder(), draws.value);
+  };
+  return html`${canResume ? html`<button type="button" class="main" @click=${() => resume()}>${t("resume")}</button>` : nothing}
+    ${now === "done" && failed ? html`<button type="button" class="main" @click=${() => resume()}>${t("retry", { n: failed })}</button>` : nothing}
+    ${canStart ? html`<button type="button" class=${now === "idle" ? "main" : ""} @click=${start}>${now === "idle" ? t("start") : t("startAgain")}</button>` : nothing}
+    ${picker(t("add"), false)} ${picker(t("folder"), true)}
+    <button type="button" class="quiet" @click=${() => replaceRows([])}>${t("clear")}</button>`;
+}
+
+function saving() {
+  const asked = question.value;
+  if (!asked || !batchId.value || !counts.value.done) return nothing;
+  const hasObjects = !WITHOUT_OBJECTS.includes(asked.task);
+  return html`<div class="folder-save" role="group" aria-label=${t("save")}><span class="dim">${t("save")}:</span>
+    ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${form === "coco" && !hasObjects}
+      title=${form === "coco" && !hasObjects ? t("noObjects") : nothing} @click=${() => save(form)}>${t(form)}</button>`)}</div>`;
+}
+
+function empty() {
+  return html`<div class="folder-drop">
+      <p class="folder-big">${t("drop")}</p>
+      <p class="actions">${picker(t("files"), false)} ${picker(t("folder"), true)}</p>
+    </div>
+    ${others.value.length ? html`<h2>${t("others")}</h2><ul class="folder-others">${others.value.map(other)}</ul>` : nothing}`;
+}
+
+/** @param {any} form A batch that the server has. */
+function other(form) {
+  const [{ task, ...args }] = form.tasks;
+  const name = titleOf({ task, args, options: {} });
+  const told = [t("progress", { done: form.done + form.failed, all: form.total }), form.failed ? t("failed", { n: form.failed }) : ""];
+  return html`<li class="panel"><span><strong translate="no">${name}</strong> <span class="dim">${told.filter(Boolean).join(" · ")}</span></span>
+    <span class="actions"><button type="button" aria-label=${t("showOf", { name })} @click=${() => attach(form, (row) => makeRow(row, null, openRow)).catch(tellFailure)}>${t("show")}</button>
+    <button type="button" class="quiet danger" aria-label=${t("deleteOf", { name })} @click=${() => forget(form)}>${t("delete")}</button></span></li>`;
+}
+
+function work() {
+  const { all, done, failed } = counts.value;
+  const begun = phase.value !== "idle";
+  return html`<div class="folder-head panel">
+      ${folderTask(isBusy())}
+      <label class="folder-switch"><input type="checkbox" .checked=${draws.value} ?disabled=${isBusy()}
+        @change=${(/** @type {any} */ event) => (draws.value = event.target.checked)}> ${t("drawings")}</label>
+      <p class="actions folder-controls">${controls()}</p>
+      ${begun ? html`<progress max=${all} .value=${done + failed} aria-label=${t("title")}></progress>` : nothing}
+      <p class="number" data-summary>${summary()}</p>
+      <p class="unseen" aria-live="polite">${begun ? spoken() : nothing}</p>
+      ${troubles()} ${saving()}
+    </div>
+    <div class="folder-table" role="table" aria-label=${t("table")} aria-rowcount=${all}>
+      <div role="rowgroup"><div class="folder-row folder-heads" role="row">
+        <span role="columnheader"><span class="unseen">${t("picture")}</span></span><span role="columnheader">${t("name")}</span>
+        <span role="columnheader">${t("state")}</span><span role="columnheader">${t("answer")}</span></div></div>
+      ${list}
+    </div>`;
+}
+
+/** @returns {unknown} */
+export function folderScreen() {
+  if (screen.value !== "folder") return nothing;
+  return html`<div class="screen-body folder" @dragover=${(/** @type {Event} */ event) => event.preventDefault()} @drop=${dropped}>
+    <header><h1>${t("title")}</h1><p class="dim">${t("about")}</p></header>
+    ${rows.value.length ? work() : empty()}
+  </div>`;
+}
