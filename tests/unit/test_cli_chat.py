@@ -176,7 +176,7 @@ MISTAKES = {
     "/open nowhere.png": "nowhere.png",
     "/open ~nobody-of-this-name/x.png": "no user has the home folder",
     "/save": "expected /save FILE",
-    "/save answer.doc": "ends in .txt, .json, .npz, .png, .depth.png, .index.png, .f32, .i32; got answer.doc",
+    "/save answer.doc": "ends in .txt, .json, .npz, .png, .depth.png, .index.png, .coco.json, ",
     "/save x.png": "expected a drawing to save",
     "/save x.npz": "expected arrays to save",
     "/save x.txt": "expected words to save",

@@ -20,7 +20,7 @@ const LONGEST_QUOTE = 60;
  * @returns {unknown}
  */
 export function answerOf({ key, result, text }, chosen) {
-  if (!result) return text ? html`<p class="streaming" dir="auto">${text}</p>` : nothing;
+  if (!result) return text ? html`<p class="streaming" dir="auto" tabindex="0">${text}</p>` : nothing;
   const items = itemsOf(result);
   return html`${valueOf(result)} ${itemList(key, items, chosen)} ${notes(result)} ${issueList(result)} ${rawOf(key, result, items, chosen)}`;
 }
@@ -80,8 +80,8 @@ function issueList({ issues, raw }) {
  * @param {number | null} chosen
  */
 function rawOf(key, result, items, chosen) {
-  const isTold = result.type === "Text" && result.text === result.raw && !result.issues.length;
-  if (!result.raw || isTold) return nothing;
+  const isTold = ["Text", "Count"].includes(result.type) && gistOf(result) === result.raw;
+  if (!result.raw || (isTold && !result.issues.length)) return nothing;
   return markedText(key, result.raw, countedSpans(result, items), result.issues, chosen);
 }
 

@@ -116,7 +116,7 @@ function optionsPanel() {
   };
   return html`<div class="ask-options panel" id="ask-options" role="group" aria-label=${t("options")} @keydown=${onEscape}>
     <h3>${t("optionsOf", { task: TASK_FORMS[task].label() })}</h3>
-    <div class="fields">
+    <div class="fields" ?hidden=${!Object.keys(argumentSchemas(task)).length}>
       ${Object.entries(argumentSchemas(task)).map(([name, schema]) => field(name, schema, own[name] ?? "", changeOwn(name)))}
     </div>
     <details ?open=${Object.values(options).some((typed) => typed.trim())}>

@@ -4,12 +4,13 @@ import { html, nothing, render } from "./vendor/lit-html.js";
 import { computed, effect } from "./vendor/signals-core.js";
 import { answerOf } from "./answer.js";
 import { copyText } from "./clipboard.js";
+import { compareWith } from "./compare.js";
 import { edit } from "./draft.js";
 import { focusAsk } from "./ask.js";
 import { openExport } from "./export.js";
 import { furtherOf, titleOf } from "./forms.js";
 import { askAgain, isRunning, now, removeCard, stop } from "./questions.js";
-import { cards, marked, picture, screen } from "./store.js";
+import { cards, marked, picture } from "./store.js";
 import { gistOf, textOf } from "./values.js";
 import { words } from "./words.js";
 
@@ -25,14 +26,16 @@ const t = words({
   drawn: ["drawing {done} of {total}", "绘制第 {done} 个，共 {total} 个"],
   done: ["done", "完成"],
   failed: ["failed", "失败"],
-  stopped: ["stopped; what was written is kept", "已停止；已写内容保留"],
+  stopped: ["stopped", "已停止"],
+  keptWords: ["stopped; what was written is kept", "已停止；已写内容保留"],
+  writtenSoFar: ["writing, {n} tokens so far", "书写中，已写 {n} 个词元"],
   seconds: ["{s} s", "{s} 秒"],
   stop: ["Stop", "停止"],
   again: ["Ask again", "重新提问"],
   edit: ["Edit", "编辑"],
   compare: ["Compare", "比较"],
   export: ["Export", "导出"],
-  copy: ["Copy text", "复制文字"],
+  copy: ["Copy", "复制"],
   remove: ["Remove", "移除"],
   removeOf: ["Remove: {title}", "移除：{title}"],
   stopOf: ["Stop: {title}", "停止：{title}"],
@@ -47,6 +50,7 @@ const t = words({
   copyError: ["Copy details", "复制详情"],
   readHere: ["picture read: {s} s", "读取图像：{s} 秒"],
   readOnce: ["picture read once: {s} s", "图像只读取一次：{s} 秒"],
+  then: ["; ", "；"],
   cost: ["this answer: {s} s", "本次回答：{s} 秒"],
   cached: ["{cached} of {prompt} prompt tokens reused", "复用 {prompt} 个提示词元中的 {cached} 个"],
   tokens: ["{n} written", "写出 {n} 个"],
@@ -65,7 +69,8 @@ function stageOf(card) {
   if (card.retryAt !== null) return t("retrying", { s: Math.max(0, Math.ceil((card.retryAt - now.value) / 1000)) });
   if (stage === "queued" && position) return t("place", { position, s: Math.ceil(etaS ?? 0) });
   if (stage === "drawing" && progress) return t("drawn", { done: progress.done, total: progress.total });
-  return t(stage);
+  if (stage === "writing" && progress?.stage === "generate") return t("writtenSoFar", { n: progress.done });
+  return stage === "stopped" && card.text ? t("keptWords") : t(stage);
 }
 
 /** @param {Card} card */
@@ -74,11 +79,14 @@ function progressOf({ stage, progress, question }) {
   return html`<progress max=${progress.total} .value=${progress.done} aria-label=${`${titleOf(question)}: ${t(stage)}`}></progress>`;
 }
 
+/** @param {import("./api.js").ApiFailure | null} failure Why a question is not answered yet. */
+const waitsFor = (failure) => t(failure?.status === 429 ? "full" : "loading");
+
 /** @param {Card} card */
 function failureOf({ failure, text, requestId, retryAt }) {
   if (!failure) return nothing;
   const said = failure.status === 0 ? t(text ? "lost" : "unreachable") : failure.status === -1 ? t("page") : null;
-  const own = retryAt === null ? said : failure.status === 429 ? t("full") : t("loading");
+  const own = retryAt === null ? said : waitsFor(failure);
   const id = failure.requestId ?? requestId;
   const details = [`${failure.status} ${failure.code}`, failure.message, id].filter(Boolean).join("\n");
   return html`<div class="failure ${retryAt === null ? "" : "mild"}">
@@ -105,7 +113,7 @@ function costOf({ result, requestId }) {
     t("cost", { s: told(Math.max(0, ownS)) }),
   ];
   const ends = /** @type {Record<string, string>} */ ({ length: t("length"), time: t("time"), loop: t("loop"), cancelled: t("cancelled") });
-  return html`<p class="cost">${parts.filter(Boolean).join("; ")}</p>
+  return html`<p class="cost">${parts.filter(Boolean).join(t("then"))}</p>
     <p class="cost dim">${t("cached", { cached: usage.cached_tokens, prompt: usage.prompt_tokens })}${usage.generated_tokens
       ? ` · ${t("tokens", { n: usage.generated_tokens })}` : nothing}
       ${requestId ? html` · <button type="button" class="id" title=${t("copyId", { id: requestId })}
@@ -122,15 +130,17 @@ function actionsOf(card) {
   return html`<p class="actions">
     ${isRunning(card) ? nothing : button(t("again"), () => askAgain(key))}
     ${button(t("edit"), change)}
-    ${result ? button(t("compare"), () => (screen.value = "compare")) : nothing}
+    ${result ? button(t("compare"), () => compareWith(key)) : nothing}
     ${result ? button(t("export"), () => openExport(key)) : nothing}
     ${result || text ? button(t("copy"), () => copyText(result ? textOf(result) : text)) : nothing}
+    ${isRunning(card) ? nothing : html`<button type="button" class="quiet small end" title=${t("remove")}
+      aria-label=${t("removeOf", { title: titleOf(question) })} @click=${() => (removeCard(key), focusAsk())}>×</button>`}
   </p>`;
 }
 
 /** @param {Card} card What a screen reader is told: the stage when it changes, and the end. */
-function announced({ stage, result, question, failure }) {
-  const end = stage === "done" && result ? gistOf(result) : stage === "failed" && failure ? `${t("failed")}. ${failure.message}` : t(stage);
+function announced({ stage, result, question, failure, retryAt }) {
+  const end = retryAt !== null ? waitsFor(failure) : stage === "done" && result ? gistOf(result) : stage === "failed" && failure ? `${t("failed")}. ${failure.message}` : t(stage);
   return t("announced", { title: titleOf(question), stage: end.slice(0, 300) });
 }
 
@@ -147,8 +157,7 @@ function cardOf(card, chosen) {
       <h3 id=${`title-${key}`} dir="auto">${titleOf(question)}</h3>
       ${isRunning(card)
         ? html`<button type="button" class="small" aria-label=${t("stopOf", { title: titleOf(question) })} @click=${() => stop(key)}>${t("stop")}</button>`
-        : html`<button type="button" class="quiet small" title=${t("remove")} aria-label=${t("removeOf", { title: titleOf(question) })}
-            @click=${() => (removeCard(key), focusAsk())}>×</button>`}
+        : nothing}
     </header>
     ${further ? html`<p class="dim further">${further}</p>` : nothing}
     ${stage === "done" ? nothing : html`<p class="stage ${stage}">${stageOf(card)}${isRunning(card)
@@ -207,9 +216,12 @@ effect(() => {
     host.remove();
     shown.delete(key);
   }
-  keys.toReversed().forEach((key, index) => {
+  keys.toReversed().forEach((key) => {
     const host = shown.get(key)?.host ?? show(key);
-    if (list.children[keys.length - 1 - index] !== host && !host.isConnected) list.prepend(host);
+    if (host.parentNode !== list) {
+      list.prepend(host);
+      list.closest("#answers")?.scrollTo(0, 0); // where the answers scroll by themselves
+    }
   });
 });
 

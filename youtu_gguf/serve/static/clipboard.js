@@ -10,8 +10,23 @@ const t = words({
 
 /** @param {string} text */
 export async function copyText(text) {
+  const isCopied = await putOnClipboard(text);
+  notify(isCopied ? { kind: "info", text: t("copied") } : { kind: "error", text: t("refused"), details: text });
+}
+
+/**
+ * @param {string} text
+ * @returns {Promise<{text: string, isError: boolean}>} What came of it, for panels that say so themselves.
+ */
+export async function copyAndTell(text) {
+  const isCopied = await putOnClipboard(text);
+  return { text: t(isCopied ? "copied" : "refused"), isError: !isCopied };
+}
+
+/** @param {string} text */
+async function putOnClipboard(text) {
   const isCopied = navigator.clipboard ? await navigator.clipboard.writeText(text).then(() => true, () => false) : false;
-  notify(isCopied || copiedByCommand(text) ? { kind: "info", text: t("copied") } : { kind: "error", text: t("refused"), details: text });
+  return isCopied || copiedByCommand(text);
 }
 
 /**
@@ -23,7 +38,7 @@ function copiedByCommand(text) {
   const before = document.activeElement;
   field.value = text;
   field.className = "unseen";
-  document.body.append(field);
+  (document.querySelector("dialog[open]") ?? document.body).append(field); // all else is inert beside a dialog
   field.select();
   const isCopied = document.execCommand("copy"); // no other way where navigator.clipboard is missing
   field.remove();

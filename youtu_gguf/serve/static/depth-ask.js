@@ -31,7 +31,7 @@ export function askDepth() {
   const before = cards.value.find(({ key }) => key === present?.card)?.question.args ?? {};
   const known = knownFocal();
   // What EXIF data say, the server knows by itself.
-  const args = known && known.source !== "exif" ? { ...before, focal_px: known.px } : before;
+  const args = known && known.source !== "exif" ? { ...before, focal_px: Number(known.px.toFixed(1)) } : before;
   asked.value = ask({ task: "depth", args, options: {} });
 }
 

@@ -15,6 +15,7 @@ export { depthControls } from "./depth-controls.js";
 /** @typedef {import("./depth-colours.js").Look} Look */
 
 const t = words({
+  metres: ["{z} m", "{z} 米"],
   relative: ["{z} (relative)", "{z}（相对）"],
 });
 
@@ -90,7 +91,7 @@ export function changeLook(layer, patch) {
 /**
  * Paint a depth layer's colours.
  *
- * @param {CanvasRenderingContext2D} context
+ * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {{scale: number, dx: number, dy: number}} frame From pixels of the picture to those of the canvas.
  */
@@ -119,7 +120,7 @@ export function paintDepth(context, layer, { scale, dx, dy }) {
  * @returns {string} A distance with its unit.
  */
 export function told(z, unit) {
-  return unit === "m" ? `${threeDigits(z)} m` : t("relative", { z: threeDigits(z) });
+  return t(unit === "m" ? "metres" : "relative", { z: threeDigits(z) });
 }
 
 /** @returns {Layer | null} The uppermost depth layer, one that is drawn if there is any, whose distances are here. */

@@ -32,6 +32,9 @@ const GUESS_MM = 26;
 export const GUESS_FROM_MM = 20;
 export const GUESS_TO_MM = 35;
 
+/** How far a focal length that was asked with may be from the one that was said. */
+const ROUNDED_PX = 0.06;
+
 const KEPT = "youtu-focal";
 const MOST_KEPT = 200;
 
@@ -93,7 +96,7 @@ export function focalFor(depth) {
   const known = knownFocal();
   if (depth.focalPx === null) return known ?? guessedFocal(depth.width, depth.height);
   // The distances hold for the one that they were made with, whatever was said since.
-  if (known && Math.abs(known.px - depth.focalPx) <= 0.01 + 1e-4 * known.px) return { ...known, px: depth.focalPx };
+  if (known && Math.abs(known.px - depth.focalPx) <= ROUNDED_PX) return { ...known, px: depth.focalPx };
   return { px: depth.focalPx, source: "given" };
 }
 

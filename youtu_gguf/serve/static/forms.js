@@ -46,6 +46,7 @@ const t = words({
   instancesHelp: ["A mask for each object", "每个物体一个掩码"],
   everything: ["everything", "所有物体"],
   at: ["at {x}, {y}", "位于 {x}, {y}"],
+  titled: ["{label}: {subject}", "{label}：{subject}"],
   within: ["in {x1}, {y1} to {x2}, {y2}", "{x1}, {y1} 至 {x2}, {y2} 内"],
 });
 
@@ -141,7 +142,7 @@ export function titleOf(question) {
   const form = TASK_FORMS[task];
   const label = form?.label() ?? task;
   const subject = typedOf(question) || place(args) || (form?.kind === "names" ? t("everything") : "");
-  return subject ? `${label}: ${subject}` : label;
+  return subject ? t("titled", { label, subject }) : label;
 }
 
 /** @param {Record<string, any>} args */

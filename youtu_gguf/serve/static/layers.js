@@ -29,7 +29,7 @@ const t = words({
 /** @typedef {import("./store.js").Layer} Layer */
 /** @typedef {import("./store.js").LayerKind} LayerKind */
 
-const OPACITY = { boxes: 1, polygons: 1, poses: 1, point: 1, mask: 0.45, instances: 0.45, labels: 0.55, depth: 0.85 };
+export const OPACITY = { boxes: 1, polygons: 1, poses: 1, point: 1, mask: 0.45, instances: 0.45, labels: 0.55, depth: 0.85 };
 const LONGEST_NAME = 60;
 
 let made = 0;
@@ -39,7 +39,7 @@ let masks = 0;
  * @param {import("./store.js").Result} result
  * @returns {LayerKind | null} null where there is nothing to draw.
  */
-function kindOf(result) {
+export function kindOf(result) {
   switch (result.type) {
     case "Boxes":
     case "Count":

@@ -2,11 +2,11 @@
 
 import { html, nothing } from "./vendor/lit-html.js";
 import { effect, signal } from "./vendor/signals-core.js";
+import { copyText } from "./clipboard.js";
 import { askDepth, depthBeingMade, isDepthComing, useFocal } from "./depth-ask.js";
 import { currentDepth, depthOf, told } from "./depth.js";
 import { focalFor, focalForm, GUESS_FROM_MM, GUESS_TO_MM } from "./focal.js";
 import { paintLines } from "./measure-lines.js";
-import { notify } from "./panels.js";
 import { probe, profileChart } from "./profile.js";
 import { distanceAt, focalFromEquivalent, lengthAtFocal, lengthBetween, placeOf, threeDigits } from "./space.js";
 import { gestures, newKey, picture, tool } from "./store.js";
@@ -33,15 +33,16 @@ const t = words({
   missing: ["No length: there is no distance at an end of the line.", "无长度：线的一端没有距离。"],
   ends: ["from {x1}, {y1} at {z1} to {x2}, {y2} at {z2}", "从 {x1}, {y1} 处 {z1} 到 {x2}, {y2} 处 {z2}"],
   none: ["no distance", "无距离"],
-  between: ["A lens of {low} to {high} mm would make it {from} to {to}.", "若镜头为 {low} 至 {high} 毫米，则为 {from} 至 {to}。"],
-  exif: ["focal length from EXIF", "焦距来自 EXIF"],
-  given: ["focal length given", "焦距由用户给出"],
-  guessed: ["focal length guessed", "焦距为估计值"],
+  exif: ["Focal length from EXIF", "焦距来自 EXIF"],
+  given: ["Focal length given", "焦距由用户给出"],
+  guessed: [
+    "Focal length guessed; a lens of {low} to {high} mm would make it {from} to {to}",
+    "焦距为估计值；若镜头为 {low} 至 {high} 毫米，则为 {from} 至 {to}",
+  ],
   profile: ["Depth profile", "深度剖面"],
   copy: ["Copy", "复制"],
   remove: ["Remove", "移除"],
   removeAll: ["Remove all", "全部移除"],
-  noCopy: ["This address may not copy: {text}", "此地址无法复制：{text}"],
   line: ["Measurement {number}", "测量 {number}"],
 });
 
@@ -98,8 +99,7 @@ function aboutOf(depth, a, b, focal) {
   const [from, to] = [GUESS_FROM_MM, GUESS_TO_MM]
     .map((mm) => lengthAtFocal(depth, a, b, focalFromEquivalent(mm, depth.width, depth.height) / focal.px))
     .sort((one, other) => one - other);
-  const range = { low: GUESS_FROM_MM, high: GUESS_TO_MM, from: told(from, "m"), to: told(to, "m") };
-  return `${t("guessed")}. ${t("between", range)}`;
+  return t("guessed", { low: GUESS_FROM_MM, high: GUESS_TO_MM, from: told(from, "m"), to: told(to, "m") });
 }
 
 /** @returns {unknown} The measurements, where there are any or the tool for them is chosen. */
@@ -110,7 +110,7 @@ export function measurePanel() {
   return html`<section class="measure" aria-label=${t("title")}>
     <h2>${t("title")}</h2>
     ${depth && !isDepthComing() ? nothing : needed()} ${lines.value.length ? nothing : html`<p class="dim">${t("how")}</p>`}
-    <ol class="measured">${lines.value.map((line, index) => row(line, index + 1, depth))}</ol>
+    <ol class="measured" reversed>${lines.value.map((line, index) => row(line, index + 1, depth)).reverse()}</ol>
     ${lines.value.length > 1
       ? html`<button type="button" class="quiet" @click=${() => (lines.value = [])}>${t("removeAll")}</button>`
       : nothing}
@@ -146,7 +146,7 @@ function row(line, number, depth) {
       <strong aria-live="polite">${length?.text ?? ""}</strong>
       ${length
         ? html`<button type="button" class="quiet" aria-label="${t("copy")}: ${t("line", { number })}"
-            @click=${() => copy(`${t("line", { number })}: ${[length.text, length.ends, length.about].filter(Boolean).join("; ")}`)}>
+            @click=${() => copyText(`${t("line", { number })}: ${[length.text, length.ends, length.about].filter(Boolean).join("; ")}`)}>
             ${t("copy")}
           </button>`
         : nothing}
@@ -160,15 +160,6 @@ function row(line, number, depth) {
         </details>`
       : nothing}
   </li>`;
-}
-
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    notify({ kind: "info", text: t("noCopy", { text }) });
-  }
 }
 
 effect(() => {

@@ -45,8 +45,11 @@ const SOON_S = 2;
 /** What holds up the sending of a picture; null while nothing does. */
 export const delay = signal(/** @type {Delay | null} */ (null));
 
-/** Name and share of a picture that is sent before it can be shown; null where there is none. */
-export const unseen = signal(/** @type {{name: string, sent: number} | null} */ (null));
+/** The share that was sent of a picture that cannot be shown before; null where there is none. */
+export const unseen = signal(/** @type {number | null} */ (null));
+
+/** Whether a smaller copy is being made. */
+export const isShrinking = signal(false);
 
 /** Why the picture on the workbench will not be at the server; null where it will. */
 export const refusal = signal(/** @type {ApiFailure | null} */ (null));
@@ -81,7 +84,7 @@ export async function openPicture(blob, name) {
     arrive(blob, begun).catch((error) => failed(error, blob, name, size));
     return;
   }
-  unseen.value = { name, sent: 0 };
+  unseen.value = 0;
   try {
     await openUnseen(blob, name, begun);
   } catch (error) {
@@ -96,6 +99,7 @@ function newOpening() {
   ends.abort();
   ends = new AbortController();
   delay.value = refusal.value = unseen.value = null;
+  isShrinking.value = false;
   return ends.signal;
 }
 
@@ -118,7 +122,7 @@ function show(file, name, bitmap, width, height) {
  * @param {AbortSignal} begun
  */
 async function openUnseen(blob, name, begun) {
-  const form = await sent(blob, begun, (share) => (unseen.value = { name, sent: share }));
+  const form = await sent(blob, begun, (share) => (unseen.value = share));
   const answer = await send("GET", `/v1/images/${form.id}/content?as=webp&side=4096`, { signal: begun });
   const bitmap = await createImageBitmap(await answer.blob());
   if (begun.aborted) return;
@@ -302,7 +306,11 @@ const millions = (n) => (n / 1e6).toFixed(n < 1e7 ? 1 : 0);
  * @param {{pixels: number, body: number}} most
  */
 async function openShrunk(blob, name, size, most) {
+  const begun = newOpening();
+  isShrinking.value = true;
   const smaller = await shrunk(blob, size, most);
+  if (begun.aborted) return;
+  isShrinking.value = false;
   if (smaller) await openPicture(smaller, name.replace(/\.\w+$/, "") + ".jpg");
   else notify({ kind: "error", text: t("broken", { name }) });
 }

@@ -2,7 +2,7 @@
 
 import { ApiFailure, events } from "./api.js";
 import { remember } from "./history.js";
-import { addLayer } from "./layers.js";
+import { addLayer, dropLayers } from "./layers.js";
 import { ensureImage } from "./start.js";
 import { cards, changeCard, newKey, picture } from "./store.js";
 import { effect, signal } from "./vendor/signals-core.js";
@@ -49,8 +49,9 @@ export function askAgain(key) {
   void run(key);
 }
 
-/** @param {string} key */
+/** Remove a card and what is drawn of it. @param {string} key */
 export function removeCard(key) {
+  dropLayers(key);
   cards.value = cards.value.filter((card) => card.key !== key);
 }
 
@@ -102,14 +103,25 @@ async function answer(key, signal) {
       if (error.code === "image_not_found" && !wasSentAgain) {
         wasSentAgain = true;
         changeCard(key, { ...FRESH, stage: "waiting" });
-        image = await unlessAborted(ensureImage({ again: true }), signal);
+        image = await unlessAborted(sentAgain(), signal);
       } else if (error.status === 429 || error.code === "loading") {
         const waitS = error.retryAfterS ?? RETRY_S;
         changeCard(key, { stage: "waiting", failure: error, retryAt: Date.now() + waitS * 1000 });
+        tick();
         await pause(waitS, signal);
       } else throw error;
     }
   }
+}
+
+/** @type {Promise<string> | null} */
+let sending = null;
+
+/** @returns {Promise<string>} The picture's id, once it was sent again: one time for all questions that need it. */
+function sentAgain() {
+  const begun = sending ?? ensureImage({ again: true }).finally(() => (sending = null));
+  sending = begun;
+  return begun;
 }
 
 /**
@@ -152,7 +164,7 @@ function patchOf(event, data, key) {
     case "queued":
       return { stage: "queued", position: data.position, etaS: data.eta_s };
     case "piece":
-      return { stage: "writing", text: card.text + data.text, progress: null, position: null };
+      return { stage: "writing", text: card.text + data.text, progress: card.stage === "writing" ? card.progress : null, position: null };
     case "progress":
       return { ...stageOf(data.stage, card), progress: { stage: data.stage, done: data.done, total: data.total }, position: null };
     case "result":

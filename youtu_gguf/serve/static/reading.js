@@ -1,7 +1,7 @@
 /** The bar over the picture: how much of it was sent, how far the model is with reading it, and what is in the way. */
 
 import { keyWanted } from "./api.js";
-import { delay, detailsOf, refusal, sendAgain, toldAt, unseen } from "./opening.js";
+import { delay, detailsOf, isShrinking, refusal, sendAgain, toldAt, unseen } from "./opening.js";
 import { copyText } from "./clipboard.js";
 import { picture } from "./store.js";
 import { html, nothing } from "./vendor/lit-html.js";
@@ -10,6 +10,7 @@ import { words } from "./words.js";
 
 const t = words({
   sending: ["Sending the picture: {n} %", "正在发送图片：{n} %"],
+  shrinking: ["A smaller copy is being made", "正在生成缩小的副本"],
   opening: ["The server is opening the picture", "服务器正在打开图片"],
   turn: ["The model reads the picture when it is free", "模型空闲后将读取图片"],
   reading: ["Reading the picture", "正在读取图片"],
@@ -90,18 +91,24 @@ function delayed() {
   return html`<div class="reading-bar" role="status"><span>${said}</span></div>`;
 }
 
-/** @returns {unknown} The bar of a picture that is sent before it can be shown. */
+/** @param {number} share */
+function sending(share) {
+  return share < 1 ? bar(t("sending", { n: Math.floor(share * PERCENT) }), share) : bar(t("opening"), null);
+}
+
+/** @returns {unknown} The bar of a picture that is made smaller, or sent, before it can be shown. */
 export function unseenBar() {
   const sent = unseen.value;
+  if (isShrinking.value) return bar(t("shrinking"), null);
   if (delay.value) return delayed();
-  if (!sent) return nothing;
-  return sent.sent < 1 ? bar(t("sending", { n: Math.floor(sent.sent * PERCENT) }), sent.sent) : bar(t("opening"), null);
+  return sent === null ? nothing : sending(sent);
 }
 
 /** @returns {unknown} */
 export function readingBar() {
   const shown = picture.value;
   if (!shown) return nothing;
+  if (isShrinking.value || unseen.value !== null) return unseenBar();
   const failure = refusal.value;
   if (failure) {
     return html`<div class="reading-bar refused" role="alert"><span>${t("refused")} <span translate="no">${failure.message}</span></span>
@@ -111,13 +118,12 @@ export function readingBar() {
       </span></div>`;
   }
   if (delay.value) return delayed();
-  if (unseen.value) return unseenBar();
   return html`${current(shown)}<span class="unseen" role="status">${coarse(shown)}</span>`;
 }
 
 /** @param {import("./store.js").Picture} shown */
 function current(shown) {
-  if (!shown.id) return shown.sent < 1 ? bar(t("sending", { n: Math.floor(shown.sent * PERCENT) }), shown.sent) : bar(t("opening"), null);
+  if (!shown.id) return sending(shown.sent);
   if (!shown.reading) return nothing;
   const { text, share } = progressOf(shown.reading);
   return bar(text, share);

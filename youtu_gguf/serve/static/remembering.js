@@ -5,7 +5,7 @@ import { addLayer } from "./layers.js";
 import { notify } from "./panels.js";
 import { fileOf, putRecord } from "./records.js";
 import { openPicture } from "./start.js";
-import { batch, signal } from "./vendor/signals-core.js";
+import { signal } from "./vendor/signals-core.js";
 import { cards, newKey, picture } from "./store.js";
 import { words } from "./words.js";
 
@@ -124,22 +124,13 @@ export async function openRecord(record) {
   }
   recordIds.set(file, record.id);
   if (record.hasFile) withFile.add(record.id);
-  void openPicture(file, record.name);
+  await openPicture(file, record.name);
+  if (picture.value?.file !== file) return; // what opens it has said why
   const restored = record.cards.map((card) => ({
     ...card, key: newKey(), position: null, etaS: null, progress: null, failure: null, retryAt: null, requestId: card.result?.request_id ?? null,
   }));
-  await shown(file);
-  batch(() => (cards.value = [...cards.value, ...restored]));
+  cards.value = [...cards.value, ...restored];
   await drawAll(restored.toReversed());
-}
-
-/** @param {Blob} file Resolved once it is the present picture. */
-function shown(file) {
-  return new Promise((resolve) => {
-    const unsubscribe = picture.subscribe((opened) => {
-      if (opened?.file === file) queueMicrotask(() => (unsubscribe(), resolve(null)));
-    });
-  });
 }
 
 /** @param {import("./store.js").Card[]} restored The oldest first: later layers are drawn over them. */

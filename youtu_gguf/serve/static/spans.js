@@ -1,6 +1,6 @@
 /** An answer as the model wrote it, with marks on the words of each item and of each issue. */
 
-import { html } from "./vendor/lit-html.js";
+import { html, nothing } from "./vendor/lit-html.js";
 import { marked } from "./store.js";
 import { words } from "./words.js";
 
@@ -81,5 +81,5 @@ export function markedText(card, raw, items, issues, chosen) {
       @pointerenter=${() => mark(card, target)} @pointerleave=${() => mark(card, null)}
       @focus=${() => mark(card, target)} @blur=${() => mark(card, null)}>${text}</mark>`;
   });
-  return html`<details class="raw" open><summary>${t("raw")}</summary><p class="raw-text" translate="no">${parts}</p></details>`;
+  return html`<details class="raw" open><summary>${t("raw")}</summary><p class="raw-text" translate="no" tabindex=${seen.size ? nothing : "0"}>${parts}</p></details>`;
 }
