@@ -7,7 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-READY_MS = 60_000
+SCREENS = ("start", "work", "compare", "history", "folder", "about")
+
+READY_MS = 120_000
 """Longest wait for the model."""
 
 OF_STORE = "async (name) => (await import('/static/store.js'))[name].value"
@@ -88,8 +90,7 @@ class Workbench:
 
     def show(self, screen: str) -> None:
         """Go to a screen by the head of the page."""
-        index = ("start", "work", "compare", "history", "folder", "about").index(screen)
-        self.page.locator("#head .tab").nth(index).click()
+        self.page.locator("#head .tab").nth(SCREENS.index(screen)).click()
 
     def card(self, index: int = 0) -> Locator:
         """Return a card, the newest first."""
