@@ -40,6 +40,17 @@ _ALWAYS = {
 }
 
 
+_NOT_MODIFIED = 304
+"""Its headers replace those that the browser has kept, so that it has none that depend on the body, which it lacks."""
+
+
+def _add_policies(headers: MutableHeaders) -> None:
+    kind = headers.get("content-type", "")
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY)
+    if kind.startswith("text/html"):
+        headers.setdefault("Permissions-Policy", FEATURES)
+
+
 class AnswerHeaders:
     """Adds these headers where a route has not set them."""
 
@@ -52,10 +63,8 @@ class AnswerHeaders:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                kind = headers.get("content-type", "")
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY)
-                if kind.startswith("text/html"):
-                    headers.setdefault("Permissions-Policy", FEATURES)
+                if message["status"] != _NOT_MODIFIED:
+                    _add_policies(headers)
                 for name, value in _ALWAYS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -80,8 +80,8 @@ function issueList({ issues, raw }) {
  * @param {number | null} chosen
  */
 function rawOf(key, result, items, chosen) {
-  const isTold = result.type === "Text" && result.text === result.raw && !result.issues.length;
-  if (!result.raw || isTold) return nothing;
+  const isTold = ["Text", "Count"].includes(result.type) && gistOf(result) === result.raw;
+  if (!result.raw || (isTold && !result.issues.length)) return nothing;
   return markedText(key, result.raw, countedSpans(result, items), result.issues, chosen);
 }
 

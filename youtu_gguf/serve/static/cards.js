@@ -216,9 +216,12 @@ effect(() => {
     host.remove();
     shown.delete(key);
   }
-  keys.toReversed().forEach((key, index) => {
+  keys.toReversed().forEach((key) => {
     const host = shown.get(key)?.host ?? show(key);
-    if (list.children[keys.length - 1 - index] !== host && !host.isConnected) list.prepend(host);
+    if (host.parentNode !== list) {
+      list.prepend(host);
+      list.closest("#answers")?.scrollTo(0, 0); // where the answers scroll by themselves
+    }
   });
 });
 

@@ -173,7 +173,7 @@ export function notesOf(result) {
     else if (result.focal_px) notes.push(t("focal", { px: Math.round(result.focal_px) }));
     if (result.valid_share < 1) notes.push(t("valid", { share: percent(result.valid_share) }));
   }
-  if (["Text", "Count", "Mask"].includes(result.type) && typeof result.score === "number") notes.push(t("score", { score: result.score.toFixed(2) }));
+  if (["Text", "Count"].includes(result.type) && typeof result.score === "number") notes.push(t("score", { score: result.score.toFixed(2) }));
   return notes;
 }
 
