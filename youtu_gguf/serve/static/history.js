@@ -100,7 +100,7 @@ function pictureOf({ id, thumbnail }) {
 /** @param {import("./records.js").KeptCard} card */
 function cardRow({ question, result, text }) {
   const gist = result ? gistOf(result) : text;
-  return html`<li><span>${titleOf(question)}</span> <span class="dim">${gist.length > 120 ? `${gist.slice(0, 120)}…` : gist}</span></li>`;
+  return html`<li translate="no"><span>${titleOf(question)}</span> <span class="dim">${gist.length > 120 ? `${gist.slice(0, 120)}…` : gist}</span></li>`;
 }
 
 /** @param {import("./records.js").Record_} record */
@@ -110,7 +110,7 @@ function row(record) {
   return html`<li class="record panel" data-record=${id}>
     <span class="thumb">${pictureOf(record)}</span>
     <div>
-      <h2 dir="auto">${name}</h2>
+      <h2 dir="auto" translate="no">${name}</h2>
       <p class="dim">${when} · ${record.width} × ${record.height}${hasFile ? nothing : ` · ${t("noFile")}`}</p>
       <ul class="asked">${cards.slice(0, SHOWN_CARDS).map(cardRow)}
         ${cards.length > SHOWN_CARDS ? html`<li class="dim">${t("more", { n: cards.length - SHOWN_CARDS })}</li>` : nothing}</ul>
