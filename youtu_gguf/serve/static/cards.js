@@ -107,7 +107,7 @@ function costOf({ result, requestId }) {
   if (!result) return nothing;
   const { timings, usage, finish } = result;
   const readS = picture.value?.readS ?? null;
-  const ownS = timings.total_s - timings.queue_s - (readS === null ? 0 : Math.min(timings.encode_s, readS));
+  const ownS = timings.total_s - timings.queue_s - timings.wait_s - (readS === null ? 0 : Math.min(timings.encode_s, readS));
   const parts = [
     readS === null ? (timings.encode_s >= 0.05 ? t("readHere", { s: told(timings.encode_s) }) : "") : t("readOnce", { s: told(readS) }),
     t("cost", { s: told(Math.max(0, ownS)) }),
