@@ -125,7 +125,7 @@ def test_any_form_may_be_named(client: TestClient) -> None:
     }
     assert names == {
         "json": "a.b.detect.json",
-        "overlay": "a.b.detect.png",
+        "overlay": "a.b.detect.drawing.png",
         "npz": "a.b.detect.npz",
         "coco": "a.b.detect.coco.json",
         "labelme": "a.b.detect.labelme.json",
@@ -133,6 +133,8 @@ def test_any_form_may_be_named(client: TestClient) -> None:
         "csv": "a.b.detect.csv",
     }
     assert "content-disposition" not in client.get(f"/v1/results/{id_}").headers
+    depth = client.get(f"/v1/results/{run(client, 'depth')}?as=png&name=a.jpg")
+    assert 'filename="a.depth.png"' in depth.headers["content-disposition"]
     assert json.loads(client.get(f"/v1/results/{id_}?name=a.jpg").content)["id"] == id_
 
 

@@ -30,8 +30,6 @@ _NO_FEATURES = (
 FEATURES = ", ".join((*(f"{name}=(self)" for name in _OWN_FEATURES), *(f"{name}=()" for name in _NO_FEATURES)))
 """What of the machine the page may use, if the person who looks at it agrees."""
 
-_NOT_MODIFIED = 304
-
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -40,6 +38,17 @@ _ALWAYS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+
+
+_NOT_MODIFIED = 304
+"""Its headers replace those that the browser has kept, so that it has none that depend on the body, which it lacks."""
+
+
+def _add_policies(headers: MutableHeaders) -> None:
+    kind = headers.get("content-type", "")
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY)
+    if kind.startswith("text/html"):
+        headers.setdefault("Permissions-Policy", FEATURES)
 
 
 class AnswerHeaders:
@@ -54,12 +63,8 @@ class AnswerHeaders:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                kind = headers.get("content-type", "")
-                if message["status"] != _NOT_MODIFIED:  # browsers would put its policy in place of the kept answer's
-                    policy = PAGE_POLICY if kind.startswith(_SCRIPTS) else DATA_POLICY
-                    headers.setdefault("Content-Security-Policy", policy)
-                if kind.startswith("text/html"):
-                    headers.setdefault("Permissions-Policy", FEATURES)
+                if message["status"] != _NOT_MODIFIED:
+                    _add_policies(headers)
                 for name, value in _ALWAYS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -73,6 +73,7 @@ class Row:
             "size": line.get("size"),
             "seconds": line.get("seconds"),
             "error": errors[0] if errors else None,
+            "retryable": bool(errors) and self.refusal is None,
             "answers": [short_answer(result) for result in line.get("results", ())],
         }
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from youtu_gguf.output import WRITERS
-from youtu_gguf.serve.values import JSON, forms_of
+from youtu_gguf.serve.values import JSON, OVERLAY, forms_of
 from youtu_gguf.types import Result
 
 SAVED = ("coco", "labelme", "yolo", "csv", "ply")
@@ -18,9 +18,9 @@ LONGEST_NAME = 255
 
 def file_name(image: str, task: str, form: str, kind: type[Result]) -> str:
     """Return the name of a file: the image's without folders and ending, the task, and the ending of the format."""
-    ending = ".json" if form == JSON else WRITERS[forms_of(kind)[form]].suffix
+    ending = {JSON: ".json", OVERLAY: ".drawing.png"}.get(form) or WRITERS[forms_of(kind)[form]].suffix
     stem = PurePath(image.replace("\\", "/")).stem
-    return ".".join(filter(None, (stem, task))) + ending
+    return ".".join(filter(None, (stem, task))) + ending.removeprefix(f".{task}" if ending.count(".") > 1 else "")
 
 
 def attachment(name: str) -> dict[str, str]:

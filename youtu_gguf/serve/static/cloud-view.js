@@ -57,7 +57,8 @@ void main() {
 
 /**
  * @typedef {object} Cloud
- * @property {(every: number) => number} take Take every n-th pixel of a row and of a column; returns the number of points.
+ * @property {number} least The smallest step, in pixels: 1, or more where there would be too many points.
+ * @property {(step: number) => number} take Take a point every so many pixels, across and down; returns their number.
  * @property {(view: View) => void} draw
  * @property {(x: number, y: number) => {x: number, y: number} | null} find The pixel of the picture whose point is drawn
  *   next to a place of the canvas, in canvas pixels from its top left.
@@ -93,7 +94,7 @@ export function cloudOn(canvas, depth, bitmap, focalPx, pivot) {
 
   const target = gl.createFramebuffer();
   const buffers = [gl.createRenderbuffer(), gl.createRenderbuffer()];
-  const atLeast = Math.max(1, Math.ceil(Math.sqrt((depth.width * depth.height) / MOST_POINTS)));
+  const least = Math.max(1, Math.ceil(Math.sqrt((depth.width * depth.height) / MOST_POINTS)));
   let stride = 1;
   let columns = 0;
   let count = 0;
@@ -110,8 +111,9 @@ export function cloudOn(canvas, depth, bitmap, focalPx, pivot) {
   };
 
   return {
-    take(every) {
-      stride = every * atLeast;
+    least,
+    take(step) {
+      stride = step;
       const taken = strided(depth, stride);
       ({ columns } = taken);
       count = taken.values.length;

@@ -47,6 +47,7 @@ const t = words({
 
 const TURN = 0.0874; // 5 degrees
 const CLOSER = 1.15;
+/** Steps between points, as multiples of the smallest. */
 const EVERY = [1, 2, 4];
 /** Points that are taken at first, at most. */
 const FIRST_POINTS = 500_000;
@@ -117,7 +118,7 @@ export function openCloud(layer) {
     <span class="depth-buttons">
       ${cloud
         ? html`<select aria-label=${t("every")} @change=${(/** @type {any} */ event) => take(Number(event.target.value))}>
-              ${EVERY.map((n) => html`<option value=${n} ?selected=${every.value === n}>${stepName(n)}</option>`)}
+              ${EVERY.map((n) => n * cloud.least).map((n) => html`<option value=${n} ?selected=${every.value === n}>${stepName(n)}</option>`)}
             </select>
             <button type="button" @click=${() => look(FIRST)}>${t("reset")}</button>
             <button type="button" @click=${() => look(CAMERA)}>${t("camera")}</button>`
@@ -142,7 +143,8 @@ export function openCloud(layer) {
     hover.value = null;
   });
   dialog.showModal();
-  take(EVERY.find((n) => (depth.width * depth.height) / n ** 2 <= FIRST_POINTS) ?? 4);
+  const steps = EVERY.map((n) => n * (cloud?.least ?? 1));
+  take(steps.find((n) => (depth.width * depth.height) / n ** 2 <= FIRST_POINTS) ?? steps[steps.length - 1]);
   canvas.focus();
 }
 

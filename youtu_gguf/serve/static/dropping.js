@@ -1,8 +1,10 @@
 /** Files that are dropped on the page or pasted into it, on every screen. */
 
-import * as folder from "./folder.js";
+import { notePath } from "./folder-files.js";
+import { openFolder } from "./folder.js";
 import { openPicture } from "./opening.js";
 import { mount, notify } from "./panels.js";
+import { screen } from "./store.js";
 import { html, nothing } from "./vendor/lit-html.js";
 import { signal } from "./vendor/signals-core.js";
 import { words } from "./words.js";
@@ -24,7 +26,7 @@ const isOver = signal(false);
 const isPicture = (file) => file.type.startsWith("image/") || NAMED_AS.test(file.name);
 
 /**
- * Open files: one as the picture, several as a folder.
+ * Open files: one as the picture, several as a folder; all as a folder where one is shown.
  *
  * @param {File[]} files
  */
@@ -34,8 +36,8 @@ export function takeFiles(files) {
   if (!first) {
     const [other] = files;
     notify({ kind: "error", text: other ? t("no", { name: other.name }) : t("none") });
-  } else if (pictures.length === 1) void openPicture(first, first.name);
-  else /** @type {any} */ (folder).openFolder(pictures);
+  } else if (pictures.length === 1 && screen.value !== "folder") void openPicture(first, first.name);
+  else openFolder(pictures);
 }
 
 /**
@@ -97,7 +99,9 @@ async function collect(entry, found) {
   if (found.length >= MOST_FILES) return;
   if (entry.isFile) {
     const file = await new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, () => resolve(null)));
-    if (file) found.push(file);
+    if (!file) return;
+    notePath(file, entry.fullPath);
+    found.push(file);
     return;
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();

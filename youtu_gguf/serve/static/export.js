@@ -20,7 +20,7 @@ const t = words({
   close: ["Close", "关闭"],
   open: ["Export the newest answer", "导出最新的回答"],
   answer: ["Answer", "回答"],
-  every: ["All answers of this picture ({n})", "此图像的所有回答（{n}）"],
+  every: ["All {n} answers of this picture", "此图像的全部 {n} 个回答"],
   files: ["Files", "文件"],
   step: ["Points", "点"],
   stepOf: ["every pixel", "每个像素"],
@@ -180,8 +180,8 @@ function close() {
 function formsOfSource({ result, layer }) {
   if (!layer || result.id) return formsOf(result);
   return [
-    { name: "png", label: t("mask"), what: t("maskWhat"), lacks: null },
-    { name: "coco", label: "COCO", what: t("cocoWhat"), lacks: null },
+    { name: "coco", label: "COCO", what: t("cocoWhat"), lacks: null, place: 0 },
+    { name: "png", label: t("mask"), what: t("maskWhat"), lacks: null, place: 1 },
   ];
 }
 
@@ -189,12 +189,13 @@ function fileList() {
   const forms = /** @type {Map<string, {form: import("./result-files.js").Form, from: Source[]}>} */ (new Map());
   for (const source of shownSources.value) {
     for (const form of formsOfSource(source)) {
-      const known = forms.get(form.name) ?? { form, from: [] };
+      const known = forms.get(form.label) ?? { form, from: [] };
       if (form.lacks === null) known.from.push(source);
-      forms.set(form.name, known);
+      forms.set(form.label, known);
     }
   }
-  return html`<ul class="export-files">${[...forms.values()].map(({ form, from }) => html`<li>
+  const listed = [...forms.values()].sort((a, b) => a.form.place - b.form.place);
+  return html`<ul class="export-files">${listed.map(({ form, from }) => html`<li>
     <button type="button" data-form=${form.name} ?disabled=${from.length === 0} @click=${() => save(from, form.name, form.label)}>
       ${form.label}${from.length > 1 ? html` <span class="dim number">×${from.length}</span>` : nothing}</button>
     <span class="dim">${from.length ? form.what : form.lacks}</span>

@@ -1,6 +1,6 @@
 /** The pictures among files that were dropped or chosen, each with a name of its own. */
 
-const IMAGE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|heic|heif)$/i;
+const IMAGE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|hif)$/i;
 
 /** @param {File} file */
 export const isImage = (file) => file.type.startsWith("image/") || IMAGE.test(file.name);
@@ -27,34 +27,11 @@ export function named(files, taken) {
 const paths = new WeakMap();
 
 /**
- * @param {DataTransfer} transfer What was dropped.
- * @returns {Promise<File[]>} Its files, those of folders too.
+ * Note where a file of a dropped folder is, which it does not say itself.
+ *
+ * @param {File} file
+ * @param {string} path
  */
-export async function filesOf(transfer) {
-  const files = [...transfer.files]; // gone after the first wait
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null);
-  if (!entries.some((entry) => entry?.isDirectory)) return files;
-  const found = await Promise.all(entries.map((entry) => (entry ? below(entry) : [])));
-  return found.flat();
-}
-
-/**
- * @param {FileSystemEntry} entry
- * @returns {Promise<File[]>}
- */
-async function below(entry) {
-  if (entry.name.startsWith(".")) return [];
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject));
-    paths.set(file, entry.fullPath.replace(/^\//, ""));
-    return [file];
-  }
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-  const found = [];
-  for (;;) {
-    /** @type {FileSystemEntry[]} */
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
-    if (!some.length) return found;
-    for (const one of some) found.push(...(await below(one)));
-  }
+export function notePath(file, path) {
+  paths.set(file, path.replace(/^\//, ""));
 }

@@ -26,6 +26,7 @@ const t = words({
  * @property {number | null} index Its place in the server's batch; null until it was sent.
  * @property {any[]} answers Answers in short, as the server tells them.
  * @property {string | null} error What went wrong, in words.
+ * @property {boolean} retryable Whether asking again may help.
  * @property {number | null} seconds How long its answer took.
  * @property {[number, number] | null} size Width and height.
  */
@@ -39,7 +40,7 @@ const t = words({
  * @property {() => void} end Stops drawing it.
  */
 
-export const UNSENT = /** @type {RowFacts} */ ({ state: "here", index: null, answers: [], error: null, seconds: null, size: null });
+export const UNSENT = /** @type {RowFacts} */ ({ state: "here", index: null, answers: [], error: null, retryable: false, seconds: null, size: null });
 
 /**
  * @param {string} name

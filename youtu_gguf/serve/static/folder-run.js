@@ -26,10 +26,11 @@ export const batchId = signal(/** @type {string | null} */ (null));
 export const question = signal(/** @type {import("./store.js").Question | null} */ (null));
 
 export const counts = computed(() => {
-  const found = { all: rows.value.length, sent: 0, done: 0, failed: 0 };
+  const found = { all: rows.value.length, sent: 0, done: 0, failed: 0, retryable: 0 };
   for (const row of rows.value) {
-    const { state, index } = row.facts.value;
+    const { state, index, retryable } = row.facts.value;
     if (index !== null) found.sent += 1;
+    if (retryable) found.retryable += 1;
     if (state === "done") found.done += 1;
     if (state === "failed") found.failed += 1;
   }
@@ -222,7 +223,7 @@ function tell(form) {
     return;
   }
   const error = form.error && !form.answers.length ? form.error.message : null;
-  changeRow(row, { state: form.state, index: form.index, answers: form.answers, error, seconds: form.seconds, size: form.size });
+  changeRow(row, { state: form.state, index: form.index, answers: form.answers, error, retryable: form.retryable, seconds: form.seconds, size: form.size });
   if (form.state === "done") recent.value = [...recent.value, form.seconds].slice(-TIMED);
 }
 

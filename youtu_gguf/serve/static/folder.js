@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html.js";
 import { effect, signal } from "./vendor/signals-core.js";
 import { ApiFailure, call, send } from "./api.js";
 import { folderTask, lacksWords, taskOfFolder } from "./folder-task.js";
-import { filesOf, isImage, named } from "./folder-files.js";
+import { isImage, named } from "./folder-files.js";
 import { makeRow } from "./folder-rows.js";
 import { attach, batchId, begin, counts, failure, leftS, pause, phase, question, replaceRows, resume, rows, stop } from "./folder-run.js";
 import { openRow } from "./folder-open.js";
@@ -27,7 +27,8 @@ const t = words({
   resume: ["Resume", "继续"],
   retry: ["Retry the failed ({n})", "重试失败的（{n}）"],
   drawings: ["Also draw the results, for the ZIP", "同时绘制结果（用于 ZIP）"],
-  progress: ["{done} of {all} done", "已完成 {done} / {all}"],
+  addFolder: ["Add a folder", "添加文件夹"],
+  progress: ["{n} of {all} finished", "已处理 {n} / {all}"],
   failed: ["{n} failed", "{n} 个失败"],
   sent: ["{n} sent", "已发送 {n}"],
   left: ["about {time} left", "约剩 {time}"],
@@ -52,7 +53,7 @@ const t = words({
   state: ["State", "状态"],
   answer: ["Answer", "回答"],
   none: ["None of these files is a picture.", "这些文件中没有图像。"],
-  skipped: ["{n} files are no pictures and were left out.", "{n} 个文件不是图像，已略过。"],
+  skipped: ["Left out, since they are no pictures: {n}", "已略过非图像文件：{n} 个"],
   busy: ["Stop the batch first; then pictures can be added.", "请先停止批次，再添加图像。"],
   others: ["Batches at the server", "服务器上的批次"],
   show: ["Show", "显示"],
@@ -154,19 +155,11 @@ function picker(label, isFolder) {
     ?webkitdirectory=${isFolder} ?disabled=${isBusy()} @change=${chosen}></label>`;
 }
 
-/** @param {DragEvent} event */
-async function dropped(event) {
-  if (!event.dataTransfer) return;
-  event.preventDefault();
-  event.stopPropagation();
-  openFolder(await filesOf(event.dataTransfer));
-}
-
 function summary() {
   const { all, sent, done, failed } = counts.value;
   const left = leftS.value;
   const parts = [
-    t("progress", { done: done + failed, all }),
+    t("progress", { n: done + failed, all }),
     failed ? t("failed", { n: failed }) : "",
     phase.value === "running" && sent < all ? t("sent", { n: sent }) : "",
     phase.value === "running" && left ? t("left", { time: timeOf(left) }) : "",
@@ -180,7 +173,7 @@ function spoken() {
   const { all, done, failed } = counts.value;
   const step = Math.ceil(all / STEPS);
   const n = phase.value === "running" ? Math.floor((done + failed) / step) * step : done + failed;
-  return t("progress", { done: n, all });
+  return t("progress", { n, all });
 }
 
 function troubles() {
@@ -191,18 +184,18 @@ function troubles() {
 }
 
 function controls() {
-  const { failed } = counts.value;
+  const { retryable } = counts.value;
   const now = phase.value;
-  if (isBusy()) return html`<button type="button" ?disabled=${now === "stopping"} @click=${() => stop()}>${t("stop")}</button>`;
   const canResume = now === "stopped" || (now === "failed" && failure.value?.code !== "batch_not_found" && batchId.value);
   const canStart = rows.value.every(({ file }) => file);
   const start = () => {
     if (!lacksWords(true)) void begin(taskOfFolder(), draws.value);
   };
+  if (isBusy()) return nothing;
   return html`${canResume ? html`<button type="button" class="main" @click=${() => resume()}>${t("resume")}</button>` : nothing}
-    ${now === "done" && failed ? html`<button type="button" class="main" @click=${() => resume()}>${t("retry", { n: failed })}</button>` : nothing}
+    ${now === "done" && retryable ? html`<button type="button" class="main" @click=${() => resume()}>${t("retry", { n: retryable })}</button>` : nothing}
     ${canStart ? html`<button type="button" class=${now === "idle" ? "main" : ""} @click=${start}>${now === "idle" ? t("start") : t("startAgain")}</button>` : nothing}
-    ${picker(t("add"), false)} ${picker(t("folder"), true)}
+    ${picker(t("add"), false)} ${picker(t("addFolder"), true)}
     <button type="button" class="quiet" @click=${() => replaceRows([])}>${t("clear")}</button>`;
 }
 
@@ -227,7 +220,7 @@ function empty() {
 function other(form) {
   const [{ task, ...args }] = form.tasks;
   const name = titleOf({ task, args, options: {} });
-  const told = [t("progress", { done: form.done + form.failed, all: form.total }), form.failed ? t("failed", { n: form.failed }) : ""];
+  const told = [t("progress", { n: form.done + form.failed, all: form.total }), form.failed ? t("failed", { n: form.failed }) : ""];
   return html`<li class="panel"><span><strong translate="no">${name}</strong> <span class="dim">${told.filter(Boolean).join(" · ")}</span></span>
     <span class="actions"><button type="button" aria-label=${t("showOf", { name })} @click=${() => attach(form, (row) => makeRow(row, null, openRow)).catch(tellFailure)}>${t("show")}</button>
     <button type="button" class="quiet danger" aria-label=${t("deleteOf", { name })} @click=${() => forget(form)}>${t("delete")}</button></span></li>`;
@@ -240,9 +233,12 @@ function work() {
       ${folderTask(isBusy())}
       <label class="folder-switch"><input type="checkbox" .checked=${draws.value} ?disabled=${isBusy()}
         @change=${(/** @type {any} */ event) => (draws.value = event.target.checked)}> ${t("drawings")}</label>
-      <p class="actions folder-controls">${controls()}</p>
+      <p class="actions folder-controls" ?hidden=${isBusy()}>${controls()}</p>
+    </div>
+    <div class="folder-bar panel">
       ${begun ? html`<progress max=${all} .value=${done + failed} aria-label=${t("title")}></progress>` : nothing}
-      <p class="number" data-summary>${summary()}</p>
+      <p class="folder-progress"><span data-summary>${summary()}</span>
+        ${isBusy() ? html`<button type="button" data-stop ?disabled=${phase.value === "stopping"} @click=${() => stop()}>${t("stop")}</button>` : nothing}</p>
       <p class="unseen" aria-live="polite">${begun ? spoken() : nothing}</p>
       ${troubles()} ${saving()}
     </div>
@@ -257,7 +253,7 @@ function work() {
 /** @returns {unknown} */
 export function folderScreen() {
   if (screen.value !== "folder") return nothing;
-  return html`<div class="screen-body folder" @dragover=${(/** @type {Event} */ event) => event.preventDefault()} @drop=${dropped}>
+  return html`<div class="screen-body folder">
     <header><h1>${t("title")}</h1><p class="dim">${t("about")}</p></header>
     ${rows.value.length ? work() : empty()}
   </div>`;

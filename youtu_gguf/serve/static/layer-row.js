@@ -109,10 +109,9 @@ export function layerRow(layer, place, n) {
     ${layer.kind === "labels" ? legend(layer) : nothing}
     ${layer.kind === "depth" ? depthControls(layer) : nothing}
     ${layer.card === null && layer.kind === "mask" ? files(layer) : nothing}
-    <details>
-      <summary>${t("items")}</summary>
-      ${textTwin(layer)}
-    </details>
+    ${layer.kind === "labels"
+      ? nothing // its legend says it all
+      : html`<details><summary>${t("items")}</summary>${textTwin(layer)}</details>`}
   </li>`;
 }
 

@@ -10,7 +10,7 @@ import { shortcut } from "./keys.js";
 import { addMask } from "./layers.js";
 import { patchOfRle, difference, EMPTY, rleOfPatch, union } from "./patches.js";
 import { drafted } from "./pointer.js";
-import { paintPatch } from "./rasters.js";
+import { paintPatches } from "./rasters.js";
 import { ensureImage } from "./start.js";
 import { gestures, picture, screen } from "./store.js";
 import { painters } from "./surface.js";
@@ -140,9 +140,10 @@ async function streamed(json, at, ends) {
   let result = null;
   for await (const { event, data } of events("POST", "/v1/tasks/refer", { json, signal: ends })) {
     if (event === "queued") tell(t("queued", { n: data.position }), at);
-    if (event === "progress" && data.stage === "encode") {
-      tell(t("encode", { percent: Math.round((100 * data.done) / Math.max(1, data.total)) }), at);
-    } else if (event === "progress") tell(t("asking"), at);
+    if (event === "progress") {
+      const percent = Math.round((100 * data.done) / Math.max(1, data.total));
+      tell(data.stage === "encode" ? t("encode", { percent }) : t("asking"), at);
+    }
     if (event === "error") throw new ApiFailure(400, data.error.code, data.error.message);
     if (event === "result") result = data;
   }
@@ -222,7 +223,7 @@ export function mountPicking() {
     void pick({ box: [from.x, from.y, to.x, to.y].map(rounded) }, { x: (from.x + to.x) / 2, y: to.y }, held);
   };
   painters.add((context, frame) => {
-    if (draft.value) paintPatch(context, draft.value, DRAFT, DRAFT_ALPHA, true, frame);
+    if (draft.value) paintPatches(context, [{ patch: draft.value, rgb: DRAFT, strong: true }], DRAFT_ALPHA, frame);
   });
   effect(() => {
     drafted.value = draft.value !== null;

@@ -84,7 +84,6 @@ export function listen(host) {
     if (event.target instanceof Element && event.target.closest("button, input, .pick-note")) return;
     down.set(event.pointerId, at(event));
     host.setPointerCapture(event.pointerId);
-    host.focus({ preventScroll: true });
     start = at(event);
     hasMoved = false;
     if (down.size === 2) {

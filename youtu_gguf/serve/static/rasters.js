@@ -112,37 +112,66 @@ function coloursOf(layer, background, frame) {
   return { plain, dark };
 }
 
+/** @typedef {{patch: import("./patches.js").Patch, rgb: import("./palette.js").Rgb, strong: boolean}} Tinted */
+
 /**
- * Paint a mask: tinted, with an outline in its colour and a dark one around that, which shows on any picture.
+ * Paint masks, the later above the earlier: tinted, with an outline in their colour and a dark one around that, which
+ * shows on any picture.
  *
  * @param {CanvasRenderingContext2D} context
- * @param {import("./patches.js").Patch} patch
- * @param {import("./palette.js").Rgb} rgb
+ * @param {Tinted[]} masks Those that are marked are `strong`.
  * @param {number} alpha Of the tint.
- * @param {boolean} strong Whether it is marked.
  * @param {Frame} frame
  */
-export function paintPatch(context, patch, rgb, alpha, strong, frame) {
-  if (!patch.area) return;
-  const line = Math.max(1, Math.round(LINE_PX * (frame.unit ?? 1) * (strong ? 2 : 1)));
+export function paintPatches(context, masks, alpha, frame) {
+  const filled = masks.filter(({ patch }) => patch.area);
+  if (!filled.length) return;
+  const line = Math.max(1, Math.round(LINE_PX * (frame.unit ?? 1)));
+  const area = seen(frame, extentOf(filled), 4 * line);
+  const [width, height] = [area.columns.length, area.rows.length];
+  if (!width || !height) return;
+  const pixels = new Uint32Array(width * height);
+  for (const one of filled) tint(pixels, area, one, alpha, one.strong ? 2 * line : line, frame);
+  put(context, pixels, width, area.left, area.top);
+}
+
+/**
+ * @param {Tinted[]} masks
+ * @returns {{x: number, y: number, width: number, height: number}} The rectangle around all of them.
+ */
+function extentOf(masks) {
+  const x = Math.min(...masks.map(({ patch }) => patch.x));
+  const y = Math.min(...masks.map(({ patch }) => patch.y));
+  const right = Math.max(...masks.map(({ patch }) => patch.x + patch.width));
+  const bottom = Math.max(...masks.map(({ patch }) => patch.y + patch.height));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/**
+ * @param {Uint32Array} pixels Of the whole area, row by row.
+ * @param {ReturnType<typeof seen>} area
+ * @param {Tinted} mask
+ * @param {number} alpha
+ * @param {number} line Width of the outline.
+ * @param {Frame} frame
+ */
+function tint(pixels, area, { patch, rgb, strong }, alpha, line, frame) {
   const { left, top, columns, rows } = seen(frame, patch, 2 * line);
   const [width, height] = [columns.length, rows.length];
-  if (!width || !height) return;
   const bits = sampled(patch, columns, rows);
   const fill = packed(rgb, Math.min(1, alpha + (strong ? 0.2 : 0)));
   const edge = packed(rgb, Math.min(1, alpha + 0.5));
   const around = packed([0, 0, 0], 0.55);
-  const pixels = new Uint32Array(width * height);
   for (let y = 0, at = 0; y < height; y += 1) {
     const up = Math.max(0, y - line) * width;
     const down = Math.min(height - 1, y + line) * width;
+    const start = (top + y - area.top) * area.columns.length + left - area.left;
     for (let x = 0; x < width; x += 1, at += 1) {
       const near = bits[up + x] + bits[down + x] + bits[at - Math.min(x, line)] + bits[at + Math.min(width - 1 - x, line)];
-      if (bits[at]) pixels[at] = near === 4 ? fill : edge;
-      else if (near) pixels[at] = around;
+      if (bits[at]) pixels[start + x] = near === 4 ? fill : edge;
+      else if (near) pixels[start + x] = around;
     }
   }
-  put(context, pixels, width, left, top);
 }
 
 /**

@@ -46,6 +46,7 @@ const t = words({
  * @property {string} label
  * @property {string} what What it is for.
  * @property {string | null} lacks Why it cannot be had of this value.
+ * @property {number} place In the list, from 0 on.
  */
 
 /** @type {Record<string, [label: () => string, what: () => string]>} In the order of the panel. */
@@ -89,7 +90,8 @@ export function formsOf(result) {
     const focal = name === "ply" ? focalOf(result) : null;
     const guess = focal?.source === "guessed" ? t("guessed", { px: Math.round(focal.px) }) : "";
     const lacks = name === "ply" && !focal ? t("relative") : null;
-    return { name, label: label(), what: [what(), guess].filter(Boolean).join(". "), lacks };
+    const place = Object.keys(FORMS).indexOf(name);
+    return { name, place, label: label(), what: [what(), guess].filter(Boolean).join(". "), lacks };
   });
 }
 

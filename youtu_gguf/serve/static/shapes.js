@@ -3,7 +3,7 @@
 import { paintDepth } from "./depth.js";
 import { cardOf, colourOf, itemsOf, rgbOfItem } from "./items.js";
 import { patchesOf } from "./labels.js";
-import { paintLabels, paintPatch } from "./rasters.js";
+import { paintLabels, paintPatches } from "./rasters.js";
 import { marked } from "./store.js";
 import { paintTag } from "./tags.js";
 import { words } from "./words.js";
@@ -48,9 +48,7 @@ export function paint(context, layer, frame) {
       break;
     case "mask":
     case "instances":
-      patchesOf(layer).forEach((patch, i) =>
-        paintPatch(context, patch, rgbOfItem(layer, i), layer.opacity, isMarked(layer, i, frame), frame),
-      );
+      paintPatches(context, tinted(layer, frame), layer.opacity, frame);
       if (layer.kind === "instances") paintTags(context, layer, frame);
       break;
     default:
@@ -59,6 +57,14 @@ export function paint(context, layer, frame) {
       paintTags(context, layer, frame);
   }
   context.restore();
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Frame} frame
+ */
+function tinted(layer, frame) {
+  return patchesOf(layer).map((patch, i) => ({ patch, rgb: rgbOfItem(layer, i), strong: isMarked(layer, i, frame) }));
 }
 
 /**

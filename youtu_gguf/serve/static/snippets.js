@@ -65,7 +65,7 @@ export function pythonCall({ question, file, model, type }) {
   const given = Object.entries(keywords).map(([name, value]) => `${name}=${pythonOf(value)}`);
   const name = VARIABLES[type] ?? "value";
   const one = `    ${name} = scene.${question.task}(${given.join(", ")})`;
-  const call = one.length <= 100 ? one : `    ${name} = scene.${question.task}(\n${given.map((line) => `        ${line},\n`).join("")}    )`;
+  const call = one.length <= 72 ? one : `    ${name} = scene.${question.task}(\n${given.map((line) => `        ${line},\n`).join("")}    )`;
   return `import youtu_gguf as yg
 
 with yg.load(${pythonOf(model)}) as model, model.open(${pythonOf(file)}) as scene:

@@ -10,7 +10,7 @@ import { bitmap, height, stage, view, width } from "./view.js";
 
 /** @typedef {import("./shapes.js").Frame} Frame */
 
-const REST_MS = 90;
+const REST_MS = 120;
 const COARSE_PX = 1400; // longest side of the canvas that stands in for what is not drawn sharply yet
 const COARSE_AFTER_MS = 250;
 const PIXELATED_FROM = 4; // pixels of the screen for one of the picture
@@ -57,9 +57,22 @@ function canvasOf(name) {
   return canvas;
 }
 
-/** @param {HTMLCanvasElement} canvas */
-function contextOf(canvas) {
-  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {boolean} [alpha] Whether anything below it can be seen; the compositor skips what cannot.
+ */
+function contextOf(canvas, alpha = true) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha }));
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} across
+ * @param {number} down
+ */
+function resize(canvas, across, down) {
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
 }
 
 /** @type {WeakMap<ImageBitmap, ImageBitmap[]>} Smaller and smaller copies, so that drawing is quick and smooth. */
@@ -81,14 +94,13 @@ async function makeLevels(full) {
  * @param {Frame} frame
  */
 function drawPicture(context, frame) {
-  context.clearRect(0, 0, frame.width, frame.height);
+  context.fillStyle = "#ffffff"; // what is transparent in the picture
+  context.fillRect(0, 0, frame.width, frame.height);
   const full = bitmap.value;
   if (!full || !width.value) return;
   const [across, down] = [width.value * frame.scale, height.value * frame.scale];
   const level = (levels.get(full) ?? [full]).findLast((one) => one.width >= across) ?? full;
   context.imageSmoothingEnabled = frame.scale < PIXELATED_FROM;
-  context.fillStyle = "#ffffff"; // what is transparent
-  context.fillRect(frame.dx, frame.dy, across, down);
   context.drawImage(level, frame.dx, frame.dy, across, down);
 }
 
@@ -106,6 +118,7 @@ export function mountSurface(host) {
   const [coarse, sharp, above] = [canvasOf("coarse"), canvasOf("sharp"), canvasOf("above")];
   host.append(coarse, sharp, above);
   let shown = view.value;
+  let corner = { x: 0, y: 0 }; // of the sharp canvas, which covers only the picture, in pixels of the screen
 
   /** @returns {Frame & {unit: number}} Of what is drawn sharply, in pixels of the screen. */
   const frameNow = () => {
@@ -114,8 +127,8 @@ export function mountSurface(host) {
       scale: shown.scale * unit,
       dx: Math.round(shown.x * unit),
       dy: Math.round(shown.y * unit),
-      width: sharp.width,
-      height: sharp.height,
+      width: above.width,
+      height: above.height,
       unit,
     };
   };
@@ -131,12 +144,11 @@ export function mountSurface(host) {
 
   const drawCoarse = () => {
     const scale = Math.min(1, COARSE_PX / Math.max(1, width.value, height.value));
-    coarse.width = Math.max(1, Math.round(width.value * scale));
-    coarse.height = Math.max(1, Math.round(height.value * scale));
+    resize(coarse, Math.max(1, Math.round(width.value * scale)), Math.max(1, Math.round(height.value * scale)));
     const unit = scale / view.peek().scale; // lines are as thick as in the sharp canvas, as far as can be told
     const frame = { scale, dx: 0, dy: 0, width: coarse.width, height: coarse.height, unit, still: true };
-    drawPicture(contextOf(coarse), frame);
-    if (width.value) drawLayers(contextOf(coarse), frame);
+    drawPicture(contextOf(coarse, false), frame);
+    drawLayers(contextOf(coarse, false), frame);
     place();
   };
 
@@ -144,25 +156,34 @@ export function mountSurface(host) {
     const unit = devicePixelRatio || 1;
     const [across, down] = [Math.round(stage.peek().width * unit), Math.round(stage.peek().height * unit)];
     if (!across || !down) return;
-    if (sharp.width !== across || sharp.height !== down) {
-      for (const canvas of [sharp, above]) [canvas.width, canvas.height] = [across, down];
-    }
+    resize(above, across, down);
     shown = view.peek();
-    drawPicture(contextOf(sharp), frameNow());
+    drawSharp();
     drawAbove();
     place();
+  };
+
+  const drawSharp = () => {
+    const frame = frameNow();
+    const [right, bottom] = [frame.dx + width.peek() * frame.scale, frame.dy + height.peek() * frame.scale];
+    corner = { x: Math.max(0, frame.dx), y: Math.max(0, frame.dy) };
+    const across = Math.min(frame.width, Math.round(right)) - corner.x;
+    const down = Math.min(frame.height, Math.round(bottom)) - corner.y;
+    resize(sharp, Math.max(1, across), Math.max(1, down));
+    sharp.hidden = across < 1 || down < 1;
+    const moved = { dx: frame.dx - corner.x, dy: frame.dy - corner.y, width: sharp.width, height: sharp.height };
+    drawPicture(contextOf(sharp, false), { ...frame, ...moved });
   };
 
   /** Move the canvases to where the view has them. */
   const place = () => {
     const { scale, x, y } = view.peek();
+    const unit = devicePixelRatio || 1;
     const ratio = scale / shown.scale;
-    const moved = `translate(${x - shown.x * ratio}px, ${y - shown.y * ratio}px) scale(${ratio})`;
-    for (const canvas of [sharp, above]) {
-      canvas.style.transform = moved;
-      canvas.style.width = `${stage.peek().width}px`;
-      canvas.style.height = `${stage.peek().height}px`;
-    }
+    const moved = (/** @type {{x: number, y: number}} */ from) =>
+      `translate(${x + (from.x / unit - shown.x) * ratio}px, ${y + (from.y / unit - shown.y) * ratio}px) scale(${ratio / unit})`;
+    sharp.style.transform = moved(corner);
+    above.style.transform = moved({ x: 0, y: 0 });
     coarse.style.transform = `translate(${x}px, ${y}px) scale(${(width.peek() * scale) / coarse.width})`;
   };
 
@@ -179,7 +200,7 @@ export function mountSurface(host) {
     if (view.peek() !== shown) resting();
   });
   effect(() => {
-    if (stage.value.width) sharpen();
+    if (stage.value.width) requestAnimationFrame(sharpen);
   });
   effect(() => {
     const full = bitmap.value;

@@ -1,6 +1,7 @@
 /** The tools of the picture: what the pointer does, and how large the picture is shown. */
 
 import { html } from "./vendor/lit-html.js";
+import { computed } from "./vendor/signals-core.js";
 import { tool } from "./store.js";
 import { fit, fitted, view, zoomBy, zoomTo } from "./view.js";
 import { words } from "./words.js";
@@ -29,6 +30,9 @@ const ICONS = {
   measure: html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 14L14 3l3 3L6 17zM6 11l1.5 1.5M8.5 8.5l2 2M11 6l1.5 1.5" /></svg>`,
 };
 
+/** Pixels of the screen for a pixel of the picture, in percent. */
+const zoomed = computed(() => Math.round(100 * view.value.scale * (devicePixelRatio || 1)));
+
 /** @returns {unknown} */
 export function toolbar() {
   const choice = (/** @type {import("./store.js").Tool} */ name) => html`<button
@@ -46,7 +50,7 @@ export function toolbar() {
     <div class="tools" role="group" aria-label=${t("zoom")}>
       <button type="button" title=${t("out")} aria-label=${t("out")} @click=${() => zoomBy(1 / ZOOM_STEP)}>−</button>
       <button type="button" class="number zoom" title=${t("actual")} @click=${() => zoomTo(1 / (devicePixelRatio || 1))}>
-        ${Math.round(100 * view.value.scale * (devicePixelRatio || 1))} %
+        ${zoomed.value} %
       </button>
       <button type="button" title=${t("in")} aria-label=${t("in")} @click=${() => zoomBy(ZOOM_STEP)}>+</button>
       <button type="button" title=${t("fitTitle")} aria-pressed=${fitted.value} @click=${fit}>${t("fit")}</button>
