@@ -4,7 +4,8 @@ import { html, nothing } from "./vendor/lit-html.js";
 import { pointed } from "./comparing.js";
 import { depthDifference, LEAST_IOU, labelAgreement, maskDifference, matchItems, objectsKey, objectsOf, shareDifferences, wordDiff } from "./differences.js";
 import { depthOf } from "./depth.js";
-import { idsOf, maskOf } from "./labels.js";
+import { idsOf, patchesOf } from "./labels.js";
+import { EMPTY } from "./patches.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./store.js").Layer} Layer */
@@ -85,7 +86,7 @@ function body(a, b, layers, loaded) {
   if (one.type !== other.type) return html`<p class="dim">${t("kinds")}</p>`;
   if (one.type === "Text") return textRuns(one.text, other.text);
   if (one.type === "Action") return actions(one, other);
-  if (one.type === "Mask") return masks(a, b, layers);
+  if (one.type === "Mask") return masks(layers);
   if (!loaded || !layers.a || !layers.b) return html`<p class="dim" role="status">${t("loading")}</p>`;
   if (one.type === "LabelMap") return classes(a, b, layers.a, layers.b);
   return depths(layers.a, layers.b);
@@ -140,16 +141,13 @@ function row(where, a, b, iou, masks) {
 /** @param {Pictured["layers"]} layers @param {number} i @param {number} j @returns {number | null} */
 function maskIou({ a, b }, i, j) {
   if (!a || !b) return null;
-  return maskDifference(maskOf(a, i).bits, maskOf(b, j).bits).iou;
+  return maskDifference(patchesOf(a)[i] ?? EMPTY, patchesOf(b)[j] ?? EMPTY).iou;
 }
 
-/** @param {Side} a @param {Side} b @param {Pictured["layers"]} layers An empty mask has none. */
-function masks(a, b, layers) {
-  const bits = (/** @type {Side} */ { side, result: { size } }) => {
-    const layer = layers[side];
-    return layer ? maskOf(layer, 0).bits : new Uint8Array(size[0] * size[1]);
-  };
-  const { iou, both, onlyA, onlyB } = maskDifference(bits(a), bits(b));
+/** @param {Pictured["layers"]} layers An empty mask has none. */
+function masks({ a, b }) {
+  const patch = (/** @type {Layer | null} */ layer) => (layer && patchesOf(layer)[0]) ?? EMPTY;
+  const { iou, both, onlyA, onlyB } = maskDifference(patch(a), patch(b));
   if (iou === null) return html`<p>${t("emptyMasks")}</p>`;
   return html`<p>${t("masks", { iou: iou.toFixed(3), both: whole(both), a: whole(onlyA), b: whole(onlyB) })}</p>`;
 }
