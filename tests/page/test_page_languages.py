@@ -29,7 +29,7 @@ SHOWN = """() => {
 """What is seen and read aloud, other than what is marked as foreign: words of the model, names, code."""
 
 NAMES = re.compile(
-    r"\b(COCO|LabelMe|YOLO|PNG|NPZ|PLY|CSV|JSON|JSONL|ZIP|WebP|JPEG|HEIC|OpenAPI|openapi\.json|curl|Python|HTTP|NumPy|"
+    r"\b(COCO|LabelMe|YOLO|PNG|NPZ|PLY|CSV|JSON|JSONL|ZIP|WebP|JPEG|HEIC|OpenAPI|openapi\.json|zip|curl|Python|HTTP|NumPy|"
     r"lit-html|signals-core|youtu-gguf|youtu_gguf|Youtu-VL|llama\.cpp|nano|native|GGUF|WebGL2?|EXIF|IoU|RGB|RLE|"
     r"Ctrl|Shift|Alt|Enter|Esc|Tab|Top p|MIT|BSD-3|px|mm|cm|kB|MB|GB|ms|min|sample\.webp)\b|[A-Za-z]\b"
 )
@@ -68,7 +68,8 @@ def test_no_word_of_any_screen_is_left_in_english(open_tab: OpenTab) -> None:
         found[name] = left_in_english(page)
         page.keyboard.press("Escape")
         expect(page.locator("dialog[open]")).to_have_count(0)
-    assert "\n".join(f"{screen}: {text}" for screen, texts in found.items() for text in texts) == ""
+    left = [f"{screen}: {text}" for screen, texts in found.items() for text in texts]
+    assert not left, "\n".join(left)
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     assert not HAN.search(page.locator("main").inner_text())
