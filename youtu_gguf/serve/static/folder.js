@@ -28,6 +28,8 @@ const t = words({
   retry: ["Retry the failed ({n})", "重试失败的（{n}）"],
   drawings: ["Also draw the results, for the ZIP", "同时绘制结果（用于 ZIP）"],
   addFolder: ["Add a folder", "添加文件夹"],
+  otherFiles: ["Other pictures", "换其他图像"],
+  otherFolder: ["Another folder", "换其他文件夹"],
   progress: ["{n} of {all} finished", "已处理 {n} / {all}"],
   failed: ["{n} failed", "{n} 个失败"],
   sent: ["{n} sent", "已发送 {n}"],
@@ -195,7 +197,7 @@ function controls() {
   return html`${canResume ? html`<button type="button" class="main" @click=${() => resume()}>${t("resume")}</button>` : nothing}
     ${now === "done" && retryable ? html`<button type="button" class="main" @click=${() => resume()}>${t("retry", { n: retryable })}</button>` : nothing}
     ${canStart ? html`<button type="button" class=${now === "idle" ? "main" : ""} @click=${start}>${now === "idle" ? t("start") : t("startAgain")}</button>` : nothing}
-    ${picker(t("add"), false)} ${picker(t("addFolder"), true)}
+    ${picker(t(batchId.value ? "otherFiles" : "add"), false)} ${picker(t(batchId.value ? "otherFolder" : "addFolder"), true)}
     <button type="button" class="quiet" @click=${() => replaceRows([])}>${t("clear")}</button>`;
 }
 
@@ -237,7 +239,7 @@ function work() {
     </div>
     <div class="folder-bar panel">
       ${begun ? html`<progress max=${all} .value=${done + failed} aria-label=${t("title")}></progress>` : nothing}
-      <p class="folder-progress"><span data-summary>${summary()}</span>
+      <p class="folder-progress"><span>${question.value ? html`<strong translate="no">${titleOf(question.value)}</strong> · ` : nothing}<span data-summary>${summary()}</span></span>
         ${isBusy() ? html`<button type="button" data-stop ?disabled=${phase.value === "stopping"} @click=${() => stop()}>${t("stop")}</button>` : nothing}</p>
       <p class="unseen" aria-live="polite">${begun ? spoken() : nothing}</p>
       ${troubles()} ${saving()}

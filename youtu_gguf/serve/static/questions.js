@@ -4,7 +4,7 @@ import { ApiFailure, events } from "./api.js";
 import { remember } from "./history.js";
 import { addLayer, dropLayers } from "./layers.js";
 import { ensureImage } from "./start.js";
-import { cards, changeCard, newKey, picture } from "./store.js";
+import { cards, changeCard, info, newKey, picture } from "./store.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
 export { TASK_FORMS } from "./forms.js";
@@ -14,6 +14,9 @@ export const now = signal(Date.now());
 
 /** Seconds until the next attempt where the server does not say how long to wait. */
 const RETRY_S = 5;
+
+/** Short side of the crops that nano sees masks in best, in pixels. */
+const NANO_CROP = 224;
 
 /** @type {Map<string, AbortController>} What ends the questions in progress, by card. */
 const running = new Map();
@@ -31,10 +34,19 @@ export const isRunning = (card) => !["done", "failed", "stopped"].includes(card.
  */
 export function ask({ task, args = {}, options = {} }) {
   const key = newKey();
-  const question = { task, args, options };
+  const question = { task, args: { ...fitting(task), ...args }, options };
   cards.value = [{ ...FRESH, key, question, image: picture.value?.id ?? null, stage: "waiting", began: Date.now() }, ...cards.value];
   void run(key);
   return key;
+}
+
+/**
+ * @param {string} task
+ * @returns {Record<string, unknown>} Arguments that the model needs to see well: nano was trained on small crops.
+ */
+function fitting(task) {
+  const isNano = Object.keys(info.value?.model?.files ?? {}).some((file) => file.includes("nano"));
+  return isNano && ["refer", "instances"].includes(task) ? { crop_size: NANO_CROP } : {};
 }
 
 /** End a question; what was written stays. @param {string} key */
