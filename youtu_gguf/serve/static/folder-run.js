@@ -79,23 +79,29 @@ export function replaceRows(fresh) {
  * Begin a batch with the rows that are there.
  *
  * @param {import("./store.js").Question} asked
- * @param {boolean} drawings Whether the archive has the results drawn on the images.
+ * @param {{drawings: boolean, arrays: boolean}} extras What the archive has beside the results.
  */
-export async function begin(asked, drawings) {
+export async function begin(asked, extras) {
   replaceRows(rows.value);
   for (const row of rows.value) changeRow(row, UNSENT);
   question.value = asked;
   phase.value = "running";
   ends = new AbortController();
-  const json = { tasks: [{ task: asked.task, ...asked.args }], options: { scores: true, ...asked.options }, drawings };
+  const json = { tasks: [{ task: asked.task, ...asked.args }], options: { scores: true, ...asked.options }, ...extras };
   await ending(async () => {
     batchId.value = (await patiently(() => call("POST", "/v1/batches", { json }))).id;
     await work();
   });
 }
 
-/** Show a batch that the server has and this page does not. @param {any} form @param {(name: string) => Row} make */
+/**
+ * Show a batch that the server has and this page does not. It takes no more images then.
+ *
+ * @param {any} form
+ * @param {(name: string) => Row} make
+ */
 export async function attach(form, make) {
+  if (form.state === "open") await call("POST", `/v1/batches/${form.id}`, { json: { action: "end" } });
   const known = await call("GET", `/v1/batches/${form.id}`);
   replaceRows(known.images.map((/** @type {any} */ { name }) => make(name)));
   const [{ task, ...args }] = known.tasks;
@@ -105,7 +111,6 @@ export async function attach(form, make) {
   ends = new AbortController();
   rows.value.forEach((row, index) => byIndex.set(index, row));
   await ending(async () => {
-    if (known.state === "open") await act("end");
     tellAll(known.images);
     await watch();
   });
