@@ -187,7 +187,9 @@ def test_a_line_is_measured_in_metres_once_the_focal_length_is_there(open_tab: O
     (x1, y1), (x2, y2) = ends
     assert f"from {x1}, {y1} at {values[y1, x1]:.2f} m to {x2}, {y2} at {values[y2, x2]:.2f} m" in item.inner_text()
     assert page.locator("#readout").inner_text().startswith(f"{x2}, {y2} · {values[y2, x2]:.2f} m")
-    page.wait_for_function("(text) => document.querySelector('#readout [aria-live]').textContent.startsWith(text)", arg=f"{x2}, {y2}")
+    page.wait_for_function(
+        "(text) => document.querySelector('#readout [aria-live]').textContent.startsWith(text)", arg=f"{x2}, {y2}"
+    )
 
     chart = item.locator(".profile")
     chart.focus()
