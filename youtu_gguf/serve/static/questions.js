@@ -21,7 +21,8 @@ const NANO_CROP = 224;
 /** @type {Map<string, AbortController>} What ends the questions in progress, by card. */
 const running = new Map();
 
-const FRESH = { text: "", position: null, etaS: null, progress: null, result: null, failure: null, requestId: null, retryAt: null, ended: null };
+/** A card that is asked, for the first time or again: what was written before stays until there is something else. */
+const ASKED = { position: null, etaS: null, progress: null, failure: null, requestId: null, retryAt: null, ended: null };
 
 /** Whether a card still waits for its answer. @param {import("./store.js").Card} card */
 export const isRunning = (card) => !["done", "failed", "stopped"].includes(card.stage);
@@ -35,7 +36,10 @@ export const isRunning = (card) => !["done", "failed", "stopped"].includes(card.
 export function ask({ task, args = {}, options = {} }) {
   const key = newKey();
   const question = { task, args: { ...fitting(task), ...args }, options };
-  cards.value = [{ ...FRESH, key, question, image: picture.value?.id ?? null, stage: "waiting", began: Date.now() }, ...cards.value];
+  cards.value = [
+    { ...ASKED, key, question, image: picture.value?.id ?? null, stage: "waiting", text: "", result: null, began: Date.now() },
+    ...cards.value,
+  ];
   void run(key);
   return key;
 }
@@ -57,7 +61,7 @@ export function stop(key) {
 /** Ask the question of a card once more, in the same card. @param {string} key */
 export function askAgain(key) {
   stop(key);
-  changeCard(key, { ...FRESH, stage: "waiting", began: Date.now() });
+  changeCard(key, { ...ASKED, stage: "waiting", began: Date.now() });
   void run(key);
 }
 
@@ -114,7 +118,7 @@ async function answer(key, signal) {
       if (!(error instanceof ApiFailure)) throw error;
       if (error.code === "image_not_found" && !wasSentAgain) {
         wasSentAgain = true;
-        changeCard(key, { ...FRESH, stage: "waiting" });
+        changeCard(key, { ...ASKED, stage: "waiting" });
         image = await unlessAborted(sentAgain(), signal);
       } else if (error.status === 429 || error.code === "loading") {
         const waitS = error.retryAfterS ?? RETRY_S;
@@ -152,16 +156,20 @@ async function stream(key, image, signal) {
     output: { masks: "rle" },
     stream: true,
   };
-  changeCard(key, { ...FRESH, image, stage: "queued" });
+  changeCard(key, { ...ASKED, image, stage: "queued" });
   /** @type {ApiFailure | null} */
   let failure = null;
+  let text = "";
+  let isAnswered = false;
   const onOpen = (/** @type {string | null} */ requestId) => changeCard(key, { requestId });
   for await (const { event, data } of events("POST", "/v1/tasks", { json, signal, onOpen })) {
     if (event === "error") failure = failureOf(data, cardOf(key)?.requestId ?? null);
+    else if (event === "piece") changeCard(key, { stage: "writing", text: (text += data.text), result: null, position: null });
     else if (event !== "done") changeCard(key, patchOf(event, data, key));
+    isAnswered ||= event === "result";
   }
   if (failure) throw failure;
-  if (!cardOf(key)?.result) throw new ApiFailure(0, "unreachable", "the answer has no result");
+  if (!isAnswered) throw new ApiFailure(0, "unreachable", "the answer has no result");
 }
 
 /**
@@ -175,8 +183,6 @@ function patchOf(event, data, key) {
   switch (event) {
     case "queued":
       return { stage: "queued", position: data.position, etaS: data.eta_s };
-    case "piece":
-      return { stage: "writing", text: card.text + data.text, progress: card.stage === "writing" ? card.progress : null, position: null };
     case "progress":
       return { ...stageOf(data.stage, card), progress: { stage: data.stage, done: data.done, total: data.total }, position: null };
     case "result":
