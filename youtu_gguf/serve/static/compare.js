@@ -114,7 +114,8 @@ export function compareScreen() {
     ${candidates.value.length < 2 ? html`<p class="dim">${t("single")}</p>` : nothing}
     <div class="choosers">${chooser("a")}<button type="button" class="quiet" title=${t("swap")} aria-label=${t("swap")} @click=${swap}>⇄</button>${chooser("b")}</div>
     ${isPictured ? html`<div class="side-by-side">${viewControls()}${compareStage()}</div>` : nothing}
-    ${failure.value ? html`<p class="failure" role="alert">${failure.value.message}</p>` : nothing}
-    <div class="panel differences" role="region" aria-labelledby="compare-differences" tabindex="0">${differences(found)}</div>
+    ${failure.value
+      ? html`<p class="failure" role="alert">${failure.value.message}</p>`
+      : html`<div class="panel differences" role="region" aria-labelledby="compare-differences" tabindex="0">${differences(found)}</div>`}
   </div>`;
 }
