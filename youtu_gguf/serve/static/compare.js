@@ -115,7 +115,7 @@ export function compareScreen() {
     <div class="choosers">${chooser("a")}<button type="button" class="quiet" title=${t("swap")} aria-label=${t("swap")} @click=${swap}>⇄</button>${chooser("b")}</div>
     ${isPictured ? html`<div class="side-by-side">${viewControls()}${compareStage()}</div>` : nothing}
     ${failure.value
-      ? html`<p class="failure" role="alert">${failure.value.message}</p>`
+      ? html`<p class="failure" role="alert" translate="no">${failure.value.message}</p>`
       : html`<div class="panel differences" role="region" aria-labelledby="compare-differences" tabindex="0">${differences(found)}</div>`}
   </div>`;
 }
