@@ -100,6 +100,7 @@ def test_a_batch_stops_resumes_and_is_found_again_after_the_page_was_closed(open
     open_again = page.locator(".folder-others li").last.locator("button").first
     page.evaluate("(async () => { (await import('/static/store.js')).screen.value = 'folder'; })()")
     open_again.click()
+    expect(page.locator("[data-summary]")).to_be_visible()
     expect(page.locator("[data-stop]")).to_have_count(0)
     n_sent = page.locator(".folder-rows .folder-row").count()
     assert n_done < n_sent <= 6
