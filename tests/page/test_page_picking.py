@@ -98,7 +98,8 @@ def test_clicks_and_boxes_are_united_taken_away_undone_and_kept(open_tab: OpenTa
     expect(note).to_have_count(0)
     (layer,) = bench.state("layers")
     assert (bits_of(layer) == ((first | second) & ~third)).all()
-    assert (layer["name"], layer["card"], layer["result"]["id"]) == ("Mask 1", None, "")
+    assert (layer["card"], layer["result"]["id"]) == (None, "")
+    assert page.locator("#layers .layer-name").inner_text() == "Mask 1"
     image = bench.state("picture")["id"]
     kept = {"image": image, "output": {"masks": "rle"}, "stream": True}
     assert [{name: value for name, value in one.items() if name in kept} for one in asked] == [kept] * 4
@@ -111,7 +112,7 @@ def test_clicks_and_boxes_are_united_taken_away_undone_and_kept(open_tab: OpenTa
             page.locator("#layers").get_by_role("button", name=name, exact=True).click()
         path = tmp_path / saved.value.suggested_filename
         saved.value.save_as(path)
-        assert path.name.startswith("sample.Mask-1.") or "Mask-1" in path.name
+        assert "Mask-1" in path.name
         assert (read(path) == bits_of(layer)).all()
 
 

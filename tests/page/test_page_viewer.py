@@ -177,9 +177,8 @@ def test_the_arrow_keys_move_a_crosshair_that_marks_and_stays_in_view(open_tab: 
 def test_layers_are_hidden_shown_alone_faded_renamed_and_ordered(open_tab: OpenTab) -> None:
     bench, page = opened(open_tab)
     page.evaluate(DRAW, [boxes(("cup", [20, 30, 220, 200], None)), boxes(("pen", [100, 80, 160, 120], None))])
-    first, second = ("Boxes: cup, pen",) * 2
     names = page.locator("#layers .layer-name")
-    assert names.all_inner_texts() == [first, second]
+    assert names.all_inner_texts() == ["Boxes: cup, pen"] * 2
     alpha(page, bench, 220, 150, 250, 255)
 
     page.locator("#layers [aria-label^='Show Boxes']").nth(1).click()
@@ -198,9 +197,10 @@ def test_layers_are_hidden_shown_alone_faded_renamed_and_ordered(open_tab: OpenT
     page.keyboard.press("Enter")
     assert bench.state("layers")[1]["name"] == "my pen"
     page.get_by_role("button", name="Move my pen down").click()
-    assert [layer["name"] for layer in bench.state("layers")] == ["my pen", first]
+    assert names.all_inner_texts() == ["Boxes: cup, pen", "my pen"]
     page.get_by_role("button", name="Remove my pen").click()
-    assert [layer["name"] for layer in bench.state("layers")] == [second]
+    page.get_by_role("button", name="中文").click()
+    assert names.all_inner_texts() == ["框: cup, pen"]
 
 
 def test_a_class_of_the_legend_is_shown_alone(open_tab: OpenTab) -> None:
