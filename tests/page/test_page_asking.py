@@ -118,7 +118,7 @@ def test_segments_count_characters_and_not_halves_of_them(open_tab: OpenTab) -> 
 def test_faults_keep_what_was_written_and_are_asked_again(open_tab: OpenTab) -> None:
     tab = open_tab()
     page = tab.page
-    tab.expect("^404 POST .*/v1/tasks", "^429 POST .*/v1/tasks")
+    tab.expect("^404 POST .*/v1/tasks", "^429 POST .*/v1/tasks", "^failed net::ERR_FAILED POST .*/v1/tasks")
     _open_sample(page)
     answers = [_refusal(404, "image_not_found"), _refusal(429, "queue_full", **{"Retry-After": "1"})]
 
@@ -141,7 +141,13 @@ def test_faults_keep_what_was_written_and_are_asked_again(open_tab: OpenTab) -> 
     assert "connection to the server was lost" in page.inner_text(card + " .failure")
     assert page.inner_text(card + " .streaming") == "a red 圆"
     page.unroute("**/v1/tasks")
-    page.click(card + " >> text=Ask again")
+    page.route("**/v1/tasks", lambda route: route.abort())
+    page.click(card + " >> text=/^Ask again/")
+    page.wait_for_selector(card + "[data-stage=waiting]", state="detached")
+    page.wait_for_selector(card + "[data-stage=failed]")
+    assert page.inner_text(card + " .streaming") == "a red 圆", "asking again lost what was written"
+    page.unroute("**/v1/tasks")
+    page.click(card + " >> text=/^Ask again/")
     page.wait_for_selector(card + "[data-stage=done]")
     assert "picture read once" in page.inner_text(card + " .cost >> nth=0")
 

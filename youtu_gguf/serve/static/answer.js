@@ -20,7 +20,7 @@ const LONGEST_QUOTE = 60;
  * @returns {unknown}
  */
 export function answerOf({ key, result, text }, chosen) {
-  if (!result) return text ? html`<p class="streaming" dir="auto" tabindex="0">${text}</p>` : nothing;
+  if (!result) return text ? html`<p class="streaming" dir="auto" tabindex="0" translate="no">${text}</p>` : nothing;
   const items = itemsOf(result);
   return html`${valueOf(result)} ${itemList(key, items, chosen)} ${notes(result)} ${issueList(result)} ${rawOf(key, result, items, chosen)}`;
 }
@@ -35,7 +35,7 @@ function valueOf(result) {
         ${distancesOf(result).map(([what, value]) => html`<tr><th scope="row">${what}</th><td class="number">${value}</td></tr>`)}
       </tbody></table>`;
   }
-  return html`<p class="answer" dir="auto">${gistOf(result)}</p>`;
+  return html`<p class="answer" dir="auto" translate=${["Text", "Action"].includes(result.type) ? "no" : nothing}>${gistOf(result)}</p>`;
 }
 
 /**
@@ -49,7 +49,7 @@ function itemList(key, items, chosen) {
     ({ label, detail, score, share }, index) => html`<li class="item ${chosen === index ? "marked" : ""}" data-item=${index} tabindex="0"
       @pointerenter=${() => mark(key, index)} @pointerleave=${() => mark(key, null)}
       @focus=${() => mark(key, index)} @blur=${() => mark(key, null)}>
-      <span class="item-label" dir="auto">${label}</span>
+      <span class="item-label" dir="auto" translate="no">${label}</span>
       ${share === null ? nothing : html`<meter min="0" max="1" .value=${share} aria-hidden="true"></meter>`}
       <span class="dim">${detail}</span>
       ${score === null ? nothing : html`<span class="number score" title=${t("score")}><span class="unseen">${t("score")} </span>${score.toFixed(2)}</span>`}
@@ -68,9 +68,9 @@ function issueList({ issues, raw }) {
   if (!issues.length) return nothing;
   const quoted = (/** @type {import("./store.js").Issue} */ { start, end }) => {
     const text = cut(raw, start, Math.min(end, start + LONGEST_QUOTE));
-    return text ? html` ${t("about")} <q class="flaw" dir="auto">${text}${end - start > LONGEST_QUOTE ? "…" : ""}</q>` : nothing;
+    return text ? html` ${t("about")} <q class="flaw" dir="auto" translate="no">${text}${end - start > LONGEST_QUOTE ? "…" : ""}</q>` : nothing;
   };
-  return html`<div class="issues"><h4>${t("issues")}</h4><ul>${issues.map((issue) => html`<li>${issue.message}${quoted(issue)}</li>`)}</ul></div>`;
+  return html`<div class="issues"><h4>${t("issues")}</h4><ul>${issues.map((issue) => html`<li><span translate="no">${issue.message}</span>${quoted(issue)}</li>`)}</ul></div>`;
 }
 
 /**

@@ -91,9 +91,9 @@ function failureOf({ failure, text, requestId, retryAt }) {
   const details = [`${failure.status} ${failure.code}`, failure.message, id].filter(Boolean).join("\n");
   return html`<div class="failure ${retryAt === null ? "" : "mild"}">
     ${own ? html`<p>${own}</p>` : nothing}
-    ${own && failure.status === 0 ? nothing : html`<p class=${own ? "dim" : ""}>${failure.message}</p>`}
+    ${own && failure.status === 0 ? nothing : html`<p class=${own ? "dim" : ""} translate="no">${failure.message}</p>`}
     <p class="actions">
-      ${id ? html`<code class="dim">${t("request", { id })}</code>` : nothing}
+      ${id ? html`<code class="dim" translate="no">${t("request", { id })}</code>` : nothing}
       <button type="button" class="quiet small" @click=${() => copyText(details)}>${t("copyError")}</button>
     </p>
   </div>`;
@@ -107,7 +107,7 @@ function costOf({ result, requestId }) {
   if (!result) return nothing;
   const { timings, usage, finish } = result;
   const readS = picture.value?.readS ?? null;
-  const ownS = timings.total_s - timings.queue_s - (readS === null ? 0 : Math.min(timings.encode_s, readS));
+  const ownS = timings.total_s - timings.queue_s - timings.wait_s - (readS === null ? 0 : Math.min(timings.encode_s, readS));
   const parts = [
     readS === null ? (timings.encode_s >= 0.05 ? t("readHere", { s: told(timings.encode_s) }) : "") : t("readOnce", { s: told(readS) }),
     t("cost", { s: told(Math.max(0, ownS)) }),
@@ -117,7 +117,7 @@ function costOf({ result, requestId }) {
     <p class="cost dim">${t("cached", { cached: usage.cached_tokens, prompt: usage.prompt_tokens })}${usage.generated_tokens
       ? ` · ${t("tokens", { n: usage.generated_tokens })}` : nothing}
       ${requestId ? html` · <button type="button" class="id" title=${t("copyId", { id: requestId })}
-        @click=${() => copyText(requestId)}><code>${requestId.slice(0, 10)}…</code></button>` : nothing}</p>
+        @click=${() => copyText(requestId)}><code translate="no">${requestId.slice(0, 10)}…</code></button>` : nothing}</p>
     ${["stop", "none"].includes(finish) ? nothing : html`<p class="warning">${t("finish", { finish: ends[finish] ?? finish })}</p>`}`;
 }
 
@@ -154,19 +154,19 @@ function cardOf(card, chosen) {
   const further = furtherOf(question).join(" · ");
   return html`
     <header>
-      <h3 id=${`title-${key}`} dir="auto">${titleOf(question)}</h3>
+      <h3 id=${`title-${key}`} dir="auto" translate="no">${titleOf(question)}</h3>
       ${isRunning(card)
         ? html`<button type="button" class="small" aria-label=${t("stopOf", { title: titleOf(question) })} @click=${() => stop(key)}>${t("stop")}</button>`
         : nothing}
     </header>
-    ${further ? html`<p class="dim further">${further}</p>` : nothing}
+    ${further ? html`<p class="dim further" translate="no">${further}</p>` : nothing}
     ${stage === "done" ? nothing : html`<p class="stage ${stage}">${stageOf(card)}${isRunning(card)
       ? html`<span class="dim"> · ${t("seconds", { s: Math.max(0, Math.floor(elapsedS)) })}</span>` : nothing}</p>`}
     ${progressOf(card)}
     ${failureOf(card)}
     ${answerOf(card, chosen)}
     <footer>${costOf(card)}${actionsOf(card)}</footer>
-    <p class="unseen" aria-live="polite">${announced(card)}</p>`;
+    <p class="unseen" aria-live="polite" translate="no">${announced(card)}</p>`;
 }
 
 const list = document.createElement("div");

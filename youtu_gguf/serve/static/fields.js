@@ -29,7 +29,7 @@ const LABELS = {
   max_tokens: ["Tokens at most", "最多词元数"],
   max_seconds: ["Seconds at most", "最多秒数"],
   temperature: ["Temperature", "温度"],
-  top_p: ["Top p", "Top p"],
+  top_p: ["Top p", "核采样 top p"],
   repeat_penalty: ["Repeat penalty", "重复惩罚"],
   seed: ["Seed", "随机种子"],
   lang: ["Language of the prompt", "提示词的语言"],
@@ -116,12 +116,12 @@ export function field(name, schema, typed, onChange) {
   const label = LABELS[name]?.[language.value === "zh" ? 1 : 0] ?? name;
   const changed = (/** @type {any} */ event) => onChange(event.target.value);
   const choices = schema.type === "boolean" ? ["true", "false"] : schema.enum;
-  return html`<label class="field" title=${schema.description ?? nothing}>
-    <span>${label} <code>${name}</code></span>
+  return html`<label class="field" title=${language.value === "en" ? (schema.description ?? nothing) : nothing}>
+    <span>${label} <code translate="no">${name}</code></span>
     ${choices
       ? html`<select .value=${typed} @change=${changed}>
           <option value="" ?selected=${typed === ""}>${defaultOf(name, schema)}</option>
-          ${choices.map((/** @type {string} */ choice) => html`<option value=${choice} ?selected=${typed === choice}>${told(choice)}</option>`)}
+          ${choices.map((/** @type {string} */ choice) => html`<option value=${choice} translate="no" ?selected=${typed === choice}>${told(choice)}</option>`)}
         </select>`
       : html`<input type="text" autocomplete="off" spellcheck="false" inputmode=${isNumeric(schema) ? "decimal" : "text"}
           placeholder=${defaultOf(name, schema)} .value=${typed} @input=${changed}>`}

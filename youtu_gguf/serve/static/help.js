@@ -61,7 +61,7 @@ export function hint() {
   if (!isHinted.value) return nothing;
   return html`<p class="hint">
     <span>${t("hint")}</span>
-    <button type="button" class="quiet" @click=${() => (dropHint(), openHelp())}>${t("all")}</button>
+    <button type="button" class="quiet" data-help @click=${() => (dropHint(), openHelp())}>${t("all")}</button>
     <button type="button" class="quiet" @click=${dropHint}>${t("got")}</button>
   </p>`;
 }

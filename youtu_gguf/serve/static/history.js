@@ -5,7 +5,7 @@ import { computed, effect, signal } from "./vendor/signals-core.js";
 import { titleOf } from "./forms.js";
 import { notify } from "./panels.js";
 import { allRecords, deleteAll, deleteRecord } from "./records.js";
-import { isKeeping, keep, mostBytes, openRecord, trouble, turn, written } from "./remembering.js";
+import { forgetFiles, isKeeping, keep, mostBytes, openRecord, trouble, turn, written } from "./remembering.js";
 import { screen } from "./store.js";
 import { gistOf } from "./values.js";
 import { language, words } from "./words.js";
@@ -39,7 +39,7 @@ const SHOWN_CARDS = 4;
 /** What `remember` is called for when a card is done. */
 export const remember = keep;
 
-const records = signal(/** @type {import("./records.js").Record_[]} */ ([]));
+const records = signal(/** @type {import("./records.js").PictureRecord[]} */ ([]));
 const searched = signal("");
 const asksToDelete = signal(false);
 const room = signal(/** @type {{used: number, quota: number} | null} */ (null));
@@ -68,6 +68,7 @@ async function deleting(change) {
   asksToDelete.value = false;
   try {
     await change();
+    forgetFiles();
     notify({ kind: "info", text: t("deleted") });
   } catch (error) {
     trouble.value = String(error);
@@ -80,13 +81,13 @@ const found = computed(() => {
   return sought ? records.value.filter((record) => toldOf(record).includes(sought)) : records.value;
 });
 
-/** @param {import("./records.js").Record_} record */
+/** @param {import("./records.js").PictureRecord} record */
 function toldOf({ name, cards }) {
   const told = cards.map(({ question, text, result }) => `${titleOf(question)} ${text} ${result?.raw ?? ""}`);
   return `${name} ${told.join(" ")}`.toLowerCase();
 }
 
-/** @param {import("./records.js").Record_} record */
+/** @param {import("./records.js").PictureRecord} record */
 function pictureOf({ id, thumbnail }) {
   if (!thumbnail) return nothing;
   const known = thumbnails.get(id);
@@ -100,17 +101,17 @@ function pictureOf({ id, thumbnail }) {
 /** @param {import("./records.js").KeptCard} card */
 function cardRow({ question, result, text }) {
   const gist = result ? gistOf(result) : text;
-  return html`<li><span>${titleOf(question)}</span> <span class="dim">${gist.length > 120 ? `${gist.slice(0, 120)}…` : gist}</span></li>`;
+  return html`<li translate="no"><span>${titleOf(question)}</span> <span class="dim">${gist.length > 120 ? `${gist.slice(0, 120)}…` : gist}</span></li>`;
 }
 
-/** @param {import("./records.js").Record_} record */
+/** @param {import("./records.js").PictureRecord} record */
 function row(record) {
   const { id, name, time, cards, hasFile } = record;
   const when = new Date(time).toLocaleString(language.value === "zh" ? "zh-CN" : "en", { dateStyle: "medium", timeStyle: "short" });
   return html`<li class="record panel" data-record=${id}>
     <span class="thumb">${pictureOf(record)}</span>
     <div>
-      <h2 dir="auto">${name}</h2>
+      <h2 dir="auto" translate="no">${name}</h2>
       <p class="dim">${when} · ${record.width} × ${record.height}${hasFile ? nothing : ` · ${t("noFile")}`}</p>
       <ul class="asked">${cards.slice(0, SHOWN_CARDS).map(cardRow)}
         ${cards.length > SHOWN_CARDS ? html`<li class="dim">${t("more", { n: cards.length - SHOWN_CARDS })}</li>` : nothing}</ul>

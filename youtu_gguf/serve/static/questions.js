@@ -4,7 +4,7 @@ import { ApiFailure, events } from "./api.js";
 import { remember } from "./history.js";
 import { addLayer, dropLayers } from "./layers.js";
 import { ensureImage } from "./start.js";
-import { cards, changeCard, newKey, picture } from "./store.js";
+import { cards, changeCard, info, newKey, picture } from "./store.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
 export { TASK_FORMS } from "./forms.js";
@@ -15,10 +15,14 @@ export const now = signal(Date.now());
 /** Seconds until the next attempt where the server does not say how long to wait. */
 const RETRY_S = 5;
 
+/** Short side of the crops that nano sees masks in best, in pixels. */
+const NANO_CROP = 224;
+
 /** @type {Map<string, AbortController>} What ends the questions in progress, by card. */
 const running = new Map();
 
-const FRESH = { text: "", position: null, etaS: null, progress: null, result: null, failure: null, requestId: null, retryAt: null, ended: null };
+/** A card that is asked, for the first time or again: what was written before stays until there is something else. */
+const ASKED = { position: null, etaS: null, progress: null, failure: null, requestId: null, retryAt: null, ended: null };
 
 /** Whether a card still waits for its answer. @param {import("./store.js").Card} card */
 export const isRunning = (card) => !["done", "failed", "stopped"].includes(card.stage);
@@ -31,10 +35,22 @@ export const isRunning = (card) => !["done", "failed", "stopped"].includes(card.
  */
 export function ask({ task, args = {}, options = {} }) {
   const key = newKey();
-  const question = { task, args, options };
-  cards.value = [{ ...FRESH, key, question, image: picture.value?.id ?? null, stage: "waiting", began: Date.now() }, ...cards.value];
+  const question = { task, args: { ...fitting(task), ...args }, options };
+  cards.value = [
+    { ...ASKED, key, question, image: picture.value?.id ?? null, stage: "waiting", text: "", result: null, began: Date.now() },
+    ...cards.value,
+  ];
   void run(key);
   return key;
+}
+
+/**
+ * @param {string} task
+ * @returns {Record<string, unknown>} Arguments that the model needs to see well: nano was trained on small crops.
+ */
+function fitting(task) {
+  const isNano = Object.keys(info.value?.model?.files ?? {}).some((file) => file.includes("nano"));
+  return isNano && ["refer", "instances"].includes(task) ? { crop_size: NANO_CROP } : {};
 }
 
 /** End a question; what was written stays. @param {string} key */
@@ -45,7 +61,7 @@ export function stop(key) {
 /** Ask the question of a card once more, in the same card. @param {string} key */
 export function askAgain(key) {
   stop(key);
-  changeCard(key, { ...FRESH, stage: "waiting", began: Date.now() });
+  changeCard(key, { ...ASKED, stage: "waiting", began: Date.now() });
   void run(key);
 }
 
@@ -102,7 +118,7 @@ async function answer(key, signal) {
       if (!(error instanceof ApiFailure)) throw error;
       if (error.code === "image_not_found" && !wasSentAgain) {
         wasSentAgain = true;
-        changeCard(key, { ...FRESH, stage: "waiting" });
+        changeCard(key, { ...ASKED, stage: "waiting" });
         image = await unlessAborted(sentAgain(), signal);
       } else if (error.status === 429 || error.code === "loading") {
         const waitS = error.retryAfterS ?? RETRY_S;
@@ -140,16 +156,20 @@ async function stream(key, image, signal) {
     output: { masks: "rle" },
     stream: true,
   };
-  changeCard(key, { ...FRESH, image, stage: "queued" });
+  changeCard(key, { ...ASKED, image, stage: "queued" });
   /** @type {ApiFailure | null} */
   let failure = null;
+  let text = "";
+  let isAnswered = false;
   const onOpen = (/** @type {string | null} */ requestId) => changeCard(key, { requestId });
   for await (const { event, data } of events("POST", "/v1/tasks", { json, signal, onOpen })) {
     if (event === "error") failure = failureOf(data, cardOf(key)?.requestId ?? null);
+    else if (event === "piece") changeCard(key, { stage: "writing", text: (text += data.text), result: null, position: null });
     else if (event !== "done") changeCard(key, patchOf(event, data, key));
+    isAnswered ||= event === "result";
   }
   if (failure) throw failure;
-  if (!cardOf(key)?.result) throw new ApiFailure(0, "unreachable", "the answer has no result");
+  if (!isAnswered) throw new ApiFailure(0, "unreachable", "the answer has no result");
 }
 
 /**
@@ -163,8 +183,6 @@ function patchOf(event, data, key) {
   switch (event) {
     case "queued":
       return { stage: "queued", position: data.position, etaS: data.eta_s };
-    case "piece":
-      return { stage: "writing", text: card.text + data.text, progress: card.stage === "writing" ? card.progress : null, position: null };
     case "progress":
       return { ...stageOf(data.stage, card), progress: { stage: data.stage, done: data.done, total: data.total }, position: null };
     case "result":

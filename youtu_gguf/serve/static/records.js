@@ -1,7 +1,7 @@
 /** Keeps records of pictures and their answers in this browser's IndexedDB. It knows nothing of the page or the server. */
 
 /**
- * @typedef {object} Record_ A picture and what was asked about it.
+ * @typedef {object} PictureRecord A picture and what was asked about it.
  * @property {string} id
  * @property {string} name
  * @property {number} time Of the last change, in milliseconds.
@@ -54,7 +54,7 @@ async function within(mode, work) {
 }
 
 /**
- * @param {Record_} record
+ * @param {PictureRecord} record
  * @param {Blob | null} file The picture, to be kept with it; null leaves what is kept.
  */
 export async function putRecord(record, file) {
@@ -64,7 +64,7 @@ export async function putRecord(record, file) {
   });
 }
 
-/** @returns {Promise<Record_[]>} The newest first. */
+/** @returns {Promise<PictureRecord[]>} The newest first. */
 export async function allRecords() {
   const found = (await within("readonly", (records) => records.getAll())) ?? [];
   return found.sort((a, b) => b.time - a.time);

@@ -10,7 +10,7 @@ import { cards, newKey, picture } from "./store.js";
 import { words } from "./words.js";
 
 const t = words({
-  gone: ["{name} was too large to be kept, and the server no longer has it. Open the file again.", "{name} 太大而未保存，服务器上也已没有。请重新打开该文件。"],
+  gone: ["The file of {name} was not kept, and the server no longer has it. Open the file again.", "未保存 {name} 的文件，服务器上也已没有。请重新打开该文件。"],
   faded: ["The server no longer has the pixels of: {what}. Ask again to see them.", "服务器上已没有以下结果的像素：{what}。请重新提问。"],
   failed: ["The history could not be written: {why}", "无法写入历史：{why}"],
 });
@@ -74,13 +74,31 @@ async function write() {
   try {
     const thumbnail = await thumbnailOf(opened.bitmap);
     const record = { id, name, time: Date.now(), width, height, image, thumbnail, bytes: file.size, hasFile: fits, cards: done.map(keptCard) };
-    await putRecord(record, fits && !withFile.has(id) ? file : null);
-    withFile.add(id);
+    await putWithRoom(record, fits && !withFile.has(id) ? file : null);
     written.value += 1;
   } catch (error) {
     if (trouble.value === null) notify({ kind: "info", text: t("failed", { why: String(error) }) });
     trouble.value = String(error);
   }
+}
+
+/**
+ * @param {import("./records.js").PictureRecord} record
+ * @param {Blob | null} file Left out where the browser has no room for it.
+ */
+async function putWithRoom(record, file) {
+  try {
+    await putRecord(record, file);
+    if (file) withFile.add(record.id);
+  } catch (error) {
+    if (!file || !(error instanceof DOMException) || error.name !== "QuotaExceededError") throw error;
+    await putRecord({ ...record, hasFile: false }, null);
+  }
+}
+
+/** What was kept has been deleted: the picture's file is kept again if more is asked about it. */
+export function forgetFiles() {
+  withFile.clear();
 }
 
 /**
@@ -114,7 +132,7 @@ async function thumbnailOf(bitmap) {
  * Show a picture of the history with its answers. What the server has forgotten is drawn from what is kept, where that
  * has its pixels.
  *
- * @param {import("./records.js").Record_} record
+ * @param {import("./records.js").PictureRecord} record
  */
 export async function openRecord(record) {
   const file = await fileOf(record.id).catch(() => null) ?? (await fileOfServer(record));
@@ -149,7 +167,7 @@ async function drawAll(restored) {
 }
 
 /**
- * @param {import("./records.js").Record_} record
+ * @param {import("./records.js").PictureRecord} record
  * @returns {Promise<Blob | null>} The picture that was too large to be kept, while the server has it.
  */
 async function fileOfServer({ image }) {
