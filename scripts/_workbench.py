@@ -7,7 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-READY_MS = 60_000
+SCREENS = ("start", "work", "compare", "history", "folder", "about")
+
+READY_MS = 120_000
 """Longest wait for the model."""
 
 OF_STORE = "async (name) => (await import('/static/store.js'))[name].value"
@@ -56,16 +58,27 @@ class Workbench:
         """Wait until the workbench shows a picture that the server knows."""
         self.until("store.picture.value?.id && store.picture.value.bitmap")
 
-    def ask(self, task: str, typed: str = "") -> None:
-        """Ask something in the ask line."""
+    def ask(self, task: str, typed: str = "", **options: str) -> None:
+        """Ask something in the ask line; options are arguments and options of the task by name."""
         chip = self.page.locator(f"#ask [data-task={task}]")
         if not chip.count():
             self.page.locator("#ask .chips [aria-expanded]").click()
         chip.click()
+        if options:
+            self._set(options)
         words = self.page.locator("#ask .ask-words")
         if typed:
             words.fill(typed)
         words.press("Enter")
+
+    def _set(self, options: dict[str, str]) -> None:
+        self.page.locator("#ask .ask-gear").click()
+        panel = self.page.locator("#ask-options")
+        if panel.locator("details:not([open])").count():
+            panel.locator("summary").click()
+        for name, value in options.items():
+            panel.locator(".field", has=self.page.locator("code", has_text=name)).locator("input").fill(value)
+        self.page.locator("#ask .ask-gear").click()
 
     def stages(self) -> list[str]:
         """Return the stages of the cards, the newest first."""
@@ -77,8 +90,7 @@ class Workbench:
 
     def show(self, screen: str) -> None:
         """Go to a screen by the head of the page."""
-        index = ("start", "work", "compare", "history", "folder", "about").index(screen)
-        self.page.locator("#head .tab").nth(index).click()
+        self.page.locator("#head .tab").nth(SCREENS.index(screen)).click()
 
     def card(self, index: int = 0) -> Locator:
         """Return a card, the newest first."""

@@ -24,6 +24,8 @@ PIECE_S = 0.05
 LONG = " ".join(f"word{n}" for n in range(400))
 ANSWERS = {"long": LONG, "Describe": LONG, "": "a short answer"}
 
+sys.modules["pi_heif"] = None  # type: ignore[assignment]  # as where the extra for HEIC is not installed
+
 
 class SlowSession(FakeSession):
     """Takes its time for every word."""

@@ -6,10 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from scripts._workbench import Workbench
+from scripts._workbench import SCREENS, Workbench
 from tests.page.conftest import OpenTab
 
-SCREENS = ("start", "work", "compare", "history", "folder", "about")
 GRAVE = ("serious", "critical")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,35 +10,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts._workbench import Workbench
 from tests.page.conftest import OpenTab
 
 SCENE = Path(__file__).parents[2] / "docs" / "pictures" / "tasks" / "scene.png"
-
-OPEN = """async ({png, questions}) => {
-  const store = await import("/static/store.js");
-  const file = new Blob([Uint8Array.from(atob(png), (c) => c.charCodeAt(0))], {type: "image/png"});
-  const post = async (path, type, body) => {
-    return (await fetch(path, {method: "POST", headers: {"Content-Type": type}, body})).json();
-  };
-  const {id, width, height} = await post("/v1/images", "image/png", file);
-  const bitmap = await createImageBitmap(file);
-  store.replacePicture({
-    id, name: "scene.png", file, bitmap, width, height, focalPx: null, sent: 1, state: "ready", reading: null,
-    readS: null,
-  });
-  const cards = [];
-  for (const [task, args] of questions) {
-    const asked = {image: id, ...args, options: {scores: true}, output: {masks: "rle"}};
-    const result = await post(`/v1/tasks/${task}`, "application/json", JSON.stringify(asked));
-    cards.unshift({
-      key: store.newKey(), question: {task, args, options: {}}, image: id, stage: "done", text: result.raw,
-      position: null, etaS: null, progress: null, result, failure: null, requestId: null, retryAt: null,
-      began: 0, ended: 0,
-    });
-  }
-  store.cards.value = cards;
-}"""
-"""Opens the picture and answers questions about it, each of them a card."""
+BLINK_MS = 1200
+"""More than a turn takes."""
 
 
 def found(page: Page, expression: str, argument: Any = None) -> Any:
@@ -55,6 +31,13 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
     for mask, (left, top, right, bottom) in zip(seen, (a, b), strict=True):
         mask[top:bottom, left:right] = True
     return float((seen[0] & seen[1]).sum() / max(1, (seen[0] | seen[1]).sum()))
+
+
+def patch(mask: np.ndarray, left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
+    """Return a rectangle of a mask as the page has it."""
+    bits = mask[top:bottom, left:right]
+    size = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return {**size, "bits": bits.ravel().tolist(), "area": int(bits.sum())}
 
 
 def test_differences_are_what_independent_figures_say(open_tab: OpenTab) -> None:
@@ -83,11 +66,15 @@ def test_differences_are_what_independent_figures_say(open_tab: OpenTab) -> None
     assert [pair["iou"] for pair in matches["pairs"]] == pytest.approx([1, 7 / 8])
     assert (matches["onlyA"], matches["onlyB"]) == ([1], [1])
 
-    masks = random.integers(0, 2, (2, 500))
-    found_masks = found(page, "d.maskDifference(...x.map((bits) => Uint8Array.from(bits)))", masks.tolist())
+    masks = np.zeros((2, 40, 50), int)
+    masks[0, 5:30, 10:40], masks[1, 20:40, 0:25] = random.integers(0, 2, (25, 30)), random.integers(0, 2, (20, 25))
+    patches = [patch(masks[0], 10, 5, 40, 30), patch(masks[1], 0, 20, 25, 40), patch(masks[1], 40, 30, 50, 40)]
+    inside, outside = (found(page, "d.maskDifference(...x)", pair) for pair in (patches[:2], patches[::2]))
     both, either = int((masks[0] & masks[1]).sum()), int((masks[0] | masks[1]).sum())
-    assert (found_masks["both"], found_masks["iou"]) == (both, pytest.approx(both / either))
-    assert found(page, "d.maskDifference(new Uint8Array(3), new Uint8Array(3)).iou") is None
+    assert (inside["both"], inside["iou"]) == (both, pytest.approx(both / either))
+    assert inside["onlyA"] + inside["onlyB"] == either - both
+    assert (outside["both"], outside["onlyA"], outside["iou"]) == (0, int(masks[0].sum()), 0)
+    assert found(page, "d.maskDifference(x, x).iou", patches[2]) is None
 
     # Classes of other numbers, and of other backgrounds: sky, cup, none | cup, pen, sky, none.
     agreement = "d.labelAgreement({ids: [0, 1, 255, 0, 1], background: 255, classes: ['sky', 'cup']}, x)"
@@ -156,10 +143,13 @@ def until(page: Page, holds: Callable[[list[list[int]]], bool]) -> list[list[int
 
 def test_two_answers_are_split_blended_and_told_in_a_table(open_tab: OpenTab) -> None:
     page = open_tab().page
-    png = b64encode(SCENE.read_bytes()).decode()
-    questions = [["segment", {"refine": "none"}], ["detect", {"classes": ["circle", "sign"]}], ["detect", {}]]
-    page.evaluate(OPEN, {"png": png, "questions": questions})
-    page.keyboard.press("c")
+    bench = Workbench(page)
+    bench.open_file(SCENE)
+    for task, typed in (("segment", ""), ("detect", "circle, sign"), ("detect", "")):
+        bench.ask(task, typed)
+        bench.wait_answers()
+    bench.card().get_by_role("button", name="Compare").click()
+    expect(page.locator("#compare-b")).to_be_focused()
     rows = page.locator("#compare tbody tr")
     expect(rows).to_have_count(5)
     assert page.locator("#compare tbody tr.both td:nth-child(2)").all_inner_texts() == ["circle", "sign"]
@@ -207,21 +197,22 @@ def test_two_answers_are_split_blended_and_told_in_a_table(open_tab: OpenTab) ->
 
 
 def test_blinking_stops_on_demand_and_never_starts_by_itself_where_motion_is_reduced(open_tab: OpenTab) -> None:
-    png = b64encode(SCENE.read_bytes()).decode()
-    for reduced in (False, True):
-        page = open_tab(reduced_motion="reduce" if reduced else "no-preference").page
-        page.evaluate(OPEN, {"png": png, "questions": [["count", {"what": "circle"}], ["detect", {}]]})
-        page.keyboard.press("c")
-        page.get_by_role("button", name="Blink", exact=True).click()
-        name = page.locator(".compare-stage .side-name")
-        first = name.inner_text()
-        if reduced:
-            page.wait_for_timeout(1200)
-            assert name.inner_text() == first
-            page.get_by_role("button", name=f"Show {'B' if first == 'A' else 'A'}").click()
-        expect(name).not_to_have_text(first, timeout=3000)
-        if not reduced:
-            page.get_by_role("button", name="Pause").click()
-            shown = name.inner_text()
-            page.wait_for_timeout(1200)
-            assert name.inner_text() == shown
+    page = open_tab(reduced_motion="reduce").page
+    bench = Workbench(page)
+    bench.open_file(SCENE)
+    bench.ask("detect")
+    bench.wait_answers()
+    bench.show("compare")
+    page.get_by_role("button", name="Blink", exact=True).click()
+    name = page.locator(".compare-stage .side-name")
+    page.wait_for_timeout(BLINK_MS)
+    expect(name).to_have_text("A")
+    page.get_by_role("button", name="Show B").click()
+    expect(name).to_have_text("B")
+    page.get_by_role("button", name="Blink by itself").click()
+    expect(name).to_have_text("A")
+    expect(name).to_have_text("B")
+    page.get_by_role("button", name="Pause").click()
+    shown = name.inner_text()
+    page.wait_for_timeout(BLINK_MS)
+    expect(name).to_have_text(shown)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.serve.conftest import serving
 from tests.serve.squares import load, squares_client
-from youtu_gguf.serve.page import FOLDER, page_files
+from youtu_gguf.serve.page import FOLDER, page_files, without_documentation
 from youtu_gguf.serve.settings import ServeSettings
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -56,11 +56,44 @@ def test_a_file_is_sent_as_it_lies_there(client: TestClient, name: str) -> None:
     if name == "index.html":
         return
     plain, packed = (client.get(f"/static/{name}", headers=headers) for headers in (PLAIN, {"Accept-Encoding": "gzip"}))
-    assert plain.content == packed.content == (FOLDER / name).read_bytes()
+    assert plain.content == packed.content
+    written = (FOLDER / name).read_bytes()
+    if name.endswith(".js") and not name.startswith("vendor/"):
+        assert plain.content.count(b"\n") == written.count(b"\n")
+        sent, lines = plain.text.splitlines(), written.decode().splitlines()
+        left_out = [line.strip() for line, kept in zip(lines, sent, strict=True) if line != kept]
+        assert all(line.startswith(("/**", "*")) for line in left_out)
+    else:
+        assert plain.content == written
     assert "content-encoding" not in plain.headers
     assert plain.headers["cache-control"] == "no-cache"
     expected = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
     assert plain.headers["content-type"] == expected.get(name.rpartition(".")[2], plain.headers["content-type"])
+
+
+SCRIPT = """/** What it owns. */
+import { a } from "./a.js";
+/**
+ * What comes next.
+ *
+ * @param {string} b
+ */
+export function c(b) {
+  /** @type {HTMLElement} */ (b).focus(); /** beside code */
+  const d = /** @type {number} */ (e);
+  /* not one */
+  return `
+/** of a text
+  */`;
+}
+"""
+
+
+def test_documentation_is_left_out_and_code_is_not() -> None:
+    sent = without_documentation(SCRIPT).splitlines()
+    assert len(sent) == len(SCRIPT.splitlines())
+    assert [n for n, line in enumerate(sent) if not line] == [0, 2, 3, 4, 5, 6]
+    assert [line for line in sent if line] == SCRIPT.splitlines()[1:2] + SCRIPT.splitlines()[7:]
 
 
 def test_what_packing_shortens_is_packed_once_and_named_differently(client: TestClient) -> None:

@@ -312,6 +312,10 @@ class ImageBatch:
 
 def _ending(error: Exception, id_: str) -> ApiError:
     """Return what is told of the error that ended a batch; the log has what that does not say."""
+    if isinstance(error, OutputError):
+        LOG.error("the results of %s cannot be written: %s", id_, error)
+        message = 'the server\'s disk has no room for results. Free some, then resume with {"action": "retry"}.'
+        return ApiError(503, "engine_unavailable", message)
     answer = as_api_error(error)
     if answer.code == "internal":
         LOG.error("%s failed", id_, exc_info=error)

@@ -110,10 +110,10 @@ export async function call(method, path, how) {
  *
  * @param {string} path
  * @param {Blob} file
- * @param {{onSent?: (share: number) => void, signal?: AbortSignal}} [how]
+ * @param {{onSent?: (share: number) => void, signal?: AbortSignal, onOpen?: (requestId: string | null) => void}} [how]
  * @returns {Promise<any>}
  */
-export function upload(path, file, { onSent, signal: ends } = {}) {
+export function upload(path, file, { onSent, signal: ends, onOpen } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
@@ -123,6 +123,7 @@ export function upload(path, file, { onSent, signal: ends } = {}) {
     request.onerror = () => reject(new ApiFailure(0, "unreachable", "the connection was lost"));
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
     request.onload = () => {
+      onOpen?.(request.getResponseHeader("X-Request-Id"));
       if (request.status >= 200 && request.status < 300) resolve(request.response);
       else reject(made(request.status, request.statusText, request.response, request.getResponseHeader("Retry-After")));
     };

@@ -32,8 +32,7 @@ const t = words({
   guessed: ["guessed", "估计值"],
   every: ["Points", "点"],
   each: ["every pixel", "每个像素"],
-  nth: ["every {n}th pixel", "每 {n} 个像素"],
-  second: ["every 2nd pixel", "每 2 个像素"],
+  nth: ["every {n} pixels", "每 {n} 个像素"],
   reset: ["Reset view", "重置视角"],
   camera: ["From the camera", "相机视角"],
   ply: ["Download PLY", "下载 PLY"],
@@ -77,6 +76,7 @@ export function openCloud(layer) {
   /** @type {View} */
   let view = { ...FIRST };
   let isDue = false;
+  let isByKeys = false; // the middle is read then, where a cross stands
   const draw = () => {
     if (isDue || !cloud) return;
     isDue = true;
@@ -86,9 +86,11 @@ export function openCloud(layer) {
       canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
       canvas.height = Math.max(1, Math.round(canvas.clientHeight * ratio));
       cloud.draw(view);
+      if (isByKeys) hover.value = cloud.find(canvas.width / 2, canvas.height / 2);
     });
   };
-  const look = (/** @type {Partial<View>} */ patch) => {
+  const look = (/** @type {Partial<View>} */ patch, byKeys = false) => {
+    isByKeys = byKeys;
     view = { ...view, ...patch };
     view.pitch = Math.min(Math.max(view.pitch, -Math.PI / 2), Math.PI / 2);
     view.zoom = Math.min(Math.max(view.zoom, 0.05), 50);
@@ -112,7 +114,7 @@ export function openCloud(layer) {
       <button type="button" class="quiet" aria-label=${t("close")} @click=${() => dialog.close()}>×</button></span>
     <p class=${depth.unit === "m" && focal.source !== "guessed" ? "dim" : "depth-relative"}>
       ${t(depth.unit === "m" ? "metres" : "relative", { px: Math.round(focal.px), source: t(focal.source) })}</p>
-    ${cloud ? canvas : html`<p role="alert">${t("none")}</p>`}
+    ${cloud ? html`<div class="cloud-stage">${canvas}<span aria-hidden="true"></span></div>` : html`<p role="alert">${t("none")}</p>`}
     <p class="cloud-read" aria-live="polite">${read()}</p>
     <p class="dim">${t("count", { count: count.value.toLocaleString("en"), near: told(spread.least, depth.unit), far: told(spread.most, depth.unit) })}</p>
     <span class="depth-buttons">
@@ -120,8 +122,8 @@ export function openCloud(layer) {
         ? html`<select aria-label=${t("every")} @change=${(/** @type {any} */ event) => take(Number(event.target.value))}>
               ${EVERY.map((n) => n * cloud.least).map((n) => html`<option value=${n} ?selected=${every.value === n}>${stepName(n)}</option>`)}
             </select>
-            <button type="button" @click=${() => look(FIRST)}>${t("reset")}</button>
-            <button type="button" @click=${() => look(CAMERA)}>${t("camera")}</button>`
+            <button type="button" @click=${() => look(FIRST, true)}>${t("reset")}</button>
+            <button type="button" @click=${() => look(CAMERA, true)}>${t("camera")}</button>`
         : nothing}
       <button type="button" ?disabled=${depth.unit !== "m"} @click=${() => savePly(layer, depth.focalPx === null ? focal.px : null)}>
         ${t("ply")}</button>
@@ -150,7 +152,7 @@ export function openCloud(layer) {
 
 /** @param {number} n */
 function stepName(n) {
-  return n === 1 ? t("each") : n === 2 ? t("second") : t("nth", { n });
+  return n === 1 ? t("each") : t("nth", { n });
 }
 
 /**
@@ -158,7 +160,7 @@ function stepName(n) {
  *
  * @param {HTMLCanvasElement} canvas
  * @param {() => View} view
- * @param {(patch: Partial<View>) => void} look
+ * @param {(patch: Partial<View>, byKeys?: boolean) => void} look
  * @param {(x: number, y: number) => import("./store.js").Point | null} find
  */
 function listen(canvas, view, look, find) {
@@ -205,7 +207,7 @@ function listen(canvas, view, look, find) {
     };
     if (event.ctrlKey || event.metaKey || !(event.key in next)) return;
     event.preventDefault();
-    look(next[event.key]);
+    look(next[event.key], true);
   });
 }
 

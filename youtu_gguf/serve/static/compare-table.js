@@ -2,9 +2,12 @@
 
 import { html, nothing } from "./vendor/lit-html.js";
 import { pointed } from "./comparing.js";
+import { sharedLook } from "./compare-view.js";
 import { depthDifference, LEAST_IOU, labelAgreement, maskDifference, matchItems, objectsKey, objectsOf, shareDifferences, wordDiff } from "./differences.js";
-import { depthOf } from "./depth.js";
-import { idsOf, maskOf } from "./labels.js";
+import { depthOf, told } from "./depth.js";
+import { idsOf, patchesOf } from "./labels.js";
+import { hexOf } from "./palette.js";
+import { EMPTY } from "./patches.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./store.js").Layer} Layer */
@@ -37,8 +40,9 @@ const t = words({
   shareA: ["Share A", "A 占比"],
   shareB: ["Share B", "B 占比"],
   difference: ["Difference (B - A)", "差值（B - A）"],
-  metres: ["B is {median} m from A in the median (B - A), and the median of the absolute difference is {spread} m, over {n} pixels.", "B 与 A 之差的中位数为 {median} 米（B - A），绝对差的中位数为 {spread} 米，取自 {n} 个像素。"],
-  ratio: ["Without metres in both, only ratios can be compared: B / A is {median} in the median, and pixels differ from that ratio by {spread} in the median, over {n} pixels.", "并非两者都以米为单位，只能比较比值：B / A 的中位数为 {median}，各像素与该比值之差的中位数为 {spread}，取自 {n} 个像素。"],
+  metres: ["Over {n} pixels, the median of B - A is {median} m, and the median of its absolute value {spread} m.", "在 {n} 个像素上，B - A 的中位数为 {median} 米，两者之差绝对值的中位数为 {spread} 米。"],
+  ratio: ["Without metres in both, only ratios can be compared: over {n} pixels, the median of B / A is {median}, and half of the pixels differ from that ratio by no more than {spread}.", "并非两者都以米为单位，只能比较比值：在 {n} 个像素上，B / A 的中位数为 {median}，其中一半像素与该比值之差不超过 {spread}。"],
+  colours: ["The colours stand for the same distances in both, from {near} to {far}.", "两者的颜色表示相同的距离：{near} 至 {far}。"],
   noDepth: ["No pixel has a distance in both.", "没有像素在两者中都有距离。"],
   count: ["A counts {a}, B counts {b}: {difference}.", "A 计得 {a}，B 计得 {b}：{difference}。"],
   same: ["no difference", "没有差异"],
@@ -64,8 +68,11 @@ const signed = (value) => `${value < 0 ? "-" : "+"}${Math.abs(value)}`;
 const whole = (n) => n.toLocaleString("en").replaceAll(",", "\u2009");
 
 /** @param {Pictured} compared @returns {unknown} */
-export function differenceTable({ a, b, layers, loaded }) {
-  return html`<h2 id="compare-differences">${t("differences")}</h2>${body(a, b, layers, loaded)}`;
+export function differenceTable(compared) {
+  const { a, b, layers, loaded } = compared;
+  const look = sharedLook(compared);
+  return html`<h2 id="compare-differences">${t("differences")}</h2>${body(a, b, layers, loaded)}
+    ${look ? html`<p class="dim">${t("colours", { near: told(look.near, "m"), far: told(look.far, "m") })}</p>` : nothing}`;
 }
 
 /**
@@ -85,7 +92,7 @@ function body(a, b, layers, loaded) {
   if (one.type !== other.type) return html`<p class="dim">${t("kinds")}</p>`;
   if (one.type === "Text") return textRuns(one.text, other.text);
   if (one.type === "Action") return actions(one, other);
-  if (one.type === "Mask") return masks(a, b, layers);
+  if (one.type === "Mask") return masks(layers);
   if (!loaded || !layers.a || !layers.b) return html`<p class="dim" role="status">${t("loading")}</p>`;
   if (one.type === "LabelMap") return classes(a, b, layers.a, layers.b);
   return depths(layers.a, layers.b);
@@ -140,16 +147,13 @@ function row(where, a, b, iou, masks) {
 /** @param {Pictured["layers"]} layers @param {number} i @param {number} j @returns {number | null} */
 function maskIou({ a, b }, i, j) {
   if (!a || !b) return null;
-  return maskDifference(maskOf(a, i).bits, maskOf(b, j).bits).iou;
+  return maskDifference(patchesOf(a)[i] ?? EMPTY, patchesOf(b)[j] ?? EMPTY).iou;
 }
 
-/** @param {Side} a @param {Side} b @param {Pictured["layers"]} layers An empty mask has none. */
-function masks(a, b, layers) {
-  const bits = (/** @type {Side} */ { side, result: { size } }) => {
-    const layer = layers[side];
-    return layer ? maskOf(layer, 0).bits : new Uint8Array(size[0] * size[1]);
-  };
-  const { iou, both, onlyA, onlyB } = maskDifference(bits(a), bits(b));
+/** @param {Pictured["layers"]} layers An empty mask has none. */
+function masks({ a, b }) {
+  const patch = (/** @type {Layer | null} */ layer) => (layer && patchesOf(layer)[0]) ?? EMPTY;
+  const { iou, both, onlyA, onlyB } = maskDifference(patch(a), patch(b));
   if (iou === null) return html`<p>${t("emptyMasks")}</p>`;
   return html`<p>${t("masks", { iou: iou.toFixed(3), both: whole(both), a: whole(onlyA), b: whole(onlyB) })}</p>`;
 }
@@ -160,6 +164,10 @@ function classes(a, b, layerA, layerB) {
   const share = ours && theirs
     ? labelAgreement({ ...ours, classes: a.result.classes }, { ...theirs, classes: b.result.classes })
     : null;
+  const colour = (/** @type {Side} */ { result }, /** @type {string | null} */ name) => {
+    const index = result.classes.indexOf(name);
+    return index < 0 ? nothing : html`<span class="swatch" aria-hidden="true" .style=${`background-color: ${hexOf(index)}`}></span>`;
+  };
   return html`<p>${share === null ? t("sizes") : t("agreement", { share: percent(share) })}</p>
     <div class="scroll"><table aria-label=${t("shares")}>
       <thead><tr><th scope="col">${t("class")}</th><th scope="col">${t("shareA")}</th><th scope="col">${t("shareB")}</th>
@@ -167,7 +175,7 @@ function classes(a, b, layerA, layerB) {
       <tbody>${shareDifferences(a.result.shares, b.result.shares).map(
         ({ name, a: before, b: after }) => html`<tr>
           <td translate=${name === null ? "yes" : "no"}>${name ?? t("noClass")}</td>
-          <td class="number">${percent(before)}</td><td class="number">${percent(after)}</td>
+          <td class="number">${colour(a, name)} ${percent(before)}</td><td class="number">${colour(b, name)} ${percent(after)}</td>
           <td class="number">${signed(Number((100 * (after - before)).toFixed(1)))} %</td></tr>`,
       )}</tbody>
     </table></div>`;

@@ -4,7 +4,7 @@ import { html, nothing } from "./vendor/lit-html.js";
 import { effect, signal } from "./vendor/signals-core.js";
 import { ApiFailure } from "./api.js";
 import { front, mode, place, pointed, sides } from "./comparing.js";
-import { depthOf, loadDepth } from "./depth.js";
+import { depthOf, loadDepth, lookOf, paintDepth } from "./depth.js";
 import { objectsOf } from "./differences.js";
 import { idsOf, loadPixels } from "./labels.js";
 import { kindOf, OPACITY } from "./layers.js";
@@ -104,27 +104,40 @@ export function turn() {
   front.value = front.value === "a" ? "b" : "a";
 }
 
-/** @typedef {{canvas: HTMLCanvasElement, of: unknown}} Painted A canvas, and what it was painted from. */
+/**
+ * @param {import("./compare-table.js").Pictured} compared
+ * @returns {import("./depth-colours.js").Look | null} Colours that stand for the same distances in both; null where they
+ *   are not both depth maps in metres.
+ */
+export function sharedLook({ layers: { a, b }, loaded }) {
+  const inMetres = (/** @type {Layer | null} */ layer) => layer?.kind === "depth" && layer.result.unit === "m";
+  if (!loaded || !a || !b || !inMetres(a) || !inMetres(b)) return null;
+  const [one, other] = [lookOf(a), lookOf(b)];
+  return { map: one.map, near: Math.min(one.near, other.near), far: Math.max(one.far, other.far) };
+}
+
+/** @typedef {{canvas: HTMLCanvasElement, of: unknown[]}} Painted A canvas, and what it was painted from. */
 
 /** @type {Record<"base" | SideName, Painted>} */
 const painted = {
-  base: { canvas: document.createElement("canvas"), of: null },
-  a: { canvas: document.createElement("canvas"), of: null },
-  b: { canvas: document.createElement("canvas"), of: null },
+  base: { canvas: document.createElement("canvas"), of: [] },
+  a: { canvas: document.createElement("canvas"), of: [] },
+  b: { canvas: document.createElement("canvas"), of: [] },
 };
 
 /**
  * Paint a canvas again where it shows something else, or has another size.
  *
  * @param {"base" | SideName} name
- * @param {unknown} of
+ * @param {unknown[]} of
  * @param {{width: number, height: number}} size
  * @param {(context: CanvasRenderingContext2D) => void} work
  */
 function repainted(name, of, { width, height }, work) {
   const one = painted[name];
-  if (one.of === of && one.canvas.width === width && one.canvas.height === height) return one.canvas;
-  [one.canvas.width, one.canvas.height, one.of] = [width, height, of];
+  const key = [width, height, ...of];
+  if (key.every((value, index) => value === one.of[index])) return one.canvas;
+  [one.canvas.width, one.canvas.height, one.of] = [width, height, key];
   work(contextOf(one.canvas));
   return one.canvas;
 }
@@ -142,11 +155,15 @@ function draw(canvas) {
   if (canvas.width !== size.width || canvas.height !== size.height) [canvas.width, canvas.height] = [size.width, size.height];
   const frame = { scale: size.width / shown.width, dx: 0, dy: 0, ...size, unit };
   const { bitmap } = shown;
-  const base = repainted("base", bitmap, size, (context) => bitmap && context.drawImage(bitmap, 0, 0, size.width, size.height));
+  const base = repainted("base", [bitmap], size, (context) => bitmap && context.drawImage(bitmap, 0, 0, size.width, size.height));
+  const look = sharedLook(found);
   const sideOf = (/** @type {SideName} */ name) => {
     const layer = found.layers[name];
     const of = layer && isLoaded(layer) ? layer : null;
-    return repainted(name, of, size, (context) => of && paint(context, of, { ...frame, taken: [] }));
+    return repainted(name, [of, look?.map, look?.near, look?.far], size, (context) => {
+      if (of && look) paintDepth(context, of, frame, look);
+      else if (of) paint(context, of, { ...frame, taken: [] });
+    });
   };
   const context = contextOf(canvas);
   context.clearRect(0, 0, size.width, size.height);

@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit-html.js";
 import { candidates, choose, front, isScored, least, mode, place, sides, swap } from "./comparing.js";
 import { differenceTable } from "./compare-table.js";
-import { blinking, compared, compareStage, failure, turn } from "./compare-view.js";
+import { blinking, compared, compareStage, failure, sharedLook, turn } from "./compare-view.js";
 import { shortcut } from "./keys.js";
 import { picture, screen } from "./store.js";
 import { language, words } from "./words.js";
@@ -100,7 +100,8 @@ let known = { of: [], table: nothing };
 
 /** @param {import("./compare-table.js").Pictured} found */
 function differences(found) {
-  const of = [found.a.result, found.b.result, found.layers.a, found.layers.b, found.loaded, language.value];
+  const look = sharedLook(found);
+  const of = [found.a.result, found.b.result, found.layers.a, found.layers.b, found.loaded, look?.near, look?.far, language.value];
   if (of.some((value, index) => value !== known.of[index])) known = { of, table: differenceTable(found) };
   return known.table;
 }

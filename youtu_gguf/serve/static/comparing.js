@@ -111,5 +111,7 @@ export function compareWith(key) {
   const alike = (/** @type {Candidate} */ one) => one.key !== key && one.result.type === all[at].result.type;
   const other = at < 0 ? undefined : (all.slice(at + 1).find(alike) ?? all.find(alike));
   chosen.value = { a: other?.key ?? null, b: key };
-  if (picture.value) screen.value = "compare";
+  if (!picture.value) return;
+  screen.value = "compare";
+  document.getElementById("compare-b")?.focus(); // the button that was pressed is out of sight
 }

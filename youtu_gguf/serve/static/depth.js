@@ -94,11 +94,11 @@ export function changeLook(layer, patch) {
  * @param {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} context
  * @param {Layer} layer
  * @param {{scale: number, dx: number, dy: number}} frame From pixels of the picture to those of the canvas.
+ * @param {Look} [look] What its colours stand for.
  */
-export function paintDepth(context, layer, { scale, dx, dy }) {
+export function paintDepth(context, layer, { scale, dx, dy }, look = lookOf(layer)) {
   const found = loaded.get(layer.result.id);
   if (!found) return;
-  const look = lookOf(layer);
   let ready = painted.get(layer.result.id);
   if (!ready || ready.look.map !== look.map || ready.look.near !== look.near || ready.look.far !== look.far) {
     ready = { look, canvas: coloured(found.shrunk, look) };

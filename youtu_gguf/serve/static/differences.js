@@ -94,19 +94,20 @@ export function matchItems(a, b, least = LEAST_IOU) {
 }
 
 /**
- * @param {Uint8Array} a 1 inside, of the same size as `b`.
- * @param {Uint8Array} b
+ * @param {import("./patches.js").Patch} a
+ * @param {import("./patches.js").Patch} b
  * @returns {{both: number, onlyA: number, onlyB: number, iou: number | null}} Pixels; no IoU where both are empty.
  */
 export function maskDifference(a, b) {
-  let [both, inA, inB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i += 1) {
-    inA += a[i];
-    inB += b[i];
-    both += a[i] & b[i];
+  const [left, right] = [Math.max(a.x, b.x), Math.min(a.x + a.width, b.x + b.width)];
+  const bottom = Math.min(a.y + a.height, b.y + b.height);
+  let both = 0;
+  for (let y = Math.max(a.y, b.y); y < bottom; y += 1) {
+    const [rowA, rowB] = [(y - a.y) * a.width - a.x, (y - b.y) * b.width - b.x];
+    for (let x = left; x < right; x += 1) both += a.bits[rowA + x] & b.bits[rowB + x];
   }
-  const either = inA + inB - both;
-  return { both, onlyA: inA - both, onlyB: inB - both, iou: either ? both / either : null };
+  const either = a.area + b.area - both;
+  return { both, onlyA: a.area - both, onlyB: b.area - both, iou: either ? both / either : null };
 }
 
 /**

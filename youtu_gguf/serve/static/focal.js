@@ -17,6 +17,7 @@ const t = words({
   given: ["{px} px ({mm} mm), given by you", "{px} 像素（{mm} 毫米），由你给出"],
   guessed: ["{px} px ({mm} mm), guessed", "{px} 像素（{mm} 毫米），估计值"],
   unknown: ["unknown", "未知"],
+  again: ["Use {px} px, as before", "沿用 {px} 像素"],
   meaning: [
     "The picture does not say which lens took it. Most phones' main cameras are close to this guess; every length is as uncertain as the guess is.",
     "图像没有说明所用镜头。多数手机主摄与此估计接近；每个长度的不确定程度与该估计相同。",
@@ -96,8 +97,17 @@ export function focalFor(depth) {
   const known = knownFocal();
   if (depth.focalPx === null) return known ?? guessedFocal(depth.width, depth.height);
   // The distances hold for the one that they were made with, whatever was said since.
-  if (known && Math.abs(known.px - depth.focalPx) <= ROUNDED_PX) return { ...known, px: depth.focalPx };
-  return { px: depth.focalPx, source: "given" };
+  if (known && isSame(known.px, depth.focalPx)) return { ...known, px: depth.focalPx };
+  const isOwn = isSame(picture.value?.focalPx ?? 0, depth.focalPx);
+  return { px: depth.focalPx, source: isOwn ? "exif" : "given" };
+}
+
+/**
+ * @param {number} one
+ * @param {number} other
+ */
+function isSame(one, other) {
+  return Math.abs(one - other) <= ROUNDED_PX;
 }
 
 /** What stands in the field. */
@@ -119,6 +129,7 @@ export function focalForm(focal, { width, height }, onSaid) {
     isWrong.value = !(px > 0 && px <= 1e6);
     if (!isWrong.value) onSaid({ px, source: "given" });
   };
+  const known = knownFocal();
   return html`<details class="focal" ?open=${!focal}>
     <summary>${t("focal")}: ${focal ? t(focal.source, wordsOf(focal.px, width, height)) : t("unknown")}</summary>
     <form @submit=${use}>
@@ -133,6 +144,9 @@ export function focalForm(focal, { width, height }, onSaid) {
     </span>
     ${isWrong.value ? html`<p class="bad" role="alert">${t("wrong")}</p>` : nothing}
     ${focal?.source === "guessed" ? html`<p class="dim">${t("meaning")}</p>` : nothing}
+    ${known && !isSame(known.px, focal?.px ?? 0)
+      ? html`<button type="button" @click=${() => onSaid(known)}>${t("again", { px: Math.round(known.px) })}</button>`
+      : nothing}
     ${focal ? nothing : html`<button type="button" @click=${() => onSaid(guessedFocal(width, height))}>${t("guess")}</button>`}
     </form>
   </details>`;

@@ -48,6 +48,9 @@ const TIMED = 20;
 const AGAIN_S = 3;
 const SENDERS = 2;
 
+/** Codes of what passes by itself. */
+const PASSING = ["queue_full", "loading", "draining"];
+
 /** What the last images took, in seconds. */
 const recent = signal(/** @type {number[]} */ ([]));
 
@@ -76,23 +79,29 @@ export function replaceRows(fresh) {
  * Begin a batch with the rows that are there.
  *
  * @param {import("./store.js").Question} asked
- * @param {boolean} drawings Whether the archive has the results drawn on the images.
+ * @param {{drawings: boolean, arrays: boolean}} extras What the archive has beside the results.
  */
-export async function begin(asked, drawings) {
+export async function begin(asked, extras) {
   replaceRows(rows.value);
   for (const row of rows.value) changeRow(row, UNSENT);
   question.value = asked;
   phase.value = "running";
   ends = new AbortController();
-  const json = { tasks: [{ task: asked.task, ...asked.args }], options: { scores: true, ...asked.options }, drawings };
+  const json = { tasks: [{ task: asked.task, ...asked.args }], options: { scores: true, ...asked.options }, ...extras };
   await ending(async () => {
     batchId.value = (await patiently(() => call("POST", "/v1/batches", { json }))).id;
     await work();
   });
 }
 
-/** Show a batch that the server has and this page does not. @param {any} form @param {(name: string) => Row} make */
+/**
+ * Show a batch that the server has and this page does not. It takes no more images then.
+ *
+ * @param {any} form
+ * @param {(name: string) => Row} make
+ */
 export async function attach(form, make) {
+  if (form.state === "open") await call("POST", `/v1/batches/${form.id}`, { json: { action: "end" } });
   const known = await call("GET", `/v1/batches/${form.id}`);
   replaceRows(known.images.map((/** @type {any} */ { name }) => make(name)));
   const [{ task, ...args }] = known.tasks;
@@ -102,7 +111,6 @@ export async function attach(form, make) {
   ends = new AbortController();
   rows.value.forEach((row, index) => byIndex.set(index, row));
   await ending(async () => {
-    if (known.state === "open") await act("end");
     tellAll(known.images);
     await watch();
   });
@@ -165,14 +173,19 @@ function fail(error) {
 async function sendAll() {
   const left = rows.value.filter((row) => row.file && row.facts.value.index === null && row.facts.value.state !== "failed");
   const sender = async () => {
-    for (let row = left.shift(); row; row = left.shift()) await sendOne(row);
+    for (let row = left.shift(); row; row = left.shift()) if (!(await isTaken(row))) return;
   };
   await Promise.all(Array.from({ length: SENDERS }, sender));
-  await patiently(() => act("end"));
+  if (rows.value.every(({ facts: { value } }) => value.index !== null || value.state === "failed")) await patiently(() => act("end"));
 }
 
-/** @param {Row} row */
-async function sendOne(row) {
+/**
+ * Send a file.
+ *
+ * @param {Row} row
+ * @returns {Promise<boolean>} Whether the batch takes images at all: one that has ended does not, and `watch` hears why.
+ */
+async function isTaken(row) {
   const file = /** @type {File} */ (row.file);
   changeRow(row, { state: "sending" });
   const path = `/v1/batches/${batchId.value}/images?name=${encodeURIComponent(row.name)}`;
@@ -183,17 +196,12 @@ async function sendOne(row) {
     const known = early.get(index);
     if (known) tell(known);
   } catch (error) {
-    if (!isOfTheImage(error)) throw error;
-    changeRow(row, { state: "failed", error: error.message });
+    if (!(error instanceof ApiFailure) || ![400, 413, 415].includes(error.status)) throw error;
+    const isOfImage = error.status !== 400 || error.param !== null;
+    changeRow(row, isOfImage ? { state: "failed", error: error.message } : { state: "here" });
+    return isOfImage;
   }
-}
-
-/**
- * @param {unknown} error
- * @returns {error is ApiFailure} Whether other images may be sent nevertheless.
- */
-function isOfTheImage(error) {
-  return error instanceof ApiFailure && [400, 413, 415].includes(error.status) && !(phase.value === "failed");
+  return true;
 }
 
 async function watch() {
@@ -264,7 +272,7 @@ async function patiently(doing) {
       pause.value = null;
       return found;
     } catch (error) {
-      const isFull = error instanceof ApiFailure && [429, 503].includes(error.status);
+      const isFull = error instanceof ApiFailure && PASSING.includes(error.code);
       if (!isFull && !(error instanceof ApiFailure && error.status === 0)) throw error;
       pause.value = isFull ? "full" : "lost";
       await sleep(error.retryAfterS ?? AGAIN_S);

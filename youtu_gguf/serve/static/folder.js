@@ -26,8 +26,11 @@ const t = words({
   stop: ["Stop", "停止"],
   resume: ["Resume", "继续"],
   retry: ["Retry the failed ({n})", "重试失败的（{n}）"],
-  drawings: ["Also draw the results, for the ZIP", "同时绘制结果（用于 ZIP）"],
+  drawings: ["Drawings in the ZIP", "ZIP 中包含绘制结果"],
+  arrays: ["Arrays (.npz) in the ZIP", "ZIP 中包含数组（.npz）"],
   addFolder: ["Add a folder", "添加文件夹"],
+  otherFiles: ["Other pictures", "换其他图像"],
+  otherFolder: ["Another folder", "换其他文件夹"],
   progress: ["{n} of {all} finished", "已处理 {n} / {all}"],
   failed: ["{n} failed", "{n} 个失败"],
   sent: ["{n} sent", "已发送 {n}"],
@@ -38,7 +41,7 @@ const t = words({
   stopping: ["stopping", "正在停止"],
   stopped: ["stopped", "已停止"],
   full: ["The server has many pictures waiting: the next ones are sent later.", "服务器有许多图像等待处理：稍后发送其余图像。"],
-  lost: ["The connection is lost. The page tries again; the server continues meanwhile.", "连接已断开，页面会重试；服务器仍在继续处理。"],
+  lost: ["The connection is lost. The page tries again; a server that still runs continues meanwhile.", "连接已断开，页面会重试；服务器若仍在运行，会继续处理。"],
   forgotten: ["The server does not know this batch any more: it was restarted, or a day has passed. Start again.", "服务器已没有此批次：可能已重启，或已超过一天。请重新开始。"],
   error: ["The batch ended: {why}", "批次已结束：{why}"],
   save: ["Save the results", "保存结果"],
@@ -58,6 +61,8 @@ const t = words({
   others: ["Batches at the server", "服务器上的批次"],
   show: ["Show", "显示"],
   showOf: ["Show: {name}", "显示：{name}"],
+  endShow: ["End and show", "结束并显示"],
+  mayGrow: ["another page may still be sending pictures", "其他页面可能仍在发送图像"],
   delete: ["Delete", "删除"],
   deleteOf: ["Delete: {name}", "删除：{name}"],
 });
@@ -65,13 +70,17 @@ const t = words({
 /** Tasks whose results tell no places. */
 const WITHOUT_OBJECTS = ["ask", "reason", "describe", "ocr", "classify", "depth", "click"];
 
+/** The server's word for a batch that it does not have. */
+const GONE = "batch_not_found";
+
 const FORMS = /** @type {const} */ (["csv", "coco", "jsonl", "zip"]);
 const NAMES = { csv: "results.csv", coco: "coco.json", jsonl: "results.jsonl", zip: "results.zip" };
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const STEPS = 10;
 
-const draws = signal(false);
+/** What the archive has beside the results. */
+const extras = signal({ drawings: false, arrays: false });
 const others = signal(/** @type {any[]} */ ([]));
 
 const list = document.createElement("div");
@@ -178,7 +187,7 @@ function spoken() {
 
 function troubles() {
   const found = failure.value;
-  const isForgotten = found?.code === "batch_not_found";
+  const isForgotten = found?.code === GONE;
   return html`${pause.value && isBusy() ? html`<p class="warning" role="status">${t(pause.value)}</p>` : nothing}
     ${found ? html`<p class="folder-error" role="alert">${isForgotten ? t("forgotten") : t("error", { why: found.message })}</p>` : nothing}`;
 }
@@ -186,22 +195,22 @@ function troubles() {
 function controls() {
   const { retryable } = counts.value;
   const now = phase.value;
-  const canResume = now === "stopped" || (now === "failed" && failure.value?.code !== "batch_not_found" && batchId.value);
+  const canResume = now === "stopped" || (now === "failed" && failure.value?.code !== GONE && batchId.value);
   const canStart = rows.value.every(({ file }) => file);
   const start = () => {
-    if (!lacksWords(true)) void begin(taskOfFolder(), draws.value);
+    if (!lacksWords(true)) void begin(taskOfFolder(), extras.value);
   };
   if (isBusy()) return nothing;
   return html`${canResume ? html`<button type="button" class="main" @click=${() => resume()}>${t("resume")}</button>` : nothing}
     ${now === "done" && retryable ? html`<button type="button" class="main" @click=${() => resume()}>${t("retry", { n: retryable })}</button>` : nothing}
     ${canStart ? html`<button type="button" class=${now === "idle" ? "main" : ""} @click=${start}>${now === "idle" ? t("start") : t("startAgain")}</button>` : nothing}
-    ${picker(t("add"), false)} ${picker(t("addFolder"), true)}
+    ${picker(t(batchId.value ? "otherFiles" : "add"), false)} ${picker(t(batchId.value ? "otherFolder" : "addFolder"), true)}
     <button type="button" class="quiet" @click=${() => replaceRows([])}>${t("clear")}</button>`;
 }
 
 function saving() {
   const asked = question.value;
-  if (!asked || !batchId.value || !counts.value.done) return nothing;
+  if (!asked || !batchId.value || !counts.value.done || failure.value?.code === GONE) return nothing;
   const hasObjects = !WITHOUT_OBJECTS.includes(asked.task);
   return html`<div class="folder-save" role="group" aria-label=${t("save")}><span class="dim">${t("save")}:</span>
     ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${form === "coco" && !hasObjects}
@@ -221,9 +230,17 @@ function other(form) {
   const [{ task, ...args }] = form.tasks;
   const name = titleOf({ task, args, options: {} });
   const told = [t("progress", { n: form.done + form.failed, all: form.total }), form.failed ? t("failed", { n: form.failed }) : ""];
+  const isOpen = form.state === "open";
+  if (isOpen) told.push(t("mayGrow"));
   return html`<li class="panel"><span><strong translate="no">${name}</strong> <span class="dim">${told.filter(Boolean).join(" · ")}</span></span>
-    <span class="actions"><button type="button" aria-label=${t("showOf", { name })} @click=${() => attach(form, (row) => makeRow(row, null, openRow)).catch(tellFailure)}>${t("show")}</button>
+    <span class="actions"><button type="button" aria-label=${t("showOf", { name })} @click=${() => attach(form, (row) => makeRow(row, null, openRow)).catch(tellFailure)}>${t(isOpen ? "endShow" : "show")}</button>
     <button type="button" class="quiet danger" aria-label=${t("deleteOf", { name })} @click=${() => forget(form)}>${t("delete")}</button></span></li>`;
+}
+
+/** @param {"drawings" | "arrays"} name */
+function extra(name) {
+  return html`<label><input type="checkbox" .checked=${extras.value[name]} ?disabled=${isBusy()}
+    @change=${(/** @type {any} */ event) => (extras.value = { ...extras.value, [name]: event.target.checked })}> ${t(name)}</label>`;
 }
 
 function work() {
@@ -231,13 +248,12 @@ function work() {
   const begun = phase.value !== "idle";
   return html`<div class="folder-head panel">
       ${folderTask(isBusy())}
-      <label class="folder-switch"><input type="checkbox" .checked=${draws.value} ?disabled=${isBusy()}
-        @change=${(/** @type {any} */ event) => (draws.value = event.target.checked)}> ${t("drawings")}</label>
+      <p class="folder-extras">${extra("drawings")} ${extra("arrays")}</p>
       <p class="actions folder-controls" ?hidden=${isBusy()}>${controls()}</p>
     </div>
     <div class="folder-bar panel">
       ${begun ? html`<progress max=${all} .value=${done + failed} aria-label=${t("title")}></progress>` : nothing}
-      <p class="folder-progress"><span data-summary>${summary()}</span>
+      <p class="folder-progress"><span>${question.value ? html`<strong translate="no">${titleOf(question.value)}</strong> · ` : nothing}<span data-summary>${summary()}</span></span>
         ${isBusy() ? html`<button type="button" data-stop ?disabled=${phase.value === "stopping"} @click=${() => stop()}>${t("stop")}</button>` : nothing}</p>
       <p class="unseen" aria-live="polite">${begun ? spoken() : nothing}</p>
       ${troubles()} ${saving()}

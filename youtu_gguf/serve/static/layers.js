@@ -18,12 +18,12 @@ const t = words({
   boxes: ["Boxes", "方框"],
   polygons: ["Outlines", "轮廓"],
   poses: ["Persons", "人体姿态"],
-  mask: ["Mask", "掩膜"],
+  mask: ["Mask", "掩码"],
   instances: ["Objects", "物体"],
   labels: ["Classes", "类别图"],
   depth: ["Depth", "深度"],
   point: ["Click", "点击"],
-  drawnMask: ["Mask {n}", "掩膜 {n}"],
+  drawnMask: ["Mask {n}", "掩码 {n}"],
 });
 
 /** @typedef {import("./store.js").Layer} Layer */

@@ -64,7 +64,7 @@ export function legend(layer) {
       @blur=${() => (marked.value = null)}
     >
       <span class="swatch pattern-${i % PATTERNS}" aria-hidden="true" .style=${`background-color: ${hexOf(i)}`}></span>
-      <span class="class-name">${item.label}</span>
+      <span class="class-name" translate="no">${item.label}</span>
       <span class="number">${percent(item.share ?? 0)}</span>
     </button>
   </li>`;

@@ -52,18 +52,22 @@ export const lines = signal(/** @type {Line[]} */ ([]));
 /** Keys of lines whose profile is shown. */
 const open = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 
+/** With more lines than these, profiles are shown only where they are opened. */
+const MOST_OPEN = 2;
+
 /** @type {Blob | null} */
 let measuredFile = null;
 
 gestures.line = (from, to) => {
   const key = newKey();
   lines.value = [...lines.value, { key, from, to }];
-  open.value = new Set([key]);
+  open.value = new Set(lines.value.length > MOST_OPEN ? [] : [key]);
 };
 
 /**
  * @typedef {object} Length
  * @property {string} text The length, or the ratio of relative distances; "" where an end has no distance.
+ * @property {string} short The same for the picture.
  * @property {string} about What it rests on.
  * @property {string} ends
  */
@@ -79,13 +83,14 @@ export function lengthOf(depth, { from, to }) {
   const at = (/** @type {number | null} */ z) => (z === null ? t("none") : told(z, depth.unit));
   const [x1, y1, x2, y2] = [from.x, from.y, to.x, to.y].map(Math.floor);
   const ends = t("ends", { x1, y1, z1: at(start), x2, y2, z2: at(end) });
-  if (start === null || end === null) return { text: "", about: t("missing"), ends };
+  if (start === null || end === null) return { text: "", short: "", about: t("missing"), ends };
   if (!focal) {
     const ratio = threeDigits(Math.max(start, end) / Math.min(start, end));
-    return { text: t(end >= start ? "ratioFar" : "ratioNear", { ratio }), about: t("relative"), ends };
+    return { text: t(end >= start ? "ratioFar" : "ratioNear", { ratio }), short: `×${ratio}`, about: t("relative"), ends };
   }
   const [a, b] = [from, to].map((point) => /** @type {import("./space.js").Place} */ (placeOf(depth, point, focal.px)));
-  return { text: told(lengthBetween(a, b), "m"), about: aboutOf(depth, a, b, focal), ends };
+  const text = told(lengthBetween(a, b), "m");
+  return { text, short: text, about: aboutOf(depth, a, b, focal), ends };
 }
 
 /**
@@ -172,7 +177,7 @@ effect(() => {
 painters.add((context, frame) => {
   const layer = currentDepth();
   const depth = layer && depthOf(layer);
-  const said = (/** @type {Line} */ line) => (depth && focalFor(depth) ? lengthOf(depth, line).text : "");
+  const said = (/** @type {Line} */ line) => (depth ? lengthOf(depth, line).short : "");
   paintLines(context, frame, lines.value, said, probe.value?.step.at ?? null);
 });
 

@@ -62,6 +62,9 @@ let sending = null;
 let ends = new AbortController();
 let isFollowed = false;
 
+/** Id of the request that has the model read the picture. @type {string | null} */
+let preparing = null;
+
 /**
  * Open a picture. What is on the workbench stays until the picture can be shown.
  *
@@ -98,9 +101,26 @@ export async function openPicture(blob, name) {
 function newOpening() {
   ends.abort();
   ends = new AbortController();
+  if (preparing && picture.value?.id && picture.value.state === "reading") void leave(picture.value.id, preparing);
+  preparing = null;
   delay.value = refusal.value = unseen.value = null;
   isShrinking.value = false;
   return ends.signal;
+}
+
+/**
+ * Have the model stop reading a picture, so that it is free for the next one.
+ *
+ * @param {string} id
+ * @param {string} request
+ */
+async function leave(id, request) {
+  try {
+    const { state } = await call("GET", `/v1/images/${id}`);
+    if (state === "reading") await call("DELETE", `/v1/requests/${request}`);
+  } catch (error) {
+    if (!(error instanceof ApiFailure)) throw error; // it has ended by itself
+  }
 }
 
 /**
@@ -203,7 +223,7 @@ export const sendAgain = () => void ensureImage().catch(() => {}); // the bar sa
 async function sent(file, begun, onSent) {
   for (;;) {
     try {
-      return await upload("/v1/images?prepare=true", file, { onSent, signal: begun });
+      return await upload("/v1/images?prepare=true", file, { onSent, signal: begun, onOpen: (id) => (preparing = id) });
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
       await pause(error, begun);
@@ -227,13 +247,22 @@ async function pause(failure, begun) {
   } else if (failure.status === 0) {
     delay.value = { failure, until: null };
     do await sleep(PROBE_MS);
-    while (!begun.aborted && !(await call("GET", "/healthz").then(() => true, () => false)));
+    while (!begun.aborted && !(await isBack()));
   } else if (failure.status === 503 || failure.status === 429) {
     const waitS = failure.retryAfterS ?? SOON_S;
     delay.value = { failure, until: Date.now() + waitS * 1000 };
     await sleep(waitS * 1000);
   } else throw failure;
   begun.throwIfAborted();
+}
+
+/** @returns {Promise<boolean>} Whether the server answers again, and has its model. */
+async function isBack() {
+  try {
+    return (await call("GET", "/v1/info")).state !== "loading";
+  } catch (error) {
+    return error instanceof ApiFailure && error.status > 0;
+  }
 }
 
 /** @param {number} ms */

@@ -14,7 +14,7 @@ import { paintPatches } from "./rasters.js";
 import { ensureImage } from "./start.js";
 import { gestures, picture, screen } from "./store.js";
 import { painters } from "./surface.js";
-import { stage, toStage, view } from "./view.js";
+import { stage, toStage } from "./view.js";
 import { words } from "./words.js";
 
 const t = words({
@@ -24,16 +24,17 @@ const t = words({
   encode: ["Reading the picture: {percent} %", "正在读取图像：{percent} %"],
   nothing: ["Nothing was found there. Try another point, or drag a box around the thing.", "此处没有找到物体。请换一个点，或在物体周围拖出方框。"],
   found: ["{area} pixels, left {left}, top {top}, right {right}, bottom {bottom}", "{area} 像素，左 {left}，上 {top}，右 {right}，下 {bottom}"],
+  unreachable: ["The server cannot be reached. Check that it runs, then try again.", "无法连接服务器。请确认它在运行，然后重试。"],
   took: ["{s} s", "{s} 秒"],
   again: ["The server is busy; this is asked again in {s} s.", "服务器繁忙，{s} 秒后重新提问。"],
   keep: ["Keep", "保留"],
   drop: ["Drop", "丢弃"],
   undo: ["Undo", "撤销"],
   hint: ["Shift adds, Alt takes away", "Shift 添加，Alt 去除"],
-  keepKey: ["Keep the mask", "保留掩膜"],
-  dropKey: ["Drop the mask", "丢弃掩膜"],
-  undoKey: ["Undo the last step of the mask", "撤销掩膜的上一步"],
-  noDraft: ["There is no mask to take away from yet: click without Alt first.", "还没有可去除的掩膜：请先不按 Alt 点击。"],
+  keepKey: ["Keep the mask", "保留掩码"],
+  dropKey: ["Drop the mask", "丢弃掩码"],
+  undoKey: ["Undo the last step of the mask", "撤销掩码的上一步"],
+  noDraft: ["There is no mask to take away from yet: click without Alt first.", "还没有可去除的掩码：请先不按 Alt 点击。"],
   close: ["Close", "关闭"],
 });
 
@@ -48,6 +49,14 @@ const t = words({
  * @property {import("./store.js").Result | null} result
  */
 
+/**
+ * @typedef {object} Note What is told of the draft.
+ * @property {string} text
+ * @property {Point} at Beside this point of the picture.
+ * @property {"busy" | "found" | "error"} kind
+ * @property {string | null} [request] Id of the request that failed.
+ */
+
 const DRAFT = /** @type {import("./palette.js").Rgb} */ ([255, 215, 94]);
 const DRAFT_ALPHA = 0.45;
 const SMALLEST_BOX_PX = 2;
@@ -55,7 +64,7 @@ const MOST_TRIES = 4;
 const NOTE_PX = { width: 250, height: 110 };
 
 const steps = signal(/** @type {Step[]} */ ([]));
-const note = signal(/** @type {{text: string, at: Point, isError: boolean} | null} */ (null));
+const note = signal(/** @type {Note | null} */ (null));
 
 /** @type {Set<AbortController>} */
 const running = new Set();
@@ -86,7 +95,7 @@ function combined(so, { how, patch }) {
  */
 async function pick(args, at, held) {
   const how = held.alt ? "remove" : held.shift && steps.value.length ? "add" : "new";
-  if (how === "remove" && !draft.value) return tell(t("noDraft"), at, true);
+  if (how === "remove" && !draft.value) return tell(t("noDraft"), at, "error");
   if (how === "new") for (const one of running) one.abort();
   const step = /** @type {Step} */ ({ how, patch: null, result: null });
   steps.value = [...steps.value, step];
@@ -97,12 +106,14 @@ async function pick(args, at, held) {
     const patch = result.mask ? patchOfRle(result.mask) : EMPTY;
     const isKept = patch.area > 0;
     steps.value = steps.value.flatMap((one) => (one !== step ? [one] : isKept ? [{ how, patch, result }] : []));
-    if (isKept) tell(found(result.timings.total_s), at);
-    else tell(t("nothing"), at, true);
+    if (isKept) tell(found(result.timings.total_s), at, "found");
+    else tell(t("nothing"), at, "error");
   } catch (error) {
     steps.value = steps.value.filter((one) => one !== step);
-    if (error instanceof ApiFailure) tell(error.message, at, true);
-    else if (!stopping.signal.aborted) throw error;
+    if (error instanceof ApiFailure) {
+      const text = error.status === 0 ? t("unreachable") : error.message;
+      note.value = { text, at, kind: "error", request: error.requestId };
+    } else if (!stopping.signal.aborted) throw error;
   } finally {
     running.delete(stopping);
   }
@@ -138,13 +149,15 @@ async function answered(args, at, ends) {
 async function streamed(json, at, ends) {
   tell(t("asking"), at);
   let result = null;
-  for await (const { event, data } of events("POST", "/v1/tasks/refer", { json, signal: ends })) {
+  let requestId = /** @type {string | null} */ (null);
+  const onOpen = (/** @type {string | null} */ id) => (requestId = id);
+  for await (const { event, data } of events("POST", "/v1/tasks/refer", { json, signal: ends, onOpen })) {
     if (event === "queued") tell(t("queued", { n: data.position }), at);
     if (event === "progress") {
       const percent = Math.round((100 * data.done) / Math.max(1, data.total));
       tell(data.stage === "encode" ? t("encode", { percent }) : t("asking"), at);
     }
-    if (event === "error") throw new ApiFailure(400, data.error.code, data.error.message);
+    if (event === "error") throw new ApiFailure(400, data.error.code, data.error.message, { requestId });
     if (event === "result") result = data;
   }
   if (!result) throw new ApiFailure(0, "unreachable", "the stream ended without a result");
@@ -167,10 +180,10 @@ async function countDown(seconds, at, ends) {
 /**
  * @param {string} text
  * @param {Point} at
- * @param {boolean} [isError]
+ * @param {Note["kind"]} [kind]
  */
-function tell(text, at, isError = false) {
-  note.value = { text, at, isError };
+function tell(text, at, kind = "busy") {
+  note.value = { text, at, kind };
 }
 
 /**
@@ -208,7 +221,7 @@ function drop() {
 function undo() {
   steps.value = steps.value.slice(0, -1);
   if (!draft.value) drop();
-  else if (note.value) tell(found(undefined), note.value.at);
+  else if (note.value) tell(found(undefined), note.value.at, "found");
 }
 
 const isDrafting = () => screen.value === "work" && (steps.value.length > 0 || note.value !== null);
@@ -248,15 +261,21 @@ function rounded(value) {
 /** @returns {unknown} What is known of the draft, beside it. */
 export function pickNote() {
   const told = note.value;
-  if (!told || !view.value) return html`<div aria-live="polite"></div>`;
+  return html`<p class="unseen" aria-live="polite">${told && told.kind !== "busy" ? told.text : ""}</p>
+    ${told ? noteBeside(told) : nothing}`;
+}
+
+/** @param {Note} told */
+function noteBeside(told) {
   const { x, y } = toStage(told.at);
   const left = Math.max(8, Math.min(x + 16, stage.value.width - NOTE_PX.width - 8));
   const top = Math.max(8, Math.min(y + 16, stage.value.height - NOTE_PX.height - 8));
   return html`<div
-    class=${told.isError ? "pick-note error" : "pick-note"}
+    class="pick-note ${told.kind}"
     .style=${`left: ${left}px; top: ${top}px; width: ${NOTE_PX.width}px`}
   >
-    <p aria-live="polite">${told.text}</p>
+    <p>${told.text}</p>
+    ${told.request ? html`<p class="dim number">${told.request}</p>` : nothing}
     ${draft.value ? html`<p class="dim">${t("hint")}</p>` : nothing}
     <span class="actions">
       ${draft.value

@@ -21,9 +21,9 @@ const t = words({
   empty: ["No pixel along the line has a distance.", "沿线没有像素有距离。"],
 });
 
-const WIDTH = 340;
-const HEIGHT = 150;
-const LEFT = 40;
+const WIDTH = 260;
+const HEIGHT = 140;
+const LEFT = 42;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 32;
@@ -89,7 +89,7 @@ export function profileChart(depth, line) {
         (z) => svg`<line class="grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(z)} y2=${y(z)}></line>
           <text x=${LEFT - 5} y=${y(z) + 3.5} text-anchor="end">${Number(z)}</text>`,
       )}
-      ${evenTicks(0, length, 6).map((along) => svg`<text x=${x(along)} y=${HEIGHT - 19} text-anchor="middle">${along}</text>`)}
+      ${evenTicks(0, length, 5).map((along) => svg`<text x=${x(along)} y=${HEIGHT - 19} text-anchor="middle">${along}</text>`)}
       <text x=${(LEFT + WIDTH) / 2} y=${HEIGHT - 5} text-anchor="middle">${t("along")}</text>
       <text transform="translate(10 ${(HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${t(depth.unit === "m" ? "metres" : "relative")}</text>
       <path class="curve" d=${pathOf(steps, x, y)}></path>

@@ -24,8 +24,8 @@ const canvas = new OffscreenCanvas(1, 1);
  */
 function seen(frame, area, margin) {
   const span = (/** @type {number} */ offset, /** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ most) => {
-    const start = Math.max(0, Math.floor(from * frame.scale + offset) - margin);
-    const end = Math.min(most, Math.ceil(to * frame.scale + offset) + margin);
+    const start = Math.max(0, Math.ceil(from * frame.scale + offset - 0.5) - margin); // by the pixels' middles
+    const end = Math.min(most, Math.ceil(to * frame.scale + offset - 0.5) + margin);
     const found = new Int32Array(Math.max(0, end - start));
     for (let i = 0; i < found.length; i += 1) found[i] = Math.floor((start + i + 0.5 - offset) / frame.scale);
     return { start, found };

@@ -2,7 +2,7 @@
 
 import { send } from "./api.js";
 import { byKeys } from "./crosshair.js";
-import { depthOf, told } from "./depth.js";
+import { currentDepth, depthOf, told } from "./depth.js";
 import { itemsAt } from "./hits.js";
 import { idsOf } from "./labels.js";
 import { pixelDistance } from "./space.js";
@@ -56,15 +56,24 @@ effect(() => {
 
 /**
  * @param {Point} at
- * @returns {string} The pixel, and what the layers that are drawn have there: `120, 80 · 3.42 m · chair (margin 0.31)`.
+ * @returns {string} The pixel and what is there, by the uppermost depth and label maps, also hidden ones, and by what is
+ *   drawn: `120, 80 · 3.42 m · chair (margin 0.31) · mask 2`.
  */
 export function textAt(at) {
-  const found = [`${Math.floor(at.x)}, ${Math.floor(at.y)}`];
-  const upwards = drawn.value;
-  for (const layer of upwards) if (layer.kind === "depth") found.push(distanceIn(layer, at));
-  for (const layer of upwards) if (layer.kind === "labels") found.push(classIn(layer, at));
-  for (const { layer, item } of itemsAt(at)) found.push(nameOf(layer, item));
+  const [depth, labels] = [currentDepth(), currentLabels()];
+  const found = [
+    `${Math.floor(at.x)}, ${Math.floor(at.y)}`,
+    depth && distanceIn(depth, at),
+    labels && classIn(labels, at),
+    ...itemsAt(at).map(({ layer, item }) => nameOf(layer, item)),
+  ];
   return found.filter(Boolean).join(" · ");
+}
+
+/** @returns {Layer | null} The uppermost label map, one that is drawn if there is any. */
+function currentLabels() {
+  const isLabels = (/** @type {Layer} */ layer) => layer.kind === "labels";
+  return drawn.value.findLast(isLabels) ?? layers.value.findLast(isLabels) ?? null;
 }
 
 /**
@@ -73,9 +82,8 @@ export function textAt(at) {
  */
 function distanceIn(layer, at) {
   const depth = depthOf(layer);
-  if (!depth) return "";
-  const z = pixelDistance(depth, at);
-  return z === null ? t("nothing") : told(z, depth.unit);
+  const z = depth && pixelDistance(depth, at);
+  return depth && (z === null ? t("nothing") : told(z, depth.unit));
 }
 
 /**

@@ -186,7 +186,7 @@ export function spreadOf({ values }) {
  */
 export function threeDigits(value) {
   const size = Math.abs(value);
-  return value.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+  return (size < 0.005 ? 0 : value).toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0); // no -0.00
 }
 
 /**

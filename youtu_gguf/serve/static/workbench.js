@@ -25,7 +25,8 @@ export function mountWorkbench(section) {
   mountViewer(part("viewer"));
   mount(part("reading"), readingBar);
   mount(part("readout"), readout);
-  mount(part("layers"), () => html`${measurePanel()}<h2>${t("layers")}</h2>${layersPanel()}`);
+  mount(part("measuring"), measurePanel);
+  mount(part("layer-list"), () => html`<h2>${t("layers")}</h2>${layersPanel()}`);
   mount(part("answers"), () => html`<h2>${t("answers")}</h2>${cardList()}`);
   mount(part("ask"), () => html`<h2 class="unseen">${t("ask")}</h2>${askLine()}`);
   mount(part("exporting"), exportPanel);

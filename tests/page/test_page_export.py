@@ -1,0 +1,94 @@
+"""The export panel: every file of an answer, the programs, and answers that the server has forgotten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from playwright.sync_api import Locator, Route
+
+from scripts._workbench import Workbench
+from tests.page.conftest import OpenTab
+
+
+def forms(panel: Locator) -> list[str]:
+    found: list[str] = panel.locator(".export-files button:enabled").evaluate_all(
+        "all => all.map((b) => b.dataset.form)"
+    )
+    return found
+
+
+def saved(panel: Locator, form: str) -> tuple[str, Path]:
+    """Return the name under which a form is saved, and where it is."""
+    with panel.page.expect_download() as waiting:
+        panel.locator(f"[data-form={form}]").click()
+    return waiting.value.suggested_filename, waiting.value.path()
+
+
+def test_an_answer_is_saved_in_every_form_and_told_as_programs(open_tab: OpenTab) -> None:
+    bench = Workbench(open_tab().page)
+    bench.open_sample()
+    bench.ask("detect")
+    bench.ask("depth")
+    bench.wait_answers()
+    bench.page.locator("#ask .ask-words").blur()
+    bench.page.keyboard.press("e")
+    panel = bench.page.locator("dialog.export")
+    newest, detected, everything = panel.locator(".export-source option").all()
+
+    assert forms(panel) == ["ply", "overlay", "png", "npz", "raw", "json"]
+    panel.locator(".export-step select").select_option("4")
+    name, path = saved(panel, "ply")
+    size = bench.state("picture")
+    assert name.endswith(".depth.ply")
+    n = -(-size["width"] // 4) * -(-size["height"] // 4)
+    assert f"element vertex {n}\n".encode() in path.read_bytes()
+
+    panel.locator("select").first.select_option(detected.get_attribute("value"))
+    assert forms(panel) == ["coco", "labelme", "yolo", "csv", "overlay", "npz", "json"]
+    files = {form: saved(panel, form) for form in forms(panel)}
+    stem = Path(size["name"]).stem
+    assert files["coco"][0] == f"{stem}.detect.coco.json"
+    coco = json.loads(files["coco"][1].read_text(encoding="utf-8"))
+    boxes = bench.state("cards")[1]["result"]["boxes"]
+    assert [image["file_name"] for image in coco["images"]] == [size["name"]]
+    assert [annotation["bbox"][:2] for annotation in coco["annotations"]] == [box["xyxy"][:2] for box in boxes]
+    with ZipFile(files["yolo"][1]) as archive:
+        assert archive.namelist() == ["data.yaml", f"labels/{stem}.txt"]
+
+    panel.locator("[data-program=curl]").click()
+    assert panel.locator("pre").inner_text().startswith("curl ")
+    panel.locator("[data-program=json]").click()
+    assert json.loads(panel.locator("pre").inner_text())["boxes"] == boxes
+    panel.locator("select").first.select_option(everything.get_attribute("value"))
+    assert "×2" in panel.locator("[data-form=json]").inner_text()
+    assert newest.inner_text()
+    bench.page.keyboard.press("Escape")
+    assert not panel.is_visible()
+
+
+def test_a_forgotten_answer_says_so_and_is_asked_again(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    tab.expect("^404 GET .*/v1/results/")
+    bench = Workbench(tab.page)
+    bench.open_sample()
+    bench.ask("count", "star")
+    bench.wait_answers()
+    before = bench.state("cards")[0]["result"]["id"]
+    body: dict[str, Any] = {"error": {"code": "result_not_found", "message": "there is no result"}}
+
+    def forget(route: Route) -> None:
+        route.fulfill(status=404, json=body)
+
+    bench.page.route("**/v1/results/*", forget)
+    bench.card().get_by_role("button", name="Export").click()
+    panel = bench.page.locator("dialog.export")
+    assert forms(panel) == ["csv", "txt", "json"]
+    panel.locator("[data-form=csv]").click()
+    news = panel.locator(".export-news")
+    news.get_by_role("button", name="Ask again").click()
+    bench.wait_answers()
+    assert not panel.is_visible()
+    assert bench.state("cards")[0]["result"]["id"] != before
