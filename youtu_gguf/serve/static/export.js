@@ -82,7 +82,7 @@ const sources = computed(() => {
     result ? [{ key, title: titleOf(question), result, question, layer: null }] : [],
   );
   const made = layers.value.filter((layer) => layer.card === null && layer.kind === "mask").map((layer) => ({
-    key: layer.key, title: t("kept", { name: nameOf(layer) }), result: layer.result, question: null, layer,
+    key: layer.key, title: nameOf(layer), result: layer.result, question: null, layer,
   }));
   return [...answered, ...made];
 });
