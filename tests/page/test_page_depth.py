@@ -27,7 +27,7 @@ GEOMETRY = """async ({ values, width, height, focal, points, pairs }) => {
   return {
     read: points.map((point) => space.pixelDistance(depth, point)),
     places: points.map(place),
-    between: points.map(({ x, y }) => space.distanceAt(depth, { x: x + 0.4, y: y - 0.4 })),
+    between: points.map(({ x, y }) => space.distanceAt(depth, { x: x + 0.4, y: y - 0.3 })),
     lengths: pairs.map(([a, b]) => space.lengthBetween(place(a), place(b))),
     longer: pairs.map(([a, b]) => space.lengthAtFocal(depth, place(a), place(b), 1.4)),
     sideways: pairs.map(([a, b]) => space.lengthAtFocal({ ...depth, focalPx: null }, place(a), place(b), 1.4)),
@@ -75,7 +75,7 @@ def known_pixels(values: F32) -> tuple[list[dict[str, float]], Any]:
 def between_pixels(values: F32, points: list[dict[str, float]]) -> list[float | None]:
     """Return what lies beside pixels: means of the valid ones around, where they weigh half, as the decoder resizes.
 
-    A map ten times as fine has its pixels' middles at odd twentieths; (0.4, -0.4) from a middle is between four of
+    A map ten times as fine has its pixels' middles at odd twentieths; (0.4, -0.3) from a middle is between four of
     them, and a bilinear map has their mean there.
     """
     valid = (values > 0).astype(np.float32)
@@ -83,7 +83,7 @@ def between_pixels(values: F32, points: list[dict[str, float]]) -> list[float | 
     sums, weights = upsample(np.stack([values * valid, valid]), fine)
     found: list[float | None] = []
     for point in points:
-        x, y = round((point["x"] + 0.4) * 10), round((point["y"] - 0.4) * 10)
+        x, y = round((point["x"] + 0.4) * 10), round((point["y"] - 0.3) * 10)
         around = (slice(max(0, y - 1), y + 1), slice(max(0, x - 1), x + 1))
         weight = weights[around].mean()
         found.append(float(sums[around].mean() / weight) if weight >= 0.5 else None)
