@@ -6,6 +6,7 @@ import { titleOf } from "./forms.js";
 import { shortcut } from "./keys.js";
 import { maskCoco, maskPng, saveFile } from "./maskfiles.js";
 import { hasSession } from "./key.js";
+import { nameOf } from "./names.js";
 import { askAgain } from "./questions.js";
 import { fetchFile, formsOf } from "./result-files.js";
 import { curlCommand, KEY_VARIABLE, modelOf, pythonCall, pythonRequest } from "./snippets.js";
@@ -81,7 +82,7 @@ const sources = computed(() => {
     result ? [{ key, title: titleOf(question), result, question, layer: null }] : [],
   );
   const made = layers.value.filter((layer) => layer.card === null && layer.kind === "mask").map((layer) => ({
-    key: layer.key, title: layer.name, result: layer.result, question: null, layer,
+    key: layer.key, title: nameOf(layer), result: layer.result, question: null, layer,
   }));
   return [...answered, ...made];
 });
@@ -120,8 +121,8 @@ function sizeOf(bytes) {
  */
 async function made({ result, layer }, form) {
   const image = picture.value?.name ?? "image";
-  if (!layer || result.id) return fetchFile(result, form, image, step.value, layer?.name ?? "");
-  const stem = `${image.replace(/\.[^.]*$/, "")}.${layer.name}`;
+  if (!layer || result.id) return fetchFile(result, form, image, step.value, layer ? nameOf(layer) : "");
+  const stem = `${image.replace(/\.[^.]*$/, "")}.${nameOf(layer)}`;
   if (form === "png") return { file: await maskPng(layer), name: `${stem}.png` };
   return { file: new Blob([JSON.stringify(maskCoco(layer))], { type: "application/json" }), name: `${stem}.coco.json` };
 }
