@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def answering(page: Page, size: Sequence[int], masks: Sequence[Bools | None]) ->
         asked.append(json.loads(route.request.post_data or ""))
         bits = masks[len(asked) - 1]
         if bits is None:
-            return route.continue_()
+            route.continue_()
+            return
         told = coco.encode(np.asfortranarray(bits.astype(np.uint8)))
         result = {
             "index": 0, "id": f"res_{len(asked)}", "type": "Mask", "task": "refer", "image": asked[-1]["image"],
@@ -61,9 +63,15 @@ def rectangle(size: Sequence[int], left: int, top: int, right: int, bottom: int)
     return bits
 
 
+def decoded(told: dict[str, Any]) -> Bools:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools' own, with NumPy 2
+        bits: Bools = coco.decode({"size": told["size"], "counts": told["counts"].encode()}).astype(np.bool_)
+    return bits
+
+
 def bits_of(layer: dict[str, Any]) -> Bools:
-    told = layer["result"]["mask"]
-    return coco.decode({"size": told["size"], "counts": told["counts"].encode()}).astype(np.bool_)  # type: ignore[no-any-return]
+    return decoded(layer["result"]["mask"])
 
 
 def test_clicks_and_boxes_are_united_taken_away_undone_and_kept(open_tab: OpenTab, tmp_path: Path) -> None:
@@ -90,7 +98,8 @@ def test_clicks_and_boxes_are_united_taken_away_undone_and_kept(open_tab: OpenTa
     expect(note).to_have_count(0)
     (layer,) = bench.state("layers")
     assert (bits_of(layer) == ((first | second) & ~third)).all()
-    assert (layer["name"], layer["card"], layer["result"]["id"]) == ("Mask 1", None, "")
+    assert (layer["card"], layer["result"]["id"]) == (None, "")
+    assert page.locator("#layers .layer-name").inner_text() == "Mask 1"
     image = bench.state("picture")["id"]
     kept = {"image": image, "output": {"masks": "rle"}, "stream": True}
     assert [{name: value for name, value in one.items() if name in kept} for one in asked] == [kept] * 4
@@ -103,7 +112,7 @@ def test_clicks_and_boxes_are_united_taken_away_undone_and_kept(open_tab: OpenTa
             page.locator("#layers").get_by_role("button", name=name, exact=True).click()
         path = tmp_path / saved.value.suggested_filename
         saved.value.save_as(path)
-        assert path.name.startswith("sample.Mask-1.") or "Mask-1" in path.name
+        assert "Mask-1" in path.name
         assert (read(path) == bits_of(layer)).all()
 
 
@@ -116,12 +125,11 @@ def read_png(path: Path) -> Bools:
 
 def read_coco(path: Path) -> Bools:
     (annotation,) = json.loads(path.read_text())["annotations"]
-    told = annotation["segmentation"]
-    bits = coco.decode({"size": told["size"], "counts": told["counts"].encode()}).astype(np.bool_)
+    bits = decoded(annotation["segmentation"])
     assert annotation["area"] == bits.sum()
     rows, columns = np.flatnonzero(bits.any(axis=1)), np.flatnonzero(bits.any(axis=0))
     assert annotation["bbox"] == [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
-    return bits  # type: ignore[no-any-return]
+    return bits
 
 
 def test_a_mask_of_one_click_keeps_the_servers_result_and_the_keyboard_suffices(open_tab: OpenTab) -> None:

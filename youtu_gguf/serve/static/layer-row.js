@@ -5,6 +5,7 @@ import { batch, signal } from "./vendor/signals-core.js";
 import { depthControls } from "./depth.js";
 import { legend } from "./legend.js";
 import { maskCoco, maskPng, saveFile } from "./maskfiles.js";
+import { nameOf, namePartsOf } from "./names.js";
 import { changeLayer, layers, picture, solo } from "./store.js";
 import { textTwin } from "./twins.js";
 import { words } from "./words.js";
@@ -73,7 +74,7 @@ function move(layer, step) {
 function rename(layer, name) {
   batch(() => {
     renamed.value = null;
-    if (name.trim()) changeLayer(layer.key, { name: name.trim() });
+    if (name.trim() && name !== nameOf(layer)) changeLayer(layer.key, { name: name.trim() });
   });
 }
 
@@ -84,7 +85,7 @@ function rename(layer, name) {
  * @returns {unknown}
  */
 export function layerRow(layer, place, n) {
-  const { name } = layer;
+  const name = nameOf(layer);
   const isShown = solo.value === null ? layer.visible : solo.value === layer.key;
   return html`<li class=${isShown ? "layer" : "layer off"}>
     <div class="layer-head">
@@ -94,7 +95,11 @@ export function layerRow(layer, place, n) {
         ? nothing
         : html`<input type="color" aria-label=${t("colour", { name })} .value=${layer.colour}
             @input=${(/** @type {any} */ event) => changeLayer(layer.key, { colour: event.target.value })}>`}
-      ${nameOf(layer)}
+      ${nameButton(layer)}
+    </div>
+    <div class="layer-head">
+      <input type="range" class="opacity" min="0" max="1" step="0.05" aria-label=${t("opacity", { name })} .value=${String(layer.opacity)}
+        @input=${(/** @type {any} */ event) => changeLayer(layer.key, { opacity: Number(event.target.value) })}>
       <button type="button" class="quiet small" aria-pressed=${solo.value === layer.key} aria-label=${t("only", { name })}
         title=${t("only", { name })} @click=${() => toggleSolo(layer)}>${t("onlyShort")}</button>
       <button type="button" class="quiet icon" aria-label=${t("up", { name })} title=${t("up", { name })} ?disabled=${place === 0}
@@ -104,8 +109,6 @@ export function layerRow(layer, place, n) {
       <button type="button" class="quiet icon" aria-label=${t("remove", { name })} title=${t("remove", { name })}
         @click=${() => remove(layer)}>×</button>
     </div>
-    <input type="range" class="opacity" min="0" max="1" step="0.05" aria-label=${t("opacity", { name })} .value=${String(layer.opacity)}
-      @input=${(/** @type {any} */ event) => changeLayer(layer.key, { opacity: Number(event.target.value) })}>
     ${layer.kind === "labels" ? legend(layer) : nothing}
     ${layer.kind === "depth" ? depthControls(layer) : nothing}
     ${layer.card === null && layer.kind === "mask" ? files(layer) : nothing}
@@ -122,10 +125,11 @@ function eye(isOpen) {
 }
 
 /** @param {Layer} layer */
-function nameOf(layer) {
-  const { name } = layer;
+function nameButton(layer) {
+  const name = nameOf(layer);
   if (renamed.value !== layer.key) {
-    return html`<button type="button" class="quiet layer-name" title=${t("rename", { name })} @click=${() => edit(layer)}>${name}</button>`;
+    const parts = namePartsOf(layer);
+    return html`<button type="button" class="quiet layer-name" title=${t("rename", { name })} @click=${() => edit(layer)}>${parts.kind}${parts.kind && parts.asked ? ": " : ""}<span translate="no">${parts.asked}</span></button>`;
   }
   return html`<input type="text" class="layer-name" aria-label=${t("name")} .value=${name}
     @change=${(/** @type {any} */ event) => rename(layer, event.target.value)}
@@ -146,7 +150,7 @@ function edit(layer) {
 
 /** @param {Layer} layer */
 function files(layer) {
-  const name = `${(picture.value?.name ?? "image").replace(/\.\w+$/, "")}.${layer.name.replace(/[^\p{L}\p{N}]+/gu, "-")}`;
+  const name = `${(picture.value?.name ?? "image").replace(/\.\w+$/, "")}.${nameOf(layer).replace(/[^\p{L}\p{N}]+/gu, "-")}`;
   const coco = () => new Blob([JSON.stringify(maskCoco(layer))], { type: "application/json" });
   return html`<div class="layer-files">
     <button type="button" class="small" @click=${async () => saveFile(await maskPng(layer), `${name}.png`)}>PNG</button>

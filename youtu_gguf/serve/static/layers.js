@@ -5,6 +5,7 @@ import { batch } from "./vendor/signals-core.js";
 import { loadDepth } from "./depth.js";
 import { loadPixels } from "./labels.js";
 import { layerRow } from "./layer-row.js";
+import { noteOrigin } from "./names.js";
 import { hexOf } from "./palette.js";
 import { layers, marked, newKey, picture, screen, solo } from "./store.js";
 import { shortcut } from "./keys.js";
@@ -15,22 +16,12 @@ export { textTwin } from "./twins.js";
 const t = words({
   none: ["What the answers show in the picture is listed here.", "回答在图像中显示的内容会列在这里。"],
   focus: ["Go to the layers", "转到图层"],
-  boxes: ["Boxes", "方框"],
-  polygons: ["Outlines", "轮廓"],
-  poses: ["Persons", "人体姿态"],
-  mask: ["Mask", "掩码"],
-  instances: ["Objects", "物体"],
-  labels: ["Classes", "类别图"],
-  depth: ["Depth", "深度"],
-  point: ["Click", "点击"],
-  drawnMask: ["Mask {n}", "掩码 {n}"],
 });
 
 /** @typedef {import("./store.js").Layer} Layer */
 /** @typedef {import("./store.js").LayerKind} LayerKind */
 
 export const OPACITY = { boxes: 1, polygons: 1, poses: 1, point: 1, mask: 0.45, instances: 0.45, labels: 0.55, depth: 0.85 };
-const LONGEST_NAME = 60;
 
 let made = 0;
 let masks = 0;
@@ -74,7 +65,7 @@ export async function addLayer(card) {
   const kind = result && kindOf(result);
   if (!result || !kind) return dropLayers(card.key);
   const shown = picture.value?.file;
-  const layer = layerOf(kind, result, card.key, `${t(kind)}${labelled(card.question)}`);
+  const layer = layerOf(kind, result, card.key, card.question);
   await loadPixels(layer);
   if (kind === "depth") await loadDepth(layer);
   if (picture.value?.file !== shown) return;
@@ -92,26 +83,32 @@ export async function addLayer(card) {
 export function addMask(result) {
   if (!layers.value.some((layer) => layer.card === null)) masks = 0;
   masks += 1;
-  show(layerOf("mask", result, null, t("drawnMask", { n: masks })));
+  show(layerOf("mask", result, null, masks));
 }
 
 /**
  * @param {LayerKind} kind
  * @param {import("./store.js").Result} result
  * @param {string | null} card
- * @param {string} name
+ * @param {import("./store.js").Question | number} origin
  * @returns {Layer}
  */
-function layerOf(kind, result, card, name) {
+function layerOf(kind, result, card, origin) {
   made = layers.value.length ? made + 1 : 0;
-  return { key: newKey(), card, name, kind, visible: true, opacity: OPACITY[kind], colour: hexOf(made % 7), result };
+  const key = newKey();
+  noteOrigin(key, origin);
+  return { key, card, name: "", kind, visible: true, opacity: OPACITY[kind], colour: hexOf(made % 7), result };
 }
 
-/** @param {Layer} layer Goes above the others; one that covers everything below those that do not. */
+/** @param {Layer} layer Goes above the others; one that covers everything below those that do not, and instead of its like. */
 function show(layer) {
-  const covers = layer.kind === "labels" || layer.kind === "depth";
-  const place = covers ? layers.value.findLastIndex((one) => one.kind === "labels" || one.kind === "depth") + 1 : layers.value.length;
-  layers.value = layers.value.toSpliced(place, 0, layer);
+  const covers = (/** @type {Layer} */ { kind }) => kind === "labels" || kind === "depth";
+  if (!covers(layer)) {
+    layers.value = [...layers.value, layer];
+    return;
+  }
+  const others = layers.value.map((one) => (covers(one) ? { ...one, visible: false } : one)); // mixed, their colours mean nothing
+  layers.value = others.toSpliced(others.findLastIndex(covers) + 1, 0, layer);
 }
 
 /** @param {string} cardKey Whose layers go. */
@@ -123,19 +120,6 @@ export function dropLayers(cardKey) {
     if (marked.value?.card === cardKey) marked.value = null;
     layers.value = left;
   });
-}
-
-/**
- * @param {import("./store.js").Question} question
- * @returns {string} What is asked for in its arguments, after a colon; "" where there is nothing.
- */
-export function labelled(question) {
-  const found = Object.entries(question.args)
-    .filter(([name]) => ["classes", "what", "phrase", "description", "instruction"].includes(name))
-    .map(([, value]) => (Array.isArray(value) ? value.join(", ") : String(value ?? "")))
-    .filter(Boolean)
-    .join("; ");
-  return found ? `: ${found.slice(0, LONGEST_NAME)}` : "";
 }
 
 shortcut(

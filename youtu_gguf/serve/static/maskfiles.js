@@ -1,6 +1,7 @@
 /** Masks that were put together in the page, as files: the server has no result of theirs. */
 
 import { patchesOf } from "./labels.js";
+import { nameOf } from "./names.js";
 import { picture } from "./store.js";
 
 /** @typedef {import("./store.js").Layer} Layer */
@@ -33,7 +34,7 @@ export function maskCoco(layer) {
   const patch = patchesOf(layer)[0];
   return {
     images: [{ id: 1, file_name: picture.value?.name ?? "image", width: size[0], height: size[1] }],
-    categories: [{ id: 1, name: layer.name }],
+    categories: [{ id: 1, name: nameOf(layer) }],
     annotations: [
       {
         id: 1,

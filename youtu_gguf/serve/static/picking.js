@@ -12,6 +12,7 @@ import { patchOfRle, difference, EMPTY, rleOfPatch, union } from "./patches.js";
 import { drafted } from "./pointer.js";
 import { paintPatches } from "./rasters.js";
 import { ensureImage } from "./start.js";
+import { fitting } from "./questions.js";
 import { gestures, picture, screen } from "./store.js";
 import { painters } from "./surface.js";
 import { stage, toStage } from "./view.js";
@@ -22,7 +23,7 @@ const t = words({
   queued: ["In the queue: {n}", "排队中：{n}"],
   asking: ["Looking …", "正在查看……"],
   encode: ["Reading the picture: {percent} %", "正在读取图像：{percent} %"],
-  nothing: ["Nothing was found there. Try another point, or drag a box around the thing.", "此处没有找到物体。请换一个点，或在物体周围拖出方框。"],
+  nothing: ["Nothing was found there. Try another point, or drag a box around the thing.", "此处没有找到物体。请换一个点，或在物体周围拖出一个框。"],
   found: ["{area} pixels, left {left}, top {top}, right {right}, bottom {bottom}", "{area} 像素，左 {left}，上 {top}，右 {right}，下 {bottom}"],
   unreachable: ["The server cannot be reached. Check that it runs, then try again.", "无法连接服务器。请确认它在运行，然后重试。"],
   took: ["{s} s", "{s} 秒"],
@@ -131,7 +132,7 @@ async function answered(args, at, ends) {
   for (let tries = 1; ; tries += 1) {
     ends.throwIfAborted();
     try {
-      return await streamed({ image, ...args, output: { masks: "rle" }, stream: true }, at, ends);
+      return await streamed({ image, ...fitting("refer"), ...args, output: { masks: "rle" }, stream: true }, at, ends);
     } catch (error) {
       if (!(error instanceof ApiFailure) || tries === MOST_TRIES) throw error;
       if (error.code === "image_not_found") image = await ensureImage({ again: true });

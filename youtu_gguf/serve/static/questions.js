@@ -48,7 +48,7 @@ export function ask({ task, args = {}, options = {} }) {
  * @param {string} task
  * @returns {Record<string, unknown>} Arguments that the model needs to see well: nano was trained on small crops.
  */
-function fitting(task) {
+export function fitting(task) {
   const isNano = Object.keys(info.value?.model?.files ?? {}).some((file) => file.includes("nano"));
   return isNano && ["refer", "instances"].includes(task) ? { crop_size: NANO_CROP } : {};
 }

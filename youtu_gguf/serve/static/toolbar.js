@@ -11,7 +11,7 @@ const t = words({
   pick: ["Pick", "选取"],
   pan: ["Pan", "平移"],
   measure: ["Measure", "测量"],
-  pickTitle: ["Click for the mask of a thing, drag a box around it (P)", "点击物体得到其掩码，或拖出方框 (P)"],
+  pickTitle: ["Click for the mask of a thing, drag a box around it (P)", "点击物体得到其掩码，或拖出一个框 (P)"],
   panTitle: ["Drag moves the picture (H)", "拖动以平移图像 (H)"],
   measureTitle: ["Drag a line to measure (M)", "拖出线段以测量 (M)"],
   zoom: ["Zoom", "缩放"],

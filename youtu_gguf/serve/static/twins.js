@@ -5,12 +5,12 @@ import { depthOf } from "./depth.js";
 import { cardOf, itemsOf } from "./items.js";
 import { holds, patchesOf } from "./labels.js";
 import { percent } from "./legend.js";
+import { nameOf } from "./names.js";
 import { layers, marked } from "./store.js";
 import { words } from "./words.js";
 
 const t = words({
   person: ["person", "人"],
-  region: ["region", "区域"],
   place: ["left {left} top {top} right {right} bottom {bottom}", "左 {left} 上 {top} 右 {right} 下 {bottom}"],
   at: ["at {left}, {top}", "位于 {left}, {top}"],
   area: ["{n} pixels", "{n} 像素"],
@@ -59,7 +59,7 @@ function row(layer, item, i) {
  * @returns {string} Such as "chair, left 120 top 80 right 300 bottom 260, score 0.91, 3.4 m".
  */
 export function wordsOf(layer, item, i) {
-  const name = item.label || (layer.kind === "poses" ? t("person") : layer.name || t("region"));
+  const name = item.label || (layer.kind === "poses" ? t("person") : nameOf(layer));
   return [name, place(layer, item), ...numbers(layer, item, i), distance(layer, item, i)].filter(Boolean).join(", ");
 }
 

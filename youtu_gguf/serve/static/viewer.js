@@ -30,7 +30,7 @@ const t = words({
   in: ["Larger", "放大"],
   out: ["Smaller", "缩小"],
   click: ["Click at the crosshair", "在十字线处点击"],
-  cancel: ["Cancel the box or line", "取消方框或线段"],
+  cancel: ["Cancel the box or line", "取消框或线段"],
 });
 
 /** @param {HTMLElement} host */
