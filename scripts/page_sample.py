@@ -25,7 +25,7 @@ from scripts.task_pictures import CAST, CLASSES, SEED, SIZE, THING
 from youtu_gguf.output import write_bytes
 
 FILE = Path(__file__).resolve().parents[1] / "youtu_gguf" / "serve" / "static" / "sample.webp"
-QUALITY = 92
+QUALITY = 80
 LENS_MM = 40
 EXIF_IFD, FOCAL_LENGTH_35MM = 0x8769, 0xA405
 

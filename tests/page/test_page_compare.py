@@ -216,3 +216,22 @@ def test_blinking_stops_on_demand_and_never_starts_by_itself_where_motion_is_red
     shown = name.inner_text()
     page.wait_for_timeout(BLINK_MS)
     expect(name).to_have_text(shown)
+
+
+FORGET = """async () => {
+  const { cards } = await import("/static/store.js");
+  cards.value = cards.value.map((card) => ({ ...card, result: { ...card.result, id: "res_gone" } }));
+}"""
+"""Leaves the page with a result that the server does not know."""
+
+
+def test_pixels_that_the_server_no_longer_has_are_an_error_in_its_words(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    tab.expect("^404 GET .*/v1/results/res_gone")
+    bench = Workbench(tab.page)
+    bench.open_file(SCENE)
+    bench.ask("segment")
+    bench.wait_answers()
+    tab.page.evaluate(FORGET)
+    bench.show("compare")
+    expect(tab.page.locator("#compare [role=alert]")).to_contain_text("res_gone")

@@ -27,8 +27,10 @@ GEOMETRY = """async ({ values, width, height, focal, points, pairs }) => {
   return {
     read: points.map((point) => space.pixelDistance(depth, point)),
     places: points.map(place),
-    between: points.map(({ x, y }) => space.distanceAt(depth, { x: x + 0.4, y: y - 0.4 })),
+    between: points.map(({ x, y }) => space.distanceAt(depth, { x: x + 0.4, y: y - 0.3 })),
     lengths: pairs.map(([a, b]) => space.lengthBetween(place(a), place(b))),
+    longer: pairs.map(([a, b]) => space.lengthAtFocal(depth, place(a), place(b), 1.4)),
+    sideways: pairs.map(([a, b]) => space.lengthAtFocal({ ...depth, focalPx: null }, place(a), place(b), 1.4)),
     profile: space.profile(depth, points[0], { x: points[0].x + 5, y: points[0].y }),
     outside: [[-0.1, 2], [2, height + 0.1], [NaN, 1]].map(([x, y]) => space.distanceAt(depth, { x, y })),
     spread: space.spreadOf(depth),
@@ -73,7 +75,7 @@ def known_pixels(values: F32) -> tuple[list[dict[str, float]], Any]:
 def between_pixels(values: F32, points: list[dict[str, float]]) -> list[float | None]:
     """Return what lies beside pixels: means of the valid ones around, where they weigh half, as the decoder resizes.
 
-    A map ten times as fine has its pixels' middles at odd twentieths; (0.4, -0.4) from a middle is between four of
+    A map ten times as fine has its pixels' middles at odd twentieths; (0.4, -0.3) from a middle is between four of
     them, and a bilinear map has their mean there.
     """
     valid = (values > 0).astype(np.float32)
@@ -81,7 +83,7 @@ def between_pixels(values: F32, points: list[dict[str, float]]) -> list[float | 
     sums, weights = upsample(np.stack([values * valid, valid]), fine)
     found: list[float | None] = []
     for point in points:
-        x, y = round((point["x"] + 0.4) * 10), round((point["y"] - 0.4) * 10)
+        x, y = round((point["x"] + 0.4) * 10), round((point["y"] - 0.3) * 10)
         around = (slice(max(0, y - 1), y + 1), slice(max(0, x - 1), x + 1))
         weight = weights[around].mean()
         found.append(float(sums[around].mean() / weight) if weight >= 0.5 else None)
@@ -108,6 +110,10 @@ def test_places_lengths_and_profiles_are_the_packages_own(open_tab: OpenTab) -> 
     np.testing.assert_allclose(found["read"], values[rows, columns], rtol=1e-6)
     np.testing.assert_allclose([[p["x"], p["y"], p["z"]] for p in found["places"]], places, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found["lengths"], np.linalg.norm(places - places[::-1], axis=1), rtol=1e-5, atol=1e-5)
+    # Distances that a focal length made metres grow with it; those of a data set's scale do not.
+    for name, metres in (("longer", np.float32(1.4) * values), ("sideways", values)):
+        other, _ = point_cloud(DepthMap(metres, "m", FOCAL_PX * 1.4), np.zeros((*values.shape, 3), np.uint8))
+        np.testing.assert_allclose(found[name], np.linalg.norm(other - other[::-1], axis=1), rtol=1e-5, atol=1e-5)
     expected = between_pixels(values, points)
     assert [z is None for z in found["between"]] == [z is None for z in expected]
     assert 0 < sum(z is None for z in expected) < len(expected)
@@ -198,6 +204,16 @@ def test_a_line_is_measured_in_metres_once_the_focal_length_is_there(open_tab: O
     chart.focus()
     page.keyboard.press("End")
     assert chart.get_attribute("aria-valuetext") == f"at {np.hypot(20, 19):.0f} px: {values[y2, x2]:.2f} m"
+
+    page.evaluate(
+        "async () => { (await import('/static/questions.js')).ask({ task: 'depth', args: { focal_px: 'unknown' } }); }"
+    )
+    bench.until("store.layers.value.length === 3")
+    relative = raw_depth(tab, bench.state("layers")[-1]["result"]["id"])
+    ratio = float(relative[y2, x2] / relative[y1, x1])
+    which = "The end is" if ratio >= 1 else "The start is"
+    item.get_by_text(f"{which} {max(ratio, 1 / ratio):.2f} times as far away").wait_for()
+    assert " m" not in item.locator("strong").inner_text()
     item.get_by_role("button", name="Remove: Measurement 1").click()
     assert item.count() == 0
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Locator, Route
 
 from scripts._workbench import Workbench
 from tests.page.conftest import OpenTab
+from youtu_gguf.output.rle import coco_rle
 
 
 def forms(panel: Locator) -> list[str]:
@@ -92,3 +95,31 @@ def test_a_forgotten_answer_says_so_and_is_asked_again(open_tab: OpenTab) -> Non
     bench.wait_answers()
     assert not panel.is_visible()
     assert bench.state("cards")[0]["result"]["id"] != before
+
+
+def test_a_mask_made_in_the_page_is_saved_without_the_server(open_tab: OpenTab) -> None:
+    bench = Workbench(open_tab().page)
+    bench.open_sample()
+    size = bench.state("picture")
+    bits = np.zeros((size["height"], size["width"]), np.bool_)
+    bits[20:90, 30:100] = True
+    bits[40:50, 50:60] = False
+    rle = coco_rle(bits)
+    bench.page.evaluate(
+        """async (result) => {
+          const store = await import("/static/store.js");
+          const looks = { kind: "mask", visible: true, opacity: 1, colour: "#fff" };
+          store.layers.value = [{ key: "m", card: null, name: "my mug", ...looks, result }];
+        }""",
+        {"id": "", "type": "Mask", "task": "refer", "size": [*bits.shape[::-1]], "mask": rle, "area": int(bits.sum())},
+    )
+    bench.page.locator("#ask .ask-words").blur()
+    bench.page.keyboard.press("e")
+    panel = bench.page.locator("dialog.export")
+    assert forms(panel) == ["coco", "png"]
+    name, path = saved(panel, "coco")
+    coco = json.loads(path.read_text(encoding="utf-8"))
+    assert (coco["categories"][0]["name"], coco["annotations"][0]["segmentation"]) == ("my mug", rle)
+    assert name.endswith(".my mug.coco.json")
+    with Image.open(saved(panel, "png")[1]) as picture:
+        assert np.array_equal(np.asarray(picture.convert("L")), bits * np.uint8(255))

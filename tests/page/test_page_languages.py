@@ -72,4 +72,6 @@ def test_no_word_of_any_screen_is_left_in_english(open_tab: OpenTab) -> None:
     assert not left, "\n".join(left)
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    assert not HAN.search(page.locator("main").inner_text())
+    for screen in ("start", "history", "folder", "about"):
+        bench.show(screen)
+        assert not HAN.search(page.locator(f"#{screen}").inner_text())

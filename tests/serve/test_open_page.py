@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.serve.processes import LONGEST_S, NANO, served
 
 
-def test_the_browser_is_given_an_address_that_it_reaches_with_the_key(tmp_path: Path) -> None:
+def test_the_browser_is_given_an_address_that_it_reaches_with_what_stands_for_the_key_once(tmp_path: Path) -> None:
     key, told = tmp_path / "key.txt", tmp_path / "told"
     key.write_text("sesame&1\n", encoding="utf-8")
     browser = tmp_path / "browser"
@@ -21,5 +22,11 @@ def test_the_browser_is_given_an_address_that_it_reaches_with_the_key(tmp_path: 
         while not told.exists() or not told.read_text().endswith("\n"):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        port = server.host.rpartition(":")[2]
-    assert told.read_text() == f"http://127.0.0.1:{port}/#key=sesame%261\n"
+        address, _, given = told.read_text().strip().partition("/#key=")
+        assert address == f"http://127.0.0.1:{server.host.rpartition(':')[2]}"
+        assert "sesame" not in given
+        began = []
+        for _ in range(2):
+            with server.post("/session", {"key": unquote(given)}) as answer:
+                began.append(answer.status)
+    assert began == [204, 401]

@@ -49,6 +49,8 @@ def test_a_mask_is_labelled_by_what_was_asked_for(client: TestClient) -> None:
     unnamed = run(client, "refer", box=LARGE, crop_size=160)
     shapes = client.get(f"/v1/results/{unnamed}?as=labelme").json()["shapes"]
     assert {(shape["label"], shape["shape_type"]) for shape in shapes} == {("object", "polygon")}
+    renamed = client.get(f"/v1/results/{unnamed}?as=labelme&label=杯").json()["shapes"]
+    assert {shape["label"] for shape in renamed} == {"杯"}
 
 
 def test_files_outlive_the_image_but_colours_do_not(client: TestClient) -> None:

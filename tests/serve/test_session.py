@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from tests.serve.squares import PNG, squares_client
-from youtu_gguf.serve.session import Session
+from youtu_gguf.serve.session import Session, Ticket
 from youtu_gguf.serve.settings import ServeSettings
 
 KEY = "the key"
@@ -148,6 +148,25 @@ def test_a_session_outlives_a_restart_and_not_another_key() -> None:
     other_name = Session("another").begin(secure=False).partition("=")[0]
     assert other_name != name
     assert not allows("another", f"{other_name}={value}")
+
+
+def test_a_ticket_stands_for_the_key_once_and_not_for_long() -> None:
+    now = 0.0
+    ticket, late, none = (Ticket(value, lambda: now) for value in ("once", "late", None))
+    assert not ticket.takes("other")
+    assert ticket.takes("once")
+    assert not ticket.takes("once")
+    now = 121.0
+    assert not late.takes("late")
+    assert not none.takes("")
+
+
+def test_a_ticket_begins_a_session_that_is_like_any_other() -> None:
+    with squares_client(ServeSettings(api_key=KEY, ticket="once")) as client:
+        assert client.get("/v1/info", headers={"x-api-key": "once"}).status_code == 401  # it is no key
+        answers = [client.post("/session", json={"key": key}) for key in ("once", KEY, "once")]
+        assert [answer.status_code for answer in answers] == [204, 204, 401]
+        assert answers[0].headers["set-cookie"] == answers[1].headers["set-cookie"]
 
 
 def test_without_a_key_a_session_is_nothing() -> None:

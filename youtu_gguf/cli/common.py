@@ -244,8 +244,9 @@ class TaskOptions(ModelOptions):
             "-o",
             metavar="FILE",
             help="Write the result as FILE's suffix says: drawn on the image (.png), as distances (.depth.png) or "
-            "numbers of classes (.index.png) in grey levels, as arrays (.npz), all of it (.json), or the answer's text "
-            "(.txt).",
+            "numbers of classes (.index.png) in grey levels, as arrays (.npz), all of it (.json), the answer's text "
+            "(.txt), for data sets (.coco.json, .labelme.json, .yolo.zip), as a table (.csv), or as points in space "
+            "(.ply).",
         ),
     ] = None
     npz: Annotated[

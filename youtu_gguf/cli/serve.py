@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -172,13 +173,15 @@ def serve(
     The exit code is 0 after Ctrl-C or SIGTERM.
     """
     settings = _settings(options)
+    if open_page and settings.api_key is not None:
+        settings = replace(settings, ticket=secrets.token_urlsafe())
     if print_unit or install_service:
         _as_service(options, settings.drain_s, install=install_service)
         return
     load = _loader(options)
     run_server = _run_server()
     with _log_on_stderr(logging.WARNING if options.quiet else logging.INFO):
-        code = run_server(load, settings, functools.partial(_announce, settings.api_key, open_page=open_page))
+        code = run_server(load, settings, functools.partial(_announce, settings.ticket, open_page=open_page))
     if code:
         raise typer.Exit(code)
     _leave()
@@ -322,10 +325,10 @@ def _small_if_none(options: ServeOptions) -> str | None:
     return SMALL
 
 
-def _announce(key: str | None, url: str, *, open_page: bool) -> None:
+def _announce(ticket: str | None, url: str, *, open_page: bool) -> None:
     print(f"listening at {url}", flush=True)
     if open_page:  # in a thread: it takes seconds, or as long as a browser in the terminal runs
-        threading.Thread(target=_open_page, args=(page_url(url, key),), name="browser", daemon=True).start()
+        threading.Thread(target=_open_page, args=(page_url(url, ticket),), name="browser", daemon=True).start()
 
 
 def _open_page(url: str) -> None:
@@ -340,7 +343,7 @@ def page_url(url: str, key: str | None) -> str:
 
     Args:
         url: The server's address, such as "http://0.0.0.0:8765".
-        key: Its key. It stands in the part of the address that browsers do not send.
+        key: Its key, or what stands for it. It is in the part of the address that browsers do not send.
     """
     for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
         url = url.replace(everywhere, here)

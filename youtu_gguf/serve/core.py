@@ -22,6 +22,7 @@ from youtu_gguf.serve.jobs import LONGEST_S, Job, JobEvents, Jobs, result_of
 from youtu_gguf.serve.metrics import CoreCollector, Metrics
 from youtu_gguf.serve.preparing import Preparing
 from youtu_gguf.serve.results import ResultStore
+from youtu_gguf.serve.session import Ticket
 
 if TYPE_CHECKING:
     from youtu_gguf.model import Model
@@ -49,6 +50,7 @@ class Core:
         metrics: Figures of it.
         results: Values that can be asked for again.
         preparing: Images that are read before they are asked about.
+        ticket: What stands for the key once.
         batches: Many images by the same questions.
         loading: The first load of the model; it has the error of one that failed.
     """
@@ -63,6 +65,7 @@ class Core:
         self.jobs = Jobs(settings, self.metrics)
         self.results = ResultStore(settings)
         self.preparing = Preparing(self)
+        self.ticket = Ticket(settings.ticket)
         self.batches = Batches(self)
         self.metrics.registry.register(CoreCollector(self))
         self._fetcher = Fetcher(plain_http=settings.fetch_http)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import time
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -13,6 +15,10 @@ _VALUE, _NAME = b"youtu_gguf session", b"youtu_gguf session's name"
 """What the key signs."""
 
 _NAME_DIGITS = 8
+
+_TICKET_S = 120.0
+"""How long a browser may take to start."""
+
 
 OWN_SITE = ("same-origin", "none")
 """What a browser's `Sec-Fetch-Site` says of a page of ours, and of an address that was typed."""
@@ -56,6 +62,29 @@ class Session:
         given = cookie_parser(headers.get("cookie", "")).get(self._name, "")
         is_own = hmac.compare_digest(given.encode("utf-8", "replace"), self._value.encode())
         return is_own and _comes_from_own_page(headers, host)
+
+
+class Ticket:
+    """Stands for the key once, soon after the start, in the address that a browser is started with.
+
+    Everyone on a machine can read with which words a program was started, so the key itself is none of them.
+
+    Args:
+        value: The ticket; None where there is none.
+        clock: Gives seconds.
+    """
+
+    def __init__(self, value: str | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._value, self._clock = value, clock
+        self._ends = clock() + _TICKET_S
+
+    def takes(self, given: str) -> bool:
+        """Return whether `given` is the ticket, which is none from then on."""
+        value = self._value if self._clock() < self._ends else None
+        if value is None or not hmac.compare_digest(given.encode("utf-8", "replace"), value.encode()):
+            return False
+        self._value = None
+        return True
 
 
 def speaks_https(headers: Headers) -> bool:

@@ -24,6 +24,7 @@ class ServeSettings:
         host: Address to listen at.
         port: Port to listen at; 0 takes a free one.
         api_key: Key that every request must bring; None asks for none.
+        ticket: What the page may bring once instead of the key, within two minutes; None for nothing.
         insecure: Listen beyond the loopback addresses without a key.
         allowed_hosts: Names, besides those of the loopback, that a request's `Host` may have.
         cors_origins: Origins of pages elsewhere that may use the API.
@@ -49,6 +50,7 @@ class ServeSettings:
     host: str = "127.0.0.1"
     port: Annotated[int, whole(0, 65_535)] = 8765
     api_key: str | None = field(default=None, repr=False)
+    ticket: str | None = field(default=None, repr=False)
     insecure: Annotated[bool, switch] = False
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

@@ -32,6 +32,9 @@ _Name = Annotated[
     str,
     Query(max_length=LONGEST_NAME, description="File name of the image, for files that state it and for their names."),
 ]
+_Label = Annotated[
+    str, Query(max_length=LONGEST_NAME, description="Label of a mask in files, in place of what was asked for.")
+]
 _Step = Annotated[int, Query(ge=1, le=64, description="ply: every how many pixels there is a point.")]
 _Focal = Annotated[
     float | None,
@@ -46,6 +49,7 @@ async def get_result(
     masks: MaskForm = "rle",
     map: MapForm = "none",  # noqa: A002
     name: _Name = "",
+    label: _Label = "",
     step: _Step = 1,
     focal_px: _Focal = None,
 ) -> Response:
@@ -56,7 +60,9 @@ async def get_result(
     form = checked_form(chosen, kind) if chosen else accepted_form(request.headers.get("accept", ""), kind)
     rgb = await asyncio.to_thread(core.images.get(result.image).pixels) if needs_pixels(form) else None
     told = result.source
-    source = replace(told, rgb=rgb, name=name or told.name, focal_px=told.focal_px or focal_px)
+    source = replace(
+        told, rgb=rgb, name=name or told.name, label=label or told.label, focal_px=told.focal_px or focal_px
+    )
     made = await asyncio.to_thread(answer_file, result, form, source, Output(masks=masks, map=map), step=step)
     named = attachment(file_name(name, result.task, form, kind)) if name or form in SAVED else {}
     return Response(made.body, headers={**made.headers, **named}, media_type=made.media_type)

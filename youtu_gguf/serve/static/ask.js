@@ -21,6 +21,7 @@ const t = words({
   reset: ["Reset", "重置"],
   close: ["Close", "关闭"],
   ask: ["Ask", "提问"],
+  now: ["Ask: press Enter", "提问：按 Enter"],
   help: ["Help and shortcuts", "帮助与快捷键"],
   focus: ["Go to the ask line", "转到提问框"],
   task: ["Choose the task {n}: {label}", "选择第 {n} 个任务：{label}"],
@@ -151,7 +152,7 @@ export function askLine() {
       </label>
       <button type="button" class="ask-gear" aria-expanded=${showsOptions.value ? "true" : "false"} aria-controls="ask-options"
         @click=${() => (showsOptions.value = !showsOptions.value)}>${t("options")}${nChosen.value ? ` (${nChosen.value})` : nothing}</button>
-      <button type="button" class="main" @click=${send}>${t("ask")}</button>
+      <button type="button" class="main" @click=${send}>${t(isFixed ? "now" : "ask")}</button>
       <button type="button" class="quiet" aria-label=${t("help")} title=${t("help")} @click=${openHelp}>?</button>
     </div>
     <p class="ask-needed" id="ask-needed" role="alert">${wasEmpty.value ? t("needed", { example: form.placeholder() }) : nothing}</p>

@@ -46,14 +46,15 @@ const t = words({
   loading: ["The server is loading its model.", "服务器正在载入模型。"],
   page: ["The page failed; this is a fault of it.", "页面出错；这是页面的缺陷。"],
   request: ["request {id}", "请求 {id}"],
-  copyId: ["Copy the request's id, {id}", "复制请求编号 {id}"],
+  copyId: ["Copy the request's id", "复制请求编号"],
+  details: ["Tokens and request", "词元与请求"],
   copyError: ["Copy details", "复制详情"],
   readHere: ["picture read: {s} s", "读取图像：{s} 秒"],
   readOnce: ["picture read once: {s} s", "图像只读取一次：{s} 秒"],
   then: ["; ", "；"],
   cost: ["this answer: {s} s", "本次回答：{s} 秒"],
   cached: ["{cached} of {prompt} prompt tokens reused", "复用 {prompt} 个提示词元中的 {cached} 个"],
-  tokens: ["{n} written", "写出 {n} 个"],
+  tokens: ["{n} tokens written", "写出 {n} 个词元"],
   finish: ["ended by: {finish}", "结束原因：{finish}"],
   length: ["the limit of tokens", "词元上限"],
   time: ["the limit of time", "时间上限"],
@@ -114,10 +115,12 @@ function costOf({ result, requestId }) {
   ];
   const ends = /** @type {Record<string, string>} */ ({ length: t("length"), time: t("time"), loop: t("loop"), cancelled: t("cancelled") });
   return html`<p class="cost">${parts.filter(Boolean).join(t("then"))}</p>
-    <p class="cost dim">${t("cached", { cached: usage.cached_tokens, prompt: usage.prompt_tokens })}${usage.generated_tokens
-      ? ` · ${t("tokens", { n: usage.generated_tokens })}` : nothing}
-      ${requestId ? html` · <button type="button" class="id" title=${t("copyId", { id: requestId })}
-        @click=${() => copyText(requestId)}><code translate="no">${requestId.slice(0, 10)}…</code></button>` : nothing}</p>
+    <details class="cost dim"><summary>${t("details")}</summary>
+      <p>${t("cached", { cached: usage.cached_tokens, prompt: usage.prompt_tokens })}${usage.generated_tokens
+        ? ` · ${t("tokens", { n: usage.generated_tokens })}` : nothing}</p>
+      ${requestId ? html`<button type="button" class="id" title=${t("copyId")} @click=${() => copyText(requestId)}
+        ><code translate="no">${requestId}</code></button>` : nothing}
+    </details>
     ${["stop", "none"].includes(finish) ? nothing : html`<p class="warning">${t("finish", { finish: ends[finish] ?? finish })}</p>`}`;
 }
 
@@ -133,8 +136,6 @@ function actionsOf(card) {
     ${result ? button(t("compare"), () => compareWith(key)) : nothing}
     ${result ? button(t("export"), () => openExport(key)) : nothing}
     ${result || text ? button(t("copy"), () => copyText(result ? textOf(result) : text)) : nothing}
-    ${isRunning(card) ? nothing : html`<button type="button" class="quiet small end" title=${t("remove")}
-      aria-label=${t("removeOf", { title: titleOf(question) })} @click=${() => (removeCard(key), focusAsk())}>×</button>`}
   </p>`;
 }
 
@@ -158,6 +159,8 @@ function cardOf(card, chosen) {
       ${isRunning(card)
         ? html`<button type="button" class="small" aria-label=${t("stopOf", { title: titleOf(question) })} @click=${() => stop(key)}>${t("stop")}</button>`
         : nothing}
+      <button type="button" class="quiet small" title=${t("remove")} aria-label=${t("removeOf", { title: titleOf(question) })}
+        @click=${() => (removeCard(key), focusAsk())}>×</button>
     </header>
     ${further ? html`<p class="dim further" translate="no">${further}</p>` : nothing}
     ${stage === "done" ? nothing : html`<p class="stage ${stage}">${stageOf(card)}${isRunning(card)

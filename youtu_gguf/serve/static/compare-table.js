@@ -54,8 +54,6 @@ const t = words({
   onlyInB: ["only in B:", "仅在 B 中："],
   actions: ["A: {a}. B: {b}.", "A：{a}。B：{b}。"],
   apart: ["The points are {px} pixels apart.", "两点相距 {px} 像素。"],
-  table: ["Objects in A and B", "A 和 B 中的物体"],
-  shares: ["Shares of classes in A and B", "A 和 B 中各类别的占比"],
 });
 
 /** @param {number | null} value */
@@ -113,7 +111,7 @@ function objectRows(a, b, masked) {
     ...onlyB.map((j) => row("onlyB", null, theirs[j], null, null)),
   ];
   return html`<p>${t("matched", { both: pairs.length, a: onlyA.length, b: onlyB.length, iou: LEAST_IOU })}</p>
-    <div class="scroll"><table aria-label=${t("table")}>
+    <div class="scroll"><table aria-labelledby="compare-differences">
       <thead><tr><th scope="col">${t("where")}</th><th scope="col">${t("label")}</th><th scope="col">${t("scoreA")}</th>
         <th scope="col">${t("scoreB")}</th><th scope="col">${t("overlap")}</th><th scope="col">${t("position")}</th></tr></thead>
       <tbody>${rows}</tbody>
@@ -169,7 +167,7 @@ function classes(a, b, layerA, layerB) {
     return index < 0 ? nothing : html`<span class="swatch" aria-hidden="true" .style=${`background-color: ${hexOf(index)}`}></span>`;
   };
   return html`<p>${share === null ? t("sizes") : t("agreement", { share: percent(share) })}</p>
-    <div class="scroll"><table aria-label=${t("shares")}>
+    <div class="scroll"><table aria-labelledby="compare-differences">
       <thead><tr><th scope="col">${t("class")}</th><th scope="col">${t("shareA")}</th><th scope="col">${t("shareB")}</th>
         <th scope="col">${t("difference")}</th></tr></thead>
       <tbody>${shareDifferences(a.result.shares, b.result.shares).map(

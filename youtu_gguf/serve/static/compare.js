@@ -18,8 +18,6 @@ const t = words({
   open: ["Compare answers", "比较回答"],
   empty: ["Nothing to compare yet: ask about the picture first, twice with other words or at another zoom.", "还没有可比较的内容：请先对图像提问，例如换一种说法或换一个缩放再问一次。"],
   single: ["There is one answer only. It is compared with itself: choose a least score for one side, or ask once more.", "只有一个回答，它与自身比较：可为其中一侧设定最低分数，或再问一次。"],
-  left: ["A", "A"],
-  right: ["B", "B"],
   least: ["Least score of {name}", "{name} 的最低分数"],
   swap: ["Swap A and B", "交换 A 和 B"],
   how: ["View", "查看方式"],
@@ -31,7 +29,6 @@ const t = words({
   pause: ["Pause", "暂停"],
   play: ["Blink by itself", "自动闪烁"],
   other: ["Show {name}", "显示 {name}"],
-  further: ["Move the line", "移动分界线"],
 });
 
 const MODES = /** @type {Mode[]} */ (["split", "opacity", "blink"]);
@@ -42,7 +39,7 @@ shortcut("c", () => t("open"), () => (screen.value = "compare"), () => picture.v
 for (const [key, sign] of /** @type {[string, number][]} */ ([["ArrowLeft", -1], ["ArrowRight", 1]])) {
   shortcut(
     key,
-    () => t("further"),
+    () => t("place"),
     ({ shiftKey }) => (place.value = Math.min(1, Math.max(0, place.value + sign * (shiftKey ? LARGE_STEP : STEP)))),
     () => screen.value === "compare" && mode.value !== "blink",
   );
@@ -53,7 +50,7 @@ function chooser(name) {
   const side = /** @type {NonNullable<typeof sides.value>} */ (sides.value)[name];
   const original = candidates.value.find((one) => one.key === side.key);
   return html`<div class="chooser">
-    <label for=${`compare-${name}`}><span class="side-name ${name}" translate="no">${t(name === "a" ? "left" : "right")}</span></label>
+    <label for=${`compare-${name}`}><span class="side-name ${name}" translate="no">${name.toUpperCase()}</span></label>
     <select id=${`compare-${name}`} translate="no" .value=${side.key}
       @change=${(/** @type {any} */ event) => choose(name, event.target.value)}>
       ${candidates.value.map((one) => html`<option value=${one.key} ?selected=${one.key === side.key}>${one.title}</option>`)}
@@ -117,7 +114,8 @@ export function compareScreen() {
     ${candidates.value.length < 2 ? html`<p class="dim">${t("single")}</p>` : nothing}
     <div class="choosers">${chooser("a")}<button type="button" class="quiet" title=${t("swap")} aria-label=${t("swap")} @click=${swap}>⇄</button>${chooser("b")}</div>
     ${isPictured ? html`<div class="side-by-side">${viewControls()}${compareStage()}</div>` : nothing}
-    ${failure.value ? html`<p class="failure" role="alert">${failure.value.message}</p>` : nothing}
-    <div class="panel differences" role="region" aria-labelledby="compare-differences" tabindex="0">${differences(found)}</div>
+    ${failure.value
+      ? html`<p class="failure" role="alert" translate="no">${failure.value.message}</p>`
+      : html`<div class="panel differences" role="region" aria-labelledby="compare-differences" tabindex="0">${differences(found)}</div>`}
   </div>`;
 }

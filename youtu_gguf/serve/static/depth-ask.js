@@ -28,10 +28,10 @@ export function isDepthComing() {
 /** Ask for a depth map, in metres where the focal length is known. */
 export function askDepth() {
   const present = currentDepth();
-  const before = cards.value.find(({ key }) => key === present?.card)?.question.args ?? {};
+  const { focal_px: _, ...args } = cards.value.find(({ key }) => key === present?.card)?.question.args ?? {};
   const known = knownFocal();
   // What EXIF data say, the server knows by itself.
-  const args = known && known.source !== "exif" ? { ...before, focal_px: Number(known.px.toFixed(1)) } : before;
+  if (known && known.source !== "exif") args.focal_px = Number(known.px.toFixed(1));
   asked.value = ask({ task: "depth", args, options: {} });
 }
 

@@ -16,7 +16,6 @@ const t = words({
     "Relative distances, without a unit: they compare points of this picture only. A focal length makes them metres.",
     "相对距离，无单位：只能比较本图中的各点。给出焦距后可换算为米。",
   ],
-  m: ["m", "米"],
   none: ["No pixel has a distance.", "没有任何像素有距离。"],
   colours: ["Colours", "颜色"],
   turbo: ["Turbo (near warm, far cold)", "Turbo（近暖远冷）"],
@@ -59,7 +58,6 @@ export function depthControls(layer) {
         ${growingTicks(axis.low, axis.high, TICKS).map(
           (value) => html`<span .style=${`left: ${100 * axis.share(value)}%`}>${Number(value)}</span>`,
         )}
-        <span class="depth-unit">${depth.unit === "m" ? t("m") : nothing}</span>
       </span>
     </div>
     <p class="number depth-ends">${threeDigits(look.near)} – ${told(look.far, depth.unit)}</p>

@@ -46,11 +46,9 @@ const t = words({
   sendAgain: ["Send the picture again", "重新发送图像"],
   unreachable: ["The server cannot be reached. Check that it runs, then try again.", "无法连接服务器。请确认它在运行，然后重试。"],
   failed: ["It could not be fetched: {said}", "无法获取：{said}"],
-  byHand: ["Made in the page; the server has no result of it.", "在页面中制作；服务器没有对应的结果。"],
   mask: ["Mask (PNG)", "掩码（PNG）"],
   maskWhat: ["White inside, black outside", "内部白色，外部黑色"],
   cocoWhat: ["The mask's pixels as run lengths", "掩码像素的游程编码"],
-  kept: ["Mask: {name}", "掩码：{name}"],
 });
 
 /** @typedef {import("./store.js").Result} Result */
@@ -84,7 +82,7 @@ const sources = computed(() => {
     result ? [{ key, title: titleOf(question), result, question, layer: null }] : [],
   );
   const made = layers.value.filter((layer) => layer.card === null && layer.kind === "mask").map((layer) => ({
-    key: layer.key, title: t("kept", { name: nameOf(layer) }), result: layer.result, question: null, layer,
+    key: layer.key, title: nameOf(layer), result: layer.result, question: null, layer,
   }));
   return [...answered, ...made];
 });
@@ -123,7 +121,7 @@ function sizeOf(bytes) {
  */
 async function made({ result, layer }, form) {
   const image = picture.value?.name ?? "image";
-  if (!layer || result.id) return fetchFile(result, form, image, step.value);
+  if (!layer || result.id) return fetchFile(result, form, image, step.value, layer ? nameOf(layer) : "");
   const stem = `${image.replace(/\.[^.]*$/, "")}.${nameOf(layer)}`;
   if (form === "png") return { file: await maskPng(layer), name: `${stem}.png` };
   return { file: new Blob([JSON.stringify(maskCoco(layer))], { type: "application/json" }), name: `${stem}.coco.json` };

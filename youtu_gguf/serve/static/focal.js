@@ -17,7 +17,7 @@ const t = words({
   given: ["{px} px ({mm} mm), given by you", "{px} 像素（{mm} 毫米），由你给出"],
   guessed: ["{px} px ({mm} mm), guessed", "{px} 像素（{mm} 毫米），估计值"],
   unknown: ["unknown", "未知"],
-  again: ["Use {px} px, as before", "沿用 {px} 像素"],
+  again: ["Use the {px} px that are known", "使用已知的 {px} 像素"],
   meaning: [
     "The picture does not say which lens took it. Most phones' main cameras are close to this guess; every length is as uncertain as the guess is.",
     "图像没有说明所用镜头。多数手机主摄与此估计接近；每个长度的不确定程度与该估计相同。",

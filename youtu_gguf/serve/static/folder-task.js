@@ -13,7 +13,6 @@ const t = words({
   needed: ["Type something first, such as: {example}", "请先输入内容，例如：{example}"],
 });
 
-/** Tasks for which there is something to type come with what was typed for them last. */
 const chosen = signal({ task: "detect", typed: "", args: /** @type {Record<string, Record<string, string>>} */ ({}), options: /** @type {Record<string, string>} */ ({}) });
 const isEmpty = signal(false);
 
@@ -23,15 +22,11 @@ function change(patch) {
   chosen.value = { ...chosen.value, ...patch };
 }
 
-/**
- * @param {boolean} tells Whether the page says so.
- * @returns {boolean} Whether something must be typed first.
- */
-export function lacksWords(tells) {
+/** @returns {boolean} Whether something must be typed first, which the page says then. */
+export function lacksWords() {
   const { task, typed } = chosen.value;
-  const lacks = TASK_FORMS[task].needed && !typed.trim();
-  if (tells) isEmpty.value = lacks;
-  return lacks;
+  isEmpty.value = TASK_FORMS[task].needed && !typed.trim();
+  return isEmpty.value;
 }
 
 /** @returns {import("./store.js").Question} */

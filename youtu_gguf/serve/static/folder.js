@@ -198,7 +198,7 @@ function controls() {
   const canResume = now === "stopped" || (now === "failed" && failure.value?.code !== GONE && batchId.value);
   const canStart = rows.value.every(({ file }) => file);
   const start = () => {
-    if (!lacksWords(true)) void begin(taskOfFolder(), extras.value);
+    if (!lacksWords()) void begin(taskOfFolder(), extras.value);
   };
   if (isBusy()) return nothing;
   return html`${canResume ? html`<button type="button" class="main" @click=${() => resume()}>${t("resume")}</button>` : nothing}

@@ -19,7 +19,7 @@ const t = words({
   ask: ["Each Enter asks at once; several questions run side by side. The picture is read only once.", "每次按 Enter 立即提问；多个问题同时进行。图像只读取一次。"],
   keyboard: ["Without a mouse: arrow keys move a crosshair by a pixel, with Shift by ten, and Enter clicks there.", "不用鼠标：方向键把十字光标移动一个像素，加 Shift 移动十个，Enter 即点击。"],
   local: ["Everything stays between this browser and the server: the page loads nothing from elsewhere.", "一切只在此浏览器与服务器之间进行：页面不会从别处加载任何内容。"],
-  hint: ["Click a thing in the picture to mask it, or choose a task below and press Enter.", "点击图像中的物体得到掩码，或在下方选择任务并按 Enter。"],
+  hint: ["Click a thing in the picture to mask it; drag for a box. Measure: two points. Or choose a task below and press Enter.", "点击图像中的物体得到掩码，拖动画框；测量：两个点。或在下方选择任务并按 Enter。"],
   got: ["Got it", "知道了"],
   all: ["All help", "全部帮助"],
 });
@@ -66,6 +66,9 @@ export function hint() {
   </p>`;
 }
 
+/** @param {string} key @returns {number} The ask line's keys come first, then letters, then the rest. */
+const rank = (key) => ("/123456789?".includes(key) ? 0 : /^[a-z]$/.test(key) ? 1 : 2);
+
 /** @param {import("./keys.js").Shortcut} known */
 function keyRow({ key, means }) {
   return html`<li><kbd>${SYMBOLS[key] ?? (key.length === 1 ? key.toUpperCase() : key)}</kbd> <span>${means()}</span></li>`;
@@ -74,13 +77,14 @@ function keyRow({ key, means }) {
 /** @returns {unknown} */
 export function helpDialog() {
   if (!isOpen.value) return nothing;
+  const sorted = shortcuts.toSorted((a, b) => rank(a.key) - rank(b.key));
   const close = (/** @type {any} */ event) => event.target.closest("dialog").close();
   return html`<dialog class="help" aria-labelledby="help-title" @close=${() => (isOpen.value = false)}>
     <header><h2 id="help-title">${t("title")}</h2><button type="button" autofocus @click=${close}>${t("close")}</button></header>
     <h3>${t("gestures")}</h3>
     <ul>${(/** @type {const} */ (["click", "shift", "measure", "move", "hover", "ask", "keyboard", "local"])).map((key) => html`<li>${t(key)}</li>`)}</ul>
     <h3>${t("keys")}</h3>
-    <ul class="shortcuts">${shortcuts.map(keyRow)}</ul>
+    <ul class="shortcuts">${sorted.map(keyRow)}</ul>
   </dialog>`;
 }
 

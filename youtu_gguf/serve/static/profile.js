@@ -24,7 +24,7 @@ const t = words({
 const WIDTH = 260;
 const HEIGHT = 140;
 const LEFT = 42;
-const RIGHT = 8;
+const RIGHT = 14;
 const TOP = 8;
 const BOTTOM = 32;
 
@@ -85,7 +85,7 @@ export function profileChart(depth, line) {
   return html`<svg class="profile" viewBox="0 0 ${WIDTH} ${HEIGHT}" tabindex="0" role="slider" aria-label=${t("chart")}
       aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${Math.round(at?.along ?? 0)}
       aria-valuetext=${say(at ?? steps[0])} @pointermove=${move} @pointerleave=${leave} @keydown=${press} @blur=${leave}>
-      ${evenTicks(low, high, 4).map(
+      ${evenTicks(low, high, 5).map(
         (z) => svg`<line class="grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(z)} y2=${y(z)}></line>
           <text x=${LEFT - 5} y=${y(z) + 3.5} text-anchor="end">${Number(z)}</text>`,
       )}

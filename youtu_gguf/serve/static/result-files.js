@@ -115,11 +115,13 @@ function focalOf(result) {
  * @param {string} form
  * @param {string} image Name of the picture.
  * @param {number} step Of a point cloud: every how many pixels there is a point.
+ * @param {string} label Of a mask; "" for the server's.
  * @returns {Promise<{file: Blob, name: string}>}
  * @throws {import("./api.js").ApiFailure} Also where the server has forgotten the result, or the picture.
  */
-export async function fetchFile(result, form, image, step) {
+export async function fetchFile(result, form, image, step, label) {
   const query = new URLSearchParams({ as: form, name: image.slice(0, 255) });
+  if (label) query.set("label", label);
   if (form === "ply") {
     query.set("step", String(step));
     if (result.focal_px === null) query.set("focal_px", String(focalOf(result)?.px ?? ""));

@@ -21,6 +21,10 @@ const t = words({
   classes: ["{n} classes", "{n} 个类别"],
   classesOne: ["1 class", "1 个类别"],
   nothing: ["Nothing was found.", "没有找到。"],
+  tryNames: ["Try other words, no words at all, or zoom 2 under Options: small things are seen better.", "可以换一种说法、留空，或在“选项”中将放大设为 2：这样更容易看到小物体。"],
+  tryWords: ["Try other words, or zoom 2 under Options: small things are seen better.", "可以换一种说法，或在“选项”中将放大设为 2：这样更容易看到小物体。"],
+  tryFind: ["Try other words, or find the things first (Find): their boxes are what is masked.", "可以换一种说法，或先用“检测”查看物体：掩码来自它们的框。"],
+  tryZoom: ["Try zoom 2 under Options: small things are seen better.", "可以在“选项”中将放大设为 2：这样更容易看到小物体。"],
   noNumber: ["The answer is not one whole number.", "回答不是一个整数。"],
   noText: ["The answer is empty.", "回答为空。"],
   noMask: ["The mask is empty.", "掩码为空。"],
@@ -162,12 +166,16 @@ export function distancesOf(result) {
   return rows.map(([what, key]) => [t(what), `${distance(result[key])} ${unitOf(result)}`]);
 }
 
+/** What to try where a task found nothing. @type {Record<string, "tryNames" | "tryWords" | "tryFind" | "tryZoom">} */
+const TRY = { detect: "tryNames", ground: "tryWords", polygon: "tryWords", instances: "tryFind", refer: "tryFind", pose: "tryZoom" };
+
 /**
  * @param {Result} result
  * @returns {string[]} What else is to be known of it.
  */
 export function notesOf(result) {
   const notes = [];
+  if (result.task in TRY && !itemsOf(result).length) notes.push(t(TRY[result.task]));
   if (result.type === "DepthMap") {
     if (result.unit !== "m") notes.push(t("noFocal"));
     else if (result.focal_px) notes.push(t("focal", { px: Math.round(result.focal_px) }));
