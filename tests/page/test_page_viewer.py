@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -150,6 +151,24 @@ def test_words_and_outlines_are_marked_together(open_tab: OpenTab) -> None:
 
     rows.nth(1).focus()
     assert bench.state("marked") == {"card": key, "item": 1}
+
+
+def test_an_items_words_have_its_median_distance(open_tab: OpenTab) -> None:
+    bench, page = opened(open_tab)
+    bench.ask("depth")
+    bench.wait_answers()
+    page.evaluate(DRAW, [boxes(("cup", [20, 40, 220, 200], None))])
+    page.locator("#layers summary").first.click()
+    (depth,) = [layer["result"] for layer in bench.state("layers") if layer["kind"] == "depth"]
+    answer = page.request.get(f"{page.url.rstrip('/')}/v1/results/{depth['id']}?as=raw")
+    values = np.frombuffer(answer.body(), "<f4").reshape(depth["size"][::-1])
+    # 15 x 15 points in the middle half of the box
+    columns, rows = (
+        (70 + 100 * (np.arange(15) + 0.5) / 15).astype(int),
+        (80 + 80 * (np.arange(15) + 0.5) / 15).astype(int),
+    )
+    median = float(np.median(values[np.ix_(rows, columns)]))
+    assert page.locator("#layers .twin-row").inner_text().endswith(f"bottom 200, {median:.2f} m")
 
 
 def test_the_arrow_keys_move_a_crosshair_that_marks_and_stays_in_view(open_tab: OpenTab) -> None:

@@ -145,6 +145,7 @@ export function mountSurface(host) {
   const drawCoarse = () => {
     const scale = Math.min(1, COARSE_PX / Math.max(1, width.value, height.value));
     resize(coarse, Math.max(1, Math.round(width.value * scale)), Math.max(1, Math.round(height.value * scale)));
+    coarse.hidden = !bitmap.value;
     const unit = scale / view.peek().scale; // lines are as thick as in the sharp canvas, as far as can be told
     const frame = { scale, dx: 0, dy: 0, width: coarse.width, height: coarse.height, unit, still: true };
     drawPicture(contextOf(coarse, false), frame);
@@ -170,7 +171,7 @@ export function mountSurface(host) {
     const across = Math.min(frame.width, Math.round(right)) - corner.x;
     const down = Math.min(frame.height, Math.round(bottom)) - corner.y;
     resize(sharp, Math.max(1, across), Math.max(1, down));
-    sharp.hidden = across < 1 || down < 1;
+    sharp.hidden = across < 1 || down < 1 || !bitmap.peek();
     const moved = { dx: frame.dx - corner.x, dy: frame.dy - corner.y, width: sharp.width, height: sharp.height };
     drawPicture(contextOf(sharp, false), { ...frame, ...moved });
   };

@@ -1,12 +1,13 @@
 /** What is drawn, in words: a list for those who do not see the picture, and for those who want the numbers. */
 
 import { html } from "./vendor/lit-html.js";
-import { depthOf } from "./depth.js";
+import { currentDepth, depthOf, told } from "./depth.js";
 import { cardOf, itemsOf } from "./items.js";
 import { holds, patchesOf } from "./labels.js";
 import { percent } from "./legend.js";
 import { nameOf } from "./names.js";
-import { layers, marked } from "./store.js";
+import { pixelDistance } from "./space.js";
+import { marked } from "./store.js";
 import { words } from "./words.js";
 
 const t = words({
@@ -15,10 +16,8 @@ const t = words({
   at: ["at {left}, {top}", "位于 {left}, {top}"],
   area: ["{n} pixels", "{n} 像素"],
   score: ["score {n}", "得分 {n}"],
-  relative: ["depth {n} (relative)", "深度 {n}（相对）"],
   joints: ["{n} joints", "{n} 个关节"],
-  span: ["from {min} to {max} {unit}, half of it nearer than {median} {unit}", "{min} 至 {max} {unit}，一半近于 {median} {unit}"],
-  unit: ["relative units", "相对单位"],
+  span: ["from {min} to {max}, half of it nearer than {median}", "{min} 至 {max}，一半近于 {median}"],
 });
 
 /** @typedef {import("./store.js").Layer} Layer */
@@ -95,19 +94,19 @@ function numbers(layer, item, i) {
  * @returns {string} The median distance of an item, by the depth map that is there; "" without one.
  */
 function distance(layer, item, i) {
-  const map = layers.value.find((one) => one.kind === "depth");
+  const map = currentDepth();
   const depth = map && depthOf(map);
   if (!depth || !item.xyxy) return "";
   const hasMask = patchesIn(layer, i);
   const found = [];
   for (const [x, y] of grid(item.xyxy, hasMask ? 1 : SHARE_OF_BOX)) {
     if (hasMask && !holds(layer, i, x, y)) continue;
-    const value = depth.values[Math.floor((y * depth.height) / map.result.size[1]) * depth.width + Math.floor((x * depth.width) / map.result.size[0])];
-    if (value > 0) found.push(value);
+    const value = pixelDistance(depth, { x, y });
+    if (value) found.push(value);
   }
   if (!found.length) return "";
   const median = found.sort((one, other) => one - other)[found.length >> 1];
-  return depth.unit === "m" ? `${median.toFixed(median < 10 ? 2 : 1)} m` : t("relative", { n: median.toPrecision(3) });
+  return told(median, depth.unit);
 }
 
 /**
@@ -134,7 +133,6 @@ function* grid([left, top, right, bottom], share) {
 
 /** @param {Layer} layer A depth map. */
 function spanOf({ result }) {
-  const number = (/** @type {number | null} */ value) => (value === null ? "–" : value.toPrecision(3));
-  const unit = result.unit === "m" ? "m" : t("unit");
-  return t("span", { min: number(result.min), max: number(result.max), median: number(result.median), unit });
+  const number = (/** @type {number | null} */ value) => (value === null ? "–" : told(value, result.unit));
+  return t("span", { min: number(result.min), max: number(result.max), median: number(result.median) });
 }

@@ -1,7 +1,7 @@
 /** The picture: where it is shown, moved, pointed at and drawn upon. */
 
 import { html, nothing, svg } from "./vendor/lit-html.js";
-import { effect } from "./vendor/signals-core.js";
+import { computed, effect } from "./vendor/signals-core.js";
 import { byKeys, isPictureInFocus, watchArrows } from "./crosshair.js";
 import { markAt } from "./hits.js";
 import { shortcut } from "./keys.js";
@@ -33,6 +33,8 @@ const t = words({
   cancel: ["Cancel the box or line", "取消框或线段"],
 });
 
+const isOpen = computed(() => picture.value !== null);
+
 /** @param {HTMLElement} host */
 export function mountViewer(host) {
   const [surface, gesture, tools, note] = ["surface", "gesture", "toolbar", "pick-place"].map((name) => {
@@ -49,7 +51,8 @@ export function mountViewer(host) {
   watchSize(surface);
   watchKeys();
   mount(gesture, gestureLines);
-  mount(tools, () => (width.value ? toolbar() : picture.value ? html`<p class="opening">${t("opening")}</p>` : nothing));
+  mount(tools, () => html`${width.value ? toolbar() : nothing}
+    ${bitmap.value || !isOpen.value ? nothing : html`<p class="opening">${t("opening")}</p>`}`);
   mountPicking();
   mount(note, pickNote);
   effect(() => {
