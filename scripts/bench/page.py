@@ -35,6 +35,7 @@ WINDOW: ViewportSize = {"width": 1600, "height": 1000}
 
 MOST_BYTES = 200_000
 FIRST_PAINT_MS = 300
+N_MASKS = 3
 FRAMES_PER_SECOND = 50
 READOUT_MS = 16
 
@@ -100,21 +101,21 @@ def large_photograph(folder: Path) -> Path:
 
 
 def fill(bench: Workbench, path: Path) -> None:
-    """Open the photograph, and put a label map and three masks on it."""
+    """Open the photograph, and put a label map and at least three masks on it."""
     bench.open_file(path)
     bench.ask("segment", "sky, grass, person, circle")
     bench.wait_answers()
     width, height = SIZE
-    for left in (0.1, 0.4, 0.7):
-        box = [left * width, 0.2 * height, (left + 0.2) * width, 0.8 * height]
+    for left in np.linspace(0.05, 0.75, 6):
+        box = [float(left) * width, 0.2 * height, float(left + 0.2) * width, 0.8 * height]
         bench.page.evaluate(
             "async (box) => { (await import('/static/questions.js')).ask({ task: 'refer', args: { box } }); }", box
         )
     bench.wait_answers()
     kinds = [layer["kind"] for layer in bench.state("layers")]
-    if sorted(kinds) != ["labels", "mask", "mask", "mask"]:
+    if kinds.count("labels") != 1 or kinds.count("mask") < N_MASKS:
         failures = [card["failure"] for card in bench.state("cards")]
-        raise RuntimeError(f"expected a label map and three masks on the picture; got {kinds} ({failures})")
+        raise RuntimeError(f"expected a label map and {N_MASKS} masks on the picture; got {kinds} ({failures})")
 
 
 def moving(page: Page) -> list[Row]:
