@@ -97,6 +97,23 @@ def test_a_forgotten_answer_says_so_and_is_asked_again(open_tab: OpenTab) -> Non
     assert bench.state("cards")[0]["result"]["id"] != before
 
 
+def test_a_forgotten_picture_is_sent_again_for_the_files_that_need_it(open_tab: OpenTab) -> None:
+    tab = open_tab()
+    tab.expect("^404 GET .*/v1/results/")
+    bench = Workbench(tab.page)
+    bench.open_sample()
+    bench.ask("detect")
+    bench.wait_answers()
+    bench.page.evaluate("(id) => fetch(`/v1/images/${id}`, { method: 'DELETE' })", bench.state("picture")["id"])
+    bench.card().get_by_role("button", name="Export").click()
+    panel = bench.page.locator("dialog.export")
+    panel.locator("[data-form=overlay]").click()
+    with bench.page.expect_download() as waiting:
+        panel.locator(".export-news").get_by_role("button", name="Send the picture again").click()
+    assert waiting.value.suggested_filename.endswith(".detect.drawing.png")
+    assert "Saved" in panel.locator(".export-news").inner_text()
+
+
 def test_a_mask_made_in_the_page_is_saved_without_the_server(open_tab: OpenTab) -> None:
     bench = Workbench(open_tab().page)
     bench.open_sample()

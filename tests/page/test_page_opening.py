@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,38 @@ def test_a_picture_is_opened_in_every_way(open_tab: OpenTab) -> None:
     page.locator("nav button").first.click()
     page.set_input_files(FILE, [named(f"{n}.png", picture(seed=n)) for n in range(2)])
     expect(page.locator("#folder")).to_be_visible()
+
+
+LATE = {"stage": "prefill", "done": 1, "total": 9, "elapsed_s": 5, "left_s": 85}
+"""What is told of a reading that takes long."""
+
+
+def test_a_long_reading_offers_a_copy_that_keeps_the_focal_length(open_tab: OpenTab) -> None:
+    page = open_tab().page
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 26
+    buffer = BytesIO()
+    Image.new("RGB", (1400, 1000), (90, 120, 60)).save(buffer, "JPEG", exif=exif)
+    page.set_input_files(FILE, named("large.jpg", buffer.getvalue(), "image/jpeg"))
+    expect(page.locator("#title")).to_have_text("large.jpg")
+    focal = until(page, lambda shown: shown["focalPx"])["focalPx"]
+    told_and_taken = """async (reading) => {
+      (await import("/static/store.js")).changePicture({ reading });
+      document.querySelector("#reading .row button").click();
+    }"""
+    page.evaluate(told_and_taken, LATE)
+    copy = until(page, lambda shown: shown["width"] < 1400 and shown["state"] == "ready")
+    assert 450_000 < copy["width"] * copy["height"] <= 500_000
+    assert copy["focalPx"] == pytest.approx(focal * copy["width"] / 1400, rel=1e-3)
+
+
+def until(page: Page, holds: Callable[[Any], object]) -> Any:
+    """Wait until something holds for the picture on the workbench; return it."""
+    for _ in range(400):
+        if holds(shown := state(page)):
+            return shown
+        page.wait_for_timeout(50)
+    raise AssertionError(state(page))
 
 
 def test_what_cannot_be_opened_leaves_the_picture_and_says_what_to_do(open_tab: OpenTab) -> None:

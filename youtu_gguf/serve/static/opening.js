@@ -3,7 +3,7 @@
 import { ApiFailure, call, events, send, upload } from "./api.js";
 import { keyGiven } from "./key.js";
 import { notify } from "./panels.js";
-import { isFitting, shrunk, sizeOf } from "./shrinking.js";
+import { isFitting, shrunk, sizeOf, withFocal } from "./shrinking.js";
 import { changePicture, info, picture, replacePicture } from "./store.js";
 import { signal } from "./vendor/signals-core.js";
 import { words } from "./words.js";
@@ -340,9 +340,45 @@ async function openShrunk(blob, name, size, most) {
   const smaller = await shrunk(blob, size, most);
   if (begun.aborted) return;
   isShrinking.value = false;
-  if (smaller) await openPicture(smaller, name.replace(/\.\w+$/, "") + ".jpg");
+  if (smaller) await openPicture(smaller, copyName(name));
   else notify({ kind: "error", text: t("broken", { name }) });
 }
+
+/** Pixels of a copy that is read quickly: some 500 image tokens. */
+const QUICK_PIXELS = 5e5;
+
+/**
+ * @param {import("./store.js").Picture} shown
+ * @returns {number} The share of its reading that a quick copy takes; 1 where that saves nothing.
+ */
+export function quickShare(shown) {
+  const looked = Math.min(shown.width * shown.height, (info.value?.limits.image_tokens ?? 0) * 1024);
+  return looked ? Math.min(1, QUICK_PIXELS / looked) : 1;
+}
+
+/**
+ * Open a copy of the picture on the workbench that is read quickly, with its focal length.
+ *
+ * @param {import("./store.js").Picture} shown
+ */
+export async function openQuickCopy(shown) {
+  const begun = newOpening();
+  isShrinking.value = true;
+  const copy = await shrunk(shown.file, shown, { pixels: QUICK_PIXELS, body: Infinity });
+  const size = copy && (await sizeOf(copy));
+  if (begun.aborted) return;
+  isShrinking.value = false;
+  if (!copy || !size) {
+    notify({ kind: "error", text: t("broken", { name: shown.name }) });
+    return;
+  }
+  const focalPx = shown.focalPx && (shown.focalPx * size.width) / shown.width;
+  const side = Math.max(size.width, size.height);
+  await openPicture(focalPx ? withFocal(copy, focalPx, side) : copy, copyName(shown.name));
+}
+
+/** @param {string} name */
+const copyName = (name) => name.replace(/\.\w+$/, "") + ".jpg";
 
 /**
  * @param {unknown} error

@@ -1,7 +1,7 @@
 /** The bar over the picture: how much of it was sent, how far the model is with reading it, and what is in the way. */
 
 import { keyWanted } from "./api.js";
-import { delay, detailsOf, isShrinking, refusal, sendAgain, toldAt, unseen } from "./opening.js";
+import { delay, detailsOf, isShrinking, openQuickCopy, quickShare, refusal, sendAgain, toldAt, unseen } from "./opening.js";
 import { copyText } from "./clipboard.js";
 import { picture } from "./store.js";
 import { html, nothing } from "./vendor/lit-html.js";
@@ -16,6 +16,8 @@ const t = words({
   reading: ["Reading the picture", "正在读取图片"],
   part: ["Reading the picture, part {part} of 2: {n} %", "正在读取图片，第 {part} 步（共 2 步）：{n} %"],
   left: ["Reading the picture: {n} %, about {s} s left", "正在读取图片：{n} %，约剩 {s} 秒"],
+  quick: ["Read a smaller copy instead: about {s} s", "改为读取缩小的副本：约 {s} 秒"],
+  quickNote: ["Positions are then in pixels of the copy.", "坐标将以副本的像素计。"],
   almost: ["Reading the picture: almost done", "正在读取图片：即将完成"],
   read: ["The picture has been read.", "图片已读取。"],
   ask: ["You can ask meanwhile.", "期间也可以提问。"],
@@ -34,6 +36,10 @@ const t = words({
 
 const TICK_MS = 250;
 const PERCENT = 100;
+
+/** Seconds of waiting from which on a copy that is read more quickly is offered, and how much shorter that must be. */
+const LONG_S = 20;
+const MUCH = 0.6;
 
 /** The time by which seconds are counted, while something is. */
 const now = signal(performance.now());
@@ -67,13 +73,15 @@ function progressOf(reading) {
 /**
  * @param {string} text
  * @param {number | null} share
+ * @param {unknown} [below]
  */
-function bar(text, share) {
+function bar(text, share, below = nothing) {
   return html`<div class="reading-bar">
     <span>${text}</span>
     ${share === null
       ? html`<progress aria-label=${text}></progress>`
       : html`<progress aria-label=${text} max="1" .value=${share}></progress>`}
+    ${below}
   </div>`;
 }
 
@@ -126,7 +134,19 @@ function current(shown) {
   if (!shown.id) return sending(shown.sent);
   if (!shown.reading) return nothing;
   const { text, share } = progressOf(shown.reading);
-  return bar(text, share);
+  return bar(text, share, quickOffer(shown, shown.reading));
+}
+
+/**
+ * @param {import("./store.js").Picture} shown
+ * @param {import("./store.js").Reading} reading
+ */
+function quickOffer(shown, reading) {
+  const [leftS, saved] = [reading.left_s ?? 0, quickShare(shown)];
+  const s = Math.ceil((reading.elapsed_s + leftS) * saved);
+  if (leftS < LONG_S || s > leftS * MUCH) return nothing;
+  return html`<span class="row"><button type="button" @click=${() => void openQuickCopy(shown)}>${t("quick", { s })}</button>
+    <span class="dim">${t("quickNote")}</span></span>`;
 }
 
 /**

@@ -107,7 +107,7 @@ export function curlCommand({ question, file, server, hasKey }) {
   const params = JSON.stringify({ ...question.args, options: optionsOf(question) });
   const path = file.replaceAll("\\", "\\\\").replaceAll('"', '\\"'); // in curl's own quotes, which let , and ; be
   return [
-    "curl",
+    "curl -sS",
     ...(hasKey ? [`-H "Authorization: Bearer $${KEY_VARIABLE}"`] : []),
     `-F ${shellOf(`image=@"${path}"`)}`,
     `--form-string ${shellOf(`params=${params}`)}`,
