@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(wheel: Path) -> Iterator[Server]:
     with serving("nano", "--threads", "1", folder=wheel) as started:
         with started.client() as client:
