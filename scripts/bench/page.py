@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What the page of `youtu-gguf serve` costs, and how smooth it is.
 
-    python scripts/bench/page.py [--gpu] [--rounds 5]
+    python scripts/bench/page.py [--gpu] [--rounds 5] [--beside http://127.0.0.1:8080/]
 
 Chromium without a window opens the page of a server with nano. Then it shows a photograph of 12 megapixels with a label
 map and masks on it, which is dragged, zoomed and hovered over by real input. `--gpu` leaves drawing to the system's
 graphics; without it everything is drawn by the processor, WebGL included, as on a machine without a graphics card.
+`--beside` opens another page as well, such as that of a llama-server, in turns with this one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ FIRST_PAINT_MS = 300
 N_MASKS = 3
 FRAMES_PER_SECOND = 50
 READOUT_MS = 16
+
+FETCHED = "() => performance.getEntriesByType('resource').reduce((sum, entry) => sum + entry.encodedBodySize, 0)"
+"""Bytes of what a page loaded, as they were sent."""
 
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 GRAPHICS = """() => {
@@ -72,6 +76,24 @@ def opening(browser: Browser, address: str, rounds: int) -> list[Row]:
         Row("first paint, longest", max(paints), unit="ms"),
         Row("requests beyond the server", outside, 0),
         Row("requests of the first look", len(own)),
+    ]
+
+
+def beside(browser: Browser, address: str, other: str, rounds: int) -> list[Row]:
+    """Return the first paint of this page and of another, opened in turns, and what the other makes a browser load."""
+    paints: dict[str, list[float]] = {address: [], other: []}
+    for _ in range(rounds):
+        for opened, seen in paints.items():
+            seen.append(_look(browser, opened)[0])
+    context = browser.new_context(viewport=WINDOW)
+    page = context.new_page()
+    page.goto(other, wait_until="networkidle")
+    fetched = float(page.evaluate(FETCHED))
+    context.close()
+    return [
+        Row("first paint in turns, this page", float(np.median(paints[address])), unit="ms"),
+        Row("first paint in turns, the other page", float(np.median(paints[other])), unit="ms"),
+        Row("bytes in all, the other page", fetched / 1000, unit="kB"),
     ]
 
 
@@ -166,6 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--beside", metavar="URL")
     args = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -174,6 +197,8 @@ def main() -> None:
     ):
         address = f"http://127.0.0.1:{server.port}/"
         rows = [*sizes(), *opening(browser, address, args.rounds)]
+        if args.beside:
+            rows += beside(browser, address, args.beside, args.rounds)
         page = browser.new_page(viewport=WINDOW)
         page.goto(address)
         print(f"{machine()}; Chromium {browser.version}, {page.evaluate(GRAPHICS)}; nano")

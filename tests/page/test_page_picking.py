@@ -134,11 +134,21 @@ def read_coco(path: Path) -> Bools:
 
 def test_a_mask_of_one_click_keeps_the_servers_result_and_the_keyboard_suffices(open_tab: OpenTab) -> None:
     bench, page, size = opened(open_tab)
-    asked = answering(page, size, [rectangle(size, 20, 30, 90, 100), np.zeros((size[1], size[0]), np.bool_)])
+    nothing = np.zeros((size[1], size[0]), np.bool_)
+    first, second = rectangle(size, 20, 30, 90, 100), rectangle(size, 90, 30, 100, 100)
+    asked = answering(page, size, [first, second, first, nothing])
     page.locator("#viewer .surface").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    expect(page.locator(".pick-note")).to_contain_text("4,900 pixels")
+    note = page.locator(".pick-note")
+    expect(note).to_contain_text("4,900 pixels")
+    page.keyboard.press("Shift+Enter")
+    expect(note).to_contain_text("5,600 pixels")
+    page.keyboard.press("Alt+Enter")
+    expect(note).to_contain_text("700 pixels, left 90")
+    for shown in ("5,600 pixels", "4,900 pixels"):
+        page.keyboard.press("z")
+        expect(note).to_contain_text(shown)
     page.keyboard.press("Enter")
     assert [layer["result"]["id"] for layer in bench.state("layers")] == ["res_1"]
     assert asked[0]["point"] == [size[0] // 2 + 0.5, size[1] // 2 - 0.5]

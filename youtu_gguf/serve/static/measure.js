@@ -62,6 +62,7 @@ gestures.line = (from, to) => {
   const key = newKey();
   lines.value = [...lines.value, { key, from, to }];
   open.value = new Set(lines.value.length > MOST_OPEN ? [] : [key]);
+  if (!currentDepth() && !isDepthComing()) askDepth(); // a line is a wish for its length
 };
 
 /**

@@ -9,11 +9,11 @@ import { ApiFailure, events } from "./api.js";
 import { shortcut } from "./keys.js";
 import { addMask } from "./layers.js";
 import { patchOfRle, difference, EMPTY, rleOfPatch, union } from "./patches.js";
-import { drafted } from "./pointer.js";
+import { clickAt, drafted } from "./pointer.js";
 import { paintPatches } from "./rasters.js";
 import { ensureImage } from "./start.js";
 import { fitting } from "./questions.js";
-import { gestures, picture, screen } from "./store.js";
+import { gestures, hover, picture, screen } from "./store.js";
 import { painters } from "./surface.js";
 import { stage, toStage } from "./view.js";
 import { words } from "./words.js";
@@ -32,7 +32,7 @@ const t = words({
   drop: ["Drop", "丢弃"],
   undo: ["Undo", "撤销"],
   hint: ["Shift adds, Alt takes away", "Shift 添加，Alt 去除"],
-  keepKey: ["Keep the mask", "保留掩码"],
+  keepKey: ["Keep the mask; with Shift add to it at the crosshair, with Alt take away", "保留掩码；按住 Shift 在十字线处添加，Alt 去除"],
   dropKey: ["Drop the mask", "丢弃掩码"],
   undoKey: ["Undo the last step of the mask", "撤销掩码的上一步"],
   noDraft: ["There is no mask to take away from yet: click without Alt first.", "还没有可去除的掩码：请先不按 Alt 点击。"],
@@ -213,6 +213,12 @@ function keep() {
   addMask(/** @type {import("./store.js").Result} */ (own ?? made));
 }
 
+/** @param {KeyboardEvent} event Keeps the mask; with Shift or Alt the thing at the crosshair is added or taken away. */
+function enter({ shiftKey, altKey }) {
+  if ((shiftKey || altKey) && hover.value) clickAt(hover.value, { shift: shiftKey, alt: altKey });
+  else keep();
+}
+
 function drop() {
   for (const one of running) one.abort();
   steps.value = [];
@@ -250,7 +256,7 @@ export function mountPicking() {
 }
 
 // before the click of the same key, which is for when there is no draft
-shortcut("Enter", () => t("keepKey"), keep, () => isPlain() && running.size === 0);
+shortcut("Enter", () => t("keepKey"), enter, () => isPlain() && running.size === 0);
 shortcut("Escape", () => t("dropKey"), drop, isDrafting);
 shortcut("z", () => t("undoKey"), undo, hasDraft);
 
