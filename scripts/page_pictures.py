@@ -64,6 +64,7 @@ class Tour:
 
     def objects(self) -> None:
         self.bench.open_sample()
+        self.page.get_by_role("button", name=re.compile("^(Got it|知道了)$")).click()
         self.bench.ask("detect")
         self.bench.ask("describe")
         self.bench.ask("pose")
@@ -77,7 +78,7 @@ class Tour:
         self.bench.hover(60, 60)
 
     def mask(self) -> None:
-        self._solo("Boxes", "方框")
+        self._solo("Boxes", "框")
         card = next(card for card in self.bench.state("cards") if card["question"]["task"] == "detect")
         self.page.locator("#viewer").scroll_into_view_if_needed()
         x1, y1, x2, y2 = card["result"]["boxes"][0]["xyxy"]
@@ -115,7 +116,8 @@ class Tour:
         self.page.keyboard.press("Escape")
         self.bench.ask("detect", "circle, star")
         self.bench.wait_answers()
-        self.bench.show("compare")
+        card = self.bench.state("cards")[0]
+        self.page.evaluate("async (key) => (await import('/static/compare.js')).compareWith(key)", card["key"])
         self.page.wait_for_timeout(500)
 
     def history(self) -> None:
@@ -188,7 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, serving() as server, browsing(*DRAWN_BY_PROCESSOR) as browser:
         address, scratch = f"http://127.0.0.1:{server.port}/", Path(temporary)
         if args.docs:
-            document(look(browser, address, scratch, lang="en", theme="dark", size={"width": 1280, "height": 800}))
+            document(look(browser, address, scratch, lang="en", theme="dark", size={"width": 1440, "height": 860}))
             return
         for lang, theme, size in (
             ("en", "dark", WIDE),
