@@ -11,6 +11,7 @@ import { effect, signal } from "./vendor/signals-core.js";
  */
 export function mount(element, panel) {
   if (!(element instanceof HTMLElement)) throw new Error("there is no element for a panel");
+  element.replaceChildren(); // what is shown until the modules are there
   effect(() => {
     render(panel(), element);
   });
