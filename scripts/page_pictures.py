@@ -116,6 +116,8 @@ class Tour:
         self.bench.ask("detect", "circle, star")
         self.bench.wait_answers()
         self.bench.show("compare")
+        first = next(card for card in reversed(self.bench.state("cards")) if card["question"]["task"] == "detect")
+        self.page.locator("#compare-b").select_option(value=first["key"])
         self.page.wait_for_timeout(500)
 
     def history(self) -> None:

@@ -1,6 +1,7 @@
 /** What is compared: two answers about the picture, A and B, how they are shown, and where. */
 
 import { furtherOf, titleOf } from "./forms.js";
+import { nameOf } from "./names.js";
 import { cards, layers, picture, screen } from "./store.js";
 import { objectsKey } from "./differences.js";
 import { computed, signal } from "./vendor/signals-core.js";
@@ -45,8 +46,9 @@ export const candidates = computed(() => {
     const title = [titleOf(question), ...furtherOf(question)].join(" · ");
     found.push({ key, title, task: question.task, result });
   }
-  for (const { key, card, name, result } of layers.value) {
-    if (card === null) found.push({ key, title: name, task: result.task, result });
+  for (const layer of layers.value) {
+    const { key, card, result } = layer;
+    if (card === null) found.push({ key, title: nameOf(layer), task: result.task, result });
   }
   return found.map((one, index) => ({ ...one, title: `${index + 1}. ${one.title}` })).toReversed();
 });
