@@ -22,7 +22,10 @@ QUIET = (
     "--use-fake-device-for-media-stream",  # a camera that shows a test picture
 )
 DRAWN_BY_PROCESSOR = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-"""WebGL2 where there is no graphics card."""
+"""WebGL2 where there is no graphics card: the processor plays one, for all of the page."""
+
+WITHOUT_GRAPHICS = ("--disable-gpu",)
+"""What Chromium does by itself where there is no graphics card: it draws by the processor, and has no WebGL."""
 
 
 def find_chromium() -> str | None:

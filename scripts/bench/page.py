@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What the page of `youtu-gguf serve` costs, and how smooth it is.
 
-    python scripts/bench/page.py [--gpu] [--rounds 5] [--beside http://127.0.0.1:8080/]
+    python scripts/bench/page.py [--graphics none|played|system] [--rounds 5] [--beside http://127.0.0.1:8080/]
 
 Chromium without a window opens the page of a server with nano. Then it shows a photograph of 12 megapixels with a label
-map and masks on it, which is dragged, zoomed and hovered over by real input. `--gpu` leaves drawing to the system's
-graphics; without it everything is drawn by the processor, WebGL included, as on a machine without a graphics card.
+map and masks on it, which is dragged, zoomed and hovered over by real input. `--graphics` says what draws: "none", as
+Chromium does without a graphics card; "played", where the processor plays one, so that there is WebGL; or the system's.
 `--beside` opens another page as well, such as that of a llama-server, in turns with this one.
 """
 
@@ -26,13 +26,15 @@ from _serve_rows import Row
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
-from scripts._browser import DRAWN_BY_PROCESSOR, browsing
+from scripts._browser import DRAWN_BY_PROCESSOR, WITHOUT_GRAPHICS, browsing
 from scripts._serving import serving
 from scripts._workbench import Workbench
 from youtu_gguf.serve.page import page_files
 
 SIZE = (4000, 3000)
 WINDOW: ViewportSize = {"width": 1600, "height": 1000}
+
+GRAPHICS_FLAGS: dict[str, tuple[str, ...]] = {"none": WITHOUT_GRAPHICS, "played": DRAWN_BY_PROCESSOR, "system": ()}
 
 MOST_BYTES = 200_000
 FIRST_PAINT_MS = 300
@@ -186,14 +188,14 @@ def hovering(page: Page) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--graphics", choices=GRAPHICS_FLAGS, default="none")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--beside", metavar="URL")
     args = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         serving("nano") as server,
-        browsing(*() if args.gpu else DRAWN_BY_PROCESSOR) as browser,
+        browsing(*GRAPHICS_FLAGS[args.graphics]) as browser,
     ):
         address = f"http://127.0.0.1:{server.port}/"
         rows = [*sizes(), *opening(browser, address, args.rounds)]

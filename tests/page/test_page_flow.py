@@ -102,3 +102,5 @@ def test_masks_are_made_by_pointing_kept_hidden_and_taken_back(open_tab: OpenTab
     assert [layer["visible"] for layer in bench.state("layers")][-1] is False
     mask.locator("button").first.click(modifiers=["Alt"])
     assert bench.state("solo") == bench.state("layers")[-1]["key"]
+    bench.show("compare")
+    assert "Mask 1" in page.locator("#compare-a").inner_text()
