@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -284,9 +285,8 @@ def test_version_is_the_packages() -> None:
 
 
 def test_reader_that_leaves_early_ends_the_command_quietly(photographs: dict[str, Path], tiny_pair: Pair) -> None:
-    command = (
-        f"{sys.executable} -m youtu_gguf detect {photographs['cat']} --json -q -m {tiny_pair[0]} --threads 1 | true"
-    )
+    words = ("-m", "youtu_gguf", "detect", photographs["cat"], "--json", "-q", "-m", tiny_pair[0], *SMALL)
+    command = f"{shlex.join(map(str, (sys.executable, *words)))} | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=600, check=False)
     assert done.stderr == ""
 

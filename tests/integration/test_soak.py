@@ -38,10 +38,10 @@ def test_a_killed_batch_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
 
 
 def test_no_mutated_header_is_misread(tmp_path: Path) -> None:
-    outcomes = script("mutated_headers").run(50, seed=2, folder=tmp_path)
-    assert sum(outcomes.values()) == 50
+    outcomes = script("mutated_headers").run(25, seed=2, folder=tmp_path)
+    assert sum(outcomes.values()) == 25
     assert set(outcomes) <= {"ModelFileError", "read, as the other reader does", "read; the other reader fails"}
-    assert outcomes["read, as the other reader does"] > 5
+    assert outcomes["read, as the other reader does"] > 2
 
 
 def test_a_pull_that_is_killed_again_and_again_goes_on(tmp_path: Path) -> None:
