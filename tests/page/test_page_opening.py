@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +23,14 @@ expect.set_options(timeout=20_000)  # on a busy machine
 FILE = "#start input[type=file]"
 KEY = "open sesame!".replace(" ", "+")
 
+LOSE_CAMERA = """() => {
+  for (const track of document.querySelector("dialog.camera video").srcObject.getTracks()) {
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+  }
+}"""
+"""What a browser does where the camera is unplugged, or its user takes the permission back."""
+
 CARRY = """([kind, name, type, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
   const carried = new DataTransfer();
@@ -37,6 +47,13 @@ def picture(width: int = 96, height: int = 64, seed: int = 0, form: str = "PNG")
     buffer = BytesIO()
     Image.fromarray(rgb).save(buffer, form)
     return buffer.getvalue()
+
+
+def huge() -> bytes:
+    """Return a small image file whose header says 100 megapixels."""
+    data = picture()
+    header = b"IHDR" + struct.pack(">II", 10_000, 10_000) + data[24:29]
+    return data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
 
 
 def named(name: str, data: bytes, kind: str = "image/png") -> FilePayload:
@@ -84,7 +101,11 @@ def test_a_picture_is_opened_in_every_way(open_tab: OpenTab) -> None:
     assert opened(page, "unseen.tif")["height"] == 60
     page.locator("nav button").first.click()
     page.click("[data-open=camera]")
-    page.click("dialog.camera button.main:enabled")
+    page.locator("dialog.camera button.main:enabled").wait_for()
+    page.evaluate(LOSE_CAMERA)
+    expect(page.locator("dialog.camera")).to_contain_text("its permission was taken back. Connect or allow it")
+    page.locator("dialog.camera button.main").click()  # try again
+    page.click("dialog.camera:has(video) button.main:enabled")
     expect(page.locator("#title")).to_contain_text("camera")
     page.locator("nav button").first.click()
     page.set_input_files(FILE, [named(f"{n}.png", picture(seed=n)) for n in range(2)])
@@ -132,6 +153,7 @@ def test_what_cannot_be_opened_leaves_the_picture_and_says_what_to_do(open_tab: 
     for name, data, kind, said in (
         ("broken.png", picture()[:300], "image/png", "broken.png cannot be opened. The server says: "),
         ("notes.txt", b"words", "text/plain", "notes.txt is no picture."),
+        ("huge.png", huge(), "image/png", "huge.png has 100 million pixels; the server takes 50 million."),
     ):
         page.locator("nav button").first.click()
         page.set_input_files(FILE, named(name, data, kind))
