@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from scripts._browser import DRAWN_BY_PROCESSOR, NAMES, browsing, find_chromium
+from scripts._browser import NAMES, WITHOUT_GRAPHICS, browsing, find_chromium
 from scripts._serving import Server, serving
 from tests.page.tab import Tab, watched_tab
 from tests.page.wheel import MARKED, unpacked_wheel
@@ -31,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     if find_chromium() is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path")
-    with browsing(*DRAWN_BY_PROCESSOR) as opened:
+    with browsing(*WITHOUT_GRAPHICS) as opened:
         yield opened
 
 

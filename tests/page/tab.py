@@ -11,6 +11,9 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 BESIDE = ("blob:", "data:")
 """Addresses that reach no server."""
 
+NO_FAULTS = ("Failed to load resource", "GL Driver Message")
+"""Messages of the console that repeat a failed request, which is in the list already, or tell how fast WebGL draws."""
+
 
 @dataclass
 class Tab:
@@ -62,8 +65,7 @@ def watched_tab(context: BrowserContext, origin: str) -> Tab:
             tab.faults.append(f"failed {request.failure} {request.method} {request.url}")
 
     def said(message: ConsoleMessage) -> None:
-        # The console repeats each failed request, which is in the list already.
-        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+        if message.type in ("error", "warning") and not any(known in message.text for known in NO_FAULTS):
             tab.faults.append(f"console {message.type}: {message.text} ({message.location.get('url', '')})")
 
     context.on("request", asked)

@@ -45,9 +45,13 @@ const SIZE = { width: { ideal: 1280 }, height: { ideal: 720 } };
 
 const shown = signal(/** @type {Camera | null} */ (null));
 
+/** Whether the preview shows a picture, which can be taken. */
+const isLive = signal(false);
+
 /** @param {string | null} [device] */
 export async function openCamera(device = null) {
   release();
+  isLive.value = false;
   shown.value = { stream: null, problem: null, device, devices: [] };
   const mine = shown.value;
   queueMicrotask(showDialog);
@@ -133,10 +137,10 @@ function frameOf(video, type) {
 
 async function take() {
   const video = /** @type {HTMLVideoElement} */ (document.querySelector("dialog.camera video"));
-  const blob = video.videoWidth ? await frameOf(video, "image/jpeg") : null;
-  if (!blob) return; // it shows nothing yet
+  const blob = await frameOf(video, "image/jpeg");
   close();
-  await openPicture(blob, `${t("shot", { time: new Date().toLocaleTimeString() })}.jpg`);
+  if (!blob) notify({ kind: "error", text: t("unknown", { said: "canvas.toBlob" }) });
+  else await openPicture(blob, `${t("shot", { time: new Date().toLocaleTimeString() })}.jpg`);
 }
 
 function next() {
@@ -152,7 +156,8 @@ export function cameraDialog() {
     <h2 id="camera-title">${t("title")}</h2>
     ${camera.problem
       ? html`<p class="problem" role="alert">${camera.problem}</p>`
-      : html`<video playsinline .muted=${true} aria-label=${t("preview")} ?hidden=${!camera.stream}></video>
+      : html`<video playsinline .muted=${true} aria-label=${t("preview")} ?hidden=${!camera.stream}
+            @loadeddata=${() => (isLive.value = true)}></video>
           ${camera.stream ? nothing : html`<p role="status">${t("starting")}</p>`}`}
     <span class="row">
       ${camera.devices.length > 1 ? html`<button type="button" class="quiet" @click=${next}>${t("other")}</button>` : nothing}
@@ -160,7 +165,7 @@ export function cameraDialog() {
       <button type="button" class="quiet" @click=${close}>${t("close")}</button>
       ${camera.problem
         ? html`<button type="button" class="main" @click=${() => void openCamera(camera.device)}>${t("again")}</button>`
-        : html`<button type="button" class="main" autofocus ?disabled=${!camera.stream} @click=${take}>${t("take")}</button>`}
+        : html`<button type="button" class="main" autofocus ?disabled=${!isLive.value} @click=${take}>${t("take")}</button>`}
     </span>
   </dialog>`;
 }
