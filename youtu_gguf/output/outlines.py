@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from youtu_gguf.types import F32, Bits, extent
+from youtu_gguf.types import F32, U8, Bits, extent
 
 TOLERANCE_PX = 1.0
 """How far an outline may be from the edge of its mask: about a step of one pixel."""
@@ -29,15 +29,12 @@ def mask_outlines(bits: Bits, tolerance_px: float = TOLERANCE_PX) -> list[F32]:
     """
     import cv2
 
-    box = extent(bits)
-    if box is None:
+    cut = _cut_in_four(bits)
+    if cut is None:
         return []
-    left, top, right, bottom = box.astype(int).tolist()
-    # OpenCV joins the middles of pixels. Of pixels cut into four, the middles of the outer ones round to the edge.
-    fine = bits[top:bottom, left:right].astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    fine, corner = cut
     contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     edges = sorted(((contour[:, 0] + 1) // 2 for contour in contours), key=cv2.contourArea, reverse=True)
-    corner = np.array([left, top])
     return [(_simplified(edge, tolerance_px) + corner).astype(np.float32) for edge in edges]
 
 
@@ -56,11 +53,10 @@ def filled_outlines(bits: Bits) -> list[F32]:
     """
     import cv2
 
-    box = extent(bits)
-    if box is None:
+    cut = _cut_in_four(bits)
+    if cut is None:
         return []
-    left, top, right, bottom = box.astype(int).tolist()
-    fine = bits[top:bottom, left:right].astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    fine, corner = cut
     contours, tree = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     rings = [_simplified(contour[:, 0], 2 * FILLED_TOLERANCE_PX) for contour in contours]
     parents = tree[0, :, 3].tolist()
@@ -68,9 +64,21 @@ def filled_outlines(bits: Bits) -> list[F32]:
     for ring, parent in zip(rings, parents, strict=True):
         if parent >= 0:
             holes[parent].append(ring)
-    parts = sorted((joined(rings[i], cut) for i, cut in holes.items()), key=_area, reverse=True)
-    corner = np.array([left, top])
+    parts = sorted((joined(rings[i], inner) for i, inner in holes.items()), key=_area, reverse=True)
     return [((part + 0.5) / 2 + corner).astype(np.float32) for part in parts]
+
+
+def _cut_in_four(bits: Bits) -> tuple[U8, npt.NDArray[np.int64]] | None:
+    """Return what a mask covers, each pixel cut into four, and the corner x, y of that; None for an empty mask.
+
+    OpenCV joins the middles of pixels. Of pixels cut into four, the middles of the outer ones round to the edge.
+    """
+    box = extent(bits)
+    if box is None:
+        return None
+    left, top, right, bottom = box.astype(int).tolist()
+    fine = bits[top:bottom, left:right].astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+    return fine, np.array([left, top], np.int64)
 
 
 def joined(ring: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -20,7 +20,7 @@ const INVALID = [48, 88];
 const HATCH_PX = 8;
 
 /** @type {Record<ColourMap, Uint8Array>} Red, green and blue of 256 colours, from far to near. */
-export const TABLES = { turbo: turbo(), grey: evenGreys() };
+const TABLES = { turbo: turbo(), grey: evenGreys() };
 
 /** @returns {Uint8Array} Greys whose lightness (L* of CIELAB) grows evenly. */
 function evenGreys() {
@@ -59,7 +59,7 @@ export function shrunk({ values, width, height }) {
  * @param {Look} look
  * @returns {number} The index of a distance's colour in a table, 0 to 255.
  */
-export function colourIndex(z, { near, far }) {
+function colourIndex(z, { near, far }) {
   const share = Math.log(Math.max(z, LEAST) / near) / (Math.log(far / near) || 1);
   return Math.round(255 * (1 - Math.min(Math.max(share, 0), 1)));
 }

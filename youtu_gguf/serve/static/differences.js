@@ -173,7 +173,7 @@ export function depthDifference(a, b) {
 }
 
 /** @param {number[]} values @returns {number} */
-export function medianOf(values) {
+function medianOf(values) {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -78,7 +78,7 @@ gestures.line = (from, to) => {
  * @param {Line} line
  * @returns {Length}
  */
-export function lengthOf(depth, { from, to }) {
+function lengthOf(depth, { from, to }) {
   const focal = focalFor(depth);
   const [start, end] = [from, to].map((point) => distanceAt(depth, point));
   const at = (/** @type {number | null} */ z) => (z === null ? t("none") : told(z, depth.unit));

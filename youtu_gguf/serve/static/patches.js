@@ -26,7 +26,7 @@ const FIRST_CHARACTER = 48;
  * @param {string} counts
  * @returns {number[]}
  */
-export function runsOf(counts) {
+function runsOf(counts) {
   /** @type {number[]} */
   const runs = [];
   for (let at = 0; at < counts.length; ) {
@@ -49,7 +49,7 @@ export function runsOf(counts) {
  * @param {number[]} runs
  * @returns {string} As pycocotools writes them.
  */
-export function countsOf(runs) {
+function countsOf(runs) {
   let counts = "";
   for (let i = 0; i < runs.length; i += 1) {
     let left = i > 2 ? runs[i] - runs[i - 2] : runs[i];

@@ -34,7 +34,7 @@ export function modelOf(info) {
  * @param {unknown} value As JSON has it.
  * @returns {string} It as Python writes it.
  */
-export function pythonOf(value) {
+function pythonOf(value) {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(pythonOf).join(", ")}]`;
@@ -48,7 +48,7 @@ export function pythonOf(value) {
  * @param {string} text
  * @returns {string} It as one word of a shell.
  */
-export function shellOf(text) {
+function shellOf(text) {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
