@@ -7,16 +7,21 @@ import sys
 import pytest
 
 CODE = """
-import threading
+import ctypes, threading
 from youtu_gguf.serve.allocator import limit_arenas
-before = limit_arenas()
-kept = [[] for _ in range(16)]
-threads = [threading.Thread(target=lambda own=own: own.extend(bytes(4096) for _ in range(64))) for own in kept]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-import ctypes
+
+def allocate():
+    kept = [bytes(4096) for _ in range(64)]
+    together.wait()  # a thread that has ended leaves its heap to the next
+
+has_limit = limit_arenas()
+together = threading.Barrier(16)
+threads = [threading.Thread(target=allocate) for _ in range(15)]
+for thread in threads:
+    thread.start()
 ctypes.CDLL(None).malloc_stats()
-print(before)
+together.wait()
+print(has_limit)
 """
 
 
