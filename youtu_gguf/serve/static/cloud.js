@@ -6,6 +6,7 @@ import { depthOf, spreadOfLayer, told } from "./depth.js";
 import { focalFor, guessedFocal, knownFocal } from "./focal.js";
 import { notify } from "./panels.js";
 import { textAt } from "./readout.js";
+import { saveFile } from "./saving.js";
 import { placeOf, threeDigits } from "./space.js";
 import { hover, picture } from "./store.js";
 import { html, nothing, render } from "./vendor/lit-html.js";
@@ -220,11 +221,7 @@ async function savePly({ result }, focalPx) {
   try {
     const focal = focalPx === null ? "" : `&focal_px=${focalPx}`;
     const answer = await send("GET", `/v1/results/${result.id}?as=ply&step=${every.value}${focal}`);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    saveFile(await answer.blob(), name);
   } catch (error) {
     if (!(error instanceof ApiFailure)) throw error;
     notify({ kind: "error", text: t("lost", { why: error.message }), details: error.requestId ?? undefined });

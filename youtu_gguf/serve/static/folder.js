@@ -10,6 +10,7 @@ import { attach, batchId, begin, counts, failure, leftS, pause, phase, question,
 import { openRow } from "./folder-open.js";
 import { titleOf } from "./forms.js";
 import { notify } from "./panels.js";
+import { saveFile } from "./saving.js";
 import { screen } from "./store.js";
 import { words } from "./words.js";
 
@@ -136,10 +137,7 @@ function tellFailure(error) {
 async function save(form) {
   try {
     const answer = await send("GET", `/v1/batches/${batchId.value}/results?as=${form}`);
-    const url = URL.createObjectURL(await answer.blob());
-    const link = Object.assign(document.createElement("a"), { href: url, download: NAMES[form] });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), MINUTE_S * 1000);
+    saveFile(await answer.blob(), NAMES[form]);
   } catch (error) {
     tellFailure(error);
   }

@@ -4,7 +4,7 @@ import { ApiFailure, events } from "./api.js";
 import { remember } from "./history.js";
 import { addLayer, dropLayers } from "./layers.js";
 import { ensureImage } from "./start.js";
-import { cards, changeCard, info, newKey, picture } from "./store.js";
+import { cards, changeCard, isNano, newKey, picture } from "./store.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
 export { TASK_FORMS } from "./forms.js";
@@ -49,8 +49,7 @@ export function ask({ task, args = {}, options = {} }) {
  * @returns {Record<string, unknown>} Arguments that the model needs to see well: nano was trained on small crops.
  */
 export function fitting(task) {
-  const isNano = Object.keys(info.value?.model?.files ?? {}).some((file) => file.includes("nano"));
-  return isNano && ["refer", "instances"].includes(task) ? { crop_size: NANO_CROP } : {};
+  return isNano.value && ["refer", "instances"].includes(task) ? { crop_size: NANO_CROP } : {};
 }
 
 /** End a question; what was written stays. @param {string} key */

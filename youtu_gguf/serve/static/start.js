@@ -6,7 +6,7 @@ import { openPicture } from "./opening.js";
 import { notify } from "./panels.js";
 import { unseenBar } from "./reading.js";
 import { send } from "./api.js";
-import { info, picture, screen } from "./store.js";
+import { info, isNano, picture, screen } from "./store.js";
 import { html, nothing } from "./vendor/lit-html.js";
 import { words } from "./words.js";
 
@@ -93,8 +93,7 @@ function modelNote() {
   if (!known) return nothing;
   if (known.state === "loading") return html`<p class="note" role="status">${t("loading")}</p>`;
   if (known.state === "failed") return html`<p class="note bad" role="alert">${t("failed")}</p>`;
-  const isSmall = Object.keys(known.model?.files ?? {}).some((file) => file.includes("nano"));
-  return isSmall ? html`<p class="note">${t("nano")} <code translate="no">youtu-gguf pull</code></p>` : nothing;
+  return isNano.value ? html`<p class="note">${t("nano")} <code translate="no">youtu-gguf pull</code></p>` : nothing;
 }
 
 /** @returns {unknown} */

@@ -115,6 +115,9 @@ export const tool = signal(/** @type {Tool} */ ("pick"));
 /** What `GET /v1/info` said; null until it did. */
 export const info = signal(/** @type {Record<string, any> | null} */ (null));
 
+/** Whether the small model is served, which knows drawn scenes and is used to small crops. */
+export const isNano = computed(() => Object.keys(info.value?.model?.files ?? {}).some((file) => file.includes("nano")));
+
 /** Layers that are drawn now. */
 export const drawn = computed(() =>
   layers.value.filter((layer) => (solo.value === null ? layer.visible : layer.key === solo.value)),
