@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -141,6 +142,29 @@ def test_a_folder_of_somebody_else_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir(mode=0o555)
     with pytest.raises(yg.OutputError, match="expected to write"):
         Journal(tmp_path / "out", SETTINGS)
+
+
+@pytest.mark.parametrize("moment", ["begin", "_note", "add", "clear_files"])
+def test_an_interruption_at_any_moment_blames_no_image(
+    tmp_path: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Ctrl-C may come right after any step; an image that a killed run began stays suspect, no other becomes it."""
+    out = tmp_path / "out"
+    run(out, images[:2])
+    (out / "begun.json").write_text(suspects := json.dumps({images[-1].as_posix(): 1}))
+    step, interrupts = getattr(Journal, moment), iter([KeyboardInterrupt])
+
+    def interrupted(journal: Journal, *args: object) -> None:
+        step(journal, *args)
+        for interrupt in interrupts:
+            raise interrupt
+
+    monkeypatch.setattr(Journal, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(out, images)
+    assert (out / "begun.json").read_text() == suspects
+    assert run(out, images).tally.skipped >= 2
+    assert not (out / "begun.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"images/0.png": ', '{"a": -1, "b": "c"}'])

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -54,7 +54,8 @@ class Journal:
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, restart: bool = False) -> None:
         self.folder = folder
         self.lines: dict[str, Line] = {}
-        self._begun: dict[str, int] = {}
+        self._lost: dict[str, int] = {}  # how often images were in progress when their process died
+        self._in_progress: set[str] = set()
         self._results: IO[bytes] | None = None
         self._lock = ExitStack()
         with writing(folder):
@@ -108,7 +109,8 @@ class Journal:
                 "kept."
             ) from exc
         self.lines[name] = line
-        self._begun.pop(name, None)
+        self._in_progress.discard(name)
+        self._lost.pop(name, None)
 
     def begin(self, name: str) -> None:
         """Note that an image is begun, before it can do harm.
@@ -116,26 +118,29 @@ class Journal:
         Raises:
             OutputError: That cannot be written.
         """
-        self._begun[name] = self.tries(name) + 1
+        self._in_progress.add(name)
         self._note()
 
     def tries(self, name: str) -> int:
         """Return how often an image without a line was begun, in this run and in those that were killed."""
-        return self._begun.get(name, 0)
+        return self._lost.get(name, 0) + (name in self._in_progress)
 
-    def let_go(self, names: Iterable[str]) -> None:
-        """Take back that images were begun: what ended was their batch, by something else."""
-        for name in names:
-            self._begun[name] = self.tries(name) - 1
-        self._begun = {name: n for name, n in self._begun.items() if n > 0}
+    def lose(self, name: str) -> None:
+        """Note that the process died while it was at work on an image that was begun."""
+        self._lost[name] = self.tries(name)
+        self._in_progress.discard(name)
+
+    def let_go(self) -> None:
+        """Take back that the images in progress were begun: what ended was their batch, by something else."""
+        self._in_progress.clear()
         with suppress(OutputError):  # what ended the batch matters more
             self._note()
 
     def _note(self) -> None:
         path = self.folder / BEGUN
         with writing(path):
-            if self._begun:
-                path.write_text(json.dumps(self._begun), encoding="utf-8")
+            if begun := {name: self.tries(name) for name in {**self._lost, **dict.fromkeys(self._in_progress)}}:
+                path.write_text(json.dumps(begun), encoding="utf-8")
             else:
                 path.unlink(missing_ok=True)
 
@@ -228,7 +233,7 @@ class Journal:
         with writing(path):
             if len(whole) < len(data):  # in place, which works on a full disk too
                 os.truncate(path, len(whole))
-        self._begun = _counts(self.folder / BEGUN, self.lines)
+        self._lost = _counts(self.folder / BEGUN, self.lines)
 
     def _rewrite(self) -> None:
         if self._results is not None:

@@ -125,9 +125,11 @@ class Batch:
             while self._running:
                 yield from self._next()
         finally:
-            self._asker.stop()
-            self._journal.let_go(map(name_of, self._running))
-            self._running = []
+            try:
+                self._asker.stop()
+            finally:
+                self._journal.let_go()
+                self._running = []
 
     def _one(self, path: Path) -> Iterator[Path]:
         """Skip, record or begin an image; yield those that are finished meanwhile."""
@@ -164,6 +166,8 @@ class Batch:
             return
         lost, self._running = self._running, []
         for path in lost:
+            self._journal.lose(name_of(path))
+        for path in lost:
             yield from self._alone(path, outcome.how)
 
     def _alone(self, path: Path, how: str) -> Iterator[Path]:
@@ -174,6 +178,7 @@ class Batch:
             if isinstance(outcome, Done):
                 yield self._finish(outcome)
                 return
+            self._journal.lose(name_of(path))
             self._running.remove(path)
             how = outcome.how
         error = EngineError(f"the process that worked on this image ended {TRIES} times, last {how}")
