@@ -20,13 +20,20 @@ LAYERS = (
     "tasks", "scene",
     "weights", "calibration.sign_test", "calibration.report", "calibration.storage", "model", "testing", "calibration",
     "doctor", "servers",
-    "", "batch", "serve", "cli", "__main__",
+    "", "batch", "evaluate", "serve", "cli", "__main__",
 )  # fmt: skip
 """Units from the ground up; each imports only from itself and from those before it. A unit is a room, a file at the
 root, or a part of a room that others need earlier than the rest; "" is `youtu_gguf/__init__.py`, the public surface."""
 
 CONCRETE = ("engines.native", "engines.http", "engines.llama_server")
-APART = {"tasks": CONCRETE, "scene": CONCRETE, "batch": CONCRETE, "cli": CONCRETE, "serve": CONCRETE}
+APART = {
+    "tasks": CONCRETE,
+    "scene": CONCRETE,
+    "batch": CONCRETE,
+    "evaluate": CONCRETE,
+    "cli": CONCRETE,
+    "serve": CONCRETE,
+}
 """Units that must not know others, though these stand before them: what is asked does not depend on what answers."""
 
 EMPTY = ("engines",)

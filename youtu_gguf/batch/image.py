@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import youtu_gguf as yg
 from youtu_gguf.atomic import writing
@@ -60,9 +60,21 @@ class Done:
     engine_works: bool | None = None
 
 
+class ImageWork(Protocol):
+    """What is done with every image. A `Worker` needs one that can be pickled."""
+
+    def do(self, model: yg.Model, path: Path) -> Done:
+        """Do an image.
+
+        Raises:
+            YoutuError: An error that would affect every image.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Work:
-    """What is done with every image.
+    """The same questions for every image.
 
     Attributes:
         asked: The questions.
@@ -161,9 +173,12 @@ def _engine_works(line: Line, faults: list[YoutuError]) -> bool | None:
     return True if answered or any(isinstance(fault, DecodeError) for fault in faults) else None
 
 
-def line_of(path: Path, digest: str | None, error: YoutuError | None = None) -> Line:
-    """Return the beginning of an image's line, with the error that is all there is to say about it."""
-    line: Line = {"schema": SCHEMA, "image": name_of(path), "sha256": digest}
+def line_of(path: Path, digest: str | None, error: YoutuError | None = None, name: str | None = None) -> Line:
+    """Return the beginning of an image's line, with the error that is all there is to say about it.
+
+    The image's name is `name_of(path)` by default.
+    """
+    line: Line = {"schema": SCHEMA, "image": name or name_of(path), "sha256": digest}
     return line if error is None else line | {"error": error_form(error), "seconds": 0.0}
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import youtu_gguf as yg
-from youtu_gguf.batch.image import Asked, Done, Work, digest_of, folder_of, line_of, name_of
+from youtu_gguf.batch.image import Asked, Done, ImageWork, Work, digest_of, folder_of, line_of, name_of
 from youtu_gguf.batch.journal import Journal, Line
 from youtu_gguf.batch.worker import Died, Worker, identity_of
 from youtu_gguf.errors import EngineError, InputError
@@ -56,7 +56,7 @@ class Asker(Protocol):
         """Images to begin before waiting."""
         ...
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: ImageWork) -> None:
         """Set what is to be done with every image."""
         ...
 
@@ -80,25 +80,30 @@ class Batch:
         model: Answers the questions, or does the images in its own way. A `Worker` survives images that kill the
             process; with a model in this process, the next run on the same journal begins such an image once more, and
             then records it.
-        asked: The questions.
+        asked: The questions; or other work, which `arrays`, `drawings` and `masks` say nothing about.
         journal: Where the results go.
         arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
         drawings: Also write the results drawn on the image as .png.
         masks: How lines tell masks.
+        name: Names an image in its line and in the journal.
     """
 
     def __init__(
         self,
         model: yg.Model | Asker,
-        asked: Sequence[Asked],
+        asked: Sequence[Asked] | ImageWork,
         journal: Journal,
         *,
         arrays: bool = True,
         drawings: bool = False,
         masks: MaskForm = "runs",
+        name: Callable[[Path], str] = name_of,
     ) -> None:
         self._asker: Asker = _Here(model) if isinstance(model, yg.Model) else model
-        self._asker.prepare(Work(tuple(asked), journal.folder, arrays, drawings, masks))
+        if isinstance(asked, Sequence):
+            asked = Work(tuple(asked), journal.folder, arrays, drawings, masks)
+        self._asker.prepare(asked)
+        self._name = name
         self._journal = journal
         self._running: list[Path] = []
         self._in_a_row = 0
@@ -117,7 +122,7 @@ class Batch:
             YoutuError: An error that would affect every image.
         """
         if retry:
-            named = set(map(name_of, images))
+            named = set(map(self._name, images))
             self._journal.drop(lambda line: line["image"] in named and bool(errors_in(line)))
         try:
             for path in images:
@@ -133,7 +138,7 @@ class Batch:
 
     def _one(self, path: Path) -> Iterator[Path]:
         """Skip, record or begin an image; yield those that are finished meanwhile."""
-        name = name_of(path)
+        name = self._name(path)
         known = self._journal.lines.get(name)
         if known is not None:
             if known["sha256"] == _digest(path):
@@ -154,7 +159,7 @@ class Batch:
 
     def _begin(self, path: Path) -> None:
         self._journal.clear_files(folder_of(path))
-        self._journal.begin(name_of(path))
+        self._journal.begin(self._name(path))
         self._running.append(path)
         self._asker.start(path)
 
@@ -166,23 +171,23 @@ class Batch:
             return
         lost, self._running = self._running, []
         for path in lost:
-            self._journal.lose(name_of(path))
+            self._journal.lose(self._name(path))
         for path in lost:
             yield from self._alone(path, outcome.how)
 
     def _alone(self, path: Path, how: str) -> Iterator[Path]:
         """Do an image that was in progress when the process died, with nothing beside it."""
-        while self._journal.tries(name_of(path)) < TRIES:
+        while self._journal.tries(self._name(path)) < TRIES:
             self._begin(path)
             outcome = self._asker.wait()
             if isinstance(outcome, Done):
                 yield self._finish(outcome)
                 return
-            self._journal.lose(name_of(path))
+            self._journal.lose(self._name(path))
             self._running.remove(path)
             how = outcome.how
         error = EngineError(f"the process that worked on this image ended {TRIES} times, last {how}")
-        yield self._finish(Done(path, line_of(path, _digest(path), error), engine_works=False))
+        yield self._finish(Done(path, line_of(path, _digest(path), error, self._name(path)), engine_works=False))
 
     def _finish(self, done: Done) -> Path:
         """Record an image.
@@ -190,7 +195,7 @@ class Batch:
         Raises:
             EngineError: The engine failed on it, and on those before it.
         """
-        self._journal.add(name_of(done.path), done.line)
+        self._journal.add(self._name(done.path), done.line)
         if done.path in self._running:
             self._running.remove(done.path)
         self.tally.done += 1
@@ -210,12 +215,12 @@ class _Here:
 
     def __init__(self, model: yg.Model) -> None:
         self._model = model
-        self._work: Work | None = None
+        self._work: ImageWork | None = None
         self.n_parallel = model.engine.n_parallel
         self._pool: ThreadPoolExecutor | None = None
         self._futures: set[Future[Done]] = set()
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: ImageWork) -> None:
         self._work = work
 
     def start(self, path: Path) -> None:

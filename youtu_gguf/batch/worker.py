@@ -29,7 +29,7 @@ from typing import IO, Any, Self
 
 import youtu_gguf as yg
 from youtu_gguf import errors
-from youtu_gguf.batch.image import Done, Work
+from youtu_gguf.batch.image import Done, ImageWork
 from youtu_gguf.environment import worker_environment
 from youtu_gguf.errors import EngineError, InputError, ModelFileError, YoutuError
 from youtu_gguf.gguf.fingerprint import fingerprint
@@ -114,10 +114,10 @@ class Worker:
         self._process = _Process(load)
         ready = self._until_ready(progress)
         self.identity, self.n_parallel = ready.identity, ready.n_parallel
-        self._work: Work | None = None
+        self._work: ImageWork | None = None
         self._busy = 0
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: ImageWork) -> None:
         """Set what is to be done with every image."""
         self._work = work
         self._process.send(work)
@@ -349,17 +349,17 @@ class _Desk:
             self._send((stage, done, total))
 
     def _work_on(self, model: yg.Model, n_parallel: int) -> None:
-        work: Work | None = None
+        work: ImageWork | None = None
         pool = ThreadPoolExecutor(n_parallel, "youtu-gguf batch") if n_parallel > 1 else None
         for asked in iter(self._inbox.get, None):
-            if isinstance(asked, Work):
+            if not isinstance(asked, Path):
                 work = asked
             elif work is not None and pool is not None:
                 pool.submit(self._do, work, model, asked)
             elif work is not None:
                 self._do(work, model, asked)
 
-    def _do(self, work: Work, model: yg.Model, path: Path) -> None:
+    def _do(self, work: ImageWork, model: yg.Model, path: Path) -> None:
         try:
             self._send(work.do(model, path))
         except YoutuError as exc:

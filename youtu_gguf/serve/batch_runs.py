@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.batch import Asked, Batch, Journal
-from youtu_gguf.batch.image import Done, Work, line_of, name_of
+from youtu_gguf.batch.image import Done, ImageWork, Work, line_of, name_of
 from youtu_gguf.batch.run import errors_in
 from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.output.json import SCHEMA
@@ -122,8 +122,9 @@ class BatchRun:
         asked = [{"task": q.task, **q.arguments, "options": dict(q.options)} for q in self._request.questions]
         return {"schema": SCHEMA, "version": __version__, "tasks": asked}
 
-    def prepare(self, work: Work) -> None:
+    def prepare(self, work: ImageWork) -> None:
         """Set what is to be done with every image."""
+        assert isinstance(work, Work)  # `run` gives the batch questions
         self._work = work
 
     def start(self, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Kinds of questions: how they are asked, and how answers are measured."""
