@@ -94,8 +94,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="""Measure answers on a data set that you have.
 
-    The figures stand beside those of the model's authors. Data sets are not downloaded: "youtu-gguf eval list NAME" says which files a benchmark expects, and what its
-    figures depend on. For example: youtu-gguf eval countbench DATA -o results --limit 200""",
+    The figures stand beside those of the model's authors. Data sets are not downloaded: "youtu-gguf eval list NAME"
+    says which files a benchmark expects, and what its figures depend on.
+
+    Example: youtu-gguf eval countbench DATA -o results --limit 200""",
 )
 
 
