@@ -139,7 +139,7 @@ def test_a_table_has_the_figures_beside_the_authors_and_says_what_is_a_guess(out
 def test_a_table_of_several_folders_in_markdown(out: Path, tmp_path: Path) -> None:
     several = find_scores([tmp_path])
     table = markdown([*several, *several]).splitlines()
-    assert [line.count("|") for line in table[:6]] == [len(COLUMNS) + 1] * 6
+    assert [line.count("|") for line in table[:6]] == [len(COLUMNS) + 5] * 6
     assert table[7].startswith("- Squares, all: ")
     with pytest.raises(yg.InputError, match=r"expected figures\.json in"):
         find_scores([tmp_path / "data"])

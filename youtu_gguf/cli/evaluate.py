@@ -123,6 +123,7 @@ def _command_of(benchmark: Benchmark) -> Any:
     ) -> None:
         from youtu_gguf.batch import Worker
         from youtu_gguf.evaluate import run
+        from youtu_gguf.evaluate.lines import read_run
 
         exam = _prepare(benchmark, data, split, preset, changed, limit, options.seed)
         n_images = len({sample.image for sample in exam.samples})
@@ -148,9 +149,10 @@ def _command_of(benchmark: Benchmark) -> Any:
                 raise
         _print(scores, as_json=as_json)
         if scores.failed:
+            reason = read_run(output).reasons.most_common(1)[0][0]
             print(
-                f'{scores.failed:,} samples failed and count as wrong. See "error" in results.jsonl for the reasons; '
-                "--retry asks those images again.",
+                f"{scores.failed:,} samples failed and count as wrong. The most frequent reason: {reason}\n"
+                'See "error" in results.jsonl; --retry asks those images again.',
                 file=sys.stderr,
             )
             raise typer.Exit(SOME_FAILED)
@@ -262,25 +264,9 @@ def _print(scores: Scores, *, as_json: bool) -> None:
 
 
 def _print_table(several: Sequence[Scores], *, as_markdown: bool = False) -> None:
-    from youtu_gguf.evaluate.table import COLUMNS, markdown, notes, rows
+    from youtu_gguf.evaluate.table import markdown, text
 
-    if as_markdown:
-        print(markdown(several), end="")
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    drawn = Table(box=SIMPLE_HEAD)
-    for title in COLUMNS:
-        drawn.add_column(title)
-    for scores in several:
-        for row in rows(scores):
-            drawn.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    console.print(drawn)
-    for note in notes(several):
-        console.print(note)
+    print((markdown(several) if as_markdown else text(several)).rstrip())
 
 
 for function in (list_, score, table):
