@@ -161,6 +161,13 @@ def test_a_folder_of_other_choices_is_refused(
     assert evaluate(data, tmp_path / "out", restart=True, **choices).failed == 0
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_asked(data: Path) -> None:
+    engine = CountingEngine()
+    with pytest.raises(yg.OutputError, match=r"expected to write .*squares\.json"):
+        evaluate(data, data / "squares.json", engine)
+    assert engine.opened == 0
+
+
 def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
     with Journal(tmp_path / "out", {}), pytest.raises(yg.InputError, match="another batch is at work"):
         evaluate(data, tmp_path / "out")
@@ -178,8 +185,6 @@ def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
     ],
 )
 def test_impossible_choices_are_refused(data: Path, choices: dict[str, Any], message: str) -> None:
-    if choices.get("split") == "none":
-        (data / "squares.json").write_text("[]")
     with pytest.raises(yg.InputError, match=message):
         prepare(SQUARES, data, **choices)
 
