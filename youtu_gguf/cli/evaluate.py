@@ -128,7 +128,8 @@ def _command_of(benchmark: Benchmark) -> Any:
         exam = _prepare(benchmark, data, split, preset, changed, limit, options.seed)
         n_images = len({sample.image for sample in exam.samples})
         if not options.quiet:
-            print(f"{_counted(exam)} on {n_images:,} images", file=sys.stderr)
+            of = len(exam.data.samples)
+            print(f"samples: {len(exam.samples):,} of {of:,}, images: {n_images:,}", file=sys.stderr)
         with ending_in_order():
             with shown(not options.quiet) as display:
                 worker = Worker(options.loader(), display.report)
@@ -249,11 +250,6 @@ def _prepare(
     values = read_settings(benchmark, changed or ())
     known = cast("Preset", preset)  # which `prepare` checks
     return prepare(benchmark, data, split=split, preset=known, changed=values, limit=limit, seed=seed)
-
-
-def _counted(exam: Exam) -> str:
-    n, of = len(exam.samples), len(exam.data.samples)
-    return f"{exam.benchmark.title}, {exam.split}: {n:,}{'' if n == of else f' of {of:,}'} samples"
 
 
 def _print(scores: Scores, *, as_json: bool) -> None:

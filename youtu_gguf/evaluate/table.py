@@ -50,8 +50,8 @@ def text(several: Sequence[Scores]) -> str:
     widths = [max(map(len, column)) for column in zip(COLUMNS, *lines, strict=True)]
     blocks = []
     for scores in several:
-        failed = f", of which {scores.failed:,} failed" if scores.failed else ""
-        block = [f"{scores.title}, {scores.split}: {asked(scores)} samples on {scores.images:,} images{failed}"]
+        counts = f"samples: {asked(scores)}, images: {scores.images:,}, failed: {scores.failed:,}"
+        block = [f"{scores.title}, {scores.split} ({counts})"]
         for row in (COLUMNS, *rows(scores)):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             block.append(f"  {'  '.join(cells)}".rstrip())
