@@ -2,7 +2,11 @@
 
 from youtu_gguf.evaluate.base import Benchmark
 from youtu_gguf.evaluate.benchmarks.coco import COCO
+from youtu_gguf.evaluate.benchmarks.depth import DEPTH
 
-_ALL: tuple[Benchmark, ...] = (*COCO,)
+_ALL: tuple[Benchmark, ...] = (
+    *COCO,
+    *DEPTH,
+)
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}

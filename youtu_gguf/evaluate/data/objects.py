@@ -41,7 +41,8 @@ def true_objects(sample: Sample) -> TrueObjects:
 def read_objects(folder: Path, split: str) -> Data:
     """Read a split of a data set in COCO's layout: annotations/instances_SPLIT.json, and images in the folder SPLIT.
 
-    A sample is an image; its id is that of the image in the file. Images without objects are samples too.
+    A sample is an image; its id is that of the image in the file. Images without objects are samples too. Every sample
+    is asked for the same "classes".
 
     Raises:
         InputError: The file is missing or broken.
@@ -50,13 +51,15 @@ def read_objects(folder: Path, split: str) -> Data:
     path = root / "annotations" / f"instances_{split}.json"
     file = read_coco(path)
     names = {number: category.name for number, category in sorted(file.categories.items())}
+    classes = tuple(names.values())
     objects = file.by_image()
     samples = [
         Sample(
             str(number),
             inside(root / split, image.file_name, f"{path}, image {number}"),
-            truth=TrueObjects(tuple(objects[number]), image.size, names),
+            {"classes": classes},
+            TrueObjects(tuple(objects[number]), image.size, names),
         )
         for number, image in sorted(file.images.items())
     ]
-    return Data(samples, root, tuple(names.values()))
+    return Data(samples, root, classes)

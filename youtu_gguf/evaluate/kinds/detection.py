@@ -56,7 +56,7 @@ class Detection:
 
     def ask(self, scene: yg.Scene, sample: Sample, options: Mapping[str, Any]) -> Prediction:
         """Find objects of the data's classes."""
-        classes = [*true_objects(sample).categories.values()]
+        classes = sample.asked["classes"]
         return Prediction(_masked(scene, classes, options) if self.masks else _boxed(scene, classes, options))
 
     def perfect(self, sample: Sample) -> Prediction:
