@@ -132,9 +132,9 @@ def found_objects(form: Any, *, masks: bool) -> Found:
     scores = [math.nan if score is None else score for score in columns["scores"]]
     if not all(isinstance(score, int | float) and not math.isinf(score) for score in scores):
         raise InputError(f"{where}: expected 'scores' to be finite numbers or null.")
-    xyxy = np.stack([_box(box, f"{where}, boxes[{i}]") for i, box in enumerate(columns["boxes"])]) if labels else []
+    boxes = [_box(box, f"{where}, boxes[{i}]") for i, box in enumerate(columns["boxes"])]
     return Found(
-        np.reshape(xyxy, (-1, 4)),
+        np.array(boxes, np.float64).reshape(-1, 4),
         labels,
         np.array(scores, np.float64),
         columns.get("masks"),

@@ -19,7 +19,7 @@ from youtu_gguf.evaluate.data.objects import TrueObjects, true_objects
 from youtu_gguf.evaluate.data.segmentation import Rle, rle_of
 from youtu_gguf.evaluate.kinds.detected import DetectionMeasure
 from youtu_gguf.output.rle import coco_rle
-from youtu_gguf.types import F32, Find, each_score
+from youtu_gguf.types import F32, Find, Size, each_score
 
 _DIGITS = 2  # of coordinates and scores in files, as in COCO's own
 
@@ -117,20 +117,15 @@ class Detection:
         return {name: Prediction(self._form(results, truths[name])) for name, results in found.items()}
 
     def _form(self, results: Sequence[CocoResult], truth: TrueObjects) -> dict[str, Any]:
-        masks = [
-            rle_of(each.segmentation, truth.size, each.where) if self.masks or each.xyxy is None else None
-            for each in results
-        ]
         form: dict[str, Any] = {
-            "boxes": [
-                _extent(mask) if each.xyxy is None else each.xyxy.tolist()
-                for each, mask in zip(results, masks, strict=True)
-            ],
+            "boxes": [_box(each, truth.size) for each in results],
             "labels": [truth.categories[each.category_id] for each in results],
             "scores": [each.score for each in results],
             "ranked_by": "scores",
         }
-        return {**form, "masks": [_as_json(mask) for mask in masks if mask]} if self.masks else form
+        if self.masks:
+            form["masks"] = [_as_json(rle_of(each.segmentation, truth.size, each.where)) for each in results]
+        return form
 
 
 def _boxed(scene: yg.Scene, classes: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +147,7 @@ def _masked(scene: yg.Scene, classes: Sequence[str], options: Mapping[str, Any])
     form: dict[str, Any] = {"boxes": [], "labels": [], "scores": [], "masks": []}
     for names in _questions(classes, options["prompt"]):
         found = scene.instances(names, find=find, **how)
-        found = found[found.masks.any(axis=(1, 2))]
+        found = found[np.flatnonzero(found.masks.any(axis=(1, 2)))]
         part = _form(found.xyxy, found.labels, _scores(found))
         part["masks"] = [coco_rle(mask) for mask in found.masks]
         form = {key: form[key] + part[key] for key in form}
@@ -185,7 +180,10 @@ def _as_json(rle: Rle) -> dict[str, Any]:
     return {**rle, "counts": rle["counts"].decode("ascii")}
 
 
-def _extent(rle: Rle) -> list[float]:
-    """Return the box of a mask as left, top, right, bottom."""
-    left, top, width, height = needed("pycocotools.mask").toBbox(rle).tolist()
+def _box(result: CocoResult, size: Size) -> list[float]:
+    """Return the box of a result, or that of its mask where it has none, as left, top, right, bottom."""
+    if result.xyxy is not None:
+        return [*map(float, result.xyxy)]
+    mask = rle_of(result.segmentation, size, result.where)
+    left, top, width, height = needed("pycocotools.mask").toBbox(mask).tolist()
     return [left, top, left + width, top + height]
