@@ -2,7 +2,8 @@
 
 from youtu_gguf.evaluate.base import Benchmark
 from youtu_gguf.evaluate.benchmarks.depth import DEPTH
+from youtu_gguf.evaluate.benchmarks.semantic import SEMANTIC
 
-_ALL: tuple[Benchmark, ...] = (*DEPTH,)
+_ALL: tuple[Benchmark, ...] = (*DEPTH, *SEMANTIC)
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
