@@ -5,9 +5,11 @@ from youtu_gguf.evaluate.benchmarks.coco import COCO
 from youtu_gguf.evaluate.benchmarks.counting import COUNTING
 from youtu_gguf.evaluate.benchmarks.depth import DEPTH
 from youtu_gguf.evaluate.benchmarks.imagenet import IMAGENET
+from youtu_gguf.evaluate.benchmarks.semantic import SEMANTIC
 
 _ALL: tuple[Benchmark, ...] = (
     *COCO,
+    *SEMANTIC,
     *DEPTH,
     *IMAGENET,
     *COUNTING,
