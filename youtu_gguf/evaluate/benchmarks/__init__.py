@@ -8,5 +8,8 @@ _ALL: tuple[Benchmark, ...] = (
     *COUNTING,
     *IMAGENET,
 )
+from youtu_gguf.evaluate.benchmarks.depth import DEPTH
+
+_ALL: tuple[Benchmark, ...] = (*DEPTH,)
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
