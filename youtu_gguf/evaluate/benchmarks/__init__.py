@@ -2,14 +2,13 @@
 
 from youtu_gguf.evaluate.base import Benchmark
 from youtu_gguf.evaluate.benchmarks.counting import COUNTING
+from youtu_gguf.evaluate.benchmarks.depth import DEPTH
 from youtu_gguf.evaluate.benchmarks.imagenet import IMAGENET
 
 _ALL: tuple[Benchmark, ...] = (
+    *DEPTH,
     *COUNTING,
     *IMAGENET,
 )
-from youtu_gguf.evaluate.benchmarks.depth import DEPTH
-
-_ALL: tuple[Benchmark, ...] = (*DEPTH,)
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
