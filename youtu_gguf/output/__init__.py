@@ -6,10 +6,12 @@ from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.coco import encode_coco
 from youtu_gguf.output.csv import IN_TABLES, encode_csv
+from youtu_gguf.output.cvat import encode_cvat
 from youtu_gguf.output.depth_png import DEPTH_FORMS, DepthForm
 from youtu_gguf.output.float_images import encode_exr, encode_pfm
 from youtu_gguf.output.index_png import encode_index_png, index_names
 from youtu_gguf.output.json import encode_json, to_json
+from youtu_gguf.output.label_studio import encode_label_studio, label_studio_setup
 from youtu_gguf.output.labelme import encode_labelme
 from youtu_gguf.output.npz import encode_npz
 from youtu_gguf.output.objects import WITH_OBJECTS
@@ -52,6 +54,8 @@ WRITERS: dict[str, Writer] = {
         Writer("coco.json", "application/json", WITH_OBJECTS, encode_coco),
         Writer("labelme.json", "application/json", WITH_OBJECTS, encode_labelme),
         Writer("yolo.zip", "application/zip", WITH_OBJECTS, encode_yolo),
+        Writer("label_studio.json", "application/json", WITH_OBJECTS, encode_label_studio, label_studio_setup),
+        Writer("cvat.xml", "application/xml", WITH_OBJECTS, encode_cvat),
         Writer("csv", "text/csv; charset=utf-8", IN_TABLES, encode_csv),
         Writer("ply", "application/octet-stream", (DepthMap,), encode_ply),
         Writer("pfm", "application/octet-stream", (DepthMap,), encode_pfm),
