@@ -25,8 +25,8 @@ def nano() -> Iterator[yg.Model]:
     ("name", "changed", "figure", "least"),
     [
         ("refcoco", {}, "accuracy", 0.7),
-        ("refcoco-masks", {"found": "ground", "crop_size": 224, "refine": "none"}, "ciou", 0.6),
-        ("refcoco-masks", {"found": "polygon", "crop_size": 224, "refine": "none"}, "ciou", 0.5),
+        ("refcoco-masks", {"found": "ground", "crop_size": 224, "refine": "none"}, "ciou", 0.5),
+        ("refcoco-masks", {"found": "polygon", "crop_size": 224, "refine": "none"}, "ciou", 0.6),
     ],
     ids=["boxes", "masks in boxes", "masks in outlines"],
 )
@@ -36,6 +36,7 @@ def test_the_small_model_finds_what_phrases_mean(
     refcoco.export(tmp_path / "data", N)
     exam = evaluate.prepare(name, tmp_path / "data", changed=changed)
     scores = evaluate.run(nano, exam, tmp_path / "run")
-    values = {key: each.value for key, each in scores.figures.items()}
-    print(name, changed, values, scores.baselines)
-    assert values[figure] >= least
+    value = scores.figures[figure].value
+    assert value is not None
+    assert value >= least
+    assert value > 3 * max(others[figure] or 0.0 for others in scores.baselines.values())
