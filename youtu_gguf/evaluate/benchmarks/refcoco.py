@@ -23,8 +23,8 @@ The first two are in {name}.zip (github.com/lichengunc/refer). The images are th
 
 _SPLIT = Setting(
     "split by",
-    "UNC's split for RefCOCO and RefCOCO+, UMD's for RefCOCOg",
-    "the same",
+    "UNC, for RefCOCOg UMD",
+    "UNC, for RefCOCOg UMD",
     "as published",
     "The published table has val, testA and testB, and for RefCOCOg val and test: only these splits have those parts. "
     "Other collections cut RefCOCO differently.",
@@ -108,8 +108,8 @@ _MASK_SETTINGS = (
     ),
     Setting(
         "true masks",
-        "outlines filled as by pycocotools, and joined",
-        "the same",
+        "filled by pycocotools, joined",
+        "filled by pycocotools, joined",
         "our guess",
         "Some programs leave out pixels that two outlines of one object share; here they belong to the object.",
     ),

@@ -32,7 +32,7 @@ Both are in the data set likaixin/ScreenSpot-Pro of Hugging Face.""",
             Setting(
                 "instructions",
                 "positive, in the style instruction",
-                "the same",
+                "positive, in the style instruction",
                 "as published",
                 "As in the benchmark's own script; the element is always there.",
             ),
