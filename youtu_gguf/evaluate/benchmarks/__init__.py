@@ -2,7 +2,11 @@
 
 from youtu_gguf.evaluate.base import Benchmark
 from youtu_gguf.evaluate.benchmarks.depth import DEPTH
+from youtu_gguf.evaluate.benchmarks.mpii import MPII
 
-_ALL: tuple[Benchmark, ...] = (*DEPTH,)
+_ALL: tuple[Benchmark, ...] = (
+    *DEPTH,
+    *MPII,
+)
 
 BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in _ALL}
