@@ -14,7 +14,7 @@ from typing import Any
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.datasets.base import Chunks, Joining, Part, by_image
 from youtu_gguf.output.datasets.places import Places
-from youtu_gguf.output.objects import WITH_OBJECTS, size_of
+from youtu_gguf.output.objects import PERSON, WITH_OBJECTS, size_of
 from youtu_gguf.output.source import Source
 from youtu_gguf.output.yolo import data_yaml, kind_of, named_lines
 from youtu_gguf.types import Result
@@ -74,5 +74,7 @@ def _labels(parts: Iterable[Any], classes: dict[str, int], kinds: set[str]) -> b
         if len(kinds) > 1:
             both = " and ".join(sorted(kinds))
             raise InputError(f"a data set for YOLO has labels of one kind; got {both}. Make one for each task.")
+        if part["kind"] == "joints":
+            classes.setdefault(PERSON, len(classes))
         lines += [f"{classes.setdefault(name, len(classes))} {numbers}\n" for name, numbers in part["lines"]]
     return "".join(lines).encode()
