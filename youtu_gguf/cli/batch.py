@@ -93,7 +93,7 @@ def batch(
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
     chosen = _formats(formats, asked)
     paths = find_images(images, leave_out=[output / folder for folder in (FILES, *chosen)])
-    with _ending_in_order():
+    with ending_in_order():
         with shown(not options.quiet) as display:
             worker = Worker(options.loader(), display.report)
         with worker:
@@ -125,7 +125,7 @@ batch.__doc__ = f"{inspect.cleandoc(batch.__doc__ or '')}\n\n{TASKS_HELP}"
 def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> None:
     started = time.monotonic()
     try:
-        with _bar(len(paths), enabled=not quiet) as advance:
+        with bar(len(paths), enabled=not quiet) as advance:
             for path in work.run(paths, retry=retry):
                 advance(path, work.tally)
     except BaseException:
@@ -155,7 +155,7 @@ def _shown(left_out: Sequence[tuple[str, str]]) -> str:
 
 
 @contextmanager
-def _ending_in_order() -> Iterator[None]:
+def ending_in_order() -> Iterator[None]:
     """End as Ctrl-C does when the system asks for it or the terminal is closed: no image is to blame then."""
 
     def end(number: int, _frame: object) -> None:
@@ -185,7 +185,7 @@ def _summary(tally: Tally, n: int, seconds: float) -> None:
 
 
 @contextmanager
-def _bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
+def bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
     """Yield a function that advances a progress bar on stderr; it does nothing if stderr is not a terminal."""
     if not is_watched(enabled):
         yield lambda _path, _tally: None
@@ -199,8 +199,8 @@ def _bar(n: int, *, enabled: bool) -> Iterator[Callable[[Path, Tally], None]]:
     def advance(path: Path, tally: Tally) -> None:
         per_minute = tally.done / (time.monotonic() - started) * 60
         errors = f", {tally.broken} with errors" if tally.broken else ""
-        progress.update(bar, advance=1, rate=f"{per_minute:.1f}/min", description=f"{path.name}{errors}")
+        progress.update(shown_bar, advance=1, rate=f"{per_minute:.1f}/min", description=f"{path.name}{errors}")
 
     with progress:
-        bar = progress.add_task("", total=n, rate="")
+        shown_bar = progress.add_task("", total=n, rate="")
         yield advance
