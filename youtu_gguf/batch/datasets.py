@@ -118,19 +118,19 @@ def _failed(line: Line) -> list[dict[str, Any]]:
     return [{ERROR: line["error"]["message"]}]
 
 
-def image_ids(names: Iterable[str]) -> dict[str, int]:
-    """Return a number for each name, in the order of the names: 52 bits of its SHA-256.
+def image_ids(names: Iterable[str], bits: int = ID_BITS) -> dict[str, int]:
+    """Return a number for each name, in the order of the names: the first bits of its SHA-256.
 
-    Of two names with the same number, which 100,000 images have with a probability of one in a million, the later has
-    the next number that is free.
+    So an image has the same number in a folder that has grown. Of two names with the same bits the later has the next
+    number that is free; that 100,000 names have such a pair in 52 bits is as likely as one in a million.
     """
     ids: dict[str, int] = {}
     taken = {0}
     for name in sorted(names):
         digest = hashlib.sha256(name.encode(errors="backslashreplace")).digest()
-        number = int.from_bytes(digest[:8]) >> (64 - ID_BITS)
+        number = int.from_bytes(digest[:8]) >> (64 - bits)
         while number in taken:
-            number = (number + 1) % (1 << ID_BITS)
+            number = (number + 1) % (1 << bits)
         taken.add(number)
         ids[name] = number
     return ids
