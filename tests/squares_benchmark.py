@@ -69,7 +69,8 @@ def _judge(sample: Sample, answer: Prediction | None) -> Mapping[str, float]:
 def _read(folder: Path, split: str) -> Data:
     folder = data_folder(folder)
     path = folder / "squares.json"
-    records = [record for record in read_json(path) if split == "all" or record["id"].startswith("few")]
+    first = {"all": "", "few": "few", "none": "none"}[split]
+    records = [record for record in read_json(path) if record["id"].startswith(first)]
     samples = [
         Sample(
             entry(record, "id", str, str(path)),

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.serve.squares import DATA_URI, LARGE, PIXELS, PNG, SCORE, SMALL, overlap, square, squares_client
-from tests.serve.test_label_studio_rle import decoded
+from tests.unit.test_output_brush_rle import decoded
 from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.serve.settings import ServeSettings
 from youtu_gguf.types import Size

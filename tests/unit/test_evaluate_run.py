@@ -113,8 +113,11 @@ def test_what_is_finished_is_not_asked_again_even_where_the_data_set_has_moved(d
 
 @pytest.mark.parametrize("at", [1, 3, 6])
 def test_an_interruption_changes_nothing(data: Path, tmp_path: Path, at: int) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "figures.json").write_text("{}")  # of a run that asked fewer samples
     with pytest.raises(KeyboardInterrupt):
         evaluate(data, tmp_path / "out", CountingEngine(at, KeyboardInterrupt()))
+    assert not (tmp_path / "out" / "figures.json").exists()
     whole = evaluate(data, tmp_path / "undisturbed")
     again = evaluate(data, tmp_path / "out")
     assert timeless(lines(tmp_path / "out")) == timeless(lines(tmp_path / "undisturbed"))
@@ -161,6 +164,13 @@ def test_a_folder_of_other_choices_is_refused(
     assert evaluate(data, tmp_path / "out", restart=True, **choices).failed == 0
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_asked(data: Path) -> None:
+    engine = CountingEngine()
+    with pytest.raises(yg.OutputError, match=r"expected to write .*squares\.json"):
+        evaluate(data, data / "squares.json", engine)
+    assert engine.opened == 0
+
+
 def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
     with Journal(tmp_path / "out", {}), pytest.raises(yg.InputError, match="another batch is at work"):
         evaluate(data, tmp_path / "out")
@@ -178,8 +188,6 @@ def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
     ],
 )
 def test_impossible_choices_are_refused(data: Path, choices: dict[str, Any], message: str) -> None:
-    if choices.get("split") == "none":
-        (data / "squares.json").write_text("[]")
     with pytest.raises(yg.InputError, match=message):
         prepare(SQUARES, data, **choices)
 

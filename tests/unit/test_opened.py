@@ -129,12 +129,25 @@ def test_maps_are_written_as_levels_and_numbers_where_the_name_says_so(scene: yg
     scene.save(yg.Text("a cup"), tmp_path / "street.txt")
     with Image.open(tmp_path / "street.depth.png") as image:
         assert (image.size, image.getpixel((0, 0)), image.info["scale"]) == ((100, 50), 2500, "0.001")
+    assert (tmp_path / "street.classes.json").exists()
     with Image.open(tmp_path / "street.INDEX.png") as image:
-        assert (image.mode, image.getpixel((0, 0))) == ("L", 1)
+        assert (image.mode, image.getpixel((0, 0))) == ("P", 1)
     assert np.array_equal(np.fromfile(tmp_path / "street.f32", "<f4").reshape(50, 100), depth.values)
     assert (tmp_path / "street.txt").read_text(encoding="utf-8") == "a cup\n"
     with pytest.raises(yg.InputError, match=r"the format depth\.png is for DepthMap; got a LabelMap"):
         scene.save(labels, tmp_path / "labels.depth.png")
+
+
+def test_points_in_space_take_the_focal_length_that_is_given_for_them(scene: yg.Scene, tmp_path: Path) -> None:
+    depth = yg.DepthMap(np.full((50, 100), 2.5), "m")
+    with pytest.raises(yg.InputError, match="needs the focal length in pixels"):
+        scene.save(depth, tmp_path / "street.ply")
+    scene.save(depth, tmp_path / "street.ply", focal_px=80)
+    scene.save(depth, tmp_path / "assumed.ply", focal_px="assumed")
+    told = [
+        (tmp_path / name).read_bytes().split(b"comment")[2].split(b"\n")[0] for name in ("street.ply", "assumed.ply")
+    ]
+    assert told == [b" focal length 80.00 px (given)", b" focal length 67.19 px (assumed)"]
 
 
 def test_a_named_format_comes_before_the_suffix(scene: yg.Scene, tmp_path: Path) -> None:

@@ -13,19 +13,21 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from youtu_gguf.output import WRITERS, encode, to_json
+from youtu_gguf.output import WRITERS, Source, encode, to_json
 from youtu_gguf.output.depth_png import depth_levels
+from youtu_gguf.output.index_png import grey_index_png
+from youtu_gguf.types.colours import BACKGROUND, colour, index_colours
 
 IDS = np.array([[0, 1, -1], [1, 1, 0]], np.int32)
 
 
 def opened(png: bytes) -> tuple[npt.NDArray[Any], dict[str, str]]:
-    """Return the levels of a PNG file as OpenCV reads them, and its texts as Pillow does."""
-    levels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert levels is not None
+    """Return the levels of a PNG file as Pillow reads them, and OpenCV where there is no palette, and its texts."""
     with Image.open(BytesIO(png)) as image:
         image.load()  # checks the checksums, those of our own chunks included
-        assert np.array_equal(np.asarray(image), levels)
+        levels = np.asarray(image)
+        if image.mode != "P":
+            assert np.array_equal(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), levels)
         return levels, {str(key): str(text) for key, text in image.info.items() if isinstance(text, str)}
 
 
@@ -43,11 +45,11 @@ def opened(png: bytes) -> tuple[npt.NDArray[Any], dict[str, str]]:
     ],
     ids=["millimetres", "KITTI", "KITTI's farthest", "farther", "relative", "nearest", "invalid", "nothing relative"],
 )
-def test_distances_become_levels_by_a_scale_that_the_file_tells(
-    values: Any, unit: Any, scale: float, levels: Any
-) -> None:
-    found, texts = opened(encode(yg.DepthMap(values, unit), "depth.png"))
+def test_distances_become_levels_by_a_scale_that_is_told(values: Any, unit: Any, scale: float, levels: Any) -> None:
+    depth = depth_levels(yg.DepthMap(values, unit))
+    found, texts = opened(depth.to_png())
 
+    assert np.array_equal(depth.levels, found)
     assert found.dtype == np.uint16
     assert found.tolist() == levels
     assert texts == {"scale": repr(scale), "unit": unit, "invalid": "0"}
@@ -60,12 +62,80 @@ def test_levels_give_distances_back_within_half_a_level() -> None:
     assert np.abs(depth.levels * depth.scale - values).max() <= depth.scale / 2 + 4e-6
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "levels", "factor"),
+    [
+        ("depth.png", [[0, 1.2344, 65.535]], [[0, 1234, 65535]], 1000),
+        ("depth.png", [[0, 1, 65.536]], [[0, 256, 16777]], 256),
+        ("ros.png", [[0, 1.2344, 65.535]], [[0, 1234, 65535]], 1000),
+        ("kitti.png", [[np.nan, 1, 255.99609375]], [[0, 256, 65535]], 256),
+        ("tum.png", [[np.inf, 1, 13.107]], [[0, 5000, 65535]], 5000),
+    ],
+)
+def test_a_depth_image_is_in_metres_by_the_factor_beside_it(
+    name: str, values: Any, levels: Any, factor: int, tmp_path: Path
+) -> None:
+    WRITERS[name](tmp_path / f"x.{name}", yg.DepthMap(values, "m"), Source(focal_px=2, focal_from="exif"))
+    found, texts = opened((tmp_path / f"x.{name}").read_bytes())
+    assert found.tolist() == levels
+    assert texts == {"scale": repr(1 / factor), "unit": "m", "invalid": "0"}
+    beside = tmp_path / f"x.{name.removesuffix('.png')}.json"
+    assert json.loads(beside.read_text("utf-8")) == {
+        "unit": "m", "factor": factor, "invalid": 0, "width": 3, "height": 1,
+        "fx": 2, "fy": 2, "cx": 1.5, "cy": 0.5, "focal_from": "exif",
+    }  # fmt: skip
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "farthest", "reach"),
+    [
+        ("depth.png", 256, "255.996"),
+        ("ros.png", 65.54, "65.535"),
+        ("kitti.png", 256, "255.996"),
+        ("tum.png", 13.2, "13.107"),
+    ],
+)
+def test_what_a_depth_image_does_not_reach_is_refused(name: str, farthest: float, reach: str, tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match=rf"a {name} reaches {reach} m; got a distance of {farthest:.3f} m"):
+        WRITERS[name](tmp_path / f"x.{name}", yg.DepthMap([[1, farthest]], "m"))
+    with pytest.raises(yg.InputError, match=rf"a {name} needs metres; got relative distances"):
+        WRITERS[name](tmp_path / f"x.{name}", yg.DepthMap([[1, 2]], "relative"))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_label_map_is_written_as_numbers_of_classes() -> None:
     levels, texts = opened(encode(yg.LabelMap(IDS, ("sky", "草")), "index.png"))
 
     assert levels.dtype == np.uint8
     assert levels.tolist() == [[0, 1, 255], [1, 1, 0]]
     assert (json.loads(texts["classes"]), texts["background"]) == (["sky", "草"], "255")
+
+
+def test_levels_have_the_colours_of_the_drawing_and_their_names_beside_them(tmp_path: Path) -> None:
+    WRITERS["index.png"](tmp_path / "scene.index.png", yg.LabelMap(IDS, ("sky", "草")))
+    read = cv2.imread(str(tmp_path / "scene.index.png"), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert np.array_equal(read[..., ::-1], index_colours(IDS, 2))
+    assert json.loads((tmp_path / "scene.classes.json").read_text("utf-8")) == {
+        "names": ["sky", "草"], "first": 0, "background": 255,
+        "palette": [[*colour(0)], [*colour(1)]], "background_colour": [*BACKGROUND],
+    }  # fmt: skip
+
+
+def test_a_file_of_another_name_has_its_names_beside_it_too_and_a_mask_has_none(tmp_path: Path) -> None:
+    found = yg.Instances(np.ones((1, 2, 2), bool), np.zeros((1, 4)), ("cup",))
+    WRITERS["index.png"](tmp_path / "objects.png", found)
+    WRITERS["index.png"](tmp_path / "mask.index.png", yg.Mask(IDS == 1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.index.png", "objects.classes.json", "objects.png"]
+    assert json.loads((tmp_path / "objects.classes.json").read_text("utf-8"))["first"] == 1
+
+
+def test_programs_that_decode_colours_get_grey_levels() -> None:
+    labels = yg.LabelMap(IDS, ("sky", "草"))
+    with Image.open(BytesIO(grey_index_png(labels))) as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), opened(encode(labels, "index.png"))[0])
 
 
 @pytest.mark.parametrize(("n", "dtype", "background"), [(254, np.uint8, 255), (255, np.uint16, 65535)])

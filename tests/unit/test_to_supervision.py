@@ -20,12 +20,35 @@ class Detections(SimpleNamespace):
     """Keeps what it is made of."""
 
 
+class KeyPoints(SimpleNamespace):
+    """Keeps what it is made of."""
+
+    def __init__(
+        self, *, xy: Any, class_id: Any, keypoint_confidence: Any, detection_confidence: Any, visible: Any, data: Any
+    ) -> None:
+        super().__init__(
+            xy=xy,
+            class_id=class_id,
+            keypoint_confidence=keypoint_confidence,
+            detection_confidence=detection_confidence,
+            visible=visible,
+            data=data,
+        )
+
+
+class OldKeyPoints(SimpleNamespace):
+    """As before supervision 0.29."""
+
+    def __init__(self, xy: Any, class_id: Any = None, confidence: Any = None) -> None:
+        super().__init__(xy=xy, class_id=class_id, confidence=confidence)
+
+
 @pytest.fixture(params=["a stand-in", "supervision"])
 def supervision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "supervision":
         return pytest.importorskip("supervision")
     module: Any = ModuleType("supervision")
-    module.Detections = Detections
+    module.Detections, module.KeyPoints = Detections, KeyPoints
     monkeypatch.setitem(sys.modules, "supervision", module)
     return module
 
@@ -66,7 +89,52 @@ def test_detections_may_be_written_to(supervision: Any) -> None:
     assert BOXES.xyxy[0, 0] == 0
 
 
-@pytest.mark.parametrize("value", [BOXES, yg.Mask(BITS), yg.Instances(BITS[None], [[2, 1, 5, 3]], ("cup",))])
+XYV = np.full((2, 16, 3), np.nan, np.float32)
+XYV[..., :2] = 3, 4
+XYV[0, 0] = 9, 9, 0
+XYV[0, 1, 2] = 0.5
+POSES = yg.Poses(XYV, [[1, 2, 3, 4], [5, 6, 7, 8]], scores=np.array([0.5, 0.25]))
+
+
+def test_persons_become_key_points_whose_missing_joints_are_not_visible(supervision: Any) -> None:
+    found = POSES.to_supervision()
+    assert isinstance(found, supervision.KeyPoints)
+    assert found.xy.shape == (2, 16, 2)
+    assert found.xy[0, :2].tolist() == [[0, 0], [3, 4]]
+    assert np.flatnonzero(~found.visible).tolist() == [0]
+    assert found.keypoint_confidence[0, :2].tolist() == [0, 0.5]
+    assert found.detection_confidence.tolist() == [0.5, 0.25]
+    assert found.class_id.tolist() == [0, 0]
+    assert found.data["class_name"].tolist() == ["person"] * 2
+    assert found.data["xyxy"].tolist() == POSES.boxes.tolist()
+    found.xy[0, 1] = 0
+    assert POSES.xyv[0, 1, 0] == 3
+
+
+def test_persons_without_visibilities_or_scores_have_no_confidences(supervision: Any) -> None:
+    found = yg.Poses(XYV[1:], [[1, 2, 3, 4]]).to_supervision()
+    assert found.keypoint_confidence is found.detection_confidence is None
+    assert yg.Poses(np.zeros((0, 16, 3)), np.zeros((0, 4))).to_supervision().xy.shape == (0, 16, 2)
+
+
+def test_an_older_supervision_is_refused_by_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = ModuleType("supervision")
+    module.KeyPoints = OldKeyPoints
+    monkeypatch.setitem(sys.modules, "supervision", module)
+    with pytest.raises(yg.CapabilityError, match=r'pip install "supervision>=0\.29"'):
+        POSES.to_supervision()
+
+
+def test_supervision_itself_draws_and_boxes_the_persons() -> None:
+    package = pytest.importorskip("supervision")
+    found = POSES.to_supervision()
+    edges = [(a + 1, b + 1) for a, b in POSES.skeleton]
+    drawn = package.EdgeAnnotator(edges=edges).annotate(np.zeros((12, 12, 3), np.uint8), found)
+    assert drawn.shape == (12, 12, 3)
+    assert found.as_detections().xyxy.tolist() == [[3, 4, 3, 4], [3, 4, 3, 4]]
+
+
+@pytest.mark.parametrize("value", [POSES, BOXES, yg.Mask(BITS), yg.Instances(BITS[None], [[2, 1, 5, 3]], ("cup",))])
 def test_without_the_package_the_error_says_how_to_get_it(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(yg.CapabilityError, match="pip install supervision"):

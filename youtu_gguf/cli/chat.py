@@ -186,9 +186,9 @@ class Conversation:
         image = name_in_json(str(self._image))
         told = {"task": task, "image": image, **context}
         label = asked_label(context.get("arguments", {}))
-        self._last = Kept(
-            result, Source(self.scene.rgb, told, Path(image).name, label=label, focal_px=self.scene.focal_px)
-        )
+        focal_px = self.scene.focal_px
+        source = Source(self.scene.rgb, told, Path(image).name, label=label, focal_px=focal_px, focal_from="exif")
+        self._last = Kept(result, source)
         if isinstance(result, yg.Text | yg.Count):
             self._last_words = self._last
         if not in_words(result):

@@ -75,6 +75,16 @@ GpuLayers = Annotated[
         **_MODEL,
     ),
 ]
+
+
+def _pixels(typed: str) -> float | str:
+    """Return the number for what was typed; what is no number is left for the setting's own rule."""
+    try:
+        return float(typed)
+    except ValueError:
+        return typed
+
+
 Device = Annotated[
     str | None,
     typer.Option(
@@ -260,6 +270,22 @@ class TaskOptions(ModelOptions):
     def of_run(self) -> Options:
         """Return the options of a run that are not settings of a model."""
         return {"strict": self.strict}
+
+
+@dataclass(frozen=True)
+class DepthOptions(TaskOptions):
+    """The options of tasks that give distances, as one value."""
+
+    camera_px: Annotated[
+        str | None,
+        typer.Option(
+            "--camera-px",
+            metavar="N|assumed",
+            parser=_pixels,
+            help="Focal length in pixels that .ply files and depth images are written with, where the distances need "
+            "none; assumed: that of a telephone's camera. [default: from the image's EXIF data]",
+        ),
+    ] = None
 
 
 def command(function: Callable[..., None]) -> Command:

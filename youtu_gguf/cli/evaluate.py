@@ -94,8 +94,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="""Measure answers on a data set that you have.
 
-    The figures stand beside those of the model's authors. Data sets are not downloaded: "youtu-gguf eval list NAME" says which files a benchmark expects, and what its
-    figures depend on. For example: youtu-gguf eval countbench DATA -o results --limit 200""",
+    The figures stand beside those of the model's authors. Data sets are not downloaded: "youtu-gguf eval list NAME"
+    says which files a benchmark expects, and what its figures depend on.
+
+    Example: youtu-gguf eval countbench DATA -o results --limit 200""",
 )
 
 
@@ -121,11 +123,13 @@ def _command_of(benchmark: Benchmark) -> Any:
     ) -> None:
         from youtu_gguf.batch import Worker
         from youtu_gguf.evaluate import run
+        from youtu_gguf.evaluate.lines import read_run
 
         exam = _prepare(benchmark, data, split, preset, changed, limit, options.seed)
         n_images = len({sample.image for sample in exam.samples})
         if not options.quiet:
-            print(f"{_counted(exam)} on {n_images:,} images", file=sys.stderr)
+            of = len(exam.data.samples)
+            print(f"samples: {len(exam.samples):,} of {of:,}, images: {n_images:,}", file=sys.stderr)
         with ending_in_order():
             with shown(not options.quiet) as display:
                 worker = Worker(options.loader(), display.report)
@@ -146,9 +150,10 @@ def _command_of(benchmark: Benchmark) -> Any:
                 raise
         _print(scores, as_json=as_json)
         if scores.failed:
+            reason = read_run(output).reasons.most_common(1)[0][0]
             print(
-                f'{scores.failed:,} samples failed and count as wrong. See "error" in results.jsonl for the reasons; '
-                "--retry asks those images again.",
+                f"{scores.failed:,} samples failed and count as wrong. The most frequent reason: {reason}\n"
+                'See "error" in results.jsonl; --retry asks those images again.',
                 file=sys.stderr,
             )
             raise typer.Exit(SOME_FAILED)
@@ -247,11 +252,6 @@ def _prepare(
     return prepare(benchmark, data, split=split, preset=known, changed=values, limit=limit, seed=seed)
 
 
-def _counted(exam: Exam) -> str:
-    n, of = len(exam.samples), len(exam.data.samples)
-    return f"{exam.benchmark.title}, {exam.split}: {n:,}{'' if n == of else f' of {of:,}'} samples"
-
-
 def _print(scores: Scores, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(scores.to_json(), ensure_ascii=False))
@@ -260,25 +260,9 @@ def _print(scores: Scores, *, as_json: bool) -> None:
 
 
 def _print_table(several: Sequence[Scores], *, as_markdown: bool = False) -> None:
-    from youtu_gguf.evaluate.table import COLUMNS, markdown, notes, rows
+    from youtu_gguf.evaluate.table import markdown, text
 
-    if as_markdown:
-        print(markdown(several), end="")
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    drawn = Table(box=SIMPLE_HEAD)
-    for title in COLUMNS:
-        drawn.add_column(title)
-    for scores in several:
-        for row in rows(scores):
-            drawn.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    console.print(drawn)
-    for note in notes(several):
-        console.print(note)
+    print((markdown(several) if as_markdown else text(several)).rstrip())
 
 
 for function in (list_, score, table):

@@ -15,11 +15,12 @@ import typer
 
 import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path, is_there
-from youtu_gguf.cli.common import Command, Image, TaskOptions, command
+from youtu_gguf.cli.common import Command, DepthOptions, Image, TaskOptions, command
 from youtu_gguf.cli.progress import Display, shown
 from youtu_gguf.cli.results import lines, score_line, warnings
 from youtu_gguf.errors import InputError
-from youtu_gguf.output import WRITERS, Source, asked_label, find_writer, to_json, writers_of
+from youtu_gguf.output import UNKNOWN, WRITERS, Source, asked_label, find_writer, to_json, writers_of
+from youtu_gguf.output.camera import with_focal
 from youtu_gguf.tasks import TASKS
 from youtu_gguf.tasks.declaration import Argument, Names, Phrase, Switch, Task
 
@@ -34,7 +35,8 @@ def task_command(name: str) -> Command:
         _run(name, image, options, task.read(typed))
 
     image = inspect.Parameter("image", _BY_NAME, annotation=Image)
-    options = inspect.Parameter("options", _BY_NAME, annotation=TaskOptions)
+    bundle = DepthOptions if task.value is yg.DepthMap else TaskOptions
+    options = inspect.Parameter("options", _BY_NAME, annotation=bundle)
     run.__signature__ = inspect.Signature([image, *parameters(task), options])  # type: ignore[attr-defined]
     run.__doc__ = task.help
     return command(run)
@@ -79,8 +81,8 @@ def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, objec
         context: dict[str, Any] = {"task": name, "image": name_in_json(image), "arguments": arguments}
         if options.output:
             name_of, label = Path(context["image"]).name, asked_label(arguments)
-            source = Source(scene.rgb, context, name_of, label=label, focal_px=scene.focal_px)
-            find_writer(options.output)(options.output, result, source)
+            source = Source(scene.rgb, context, name_of, label=label, focal_px=scene.focal_px, focal_from="exif")
+            find_writer(options.output)(options.output, result, _with_camera(source, options))
     if options.npz:
         WRITERS["npz"](options.npz, result)
     if options.json:
@@ -91,6 +93,11 @@ def _run(name: str, image: str, options: TaskOptions, arguments: dict[str, objec
     if not options.quiet:
         for warning in warnings(result, rest="--json lists all of them"):
             print(warning, file=sys.stderr)
+
+
+def _with_camera(source: Source, options: TaskOptions) -> Source:
+    """Return a source with the focal length that was typed."""
+    return with_focal(source, options.camera_px if isinstance(options, DepthOptions) else None)
 
 
 def ask(scene: yg.Scene, question: yg.Question, display: Display, *, stream: bool, **options: Any) -> yg.Result:
@@ -151,6 +158,7 @@ def check_image(image: str) -> None:
 def _check_files(name: str, image: str, options: TaskOptions, is_in_words: bool) -> None:
     """Refuse paths that cannot work before minutes are spent on the model and the answer."""
     check_image(image)
+    _with_camera(UNKNOWN, options)
     if options.output:
         _check_suffix(name, options.output, is_in_words)
     if options.npz and is_in_words:

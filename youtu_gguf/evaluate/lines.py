@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,13 @@ class Run:
         said: The answers by the id of their sample; those that failed are left out.
         model: What is known about the model.
         seconds: How long answering took.
+        reasons: Why others failed, and how many samples, or images where that was the reason, each time.
     """
 
     said: Mapping[str, Prediction]
     model: Any
     seconds: float
+    reasons: Counter[str]
 
 
 def is_run(path: Path) -> bool:
@@ -45,15 +48,20 @@ def read_run(folder: Path) -> Run:
     """
     settings = read_json(folder / SETTINGS)
     said: dict[str, Prediction] = {}
+    reasons: Counter[str] = Counter()
     seconds = 0.0
     path = folder / RESULTS
     for where, line in _whole_lines(path):
         seconds += entry(line, "seconds", float, where)
-        if "error" not in line:
-            for number, result in enumerate(entry(line, "results", list, where)):
-                _take(said, result, folder, f"{where}, results[{number}]")
+        if "error" in line:
+            reasons[_reason(line, where)] += 1
+            continue
+        for number, result in enumerate(entry(line, "results", list, where)):
+            place = f"{where}, results[{number}]"
+            if not _take(said, result, folder, place):
+                reasons[_reason(result, place)] += 1
     model = {name: settings.get(name) for name in ("model", "calibration", "options") if name in settings}
-    return Run(said, model, round(seconds, 3))
+    return Run(said, model, round(seconds, 3), reasons)
 
 
 def settings_of_run(folder: Path, benchmark: Benchmark, split: str) -> tuple[Preset, dict[str, Any]]:
@@ -121,6 +129,10 @@ def _take(said: dict[str, Prediction], form: Any, folder: Path, where: str) -> b
     png = inside(folder, form["file"], where) if form.get("file") is not None else None
     said[name] = Prediction(prediction, png)
     return True
+
+
+def _reason(form: Any, where: str) -> str:
+    return entry(entry(form, "error", dict, where), "message", str, f"{where}, error")
 
 
 def _is_finite(value: Any) -> bool:

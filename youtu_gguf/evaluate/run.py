@@ -21,7 +21,7 @@ from youtu_gguf.batch.worker import identity_of
 from youtu_gguf.errors import DecodeError, EngineError, ServerError, YoutuError
 from youtu_gguf.evaluate.base import Kind, Prediction, Sample
 from youtu_gguf.evaluate.exam import Exam
-from youtu_gguf.evaluate.figures import Scores
+from youtu_gguf.evaluate.figures import FIGURES, Scores
 from youtu_gguf.evaluate.lines import read_run
 from youtu_gguf.evaluate.score import score
 from youtu_gguf.output import write_bytes
@@ -152,6 +152,8 @@ def run(
     of_image = samples_by_image(exam)
     given = settings or {}
     with Journal(folder, settings_of(model, exam, given), restart=restart) as journal:
+        with writing(folder / FIGURES):
+            (folder / FIGURES).unlink(missing_ok=True)  # of fewer samples, perhaps
         questions = Questions(exam.benchmark.kind, exam.options, of_image, exam.data.folder, folder)
         wanted = {questions.name(path): {sample.id for sample in samples} for path, samples in of_image.items()}
         journal.drop(lambda line: _lacks(line, wanted.get(line["image"], set())))

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import youtu_gguf as yg
-from youtu_gguf.evaluate.describe import in_print
+from youtu_gguf.evaluate.describe import in_print, typed
 from youtu_gguf.evaluate.figures import FIGURES, Scored, Scores
 
-COLUMNS = ("benchmark", "split", "figure", "value", "95 % interval", "authors", "best baseline", "samples", "failed")
+COLUMNS = ("figure", "value", "95 % interval", "authors", "best baseline")
+"""What a row says of a figure."""
 
 NONE = "-"
 
@@ -30,25 +31,48 @@ def find_scores(folders: Sequence[str | Path]) -> list[Scores]:
     return found
 
 
+def markdown(several: Sequence[Scores]) -> str:
+    """Return the figures of several runs as one table in Markdown, with notes below it.
+
+    Notes say which settings are a guess of ours, and which are not those of the authors' report.
+    """
+    lines: list[tuple[str, ...]] = [("benchmark", "split", *COLUMNS, "samples", "failed")]
+    lines.append(("---",) * len(lines[0]))
+    for scores in several:
+        lines += [(scores.title, scores.split, *row, asked(scores), f"{scores.failed:,}") for row in rows(scores)]
+    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join([table, "", *(f"- {note}" for note in notes(several))]) + "\n"
+
+
+def text(several: Sequence[Scores]) -> str:
+    """Return the figures of several runs for a terminal: a block for each run."""
+    lines: list[tuple[str, ...]] = [row for scores in several for row in rows(scores)]
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *lines, strict=True)]
+    blocks = []
+    for scores in several:
+        counts = f"samples: {asked(scores)}, images: {scores.images:,}, failed: {scores.failed:,}"
+        block = [f"{scores.title}, {scores.split} ({counts})"]
+        for row in (COLUMNS, *rows(scores)):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            block.append(f"  {'  '.join(cells)}".rstrip())
+        blocks.append("\n".join(block))
+    return "\n\n".join([*blocks, "\n".join(notes(several))])
+
+
 def rows(scores: Scores) -> list[tuple[str, ...]]:
-    """Return the rows of a table, one for each figure, under `COLUMNS`."""
+    """Return a row for each figure, under `COLUMNS`."""
     found: list[tuple[str, ...]] = []
     for name, figure in scores.figures.items():
-        published = scores.published.get(name)
-        found.append(
-            (
-                scores.title,
-                scores.split,
-                figure.title,
-                shown(figure.value, figure),
-                NONE if figure.low is None else f"{shown(figure.low, figure)} to {shown(figure.high, figure)}",
-                shown(published, figure),
-                _best_baseline(scores, name, figure),
-                f"{scores.n:,}" if scores.n == scores.of else f"{scores.n:,} of {scores.of:,}",
-                f"{scores.failed:,}",
-            )
-        )
+        interval = NONE if figure.low is None else f"{_shown(figure.low, figure)} to {_shown(figure.high, figure)}"
+        published = _shown(scores.published.get(name), figure)
+        baseline = _best_baseline(scores, name, figure)
+        found.append((figure.title, _shown(figure.value, figure), interval, published, baseline))
     return found
+
+
+def asked(scores: Scores) -> str:
+    """Return how many samples count, in print."""
+    return f"{scores.n:,}" if scores.n == scores.of else f"{scores.n:,} of {scores.of:,}"
 
 
 def notes(several: Sequence[Scores]) -> list[str]:
@@ -57,20 +81,14 @@ def notes(several: Sequence[Scores]) -> list[str]:
     for scores in several:
         where = f"{scores.title}, {scores.split}"
         for known, words in (("our guess", "settings that are our guess"), ("changed", "settings not the report's")):
-            named = [f"{name} {option.value}" for name, option in scores.options.items() if option.known == known]
+            named = [
+                f"{name} {typed(option.value)}" for name, option in scores.options.items() if option.known == known
+            ]
             found += [f"{where}: {words}: {'; '.join(named)}."] if named else []
     return list(dict.fromkeys(found))
 
 
-def markdown(several: Sequence[Scores]) -> str:
-    """Return the table of several runs, with its notes, in Markdown."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *(row for scores in several for row in rows(scores))]
-    table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-    return "\n".join([table, "", *(f"- {note}" for note in notes(several))]) + "\n"
-
-
-def shown(value: float | None, figure: Scored) -> str:
-    """Return a figure in print."""
+def _shown(value: float | None, figure: Scored) -> str:
     return NONE if value is None else in_print(value, is_share=figure.is_share)
 
 
@@ -80,7 +98,7 @@ def _best_baseline(scores: Scores, name: str, figure: Scored) -> str:
     if not known:
         return NONE
     value, said = (min if figure.lower_is_better else max)(known)
-    return f"{shown(value, figure)} ({said})"
+    return f"{_shown(value, figure)} ({said})"
 
 
 def _baselines(scores: Scores, name: str) -> Iterator[tuple[str, float]]:

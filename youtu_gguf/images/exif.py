@@ -19,7 +19,7 @@ _PIXEL_WIDTH, _PIXEL_HEIGHT, _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA002, 0xA003, 
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 1e-3}
 """Millimetres of a `FocalPlaneResolutionUnit`: 2 inch and 3 centimetre by Exif 3.0, 4 and 5 as cameras use them."""
 
-_DIAGONAL_35MM = math.hypot(36.0, 24.0)
+DIAGONAL_35MM = math.hypot(36.0, 24.0)
 """Millimetres across a frame of 35 mm film; equivalents keep the angle of view of the diagonal (CIPA DCG-001)."""
 
 _SHORTEST, _LONGEST = 0.1, 100.0
@@ -59,4 +59,4 @@ def _by_sensor(tags: dict[int, Any], image: Image.Image) -> float:
 
 
 def _by_film(tags: dict[int, Any], image: Image.Image) -> float:
-    return float(tags[_FOCAL_LENGTH_35MM]) / _DIAGONAL_35MM * math.hypot(*image.size)
+    return float(tags[_FOCAL_LENGTH_35MM]) / DIAGONAL_35MM * math.hypot(*image.size)

@@ -6,9 +6,12 @@ from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.coco import encode_coco
 from youtu_gguf.output.csv import IN_TABLES, encode_csv
-from youtu_gguf.output.depth_png import encode_depth_png
-from youtu_gguf.output.index_png import encode_index_png
+from youtu_gguf.output.cvat import encode_cvat
+from youtu_gguf.output.depth_png import DEPTH_FORMS, DepthForm
+from youtu_gguf.output.float_images import encode_exr, encode_pfm
+from youtu_gguf.output.index_png import encode_index_png, index_names
 from youtu_gguf.output.json import encode_json, to_json
+from youtu_gguf.output.label_studio import encode_label_studio, label_studio_setup
 from youtu_gguf.output.labelme import encode_labelme
 from youtu_gguf.output.npz import encode_npz
 from youtu_gguf.output.objects import WITH_OBJECTS
@@ -34,6 +37,11 @@ from youtu_gguf.types import (
 
 _WITH_ARRAYS = (Count, Boxes, Polygons, Poses, Mask, Instances, LabelMap, DepthMap, Action)
 
+
+def _depth_writer(form: DepthForm) -> Writer:
+    return Writer(form.name, "image/png", (DepthMap,), form.encode, form.beside)
+
+
 WRITERS: dict[str, Writer] = {
     writer.name: writer
     for writer in (
@@ -41,13 +49,18 @@ WRITERS: dict[str, Writer] = {
         Writer("json", "application/json", (Result,), encode_json),
         Writer("npz", "application/x-npz", _WITH_ARRAYS, encode_npz),
         Writer("png", "image/png", _WITH_ARRAYS, encode_drawing),
-        Writer("depth.png", "image/png", (DepthMap,), encode_depth_png),
-        Writer("index.png", "image/png", (LabelMap, Mask, Instances), encode_index_png),
+        _depth_writer(DEPTH_FORMS[0]),
+        Writer("index.png", "image/png", (LabelMap, Mask, Instances), encode_index_png, index_names),
         Writer("coco.json", "application/json", WITH_OBJECTS, encode_coco),
         Writer("labelme.json", "application/json", WITH_OBJECTS, encode_labelme),
         Writer("yolo.zip", "application/zip", WITH_OBJECTS, encode_yolo),
+        Writer("label_studio.json", "application/json", WITH_OBJECTS, encode_label_studio, label_studio_setup),
+        Writer("cvat.xml", "application/xml", WITH_OBJECTS, encode_cvat),
         Writer("csv", "text/csv; charset=utf-8", IN_TABLES, encode_csv),
         Writer("ply", "application/octet-stream", (DepthMap,), encode_ply),
+        Writer("pfm", "application/octet-stream", (DepthMap,), encode_pfm),
+        Writer("exr", "image/x-exr", (DepthMap,), encode_exr),
+        *map(_depth_writer, DEPTH_FORMS[1:]),
         Writer("f32", "application/octet-stream", (DepthMap,), encode_distances),
         Writer("i32", "application/octet-stream", (LabelMap,), encode_ids),
         Writer("margin.f32", "application/octet-stream", (LabelMap,), encode_margin),

@@ -64,17 +64,18 @@ class CocoDataset:
                     "id": len(self._annotations) + 1,
                     "image_id": known["id"],
                     "category_id": self._category(item.label),
-                    **_annotation(item),
+                    **annotation_of(item),
                 }
             )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the data set as COCO's JSON has it."""
-        joints = {"keypoints": [*MPII_JOINTS], "skeleton": [[a + 1, b + 1] for a, b in MPII_SKELETON]}
+        limbs = [[a + 1, b + 1] for a, b in MPII_SKELETON]
+        joints = {"keypoints": [*MPII_JOINTS], "skeleton": limbs} if self._has_joints else {}
         return {
             "images": [*self._images.values()],
             "categories": [
-                {"id": id_, "name": name, "supercategory": "", **(joints if self._has_joints else {})}
+                {"id": id_, "name": name, "supercategory": name if self._has_joints else "", **joints}
                 for name, id_ in self._categories.items()
             ],
             "annotations": self._annotations,
@@ -104,7 +105,8 @@ def encode_coco(result: Result, source: Source) -> bytes:
     return json_bytes(data.to_dict())
 
 
-def _annotation(item: Item) -> dict[str, Any]:
+def annotation_of(item: Item) -> dict[str, Any]:
+    """Return an object as an annotation without ids."""
     left, top, right, bottom = _rounded(item.xyxy)
     form: dict[str, Any] = {
         "bbox": [left, top, round(right - left, _DIGITS), round(bottom - top, _DIGITS)],

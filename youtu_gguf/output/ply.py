@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.output.source import Source
+from youtu_gguf.output.camera import camera_of, check_metres
+from youtu_gguf.output.source import FocalFrom, Source
 from youtu_gguf.types import U8, DepthMap
 
 _XYZ = [("x", "<f4"), ("y", "<f4"), ("z", "<f4")]
@@ -17,7 +18,9 @@ _RGB = [("red", "u1"), ("green", "u1"), ("blue", "u1")]
 _NAMES = {"<f4": "float", "u1": "uchar"}
 
 
-def depth_to_ply(depth: DepthMap, focal_px: float, rgb: U8 | None = None, step: int = 1) -> bytes:
+def depth_to_ply(
+    depth: DepthMap, focal_px: float, rgb: U8 | None = None, step: int = 1, *, focal_from: FocalFrom = "given"
+) -> bytes:
     """Return the points of a depth map as a PLY file, row by row; invalid pixels have none.
 
     Args:
@@ -25,14 +28,12 @@ def depth_to_ply(depth: DepthMap, focal_px: float, rgb: U8 | None = None, step: 
         focal_px: Focal length in pixels of the depth map.
         rgb: (H, W, 3) colours of the points, of the depth map's size; None for none.
         step: Every how many pixels, across and down, there is a point.
+        focal_from: Where the focal length is from; the file states it in a comment.
 
     Raises:
         InputError: Distances are relative; the colours are of another size; or the step is not positive.
     """
-    if depth.unit != "m":
-        raise InputError(
-            "a point cloud needs metres; got relative distances. Ask for depth with focal_px, the focal length."
-        )
+    check_metres(depth, "a point cloud")
     if rgb is not None and rgb.shape[:2] != depth.values.shape:
         raise InputError(f"colours must be those of {depth.values.shape} pixels; got {rgb.shape[:2]}.")
     if step < 1:
@@ -49,7 +50,8 @@ def depth_to_ply(depth: DepthMap, focal_px: float, rgb: U8 | None = None, step: 
     if rgb is not None:
         for i, (name, _) in enumerate(_RGB):
             points[name] = rgb[::step, ::step, i][v, u]
-    return _header(len(points), fields) + points.tobytes()
+    told = f"focal length {focal_px:.2f} px ({focal_from})"
+    return _header(len(points), fields, told) + points.tobytes()
 
 
 def encode_ply(depth: DepthMap, source: Source, step: int = 1) -> bytes:
@@ -60,16 +62,19 @@ def encode_ply(depth: DepthMap, source: Source, step: int = 1) -> bytes:
     Raises:
         InputError: Distances are relative, or no focal length is known.
     """
-    focal_px = source.focal_px if depth.focal_px is None else depth.focal_px
-    if depth.unit == "m" and focal_px is None:
+    check_metres(depth, "a point cloud")
+    camera = camera_of(depth, source)
+    if camera.focal_px is None or camera.focal_from is None:
         raise InputError(
-            "a point cloud needs the focal length in pixels; none is known. Use an image whose EXIF data give it, or "
-            'ask for depth with focal_px and the scale "open".'
+            "a point cloud needs the focal length in pixels; none is known. Use an image whose EXIF data give it, ask "
+            'for depth with focal_px and the scale "open", or name it for the file; focal_px="assumed" takes that of a '
+            "telephone's camera."
         )
-    return depth_to_ply(depth, focal_px or 1.0, source.rgb, step)
+    return depth_to_ply(depth, camera.focal_px, source.rgb, step, focal_from=camera.focal_from)
 
 
-def _header(n: int, fields: list[tuple[str, str]]) -> bytes:
+def _header(n: int, fields: list[tuple[str, str]], comment: str) -> bytes:
     lines = ["ply", "format binary_little_endian 1.0", "comment metres; x right, y down, z forward"]
+    lines.append(f"comment {comment}")
     properties = [f"property {_NAMES[kind]} {name}" for name, kind in fields]
     return "\n".join([*lines, f"element vertex {n}", *properties, "end_header", ""]).encode("ascii")

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.types import U8, Size
 
 UNNAMED = "object"
 """The label of what has none."""
+
+FocalFrom = Literal["exif", "given", "assumed"]
+"""Where a focal length is from: the image's file, the user, or an assumption about cameras."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +24,9 @@ class Source:
         name: Name of the image's file, for data sets; it may begin with folders.
         size: Size of the upright source image; by default that of `rgb`.
         label: What a mask is of, such as the phrase that it was asked for by.
-        focal_px: Focal length in pixels of the source image, where it is known.
+        focal_px: Focal length in pixels of the source image, where it is known; "assumed" for that of a telephone,
+            which files then state (`camera.assumed_focal`).
+        focal_from: Where a focal length in numbers is from.
     """
 
     rgb: U8 | None = field(default=None, repr=False)
@@ -29,7 +34,8 @@ class Source:
     name: str = "image"
     size: Size | None = None
     label: str = UNNAMED
-    focal_px: float | None = None
+    focal_px: float | Literal["assumed"] | None = None
+    focal_from: FocalFrom = "given"
 
     def __post_init__(self) -> None:
         if self.size is None and self.rgb is not None:

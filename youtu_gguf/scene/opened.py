@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 from weakref import WeakSet
 
 from youtu_gguf.arguments import checked_path, is_there
@@ -18,6 +19,7 @@ from youtu_gguf.forks import forkable_lock
 from youtu_gguf.images import load as images
 from youtu_gguf.images.zoom import checked_factor
 from youtu_gguf.output import Source, find_writer
+from youtu_gguf.output.camera import with_focal
 from youtu_gguf.render import draw
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.options import run_options
@@ -180,16 +182,27 @@ class OpenImage:
 
         return Image.fromarray(draw(self.rgb, value))
 
-    def save(self, value: Result, path: str | PathLike[str], format: str | None = None) -> None:  # noqa: A002
+    def save(
+        self,
+        value: Result,
+        path: str | PathLike[str],
+        format: str | None = None,  # noqa: A002
+        *,
+        focal_px: float | Literal["assumed"] | None = None,
+    ) -> None:
         """Write `value` to a file: its drawing as .png, its arrays as .npz, all of it as .json, or as another format.
 
         Args:
             value: What a task returned.
             path: Where to; its suffix tells the format. A file that is there is replaced, but never the image itself.
             format: Name of the format, one of `youtu_gguf.output.WRITERS`, whatever the suffix.
+            focal_px: Focal length in source pixels that points in space and depth images are written with, where the
+                distances were made without one. None takes that of the image's file; "assumed" that of a telephone's
+                camera where the file tells of none. The files state which it is.
 
         Raises:
-            InputError: An unknown suffix or format, a value that the format has no form for, or the image's own file.
+            InputError: An unknown suffix or format, a value that the format has no form for, or the image's own file;
+                or a focal length that no camera has.
             OutputError: The file cannot be written.
         """
         target = checked_path("path", path)
@@ -198,12 +211,11 @@ class OpenImage:
             raise InputError(f"expected a value that a task returned; got {value!r}. Save one row as value[i:i + 1].")
         if self.path is not None and is_there(target) and is_there(self.path) and target.samefile(self.path):
             raise InputError(f"expected a file to write; got {target}, the image itself. Name another file.")
-        write(target, value, self._source())
+        write(target, value, self._source(focal_px))
 
-    def _source(self) -> Source:
-        if self.path is None:
-            return Source(self.rgb, focal_px=self.focal_px)
-        return Source(self.rgb, {"image": str(self.path)}, name=self.path.name, focal_px=self.focal_px)
+    def _source(self, focal_px: float | Literal["assumed"] | None) -> Source:
+        known = with_focal(Source(self.rgb, focal_px=self.focal_px, focal_from="exif"), focal_px)
+        return known if self.path is None else replace(known, context={"image": str(self.path)}, name=self.path.name)
 
     def close(self) -> None:
         """Release what the engine keeps for this image. Safe to call twice."""

@@ -61,7 +61,8 @@ class StoredResult:
 def source_of(scene: Scene, image: str, task: str, arguments: Mapping[str, Any]) -> Source:
     """Return what files need to know of a scene and a task besides the pixels; `image` is the image's id."""
     label = asked_label(arguments)
-    return Source(context={"task": task}, name=image, size=scene.size, label=label, focal_px=scene.focal_px)
+    known = scene.focal_px
+    return Source(context={"task": task}, name=image, size=scene.size, label=label, focal_px=known, focal_from="exif")
 
 
 class ResultStore:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.output import WRITERS, Source, to_json, writers_of
 from youtu_gguf.output.depth_png import INVALID, depth_levels
-from youtu_gguf.output.index_png import background_level, label_map_png
+from youtu_gguf.output.index_png import background_level, grey_index_png
 from youtu_gguf.output.ply import encode_ply
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.results import StoredResult
@@ -158,7 +158,7 @@ def _map(value: Result, output: Output) -> dict[str, Any]:
             meaning = {"scale": levels.scale, "invalid": INVALID, "unit": levels.unit}
             return {"map": {"png": _base64(levels.to_png()), **meaning}}
         case LabelMap():
-            return {"map": {"png": _base64(label_map_png(value)), "background": background_level(value)}}
+            return {"map": {"png": _base64(grey_index_png(value)), "background": background_level(value)}}
     return {}
 
 

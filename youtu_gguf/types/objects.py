@@ -7,12 +7,12 @@ import numpy as np
 
 from youtu_gguf.facts import MPII_SKELETON, N_JOINTS
 from youtu_gguf.types.arrays import F32, Bits, checked, freeze
-from youtu_gguf.types.detections import to_detections
+from youtu_gguf.types.detections import to_detections, to_key_points
 from youtu_gguf.types.rows import Row, Rows, listing
 from youtu_gguf.types.spans import Spans, freeze_spans
 
 if TYPE_CHECKING:
-    from supervision import Detections
+    from supervision import Detections, KeyPoints
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,6 +150,16 @@ class Poses(Rows[Pose]):
         freeze(self, "xyv", (None, N_JOINTS, 3), np.float32)
         freeze(self, "boxes", (len(self.xyv), 4), np.float32)
         super().__post_init__()
+
+    def to_supervision(self) -> "KeyPoints":
+        """Return the persons as `supervision.KeyPoints`, whose joints are in the order of `facts.MPII_JOINTS`.
+
+        A missing joint lies at 0, 0 and is not `visible`; `data` has the boxes as "xyxy".
+
+        Raises:
+            CapabilityError: The package supervision is not installed, or older than 0.29.
+        """
+        return to_key_points(self.xyv, self.boxes, self.scores)
 
     def _summary(self) -> str:
         seen = np.count_nonzero(self.xyv[..., 2], axis=1).tolist()

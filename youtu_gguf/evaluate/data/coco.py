@@ -226,7 +226,7 @@ def box_of(bbox: Any, where: str) -> F64:
     Raises:
         InputError: These are not four finite numbers, or a side is negative.
     """
-    numbers = _numbers(bbox, where, "bbox")
+    numbers = finite_numbers(bbox, "bbox", where)
     if numbers.shape != (4,) or numbers[2:].min() < 0:
         raise InputError(f"{where}: expected 'bbox' to be left, top, width, height; got {str(bbox)[:60]}.")
     numbers[2:] += numbers[:2]
@@ -236,13 +236,18 @@ def box_of(bbox: Any, where: str) -> F64:
 def _keypoints(told: Any, where: str) -> F64 | None:
     if told is None or told == []:
         return None
-    numbers = _numbers(told, where, "keypoints")
+    numbers = finite_numbers(told, "keypoints", where)
     if len(numbers) % 3:
         raise InputError(f"{where}: expected 'keypoints' to be x, y, visibility of each; got {len(numbers)} numbers.")
     return numbers.reshape(-1, 3)
 
 
-def _numbers(told: Any, where: str, key: str) -> F64:
+def finite_numbers(told: Any, key: str, where: str) -> F64:
+    """Return what a file has under `key` as an array (n,).
+
+    Raises:
+        InputError: It is no list of finite numbers.
+    """
     try:
         if isinstance(told, list) and all(type(number) in (int, float) for number in told):
             numbers = np.array(told, np.float64)

@@ -41,10 +41,8 @@ def mask_of(segmentation: Any, size: Size, where: str = "segmentation") -> Bits:
     Raises:
         InputError: It is none of these, or is of another size.
     """
-    if isinstance(segmentation, list):
-        from_pycocotools = needed("pycocotools.mask")
-        return np.asarray(from_pycocotools.decode(rle_of(segmentation, size, where)), np.bool_)
-    return _pixels(_runs(segmentation, size, where), size)
+    rle = rle_of(segmentation, size, where) if isinstance(segmentation, list) else segmentation
+    return _pixels(_runs(rle, size, where), size)
 
 
 def rle_of(segmentation: Any, size: Size, where: str = "segmentation") -> Rle:
@@ -110,17 +108,15 @@ def _uncompressed(counts: str | bytes, where: str) -> npt.NDArray[np.int64]:
     """Return the runs that a text stands for; `output.rle.coco_rle` says how."""
     data = np.frombuffer(counts.encode("utf-8") if isinstance(counts, str) else counts, np.uint8).astype(np.int64)
     groups = data - _FIRST_CHARACTER
-    if ((groups < 0) | (groups >= 2 * _MORE)).any() or (groups[-1:] & _MORE).any():
+    if not groups.size or ((groups < 0) | (groups >= 2 * _MORE)).any() or (groups[-1:] & _MORE).any():
         raise InputError(f"{where}: expected 'counts' to be compressed run lengths; got {str(counts)[:60]!r}.")
     last = np.flatnonzero(groups & _MORE == 0)
     first = np.concatenate([[0], last[:-1] + 1]).astype(np.int64)
     lengths = last - first + 1
-    if lengths.size and lengths.max() > _MOST_DIGITS:
+    if lengths.max() > _MOST_DIGITS:
         raise InputError(f"{where}: expected 'counts' to be compressed run lengths; a number has too many digits.")
     place = np.arange(len(groups)) - np.repeat(first, lengths)
-    values: npt.NDArray[np.int64] = groups
-    if len(groups):
-        values = np.add.reduceat((groups & (_MORE - 1)) << (_BITS * place), first)
+    values: npt.NDArray[np.int64] = np.add.reduceat((groups & (_MORE - 1)) << (_BITS * place), first)
     values -= ((groups[last] & _SIGN) != 0).astype(np.int64) << (_BITS * lengths)
     for start in (1, 2):  # from the fourth on, a number is the difference to the one two before
         values[start::2] = np.cumsum(values[start::2])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.arguments import as_float
 from youtu_gguf.facts import MPII_JOINTS
+from youtu_gguf.output.label_studio import Region
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.fields import wrong
 from youtu_gguf.serve.label_studio.regions import (
-    Region,
     box_regions,
     instance_regions,
     joint_label,

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
+from youtu_gguf.output.label_studio import prediction
 from youtu_gguf.serve.calls import Call
 from youtu_gguf.serve.core import Core, core_of
 from youtu_gguf.serve.dialects import Dialect
@@ -22,7 +23,6 @@ from youtu_gguf.serve.inputs import read_json
 from youtu_gguf.serve.jobs import Job
 from youtu_gguf.serve.label_studio.asked import drawn, label_image, pointed_at
 from youtu_gguf.serve.label_studio.pictures import task_image
-from youtu_gguf.serve.label_studio.regions import prediction
 from youtu_gguf.serve.label_studio.setup import Control, read_setup
 from youtu_gguf.serve.one_task import Asking, ask_image
 from youtu_gguf.serve.schemas import json_body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from youtu_gguf.serve.label_studio.rle import brush_rle
+from youtu_gguf.output.brush_rle import brush_rle
 
 # 32 bits of the number of values, 5 of 8 - 1, 4 each of 3 - 1, 4 - 1, 8 - 1, 16 - 1; then 1, choice, length - 1, value.
 LAYOUT = "00111" + "0010" + "0011" + "0111" + "1111"
