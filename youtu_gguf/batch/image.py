@@ -171,7 +171,9 @@ class Work:
         with writing(self.folder / folder):
             for part in (FILES, folder):  # the journal's own folder is there, unless somebody has deleted it
                 (self.folder / part).mkdir(exist_ok=True)
-        source = Source(scene.rgb, name=path.name, label=asked_label(asked.arguments), focal_px=scene.focal_px)
+        told = {"image": name_of(path), "task": asked.words, **asked.context}
+        label, focal_px = asked_label(asked.arguments), scene.focal_px
+        source = Source(scene.rgb, told, path.name, label=label, focal_px=focal_px, focal_from="exif")
         stem = (folder / f"{index + 1}-{asked.question.task}").as_posix()
         parts: dict[str, Part] = {}
         files: list[str] = []
@@ -181,15 +183,17 @@ class Work:
                 if name in DATASETS:
                     parts[name] = DATASETS[name].part(result, source)
                 else:
-                    WRITERS[name](self.folder / f"{stem}.{name}", result, source)
-                    files.append(f"{stem}.{name}")
+                    written = WRITERS[name].files(self.folder / f"{stem}.{name}", result, source)
+                    for file, data in written.items():
+                        write_bytes(file, data)
+                    files += [(folder / file.name).as_posix() for file in reversed(written)]
             except InputError as exc:  # of this result alone, such as a place in space without a focal length
                 unwritten[name] = str(exc)
-        told: Line = {"files": files} if files else {}
+        line: Line = {"files": files} if files else {}
         if parts:
-            told["part"] = {"file": f"{stem}{PART}", "formats": list(parts)}
-            write_bytes(self.folder / told["part"]["file"], json_bytes(parts))
-        return told | ({"unwritten": unwritten} if unwritten else {})
+            line["part"] = {"file": f"{stem}{PART}", "formats": list(parts)}
+            write_bytes(self.folder / line["part"]["file"], json_bytes(parts))
+        return line | ({"unwritten": unwritten} if unwritten else {})
 
 
 def checked_formats(formats: Sequence[str], asked: Sequence[Asked]) -> tuple[str, ...]:
