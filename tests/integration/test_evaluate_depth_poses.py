@@ -31,7 +31,7 @@ def nano() -> Iterator[yg.Model]:
 def test_drawn_scenes_are_answered_better_than_without_looking(
     name: str, changed: dict[str, Any], least: float, nano: yg.Model, tmp_path: Path
 ) -> None:
-    export(name, tmp_path / "data", 2)
+    export(name, tmp_path / "data", 3)
     exam = prepare(name, tmp_path / "data", preset="fast", changed=changed)
     scores = run(nano, exam, tmp_path / "results")
     main = exam.benchmark.kind.figures[0].name
