@@ -226,7 +226,7 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         ),
         (
             ["detect", "{cat}", "-o", "cars.depth.png"],
-            "detect writes .json, .npz, .png, .coco.json, .labelme.json, .yolo.zip, .label_studio.json, .cvat.xml, .csv;",
+            "detect writes .json, .npz, .png, .coco.json, .labelme.json, .yolo.zip, .label_studio.json, .cvat.xml",
         ),
         (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
         (["depth", "{cat}", "-o", "{cat}"], "would be written over the image itself"),
