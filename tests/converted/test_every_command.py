@@ -16,12 +16,14 @@ import typer
 from typer.testing import CliRunner
 
 import youtu_gguf as yg
+from scripts.layouts.export import export
 from tests.conftest import Pair
 from tests.loopback_hub import REPOSITORY
 from tests.serve.processes import served
 from youtu_gguf.cli.main import app
 from youtu_gguf.engines.llama_server.binary import find_llama_server
 from youtu_gguf.errors import YoutuError
+from youtu_gguf.evaluate import BENCHMARKS
 from youtu_gguf.tasks import TASKS
 
 SPEC = f"{REPOSITORY}:Q8_0"
@@ -65,7 +67,18 @@ SERVED = {
     "server logs": "server logs -n 5",
     "server stop": "server stop",
 }
+EVALUATED = {
+    "eval list": "eval list nyuv2",
+    "eval nyuv2": "eval nyuv2 {folder}/nyuv2 -o {folder}/results --preset fast --limit 1 -q "
+    "-m {model} --n-ctx 2048 --threads 1 --image-max-tokens 40",
+    "eval score": "eval score nyuv2 {folder}/nyuv2 {folder}/results --limit 1",
+    "eval table": "eval table {folder}/results",
+}
 EXPECTED = {
+    "eval list": "the authors': test 90.4",
+    "eval nyuv2": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
+    "eval score": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
+    "eval table": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
     "chat": "\n",
     "slim": "64 entries dropped, from 395 to 458",
     "inspect": "usable        yes with",
@@ -109,7 +122,8 @@ def places(pair: Pair, photographs: dict[str, Path], tmp_path: Path) -> SimpleNa
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {*ON_FILES, *PULLED, *SERVED, "serve"} == set(commands(typer.main.get_command(app)))
+    tried = {*ON_FILES, *PULLED, *SERVED, *EVALUATED, "serve"} - {f"eval {name}" for name in BENCHMARKS}
+    assert tried == set(commands(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("name", ON_FILES)
@@ -123,6 +137,12 @@ def test_commands_on_pulled_files(pair: Pair) -> None:
         assert EXPECTED.get(name, "") in run(line)
         if name == "pull":
             assert yg.weights.find(SPEC)[0].read_bytes() == pair[0].read_bytes()
+
+
+def test_commands_of_evaluations(places: SimpleNamespace) -> None:
+    export("nyuv2", places.folder / "nyuv2", 2)
+    for name, line in EVALUATED.items():
+        assert EXPECTED[name] in run(line, places)
 
 
 def test_commands_on_servers(places: SimpleNamespace, request: pytest.FixtureRequest) -> None:

@@ -12,10 +12,10 @@ from youtu_gguf.cli.main import app
 from youtu_gguf.tasks import TASKS
 
 COMMANDS = (
-    *TASKS, "chat", "batch", "serve", "pull", "list", "path", "rm", "inspect", "slim", "quantize", "synth", "doctor",
-    "plan", "calibrate", "server",
+    *TASKS, "chat", "batch", "serve", "eval", "pull", "list", "path", "rm", "inspect", "slim", "quantize", "synth",
+    "doctor", "plan", "calibrate", "server",
 )  # fmt: skip
-SERVER = ("server start", "server status", "server stop", "server logs")
+GROUPED = ("server start", "server status", "server stop", "server logs", "eval list", "eval score", "eval table")
 HEAVY = ("llama_cpp", "cv2", "PIL", "gguf", "huggingface_hub", "requests", "psutil", "rich")
 
 
@@ -35,7 +35,7 @@ def test_every_command_stands_in_a_group_of_the_help() -> None:
     assert "..." not in text.partition("Tasks:")[2]  # no summary is cut off
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *SERVER])
+@pytest.mark.parametrize("command", [*COMMANDS, *GROUPED])
 def test_the_help_of_a_command_fits_a_terminal_and_names_no_python_types(command: str) -> None:
     text = help_of(*command.split())
     assert max(map(len, text.splitlines())) <= 80

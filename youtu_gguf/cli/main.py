@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, calibrate, chat, machine, models, serve, server, weights
+from youtu_gguf.cli import batch, calibrate, chat, evaluate, machine, models, serve, server, weights
 from youtu_gguf.cli.common import Command, command
 from youtu_gguf.cli.help import GroupedCommand, GroupedCommands
 from youtu_gguf.cli.tasks import task_command
@@ -36,6 +36,7 @@ for name in TASKS:
 for group, functions in GROUPS.items():
     for function in functions:
         app.command(function.__name__.strip("_"), cls=GroupedCommand, rich_help_panel=group)(command(function))
+app.add_typer(evaluate.app, name="eval", rich_help_panel="Many questions, many images")
 app.add_typer(server.app, name="server", rich_help_panel="This machine")
 
 
@@ -57,8 +58,8 @@ def _root(
     To begin: "youtu-gguf doctor" checks this machine, "youtu-gguf pull" downloads the model (6.1 GB), "youtu-gguf
     TASK --help" shows the options of a task.
 
-    Exit codes: 0 success, 1 errors on some images of a batch, 2 wrong input or a file that cannot be written,
-    3 unusable model file, 4 engine failure, 5 flawed answer (with --strict), 130 Ctrl-C.
+    Exit codes: 0 success, 1 errors on some images of a batch or an evaluation, 2 wrong input or a file that
+    cannot be written, 3 unusable model file, 4 engine failure, 5 flawed answer (with --strict), 130 Ctrl-C.
     """
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +131,12 @@ class Measure(ABC):
     """Compares answers with the truth, one by one, and keeps of each image what its figures are made of.
 
     So figures can be made again for images that are drawn with repetition, which is how their spread is found out.
+
+    Attributes:
+        draws: How often that is done; fewer where figures take long.
     """
+
+    draws: ClassVar[int] = 1000
 
     def __init__(self) -> None:
         self._numbers: dict[Path, int] = {}

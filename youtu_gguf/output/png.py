@@ -53,10 +53,31 @@ def grey_png(levels: Levels, texts: Mapping[str, str] = MappingProxyType({})) ->
 
     if not levels.size:
         raise InputError("an image file needs pixels; got a map without any.")
-    _, encoded = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
-    png = encoded.tobytes()
+    if levels.dtype == np.uint8:
+        png = _unfiltered_png(levels)
+    else:
+        png = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])[1].tobytes()
     chunks = (_chunk(b"tEXt", f"{key}\0{text}".encode("ascii")) for key, text in texts.items())
     return b"".join((png[:_FIRST_CHUNKS], *chunks, png[_FIRST_CHUNKS:]))
+
+
+def _unfiltered_png(levels: Levels) -> bytes:
+    """Return (H, W) uint8 levels as a grey PNG file without row filters.
+
+    Filters help where neighbours differ a little, as in photographs. Numbers of classes are the same or unrelated:
+    without filters, a map of 40 regions takes a third of the time to write and to read, and as many bytes.
+    """
+    height, width = levels.shape
+    rows = np.zeros((height, width + 1), np.uint8)  # each begins with the number of its filter
+    rows[:, 1:] = levels
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = (
+        b"\x89PNG\r\n\x1a\n",
+        _chunk(b"IHDR", ihdr),
+        _chunk(b"IDAT", zlib.compress(rows.tobytes(), _FAST)),
+        _chunk(b"IEND", b""),
+    )
+    return b"".join(parts)
 
 
 def indexed_png(levels: npt.NDArray[np.uint8], palette: U8, texts: Mapping[str, str] = MappingProxyType({})) -> bytes:

@@ -141,10 +141,10 @@ class Scene(OpenImage):
     ) -> Boxes:
         """Find every object of `classes`, or of any class when None.
 
-        With `zoom` the image is shown larger, from 1 to 4 times or as large as fits ("auto"): small things are seen
-        better, and it takes as many times more image tokens as its square. Of several zooms, such as `(1, 2)`, the
-        answers are merged: of boxes with one label that overlap by more than 0.7 the largest remains, and the largest
-        come first. Boxes are in source pixels whatever the zoom.
+        With `zoom` the image is shown larger, from 1 to 4 times or as large as fits ("auto", or "auto:3" up to 3):
+        small things are seen better, and it takes as many times more image tokens as its square. Of several zooms, such
+        as `(1, 2)`, the answers are merged: of boxes with one label that overlap by more than 0.7 the largest remains,
+        and the largest come first. Boxes are in source pixels whatever the zoom.
         """
         return self._run("detect", classes, zoom, options=options, expect=Boxes)
 
@@ -248,8 +248,9 @@ class Scene(OpenImage):
         installed, else the filter; with `background`, which the reference does not refine, it takes none, and naming
         one is an InputError. `LabelMap.refined_by` says what ran.
 
-        `zoom`, from 1 to 4 or "auto" for as much as fits, scores the image prepared so much larger; `tiles`, columns
-        and rows, looks at it part by part, which lets it be larger still. Each part costs as much as an image.
+        `zoom`, from 1 to 4, "auto" for as much as fits, or "auto:3" up to 3, scores the image prepared so much
+        larger; `tiles`, columns and rows, looks at it part by part, which lets it be larger still. Each part costs as
+        much as an image.
         """
         arguments = (classes, present, background, refine, zoom, tiles)
         return self._run("segment", *arguments, options=options, expect=LabelMap)

@@ -17,7 +17,8 @@ from youtu_gguf.tasks.typed import read_zoom, read_zooms
 from youtu_gguf.types import F32, Boxes, Finish, Issue, Spans
 
 _ENLARGED = (
-    "Show the image this many times as large, 1 to 4, or auto for as large as fits: small things are seen better."
+    "Show the image this many times as large, 1 to 4, or auto for as large as fits, auto:3 up to 3: small things are "
+    "seen better."
 )
 ZOOM = Option(_ENLARGED, read_zoom, "ZOOM", example="1.5")
 ZOOMS = Option(f"{_ENLARGED} Of several, such as 1,2, the answers are merged.", read_zooms, "ZOOM,...", example="1,1.5")

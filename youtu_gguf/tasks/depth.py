@@ -37,8 +37,8 @@ def depth(
     zoom: Annotated[
         DepthZoom,
         Option(
-            "Show the image this many times as large, 1 to 4; auto: as large as fits; focal: so that its focal length "
-            "is the one that the model knows.",
+            "Show the image this many times as large, 1 to 4; auto: as large as fits, auto:3 up to 3; focal: so that "
+            "its focal length is the one that the model knows.",
             read_depth_zoom,
             "ZOOM",
             example="1.5",
@@ -53,9 +53,9 @@ def depth(
         scale: "open" for any image, or a data set's own range: "nyuv2", "cityscapes", "ddad".
         focal_px: Focal length in pixels of the **source** image, which turns open-world depth into metres. None takes
             the one that the image's file tells of, where it does; "unknown" takes none.
-        zoom: How much larger the image is prepared: from 1 to 4; "auto" for as much as fits; or "focal", from 0.25 to
-            4, for the size at which its focal length is the 2,000 px that the model knows, as near as fits. What is
-            missing to these is made up for in the distances, as without any zoom.
+        zoom: How much larger the image is prepared: from 1 to 4; "auto" for as much as fits, "auto:3" up to 3; or
+            "focal", from 0.25 to 4, for the size at which its focal length is the 2,000 px that the model knows, as
+            near as fits. What is missing to these is made up for in the distances, as without any zoom.
         tiles: Columns and rows of tiles that the prepared image is cut into.
     """
     chosen = depth_scale(scale)

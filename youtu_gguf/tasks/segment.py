@@ -53,7 +53,7 @@ def segment(
         refine: "crf", "guided", "none", or "auto": without background the CRF where it is installed, else the guided
             filter; with background none.
         zoom: How much larger the image is prepared before its tokens are scored: from 1 to 4, or "auto" for as much
-            as fits. The question about classes is asked of the image as it is.
+            as fits, "auto:3" up to 3. The question about classes is asked of the image as it is.
         tiles: Columns and rows of tiles that the prepared image is cut into.
     """
     names = () if classes is None else class_names(classes)

@@ -15,9 +15,10 @@ from youtu_gguf.types import Size
 
 
 def read_zoom(text: str) -> Zoom:
-    """Return a zoom from 1 to 4, or "auto"; whether the image fits at it is seen when the image is open."""
+    """Return a zoom from 1 to 4, "auto" or "auto:3"; whether the image fits at it is seen when the image is open."""
+    word = text.strip().lower()
     zoom: Zoom = (
-        "auto" if text.strip().lower() == "auto" else _number(text, "zoom must be a number from 1 to 4, or auto")
+        word if word.startswith("auto") else _number(text, "zoom must be a number from 1 to 4, auto, or auto:3")
     )
     chosen_zoom(zoom, Size(1, 1), max_tokens=16)
     return zoom

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -113,7 +114,7 @@ def entry(record: Any, key: str, kind: type[T] | tuple[type[T], ...], where: str
     if key not in record:
         raise InputError(f"{where}: expected {key!r} ({names}); there is none.")
     value = record[key]
-    if float in kinds and type(value) is int:
+    if float in kinds and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise InputError(f"{where}: expected {key!r} to be {names}; got {_shown(value)}.")
@@ -126,6 +127,8 @@ def _parsed(text: str, path: Path, first_line: int) -> Any:
     except json.JSONDecodeError as exc:
         line = first_line + exc.lineno - 1
         raise InputError(f"{path}, line {line}, column {exc.colno}: expected JSON; {exc.msg}.") from exc
+    except ValueError as exc:  # a whole number with thousands of digits
+        raise InputError(f"{path}, line {first_line}: expected JSON; got: {exc}.") from exc
     except RecursionError as exc:
         raise InputError(f"{path}, line {first_line}: expected JSON; it is nested too deeply.") from exc
 

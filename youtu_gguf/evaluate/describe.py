@@ -1,0 +1,45 @@
+"""Says in words what a benchmark expects and what its figures depend on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from youtu_gguf.evaluate.base import Benchmark, Setting
+
+
+def describe(benchmark: Benchmark) -> str:
+    """Return a benchmark's data, splits, settings and published figures as text."""
+    lines = [benchmark.title, "", "Data:", *_indented(benchmark.layout), "", f"Splits: {', '.join(benchmark.splits)}"]
+    lines += ["", "Settings (those with = can be changed by --set NAME=VALUE):"]
+    for setting in benchmark.settings:
+        lines += [f"  {_values(setting)} ({setting.known})", *_indented(setting.note, "      ")]
+    lines += ["", "Figures:"]
+    for figure in benchmark.kind.figures:
+        published = ", ".join(
+            f"{split} {in_print(values[figure.name], is_share=figure.is_share)}"
+            for split, values in benchmark.published.items()
+            if figure.name in values
+        )
+        lines.append(f"  {figure.title}" + (f"; the authors': {published}" if published else ""))
+    return "\n".join(lines)
+
+
+def in_print(value: float, *, is_share: bool) -> str:
+    """Return a figure in print: a share in percent, anything else with four digits."""
+    return f"{value * 100:.1f}" if is_share else f"{value:.4g}"
+
+
+def typed(value: Any) -> str:
+    """Return a setting's value as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _values(setting: Setting) -> str:
+    if setting.read is None:
+        return f"{setting.name}: {typed(setting.report)}"
+    fast = "" if setting.fast == setting.report else f"; in the preset fast {typed(setting.fast)}"
+    return f"{setting.name}={typed(setting.report)}{fast}"
+
+
+def _indented(text: str, by: str = "  ") -> list[str]:
+    return [f"{by}{line}" for line in text.strip().splitlines()]
