@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,14 +144,15 @@ def run(
         progress: Called after each image.
 
     Raises:
-        InputError: The folder holds answers to other questions or of another model, or is in use.
+        InputError: The folder holds answers to other questions or of another model, or is in use; or images that are
+            needed are missing.
         OutputError: Answers cannot be written.
         YoutuError: An error that would affect every image.
     """
     folder = Path(folder)
     of_image = samples_by_image(exam)
-    given = settings or {}
-    with Journal(folder, settings_of(model, exam, given), restart=restart) as journal:
+    _check_images(exam, list(of_image))
+    with Journal(folder, settings_of(model, exam, settings or {}), restart=restart) as journal:
         with writing(folder / FIGURES):
             (folder / FIGURES).unlink(missing_ok=True)  # of fewer samples, perhaps
         questions = Questions(exam.benchmark.kind, exam.options, of_image, exam.data.folder, folder)
@@ -190,6 +191,20 @@ def settings_of(model: yg.Model | Worker, exam: Exam, given: Mapping[str, Any]) 
         "settings": dict(exam.options),
         "options": {name: value for name, value in sorted(given.items()) if name in OPTIONS},
     }
+
+
+def _check_images(exam: Exam, paths: Sequence[Path]) -> None:
+    """Refuse a data set without all the images that are needed: each would be a wrong answer.
+
+    Raises:
+        InputError: Some are missing; names the first.
+    """
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise yg.InputError(
+            f"expected the images of the samples that are asked; {len(missing):,} of {len(paths):,} are missing, the "
+            f"first is {missing[0]}. See `youtu-gguf eval list {exam.benchmark.name}`."
+        )
 
 
 def _lacks(line: Line, wanted: set[str]) -> bool:
