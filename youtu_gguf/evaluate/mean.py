@@ -20,25 +20,23 @@ class Mean(Measure):
     def __init__(self, judge: Callable[[Sample, Prediction | None], Mapping[str, float]]) -> None:
         super().__init__()
         self._judge = judge
-        self._values: dict[str, list[float]] = {}
-        self._of_image: dict[str, list[int]] = {}
+        self._of_images: dict[str, list[tuple[float, int]]] = {}
 
     def add(self, sample: Sample, said: Prediction | None) -> None:
         """Judge a sample."""
         number = self.image_number(sample)
         for name, value in self._judge(sample, said).items():
-            self._values.setdefault(name, [])
-            self._of_image.setdefault(name, [])
+            of_images = self._of_images.setdefault(name, [])
+            of_images += [(0.0, 0)] * (self.n_images - len(of_images))
             if not np.isnan(value):
-                self._values[name].append(float(value))
-                self._of_image[name].append(number)
+                total, n = of_images[number]
+                of_images[number] = (total + float(value), n + 1)
 
     def figures(self, weights: F64 | None = None) -> dict[str, float]:
         """Return the means."""
         counts = np.ones(self.n_images) if weights is None else weights
         found = {}
-        for name, values in self._values.items():
-            times = counts[np.array(self._of_image[name], np.int64)]
-            total = float(times.sum())
-            found[name] = float(np.dot(times, np.array(values, np.float64)) / total) if total else float("nan")
+        for name, of_images in self._of_images.items():
+            total, n = (counts[: len(of_images)] @ np.array(of_images, np.float64)).tolist()
+            found[name] = total / n if n else float("nan")
         return found

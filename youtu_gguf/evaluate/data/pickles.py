@@ -37,9 +37,9 @@ _REMEDY = "Get the file again from its authors, or have it converted to JSON whe
 _FIXED = re.compile(
     rb"""(?:
     [NRelusad()\]}012\x88\x89\x8f\x90\x91\x93\x94]              # constants, containers, the stack
-    | [Kqh]. | M.. | [Jj].{4} | G.{8} | r...\x00                # numbers, and values that occur again
+    | [Kqh]. | M.. | [Jj].{4} | G.{8} | r..[\x00-\x3F]\x00       # numbers, and values that occur again
     | \x80[\x00-\x05] | \x95.{8}                                # the protocol, a frame
-    | [IL]-?[0-9]{1,39}L?\n | [pg][0-9]{1,7}\n | F[^\n]{1,64}\n # the same as lines of text
+    | [IL]-?[0-9]{1,39}L?\n | [pg][0-3]?[0-9]{1,6}\n | F[^\n]{1,64}\n # the same as lines of text
     | V[^\n]*\n
     | S'(?:[^'\\\n]|\\(?:x[0-9a-f]{2}|[\\'"nrt]))*+'\n            # as Python 2 writes a text
     | S"(?:[^"\\\n]|\\(?:x[0-9a-f]{2}|[\\'"nrt]))*+"\n
@@ -47,6 +47,9 @@ _FIXED = re.compile(
     )++""",
     re.DOTALL | re.VERBOSE,
 )
+"""One after the other, instructions of a fixed size. Values that occur again have numbers below 4 million, since Python
+reserves memory for the largest."""
+
 _SIZED = {**dict.fromkeys(b"UC\x8c\x8a", 1), **dict.fromkeys(b"TXB\x8b", 4), **dict.fromkeys(b"\x8d\x8e", 8)}
 """How many bytes give the size of what follows an instruction."""
 
