@@ -106,7 +106,12 @@ class LabelMeasure(Measure):
         Raises:
             InputError: A map cannot be read or has a level without a meaning, or they differ in size.
         """
-        counts = self._counted(sample, said)
+        self.add_pairs(sample, self._pairs(sample, said))
+
+    def add_pairs(self, sample: Sample, pairs: I64) -> None:
+        """Add an image by its pixels: (K, 256) how many of each true class were given each number, 255 for none."""
+        places = np.arange(len(self.classes))
+        counts = np.stack([pairs[places, places], pairs.sum(1), pairs.sum(0)[: len(places)]])
         number = self.image_number(sample)
         self._stacked = None
         if number == len(self._counts):
@@ -114,8 +119,8 @@ class LabelMeasure(Measure):
         else:
             self._counts[number] = self._counts[number] + counts
 
-    def _counted(self, sample: Sample, said: Prediction | None) -> I64:
-        """Return (3, K) pixels of each class: in both, in the truth, in the answer."""
+    def _pairs(self, sample: Sample, said: Prediction | None) -> I64:
+        """Return (K, 256) the pixels of each true class by what was answered."""
         truth: TrueLabels = sample.truth
         true = _levels(truth.file)
         if said is None:
@@ -129,8 +134,8 @@ class LabelMeasure(Measure):
         meant = np.arange(N_LEVELS)
         known = (meant < n) | (meant == NONE)
         _check(pairs.sum(0), known, f"the answer to {sample.id!r}: expected 0 to {n - 1}, or {NONE} for none")
-        by_class = pairs[list(truth.numbering.of_classes)]
-        return np.stack([by_class[np.arange(n), np.arange(n)], by_class.sum(1), by_class.sum(0)[:n]])
+        by_class: I64 = pairs[list(truth.numbering.of_classes)]
+        return by_class
 
     def totals(self, weights: F64 | None = None) -> F64:
         """Return (3, K) pixels of each class: in both, in the truth, in the answer.
