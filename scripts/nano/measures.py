@@ -60,8 +60,9 @@ class Confusion:
     def add(self, scene: Scene, ids: npt.NDArray[np.int32], names: Sequence[str]) -> None:
         """Count one label map whose values index `names`; -1 and names that are not classes are always wrong."""
         places = np.array([*(CLASSES.index(name) if name in CLASSES else NONE for name in names), NONE], np.uint8)
-        pairs = count_pairs(scene.labels.astype(np.uint8), places[ids])
-        self._measure.add_pairs(Sample(str(self.n_images), Path(str(self.n_images))), pairs[: len(CLASSES)])
+        pairs = count_pairs(scene.labels.astype(np.uint8), places[ids])[: len(CLASSES)]
+        counts = np.stack([pairs.diagonal(), pairs.sum(1), pairs.sum(0)[: len(CLASSES)]])
+        self._measure.add_counts(Sample(str(self.n_images), Path(str(self.n_images))), counts)
 
     def iou(self) -> dict[str, float]:
         """Return the IoU of every class that occurs."""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from scripts.layouts import imagenet
+from scripts.layouts import imagenet_real
 from scripts.nano.scenes import THINGS
 from youtu_gguf.evaluate import BENCHMARKS
 from youtu_gguf.evaluate.base import Data, Prediction, Sample
@@ -137,7 +137,7 @@ def test_answers_of_others_are_read_by_the_names_of_images(tmp_path: Path) -> No
 
 
 def test_the_truth_as_the_answer_is_right_every_time(tmp_path: Path) -> None:
-    imagenet.export(tmp_path, 6)
+    imagenet_real.export(tmp_path, 6)
     data = BENCHMARK.read(tmp_path, "val")
     assert 0 < len(data.samples) < 6  # images without a label do not count
     assert [names.split(", ")[0] for names in data.classes] == list(THINGS)
