@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,48 @@ def replacing(path: Path, wait_s: float = 0.0) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, keep: Iterable[str] = ()) -> Iterator[Path]:
+    """Give an empty folder beside `path` that takes its place on success and vanishes on any error.
+
+    The earlier folder stays until the new one is on the disk. What a killed process has left is put right by the next
+    that replaces the same folder: no more than two renames are in between, and the earlier folder is kept until both
+    are done. For one process at a time.
+
+    Args:
+        path: The folder, in one that exists.
+        keep: Names in it that are not ours: what has them is moved into the new folder.
+
+    Raises:
+        OSError: Something cannot be written.
+    """
+    new, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
+    if old.exists():
+        if path.exists():
+            _move(old, path, keep)
+            shutil.rmtree(old)
+        else:
+            old.rename(path)
+    try:
+        if new.exists():
+            shutil.rmtree(new)
+        new.mkdir()
+        yield new
+        if hasattr(os, "sync"):  # of thousands of files at once, instead of one after the other
+            os.sync()
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+        if old.exists():
+            _move(old, path, keep)
+            shutil.rmtree(old)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _move(source: Path, target: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if os.path.lexists(source / name) and not os.path.lexists(target / name):
+            (source / name).rename(target / name)

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from scripts.nano.scenes import TEST_SEEDS, draw
 
 TASKS = ("detect", "depth", "describe", "segment sky grass sand person --present all", "count object")
+FORMATS = "npz,png,coco,yolo,labelme,csv,index.png,depth.png"
 TIMINGS = ("timings", "seconds")
 LONGEST_S = 3600.0
 
@@ -46,7 +47,7 @@ def make_images(folder: Path, n: int, seed: int) -> None:
 
 def command(images: Path, out: Path, model: str) -> list[str]:
     tasks = [part for task in TASKS for part in ("--task", task)]
-    options = ["--output", str(out), "--model", model, "--threads", "1", "--drawings", "--max-tokens", "200"]
+    options = ["--output", str(out), "--model", model, "--threads", "1", "--format", FORMATS, "--max-tokens", "200"]
     return [sys.executable, "-m", "youtu_gguf", "batch", str(images), *tasks, *options]
 
 

@@ -41,27 +41,35 @@ def start(asked: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def end(process: subprocess.Popen[bytes], how: str) -> None:
-    """End a run, or its worker, which the run starts again."""
+def end(process: subprocess.Popen[bytes], how: str, out: Path) -> None:
+    """End a run, or its worker; then the run a little later, since it starts the worker again.
+
+    An image in progress has been tried once then, and is finished before the next end: two would be blamed on it.
+    """
     if how == "worker killed":
         for worker in psutil.Process(process.pid).children():
             worker.kill()
-        time.sleep(0.5)
-    process.send_signal(signal.SIGINT if how == "interrupted" else signal.SIGKILL)
+        wait_for(process, out, n_lines(out) + 1)
+    process.send_signal(signal.SIGKILL if how == "killed" else signal.SIGINT)
     process.wait(LONGEST_S)
+
+
+def wait_for(process: subprocess.Popen[bytes], out: Path, wanted: int) -> None:
+    """Wait until there are so many lines, or the run has finished."""
+    stop = time.monotonic() + LONGEST_S
+    while process.poll() is None and n_lines(out) < wanted and time.monotonic() < stop:
+        time.sleep(0.002)
 
 
 def run_ended(asked: Sequence[str], out: Path, n_images: int, kills: int, rng: np.random.Generator) -> int:
     """Run the evaluation, ending it `kills` times between two images, until it finishes; return how often it began."""
     for number in range(kills):
-        wanted = n_lines(out) + int(rng.integers(0, max(2, 2 * (n_images - n_lines(out)) // (kills - number) or 2)))
+        wanted = n_lines(out) + int(rng.integers(1, max(2, 2 * (n_images - n_lines(out)) // (kills - number) or 2)))
         process = start(asked)
-        stop = time.monotonic() + LONGEST_S
-        while process.poll() is None and n_lines(out) < wanted and time.monotonic() < stop:
-            time.sleep(0.002)
+        wait_for(process, out, wanted)
         time.sleep(float(rng.uniform(0, 0.5)))
         if process.poll() is None:
-            end(process, ENDS[number % len(ENDS)])
+            end(process, ENDS[number % len(ENDS)], out)
     start(asked).wait(LONGEST_S)
     return kills + 1
 

@@ -220,10 +220,13 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["ground", "{text}", "cat"], "not one that Pillow can read"),
         (["segment", "{cat}", " ", "--present", "all"], "must be words"),
         (["depth", "{cat}", "--n-ctx", "64"], "Raise n_ctx or lower image_max_tokens"),
-        (["depth", "{cat}", "-o", "depth.jpg"], "depth writes .json, .npz, .png, .depth.png, .ply, .f32; got"),
+        (
+            ["depth", "{cat}", "-o", "depth.jpg"],
+            "depth writes .json, .npz, .png, .depth.png, .ply, .pfm, .exr, .ros.png, .kitti.png, .tum.png, .f32; got",
+        ),
         (
             ["detect", "{cat}", "-o", "cars.depth.png"],
-            "detect writes .json, .npz, .png, .coco.json, .labelme.json, .yolo.zip, .csv; got",
+            "detect writes .json, .npz, .png, .coco.json, .labelme.json, .yolo.zip, .label_studio.json, .cvat.xml",
         ),
         (["depth", "{cat}", "-o", "/nowhere/depth.png"], "does not exist"),
         (["depth", "{cat}", "-o", "{cat}"], "would be written over the image itself"),
@@ -242,6 +245,8 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
             "count writes .txt, .json, .npz, .png, .coco.json",
         ),
         (["depth", "{cat}", "--scale", "nyuv2", "--focal-px", "500"], "metres already"),
+        (["depth", "{cat}", "--scale", "nyuv2", "-o", "x.ply", "--camera-px", "guess"], "or \"assumed\"; got 'guess'"),
+        (["depth", "{cat}", "--scale", "nyuv2", "-o", "x.ply", "--camera-px", "0"], "must be positive"),
         (
             ["depth", "{cat}", "--focal-px", "-3"],
             "must be positive, in pixels of the source image, up to 1,000,000; got -3.0",

@@ -139,7 +139,7 @@ def test_a_batch_gives_what_python_gives(by_python: Answers, model: yg.Model, im
         read = parse_line(line)
         asked = [Asked(line, read.question, {"arguments": read.arguments})]
         try:
-            with Journal(tmp_path / f"{n}", settings_of(model, asked, {}, arrays=True, drawings=False)) as journal:
+            with Journal(tmp_path / f"{n}", settings_of(model, asked, {}, ("npz",))) as journal:
                 assert list(Batch(model, asked, journal).run([image])) == [image]
         except yg.YoutuError as exc:  # an extra that is not installed ends a batch: every image needs it
             answers[line] = str(exc)

@@ -41,7 +41,7 @@ def test_an_answer_is_saved_in_every_form_and_told_as_programs(open_tab: OpenTab
     panel = bench.page.locator("dialog.export")
     newest, detected, everything = panel.locator(".export-source option").all()
 
-    assert forms(panel) == ["ply", "overlay", "png", "npz", "raw", "json"]
+    assert forms(panel) == ["ply", "overlay", "png", "ros", "kitti", "tum", "pfm", "exr", "npz", "raw", "json"]
     panel.locator(".export-step select").select_option("4")
     name, path = saved(panel, "ply")
     size = bench.state("picture")
@@ -50,7 +50,7 @@ def test_an_answer_is_saved_in_every_form_and_told_as_programs(open_tab: OpenTab
     assert f"element vertex {n}\n".encode() in path.read_bytes()
 
     panel.locator("select").first.select_option(detected.get_attribute("value"))
-    assert forms(panel) == ["coco", "labelme", "yolo", "csv", "overlay", "npz", "json"]
+    assert forms(panel) == ["coco", "labelme", "yolo", "label_studio", "cvat", "csv", "overlay", "npz", "json"]
     files = {form: saved(panel, form) for form in forms(panel)}
     stem = Path(size["name"]).stem
     assert files["coco"][0] == f"{stem}.detect.coco.json"

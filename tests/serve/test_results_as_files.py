@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.serve.squares import DATA_URI, LARGE, PIXELS, SMALL, load, squares_client
@@ -96,10 +97,43 @@ def test_the_focal_length_may_be_told_where_the_distances_need_none(client: Test
         depth = scene.depth(scale="nyuv2")
     told = client.get(f"/v1/results/{id_}?as=ply&focal_px=500").content
     assert told == encode(depth, "ply", Source(PIXELS, focal_px=500))
+    assumed = client.get(f"/v1/results/{id_}?as=ply&focal_px=assumed").content
+    assert assumed == encode(depth, "ply", Source(PIXELS, focal_px="assumed"))
+
+
+def test_distances_and_classes_come_in_the_forms_of_other_tools(client: TestClient) -> None:
+    id_ = run(client, "depth", scale="nyuv2")
+    with load().open(PIXELS) as scene:
+        depth = scene.depth(scale="nyuv2")
+        labels = scene.segment(["<FG>", "<BG>"], present="all", refine="none")
+    for form, name in (("ros", "ros.png"), ("kitti", "kitti.png"), ("tum", "tum.png"), ("pfm", "pfm"), ("exr", "exr")):
+        answer = client.get(f"/v1/results/{id_}?as={form}&name=a.jpg")
+        assert answer.content == encode(depth, name)
+        assert f'filename="a.depth.{name}"' in answer.headers["content-disposition"]
+    asked = run(client, "segment", classes=["<FG>", "<BG>"], present="all", refine="none")
+    assert client.get(f"/v1/results/{asked}?as=index").content == encode(labels, "index.png")
+    with Image.open(BytesIO(client.get(f"/v1/results/{asked}?as=png").content)) as grey:
+        assert grey.mode == "L"  # browsers decode colours
+
+
+def test_objects_come_in_the_forms_of_labelling_tools(client: TestClient) -> None:
+    id_ = run(client, "detect", classes=["square"])
+    assert client.get(f"/v1/results/{id_}?as=cvat&name=a.png").content.startswith(b"<?xml")
+    (task,) = client.get(f"/v1/results/{id_}?as=label_studio&name=a.png").json()
+    assert task["data"] == {"image": "a.png"}
 
 
 @pytest.mark.parametrize(
-    "query", ["as=ply", "as=ply&step=0", "as=ply&focal_px=-1", "as=coco", f"as=json&name={'a' * 300}"]
+    "query",
+    [
+        "as=ply",
+        "as=ply&step=0",
+        "as=ply&focal_px=-1",
+        "as=ply&focal_px=guess",
+        "as=kitti",
+        "as=coco",
+        f"as=json&name={'a' * 300}",
+    ],
 )
 def test_what_cannot_be_written_says_why(client: TestClient, query: str) -> None:
     answer = client.get(f"/v1/results/{run(client, 'depth')}?{query}")  # relative distances

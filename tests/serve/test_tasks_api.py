@@ -193,8 +193,14 @@ def test_the_form_that_a_client_likes_best_is_given(client: TestClient, accept: 
     [
         ("describe", "image/png", "", 406, "application/json, text/plain, text/csv; got Accept: image/png"),
         ("detect", "image/png", "", 406, "A drawing is as=overlay"),
-        ("detect", "*/*", "?as=raw", 400, "json, npz, coco, labelme, yolo, csv, overlay; got as='raw'"),
-        ("depth", "*/*", "?as=gif", 400, "json, npz, ply, f32, overlay, png, raw"),
+        (
+            "detect",
+            "*/*",
+            "?as=raw",
+            400,
+            "json, npz, coco, labelme, yolo, label_studio, cvat, csv, overlay; got as='raw'",
+        ),
+        ("depth", "*/*", "?as=gif", 400, "json, npz, ply, pfm, exr, ros, kitti, tum, f32, overlay, png, raw"),
     ],
 )
 def test_a_form_that_a_value_does_not_have_is_refused_before_anything_is_asked(

@@ -122,7 +122,7 @@ def test_a_batch_is_not_gone_on_with_by_another_model(chat: Chat, tmp_path: Path
     asked = [Asked("ask Why?", yg.Question("ask", ("Why?",)))]
     for name, refused in (("first", False), ("second", True), ("first", False)):
         with yg.load(name, engine=chat.url) as model:
-            settings = settings_of(model, asked, {}, arrays=True, drawings=False)
+            settings = settings_of(model, asked, {}, ("npz",))
             ends = pytest.raises(yg.InputError, match="second") if refused else nullcontext()
             with ends, Journal(tmp_path / "out", settings) as journal:
                 assert list(Batch(model, asked, journal).run([tmp_path / "a.png"]))

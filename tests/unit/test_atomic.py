@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from youtu_gguf.atomic import replacing, write_bytes
+from youtu_gguf.atomic import replacing, replacing_folder, write_bytes
 from youtu_gguf.errors import InputError, OutputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -76,3 +76,45 @@ def test_where_nothing_can_be_written_is_an_output_error(name: str, tmp_path: Pa
     with pytest.raises((InputError, OutputError), match=r"expected to write .* a folder you may write to|too long"):
         write_bytes(tmp_path / name, b"data")
     assert list(tmp_path.iterdir()) == [tmp_path / "a-file"]
+
+
+def in_folder(path: Path) -> dict[str, str]:
+    return {file.relative_to(path).as_posix(): file.read_text() for file in path.rglob("*") if file.is_file()}
+
+
+def replace_folder(path: Path, text: str, *, fails: bool = False) -> None:
+    with replacing_folder(path, ("images",)) as folder:
+        (folder / "labels").mkdir()
+        (folder / "labels/a.txt").write_text(text)
+        if fails:
+            raise KeyboardInterrupt
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "set"
+    replace_folder(path, "one")
+    (path / "images").mkdir()
+    (path / "images/mine").write_text("kept")
+    (path / "labels/stale.txt").write_text("gone")
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder(path, "two", fails=True)
+    assert in_folder(path) == {"labels/a.txt": "one", "images/mine": "kept", "labels/stale.txt": "gone"}
+    replace_folder(path, "two")
+    assert in_folder(path) == {"labels/a.txt": "two", "images/mine": "kept"}
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("step", ["writing", "between the renames", "after the renames", "after what is kept"])
+def test_what_a_kill_at_any_step_of_replacing_a_folder_left_is_put_right(tmp_path: Path, step: str) -> None:
+    path, new, old = tmp_path / "set", tmp_path / ".set.part", tmp_path / ".set.old"
+    replace_folder(path, "one")
+    (path / "images").mkdir()
+    (path / "images/mine").write_text("kept")
+    if step != "writing":
+        path.rename(old)
+    (path if step.startswith("after") else new).mkdir()
+    if step == "after what is kept":
+        (old / "images").rename(path / "images")
+    replace_folder(path, "two")
+    assert in_folder(path) == {"labels/a.txt": "two", "images/mine": "kept"}
+    assert [*tmp_path.iterdir()] == [path]

@@ -114,7 +114,7 @@ def test_a_full_disk_ends_the_batch_and_the_next_run_resumes(
 
         patch.setattr("youtu_gguf.batch.journal.os.fsync", full)
         with pytest.raises(yg.OutputError, match=rf"cannot write .*results.jsonl: {os.strerror(code)}.*run the same"):
-            list(Batch(yg.load(engine=CountingEngine()), ASKED, journal, arrays=False).run(images))
+            list(Batch(yg.load(engine=CountingEngine()), ASKED, journal, formats=()).run(images))
     assert (out / "results.jsonl").read_bytes() == before
     assert not (out / "begun.json").exists()
     batch = run(out, images)
@@ -187,7 +187,7 @@ def settings(
 ) -> dict[str, object]:
     pair = check_pair(*files)
     model = yg.Model(FakeEngine(), yg.load(engine=FakeEngine()).settings, calibration or Calibration(), pair=pair)
-    return settings_of(model, asked, {}, arrays=True, drawings=False)
+    return settings_of(model, asked, {}, ("npz",))
 
 
 def test_the_same_weights_by_another_name_are_the_same_model(tiny_pair: Pair, tmp_path: Path) -> None:

@@ -171,6 +171,18 @@ def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_asked(d
     assert engine.opened == 0
 
 
+def test_missing_images_are_refused_before_anything_is_asked(data: Path, tmp_path: Path) -> None:
+    few = prepare(SQUARES, data, limit=2)
+    for i in range(6):
+        if data / "images" / f"{i}.png" not in {sample.image for sample in few.samples}:
+            (data / "images" / f"{i}.png").unlink()
+    n = len({sample.image for sample in few.samples})
+    with pytest.raises(yg.InputError, match=rf"{6 - n} of 6 are missing, the first is .*\.png.*eval list squares"):
+        evaluate(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert evaluate(data, tmp_path / "out", limit=2).failed == 0  # only those that are asked are needed
+
+
 def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
     with Journal(tmp_path / "out", {}), pytest.raises(yg.InputError, match="another batch is at work"):
         evaluate(data, tmp_path / "out")
@@ -203,10 +215,11 @@ def test_missing_data_and_data_with_one_id_twice_are_refused(data: Path, tmp_pat
 
 
 def test_a_run_is_scored_again_from_its_lines_alone(data: Path, tmp_path: Path) -> None:
-    scores = evaluate(data, tmp_path / "out", preset="fast")
+    scores = evaluate(data, tmp_path / "out", preset="fast", limit=7, seed=3)
     (tmp_path / "out" / "figures.json").unlink()
     again = score_files(prepare(SQUARES, data), tmp_path / "out")
     assert again == scores
+    assert score_files(prepare(SQUARES, data, limit=12), tmp_path / "out").n == 12
     shutil.rmtree(tmp_path / "out" / "files")
-    with pytest.raises(yg.InputError, match="sample 'few/0/0': expected a prediction in"):
+    with pytest.raises(yg.InputError, match=r"sample '.*': expected a prediction in"):
         score_files(prepare(SQUARES, data), tmp_path / "out")

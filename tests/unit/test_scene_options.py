@@ -157,6 +157,6 @@ def test_the_option_of_the_command_line_has_every_language() -> None:
 def test_a_batch_notices_another_language() -> None:
     model = yg.load(engine=FakeEngine())
     asked = [Asked("ocr", yg.Question("ocr"))]
-    english, chinese = (settings_of(model, asked, given, arrays=True, drawings=False) for given in ({}, {"lang": "zh"}))
+    english, chinese = (settings_of(model, asked, given, ("npz",)) for given in ({}, {"lang": "zh"}))
     assert english != chinese
     assert chinese["options"] == {"lang": "zh"}

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
@@ -15,12 +15,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import youtu_gguf as yg
-from youtu_gguf.atomic import writing
+from youtu_gguf.atomic import json_bytes, write_bytes, writing
 from youtu_gguf.batch.journal import FILES, Line
 from youtu_gguf.errors import CancelledError, DecodeError, EngineError, InputError, ServerError, YoutuError
-from youtu_gguf.output import WRITERS, Source, to_json
+from youtu_gguf.output import WRITERS, Source, asked_label, to_json
+from youtu_gguf.output.datasets import DATASETS, Part
 from youtu_gguf.output.json import SCHEMA, MaskForm
-from youtu_gguf.types import Size, in_words
+from youtu_gguf.tasks import TASKS
+from youtu_gguf.types import Result, Text, in_words
+
+NPZ = "npz"
+"""The format that a batch writes where none is named: all arrays."""
+
+PARTS = ".parts.jsonl"
+"""How the name of a file with parts ends: what data sets need of one value, a line of JSON for each."""
 
 OF_THE_IMAGE = (InputError, DecodeError, CancelledError)
 """Errors of an image or of a question about it."""
@@ -43,6 +51,18 @@ class Asked:
     words: str
     question: yg.Question
     context: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """What the question gives the task, by name."""
+        names = (argument.name for argument in TASKS[self.question.task].arguments)
+        return {**dict(zip(names, self.question.arguments, strict=False)), **self.question.options}
+
+    @property
+    def kind(self) -> type[Result]:
+        """The type of its values; `Text` stands for a number alone too."""
+        task = TASKS[self.question.task]
+        return Text if task.is_in_words(self.arguments) else task.value
 
 
 @dataclass(frozen=True)
@@ -79,19 +99,15 @@ class Work:
     Attributes:
         asked: The questions.
         folder: The journal's folder.
-        arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
-        drawings: Also write the results drawn on the image as .png.
+        formats: Formats of `output.DATASETS`, of which a part is written for each value, and of `output.WRITERS`, of
+            which a file is.
         masks: How lines tell masks.
-        each: Called with each value, in the thread of the work: with the image's path and size, and the question's
-            index. Not for a `Worker`.
     """
 
     asked: tuple[Asked, ...]
     folder: Path
-    arrays: bool = True
-    drawings: bool = False
+    formats: tuple[str, ...] = (NPZ,)
     masks: MaskForm = "runs"
-    each: Callable[[Path, Size, int, yg.Result], None] | None = None
 
     def do(self, model: yg.Model, path: Path) -> Done:
         """Ask all questions about an image, write its files, and return its line.
@@ -125,11 +141,8 @@ class Work:
                 faults.append(update.error)
                 results[update.index] = {"task": asked.words, "error": error_form(update.error)}
             elif update.result is not None:
-                written = self._write(scene, update.result, path, f"{update.index + 1}-{asked.question.task}")
                 form = to_json(update.result, masks=self.masks, task=asked.words, **asked.context)
-                results[update.index] = form | ({"files": written} if written else {})
-                if self.each is not None:
-                    self.each(path, scene.size, update.index, update.result)
+                results[update.index] = form | self._write(scene, update.result, path, update.index)
         return results
 
     def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
@@ -147,23 +160,62 @@ class Work:
                 *_, end = scene.many([asked.question], stream=True)
             yield replace(end, index=index)
 
-    def _write(self, scene: yg.Scene, result: yg.Result, path: Path, stem: str) -> list[str]:
-        """Write the drawing and the arrays of a result; return their paths, relative to the journal's folder."""
-        if in_words(result):
-            return []
-        names = []
+    def _write(self, scene: yg.Scene, result: Result, path: Path, index: int) -> Line:
+        """Write the files and the part of a result; return what its line tells of them."""
+        asked = self.asked[index]
+        kind = Text if in_words(result) else type(result)
+        formats = [name for name in self.formats if has_form(kind, name)]
+        if not formats:
+            return {}
         folder = Path(FILES, folder_of(path))
-        if self.arrays or self.drawings:
-            with writing(self.folder / folder):
-                for part in (FILES, folder):  # the journal's own folder is there, unless somebody has deleted it
-                    (self.folder / part).mkdir(exist_ok=True)
-        if self.arrays:
-            names.append((folder / f"{stem}.npz").as_posix())
-            WRITERS["npz"](self.folder / names[-1], result)
-        if self.drawings:
-            names.append((folder / f"{stem}.png").as_posix())
-            WRITERS["png"](self.folder / names[-1], result, Source(scene.rgb))
-        return names
+        with writing(self.folder / folder):
+            for part in (FILES, folder):  # the journal's own folder is there, unless somebody has deleted it
+                (self.folder / part).mkdir(exist_ok=True)
+        told = {"image": name_of(path), "task": asked.words, **asked.context}
+        label, focal_px = asked_label(asked.arguments), scene.focal_px
+        source = Source(scene.rgb, told, path.name, label=label, focal_px=focal_px, focal_from="exif")
+        stem = (folder / f"{index + 1}-{asked.question.task}").as_posix()
+        parts: dict[str, Part] = {}
+        files: list[str] = []
+        unwritten: dict[str, str] = {}
+        for name in formats:
+            try:
+                if name in DATASETS:
+                    parts[name] = DATASETS[name].part(result, source)
+                else:
+                    written = WRITERS[name].files(self.folder / f"{stem}.{name}", result, source)
+                    for file, data in written.items():
+                        write_bytes(file, data)
+                    files += [(folder / file.name).as_posix() for file in reversed(written)]
+            except InputError as exc:  # of this result alone, such as a place in space without a focal length
+                unwritten[name] = str(exc)
+        line: Line = {"files": files} if files else {}
+        if parts:
+            line["parts"] = {"file": f"{stem}{PARTS}", "formats": list(parts)}
+            write_bytes(self.folder / line["parts"]["file"], *map(json_bytes, parts.values()))
+        return line | ({"unwritten": unwritten} if unwritten else {})
+
+
+def checked_formats(formats: Sequence[str], asked: Sequence[Asked]) -> tuple[str, ...]:
+    """Return the formats, each once, in their order.
+
+    Raises:
+        InputError: There is no such format, or no question has a form in it.
+    """
+    known = dict.fromkeys((*DATASETS, *WRITERS))
+    for name in formats:
+        if name not in known:
+            raise InputError(f"expected formats among {', '.join(known)}; got {name!r}.")
+        if not any(has_form(one.kind, name) for one in asked):
+            tasks = ", ".join(dict.fromkeys(one.question.task for one in asked))
+            fitting = ", ".join(each for each in known if any(has_form(one.kind, each) for one in asked))
+            raise InputError(f"expected formats that results of {tasks} have a form in: {fitting}; got {name!r}.")
+    return tuple(dict.fromkeys(formats))
+
+
+def has_form(kind: type[Result], name: str) -> bool:
+    """Return whether values of a type have a form in the format `name`."""
+    return issubclass(kind, DATASETS[name].takes if name in DATASETS else WRITERS[name].takes)
 
 
 def _engine_works(line: Line, faults: list[YoutuError]) -> bool | None:

@@ -1,8 +1,9 @@
 """What a batch has finished so far, stored so that nothing is lost when the process is killed.
 
 A folder holds `settings.json`, written before anything else; `results.jsonl`, to which a finished image adds one line
-that is on the disk before the next image begins; and `files/` with drawings and arrays, written before the line. So a
-line means that the image is finished; a half-written last line, or files without a line, mean that it is done again.
+that is on the disk before the next image begins; and `files/` with the files of each image and the parts of data sets,
+written before the line. So a line means that the image is finished; a half-written last line, or files without a line,
+mean that it is done again.
 While a batch runs, `begun.json` counts how often each image without a line was begun: an image that kills everything,
 this process too, is known by that.
 """
@@ -20,16 +21,18 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from youtu_gguf.atomic import DISK_FULL, json_bytes, writing
+from youtu_gguf.batch.datasets import clear_datasets
 from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
 
 SETTINGS, RESULTS, FILES, BEGUN, LOCK = "settings.json", "results.jsonl", "files", "begun.json", ".lock"
 
-FORMAT = 2
-"""Raised when settings.json changes so that older folders cannot be resumed. 1 had a model's file names and sizes."""
+FORMAT = 3
+"""Raised when settings.json changes so that older folders cannot be resumed. 1 had a model's file names and sizes, 2
+"files" for "formats"."""
 
-_WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z]+\.(npz|png)(\..*)?")
+_WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
 """What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
 
 Line = dict[str, Any]
@@ -185,6 +188,7 @@ class Journal:
         for folder in (*files.glob("*"), files):
             with suppress(OSError):  # it holds other files
                 folder.rmdir()
+        clear_datasets(self.folder)
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS

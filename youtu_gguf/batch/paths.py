@@ -12,15 +12,14 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
 
 
-def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[Path]:
+def find_images(named: Sequence[str], *, leave_out: Sequence[Path] = ()) -> list[Path]:
     """Find the images that a user names.
 
     Args:
         named: Paths of files, with any suffix; folders, searched at every depth without hidden files, sorted; patterns
             such as `photos/*.jpg`, for shells that do not expand them; `@FILE` for a list with one of these per line
             (empty lines and lines that begin with # are skipped), `@-` for a list on standard input.
-        leave_out: A folder that is skipped when folders and patterns are searched: the one that drawings are written
-            to.
+        leave_out: Folders that are skipped when folders and patterns are searched: those that a batch writes to.
 
     Returns:
         Each path once, in the order in which they were named. A path that is named directly is included even if it
@@ -36,7 +35,7 @@ def find_images(named: Sequence[str], *, leave_out: Path | None = None) -> list[
     return found
 
 
-def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
+def _expand(name: str, leave_out: Sequence[Path]) -> Iterator[Path]:
     path = checked_path("image", name)
     name = str(path)
     if is_there(path) and path.is_dir():
@@ -47,9 +46,10 @@ def _expand(name: str, leave_out: Path | None) -> Iterator[Path]:
     else:
         yield path
         return
-    hidden = None if leave_out is None else leave_out.resolve()
+    hidden = {folder.resolve() for folder in leave_out}
     yield from _required(
-        (file for file in found if is_there(file) and file.is_file() and hidden not in file.resolve().parents), what
+        (file for file in found if is_there(file) and file.is_file() and hidden.isdisjoint(file.resolve().parents)),
+        what,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import youtu_gguf as yg
-from youtu_gguf.batch.image import Asked, Done, ImageWork, Work, digest_of, folder_of, line_of, name_of
+from youtu_gguf.batch.image import NPZ, Asked, Done, ImageWork, Work, digest_of, folder_of, line_of, name_of
 from youtu_gguf.batch.journal import Journal, Line
 from youtu_gguf.batch.worker import Died, Worker, identity_of
 from youtu_gguf.errors import EngineError, InputError
@@ -80,10 +80,9 @@ class Batch:
         model: Answers the questions, or does the images in its own way. A `Worker` survives images that kill the
             process; with a model in this process, the next run on the same journal begins such an image once more, and
             then records it.
-        asked: The questions; or other work, which `arrays`, `drawings` and `masks` say nothing about.
+        asked: The questions; or other work, which `formats` and `masks` say nothing about.
         journal: Where the results go.
-        arrays: Also write boxes, masks, label maps, depth and other arrays as .npz.
-        drawings: Also write the results drawn on the image as .png.
+        formats: As for `Work`; see `checked_formats`.
         masks: How lines tell masks.
         name: Names an image in its line and in the journal.
     """
@@ -94,14 +93,13 @@ class Batch:
         asked: Sequence[Asked] | ImageWork,
         journal: Journal,
         *,
-        arrays: bool = True,
-        drawings: bool = False,
+        formats: Sequence[str] = (NPZ,),
         masks: MaskForm = "runs",
         name: Callable[[Path], str] = name_of,
     ) -> None:
         self._asker: Asker = _Here(model) if isinstance(model, yg.Model) else model
         if isinstance(asked, Sequence):
-            asked = Work(tuple(asked), journal.folder, arrays, drawings, masks)
+            asked = Work(tuple(asked), journal.folder, tuple(formats), masks)
         self._asker.prepare(asked)
         self._name = name
         self._journal = journal
@@ -246,7 +244,7 @@ class _Here:
 
 
 def settings_of(
-    model: yg.Model | Worker, asked: Sequence[Asked], options: Mapping[str, Any], *, arrays: bool, drawings: bool
+    model: yg.Model | Worker, asked: Sequence[Asked], options: Mapping[str, Any], formats: Sequence[str] = (NPZ,)
 ) -> dict[str, Any]:
     """Return the settings that the results of a batch depend on; the journal compares them.
 
@@ -258,7 +256,7 @@ def settings_of(
         **(model.identity if isinstance(model, Worker) else identity_of(model)),
         "tasks": [asked.words for asked in asked],
         "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
-        "files": [kind for kind, wanted in (("npz", arrays), ("png", drawings)) if wanted],
+        "formats": sorted(formats),
     }
 
 
@@ -267,9 +265,14 @@ OPTIONS = ("max_tokens", "max_s", "image_max_tokens", "n_ctx", "temperature", "s
 
 
 def errors_in(line: Line) -> list[dict[str, str]]:
-    """Return the errors of an image and of its questions."""
+    """Return the errors of an image, of its questions, and of results that lack a format."""
     parts = [line, *line.get("results", ())]
-    return [part["error"] for part in parts if "error" in part]
+    unwritten = [
+        {"class": "InputError", "message": f"{name}: {why}"}
+        for part in parts
+        for name, why in part.get("unwritten", {}).items()
+    ]
+    return [*(part["error"] for part in parts if "error" in part), *unwritten]
 
 
 def _digest(path: Path) -> str | None:

@@ -21,10 +21,13 @@ from youtu_gguf.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from youtu_gguf.batch import Batch, Tally
+    from youtu_gguf.batch import Asked, Batch, Finished, Tally
 
 SOME_BROKEN = 1
-"""Exit code if some images or questions gave no result."""
+"""Exit code if some images or questions gave no result, or a data set lacks images."""
+
+SHOWN_LEFT_OUT = 5
+"""Images that are named which a data set cannot have."""
 
 Images = Annotated[
     list[str],
@@ -51,12 +54,15 @@ def batch(
     output: Output,
     options: ModelOptions,
     *,
-    drawings: Annotated[
-        bool, typer.Option("--drawings", help="Write the results drawn on the image, as .png.")
-    ] = False,
-    arrays: Annotated[
-        bool, typer.Option(help="Write boxes, masks, label maps and depth as .npz. [default: yes]", show_default=False)
-    ] = True,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT,...",
+            help="What to write (see below). [default: npz, the arrays of each result; none: nothing but the lines]",
+            show_default=False,
+        ),
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Ask images with errors again.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and start over.")] = False,
 ) -> None:
@@ -67,21 +73,50 @@ def batch(
     To resume a batch that stopped for any reason, run the same command again: finished images are skipped. If an image
     or a task fails, the image's line says why, the others continue, and the exit code is 1.
 
-    Example: youtu-gguf batch photos -t "detect car person" -t depth -o results
+    Data sets of all images: coco, yolo, labelme, csv. They are made when the images are finished, and whenever the same
+    command is run again. Other formats are those of --output of the tasks, one file for each image: npz, png, ...
+
+    Example: youtu-gguf batch photos -t "detect car person" -t depth -o results --format coco,npz
     """
-    from youtu_gguf.batch import FILES, Asked, Batch, Journal, Worker, find_images, settings_of
+    from youtu_gguf.batch import (
+        FILES,
+        Asked,
+        Batch,
+        Finished,
+        Journal,
+        Worker,
+        find_images,
+        settings_of,
+    )
 
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
-    paths = find_images(images, leave_out=output / FILES)
+    chosen = _formats(formats, asked)
+    paths = find_images(images, leave_out=[output / folder for folder in (FILES, *chosen)])
     with ending_in_order():
         with shown(not options.quiet) as display:
             worker = Worker(options.loader(), display.report)
         with worker:
-            settings = settings_of(worker, asked, options.settings(), arrays=arrays, drawings=drawings)
+            settings = settings_of(worker, asked, options.settings(), chosen)
             with Journal(output, settings, restart=restart) as journal:
-                work = Batch(worker, asked, journal, arrays=arrays, drawings=drawings)
+                work = Batch(worker, asked, journal, formats=chosen)
                 _run(work, paths, retry=retry, quiet=options.quiet)
+                worker.close()
+                is_complete = _write_datasets(Finished.of(output, asked, journal.lines), chosen)
+    if work.tally.broken:
+        print('See "error" in results.jsonl for the reasons; --retry asks those images again.', file=sys.stderr)
+    if work.tally.broken or not is_complete:
+        raise typer.Exit(SOME_BROKEN)
+
+
+def _formats(typed: str | None, asked: Sequence[Asked]) -> tuple[str, ...]:
+    from youtu_gguf.batch import checked_formats
+    from youtu_gguf.batch.image import NPZ
+
+    if typed is None:
+        return (NPZ,)
+    named = [name.strip() for name in typed.split(",")]
+    return () if named == ["none"] else checked_formats(named, asked)
 
 
 batch.__doc__ = f"{inspect.cleandoc(batch.__doc__ or '')}\n\n{TASKS_HELP}"
@@ -98,9 +133,25 @@ def _run(work: Batch, paths: Sequence[Path], *, retry: bool, quiet: bool) -> Non
         print("Finished images are kept. Run the same command again to resume.", file=sys.stderr)
         raise
     _summary(work.tally, len(paths), time.monotonic() - started)
-    if work.tally.broken:
-        print('See "error" in results.jsonl for the reasons; --retry asks those images again.', file=sys.stderr)
-        raise typer.Exit(SOME_BROKEN)
+
+
+def _write_datasets(finished: Finished, formats: Sequence[str]) -> bool:
+    """Write the data sets of all images, and return whether each has all images that have results."""
+    from youtu_gguf.batch import write_datasets
+
+    is_complete = True
+    for written in write_datasets(finished, formats):
+        print(f"Wrote {written.path}: {written.n_images} images")
+        if written.left_out:
+            is_complete = False
+            print(f"Left out of {written.path}: {_shown(written.left_out)}.", file=sys.stderr)
+    return is_complete
+
+
+def _shown(left_out: Sequence[tuple[str, str]]) -> str:
+    shown = "; ".join(f"{name}, since {why}" for name, why in left_out[:SHOWN_LEFT_OUT])
+    rest = len(left_out) - SHOWN_LEFT_OUT
+    return f"{shown}; and {rest} more" if rest > 0 else shown
 
 
 @contextmanager

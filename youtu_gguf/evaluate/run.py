@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import youtu_gguf as yg
-from youtu_gguf.atomic import writing
+from youtu_gguf.atomic import json_bytes, writing
 from youtu_gguf.batch import FILES, Batch, Journal, Tally, Worker
 from youtu_gguf.batch.image import RECORDED, Done, error_form, folder_of, line_of, name_of, read_image
 from youtu_gguf.batch.journal import Line
@@ -22,7 +22,7 @@ from youtu_gguf.errors import DecodeError, EngineError, ServerError, YoutuError
 from youtu_gguf.evaluate.base import Kind, Prediction, Sample
 from youtu_gguf.evaluate.exam import Exam
 from youtu_gguf.evaluate.figures import FIGURES, Scores
-from youtu_gguf.evaluate.lines import read_run
+from youtu_gguf.evaluate.lines import CHOSEN, read_run
 from youtu_gguf.evaluate.score import score
 from youtu_gguf.output import write_bytes
 from youtu_gguf.output.json import SCHEMA
@@ -144,16 +144,18 @@ def run(
         progress: Called after each image.
 
     Raises:
-        InputError: The folder holds answers to other questions or of another model, or is in use.
+        InputError: The folder holds answers to other questions or of another model, or is in use; or images that are
+            needed are missing.
         OutputError: Answers cannot be written.
         YoutuError: An error that would affect every image.
     """
     folder = Path(folder)
     of_image = samples_by_image(exam)
-    given = settings or {}
-    with Journal(folder, settings_of(model, exam, given), restart=restart) as journal:
+    _check_images(exam, list(of_image))
+    with Journal(folder, settings_of(model, exam, settings or {}), restart=restart) as journal:
         with writing(folder / FIGURES):
             (folder / FIGURES).unlink(missing_ok=True)  # of fewer samples, perhaps
+        write_bytes(folder / CHOSEN, json_bytes({"limit": exam.limit, "seed": exam.seed}))
         questions = Questions(exam.benchmark.kind, exam.options, of_image, exam.data.folder, folder)
         wanted = {questions.name(path): {sample.id for sample in samples} for path, samples in of_image.items()}
         journal.drop(lambda line: _lacks(line, wanted.get(line["image"], set())))
@@ -190,6 +192,20 @@ def settings_of(model: yg.Model | Worker, exam: Exam, given: Mapping[str, Any]) 
         "settings": dict(exam.options),
         "options": {name: value for name, value in sorted(given.items()) if name in OPTIONS},
     }
+
+
+def _check_images(exam: Exam, paths: Sequence[Path]) -> None:
+    """Refuse a data set without all the images that are needed: each would be a wrong answer.
+
+    Raises:
+        InputError: Some are missing; names the first.
+    """
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise yg.InputError(
+            f"expected the images of the samples that are asked; {len(missing):,} of {len(paths):,} are missing, the "
+            f"first is {missing[0]}. See `youtu-gguf eval list {exam.benchmark.name}`."
+        )
 
 
 def _lacks(line: Line, wanted: set[str]) -> bool:

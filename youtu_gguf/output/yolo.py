@@ -6,17 +6,16 @@ mask, or its box and joints. Names of classes stand in `data.yaml` alone. Source
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from io import BytesIO
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Literal
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_JOINTS, N_JOINTS
+from youtu_gguf.output.archive import zip_bytes
 from youtu_gguf.output.objects import PERSON, Item, items_of, size_of
 from youtu_gguf.output.outlines import filled_outlines, joined
 from youtu_gguf.output.source import UNNAMED, Source
@@ -25,7 +24,6 @@ from youtu_gguf.types import Instances, LabelMap, Mask, Polygons, Poses, Result,
 YoloKind = Literal["boxes", "outlines", "joints"]
 
 _DIGITS = 6
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of all files, so that equal labels are equal archives
 
 
 class YoloDataset:
@@ -56,36 +54,23 @@ class YoloDataset:
             InputError: A count without boxes; labels of another kind than before; or two images whose names differ by
                 their ends only, for which YOLO has one file of labels.
         """
-        items = [] if result is None else [*items_of(result, label)]
+        found = [] if result is None else [*named_lines(result, size, label)]
         if result is not None:
-            self._check_kind(_kind_of(result))
+            self._check_kind(kind_of(result))
         file = _labels_file(name)
         if self._images.setdefault(file, name) != name:
             raise InputError(f"{self._images[file]} and {name} share the labels {file}. Rename one of the images.")
         lines = self._labels.setdefault(file, [])
-        for item in items:
-            number = self._classes.setdefault(item.label, len(self._classes))
-            for shares in _shares(item, size, apart=isinstance(result, LabelMap)):
-                lines.append(" ".join([str(number), *shares]))
+        for name_of_class, numbers in found:
+            lines.append(f"{self._classes.setdefault(name_of_class, len(self._classes))} {numbers}")
 
     def to_zip(self) -> bytes:
         """Return the data set as a .zip file; its images belong into the folder `images` beside `labels`."""
-        buffer = BytesIO()
-        with ZipFile(buffer, "w") as archive:
-            for file, text in {"data.yaml": self._yaml(), **self._texts()}.items():
-                info = ZipInfo(file, _LONG_AGO)
-                info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-                archive.writestr(info, text)
-        return buffer.getvalue()
+        texts = {"data.yaml": data_yaml(self._classes, self._kind == "joints"), **self._texts()}
+        return zip_bytes(texts.items())
 
     def _texts(self) -> dict[str, str]:
         return {file: "".join(f"{line}\n" for line in lines) for file, lines in self._labels.items()}
-
-    def _yaml(self) -> str:
-        names = [f"  {i}: {_quoted(name)}" for name, i in self._classes.items()]
-        joints = [f"kpt_shape: [{N_JOINTS}, 3]", f"flip_idx: {_mirrored()}"] if self._kind == "joints" else []
-        listed = ["names:", *names] if names else ["names: {}"]
-        return "\n".join(["path: .", "train: images", "val: images", *joints, *listed, ""])
 
     def _check_kind(self, kind: YoloKind) -> None:
         if self._kind not in (None, kind):
@@ -106,7 +91,38 @@ def encode_yolo(result: Result, source: Source) -> bytes:
     return data.to_zip()
 
 
-def _kind_of(result: Result) -> YoloKind:
+def data_yaml(classes: Mapping[str, int], has_joints: bool, images: str = "images") -> str:
+    """Return the description of a data set.
+
+    Args:
+        classes: Numbers of the classes by name, in their order.
+        has_joints: Whether the labels are persons with joints.
+        images: The folder of the images, or the file that lists them, relative to this one.
+    """
+    names = [f"  {i}: {_quoted(name)}" for name, i in classes.items()]
+    joints = [f"kpt_shape: [{N_JOINTS}, 3]", f"flip_idx: {_mirrored()}"] if has_joints else []
+    listed = ["names:", *names] if names else ["names: {}"]
+    return "\n".join(["path: .", f"train: {images}", f"val: {images}", *joints, *listed, ""])
+
+
+def named_lines(result: Result, size: Size, label: str = UNNAMED) -> Iterator[tuple[str, str]]:
+    """Yield the labels of a result: the name of the class, and the numbers behind it on the line.
+
+    Args:
+        result: One of `objects.WITH_OBJECTS`.
+        size: Size of the image, upright.
+        label: The class of a mask, which has none.
+
+    Raises:
+        InputError: A count without boxes.
+    """
+    for item in items_of(result, label):
+        for shares in _shares(item, size, apart=isinstance(result, LabelMap)):
+            yield item.label, " ".join(shares)
+
+
+def kind_of(result: Result) -> YoloKind:
+    """Return the kind of a result's labels."""
     if isinstance(result, Poses):
         return "joints"
     return "outlines" if isinstance(result, Instances | Mask | LabelMap | Polygons) else "boxes"

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from youtu_gguf.batch.journal import Line
     from youtu_gguf.serve.core import Core
     from youtu_gguf.serve.task_requests import BatchRequest, TaskQuestion
-    from youtu_gguf.types import Result, Size
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
@@ -61,7 +60,6 @@ class BatchRun:
         folder: The journal's; it is made.
         begun: Called at the beginning of each image.
         finished: Called at the end of each image.
-        each: Called with each value, in a thread of the queue.
     """
 
     n_parallel = 1
@@ -74,9 +72,8 @@ class BatchRun:
         folder: Path,
         begun: Begun,
         finished: Finished,
-        each: Callable[[Path, Size, int, Result], None],
     ) -> None:
-        self._core, self._client, self._request, self._folder, self._each = core, client, request, folder, each
+        self._core, self._client, self._request, self._folder = core, client, request, folder
         self._begun, self._finished = begun, finished
         self._loop = asyncio.get_running_loop()
         self._journal: Journal | None = None
@@ -98,8 +95,8 @@ class BatchRun:
             self._journal = Journal(self._folder, self._settings())
         if self._batch is None:
             how = self._request
-            asked = [Asked(q.task, _question(q), {"arguments": dict(q.arguments)}) for q in how.questions]
-            self._batch = Batch(self, asked, self._journal, arrays=how.arrays, drawings=how.drawings, masks="rle")
+            asked = [*map(asked_of, how.questions)]
+            self._batch = Batch(self, asked, self._journal, formats=how.formats, masks="rle")
         told = None
         try:
             for path in self._batch.run(paths, retry=True):
@@ -191,7 +188,7 @@ class BatchRun:
         asked = tuple(replace(one, question=_ended_by(one.question, job)) for one in self._work.asked)
         try:
             with self._working, self._core.holder.use() as model:
-                done = replace(self._work, asked=asked, each=self._each).do(model, path)
+                done = replace(self._work, asked=asked).do(model, path)
         except YoutuError as exc:
             return exc
         if job.cancel.is_set():  # by its id, which the log has: nothing of it counts
@@ -206,9 +203,11 @@ class BatchRun:
                 self._journal = None
 
 
-def _question(asked: TaskQuestion) -> Question:
+def asked_of(asked: TaskQuestion) -> Asked:
+    """Return a task of a request as a question for every image."""
     limit_s = min(asked.options.get("max_s", math.inf), DEFAULT_TIMEOUT_S)
-    return Question(asked.task, (), {**asked.arguments, **asked.options, "max_s": limit_s})
+    question = Question(asked.task, (), {**asked.arguments, **asked.options, "max_s": limit_s})
+    return Asked(asked.task, question, {"arguments": dict(asked.arguments)})
 
 
 def _ended_by(question: Question, job: Job[Any]) -> Question:

@@ -10,7 +10,10 @@ from youtu_gguf.output import WRITERS
 from youtu_gguf.serve.values import JSON, OVERLAY, forms_of
 from youtu_gguf.types import Result
 
-SAVED = ("coco", "labelme", "yolo", "csv", "ply")
+SAVED = (
+    *("coco", "labelme", "yolo", "panoptic", "label_studio", "cvat", "csv"),
+    *("index", "ros", "kitti", "tum", "ply", "pfm", "exr"),
+)
 """Forms that are always named: no program shows them as they are."""
 
 LONGEST_NAME = 255

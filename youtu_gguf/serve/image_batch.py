@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from youtu_gguf.atomic import write_bytes
 from youtu_gguf.errors import OutputError
-from youtu_gguf.serve.batch_parts import part_of, write_part
 from youtu_gguf.serve.batch_rows import Row, plain_name
 from youtu_gguf.serve.batch_runs import BatchRun, StoppedError
 from youtu_gguf.serve.errors import ApiError, as_api_error
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from youtu_gguf.batch.journal import Line
     from youtu_gguf.serve.core import Core
     from youtu_gguf.serve.task_requests import BatchRequest
-    from youtu_gguf.types import Result, Size
 
 LOG = logging.getLogger("youtu_gguf.serve")
 
@@ -256,7 +254,6 @@ class ImageBatch:
                     self.folder / "journal",
                     self._begun,
                     self._finish,
-                    self._each,
                 )
             self._run.resume()
             while waiting := [row.path for row in self.rows if row.state == "waiting"]:
@@ -292,11 +289,6 @@ class ImageBatch:
             if self._run is not None:
                 self._run.halt()
         self._tell()
-
-    def _each(self, path: Path, size: Size, index: int, value: Result) -> None:
-        """Keep what data sets need of a value. In a thread."""
-        row, asked = self._by_path[path], self.request.questions[index]
-        write_part(self.folder / "parts", row.index, index, part_of(value, asked, row.name, size))
 
     async def close(self) -> None:
         """End the work. Its own thread has ended when this returns; that of the image in progress is about to."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from youtu_gguf.config import Settings
 from youtu_gguf.errors import InputError
+from youtu_gguf.output.datasets import DATASETS
 from youtu_gguf.output.json import MaskForm
 from youtu_gguf.scene.options import Options, run_options
 from youtu_gguf.serve.chat.sampling import LONGEST_SCHEMA, LONGEST_STOP, MOST_STOPS
@@ -228,6 +229,11 @@ class BatchRequest:
     questions: tuple[TaskQuestion, ...]
     arrays: bool = False
     drawings: bool = False
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What is written of each result: parts of all data sets, and the files that are asked for."""
+        return (*DATASETS, *(("npz",) if self.arrays else ()), *(("png",) if self.drawings else ()))
 
 
 def read_batch(sent: Mapping[str, Any]) -> BatchRequest:

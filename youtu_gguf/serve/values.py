@@ -18,7 +18,7 @@ from youtu_gguf.output.ply import encode_ply
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.results import StoredResult
 from youtu_gguf.serve.task_requests import Output
-from youtu_gguf.types import DepthMap, LabelMap, Result
+from youtu_gguf.types import DepthMap, Instances, LabelMap, Mask, Result
 
 OVERLAY, PIXELS, NUMBERS, JSON = "overlay", "png", "raw", "json"
 """Forms with names of their own: the drawing; distances, classes or objects as grey levels; a map's numbers alone."""
@@ -32,6 +32,10 @@ _MEDIA = {
     "text/csv": "csv",
 }
 """Forms by media type, the first being taken where a client accepts any."""
+
+
+_RENAMED = ("png", "depth.png")
+"""Formats that no form is named after: `OVERLAY` and `PIXELS` stand for them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class File:
 def forms_of(kind: type[Result]) -> dict[str, str]:
     """Return the forms that values of a type have over HTTP: names, with the names of the formats of `output`."""
     names = [writer.name for writer in writers_of(kind)]
-    forms = {name.split(".")[0]: name for name in names if not name.endswith("png")}
+    forms = {name.split(".")[0]: name for name in names if name not in _RENAMED}
     for form, formats in ((OVERLAY, ("png",)), (PIXELS, ("depth.png", "index.png")), (NUMBERS, ("f32", "i32"))):
         own = next((name for name in formats if name in names), None)
         forms |= {} if own is None else {form: own}
@@ -191,7 +195,9 @@ def answer_file(
     if form == JSON:
         return File(json_bytes(answer_form(result, output or Output())), "application/json", own)
     writer = WRITERS[forms_of(type(result.value))[form]]
-    if isinstance(result.value, DepthMap) and writer.name == "depth.png":
+    if form == PIXELS and isinstance(result.value, Mask | Instances | LabelMap):
+        return File(grey_index_png(result.value), writer.media_type, own)
+    if form == PIXELS and isinstance(result.value, DepthMap):
         levels = depth_levels(result.value)
         meaning = {"X-Scale": repr(levels.scale), "X-Unit": levels.unit, "X-Invalid": str(INVALID)}
         return File(levels.to_png(), writer.media_type, own | _shape(levels.levels) | meaning)

@@ -1,12 +1,14 @@
 """Objects that a task found, each with its place in the image, and the rows that they are made of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from youtu_gguf.facts import MPII_SKELETON, N_JOINTS
 from youtu_gguf.types.arrays import F32, Bits, checked, freeze
+from youtu_gguf.types.coco import coco_boxes
 from youtu_gguf.types.detections import to_detections, to_key_points
 from youtu_gguf.types.rows import Row, Rows, listing
 from youtu_gguf.types.spans import Spans, freeze_spans
@@ -56,6 +58,34 @@ class Boxes(Rows[Box]):
     def __post_init__(self) -> None:
         freeze(self, "xyxy", (None, 4), np.float32)
         super().__post_init__()
+
+    @classmethod
+    def from_coco(cls, data: Mapping[str, Any] | Sequence[Any], image: str | int | None = None) -> Self:
+        """Return the boxes of an image in COCO's JSON, such as those of another detector; crowds are left out.
+
+        ```python
+        boxes = yg.Boxes.from_coco(json.loads(Path("found.coco.json").read_text()), "street.jpg")
+        masks = [scene.refer(box=box.xyxy) for box in boxes]
+        ```
+
+        Args:
+            data: A file of annotations, or a list of results, as `json` reads them. Results name no categories: their
+                labels are "".
+            image: File name or id of the image; of results, its id. None for the only image there is.
+
+        Returns:
+            The boxes in the order of the file; `scores` where it has any, NaN for a box that has none.
+
+        Raises:
+            InputError: It is no such JSON, or does not have exactly one such image.
+        """
+        found = [*coco_boxes(data, image)]
+        scores = [np.nan if each.score is None else each.score for each in found]
+        return cls(
+            np.array([each.xyxy for each in found], np.float32),
+            tuple(each.label for each in found),
+            None if np.isnan(scores).all() else np.array(scores, np.float32),
+        )
 
     def to_supervision(self) -> "Detections":
         """Return the boxes as `supervision.Detections`, with a class id per name and the names as "class_name".

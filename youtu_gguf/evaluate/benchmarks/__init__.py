@@ -5,6 +5,7 @@ from youtu_gguf.evaluate.benchmarks.coco import COCO
 from youtu_gguf.evaluate.benchmarks.counting import COUNTING
 from youtu_gguf.evaluate.benchmarks.depth import DEPTH
 from youtu_gguf.evaluate.benchmarks.imagenet import IMAGENET
+from youtu_gguf.evaluate.benchmarks.mpii import MPII
 from youtu_gguf.evaluate.benchmarks.refcoco import REFCOCO
 from youtu_gguf.evaluate.benchmarks.screenspot import SCREENSPOT
 from youtu_gguf.evaluate.benchmarks.semantic import SEMANTIC
@@ -14,6 +15,7 @@ _ALL: tuple[Benchmark, ...] = (
     *COCO,
     *SEMANTIC,
     *DEPTH,
+    *MPII,
     *IMAGENET,
     *COUNTING,
     *SCREENSPOT,

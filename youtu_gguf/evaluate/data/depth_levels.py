@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import math
-import struct
-import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import numpy as np
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.evaluate.base import F64
 from youtu_gguf.evaluate.data.files import read_bytes
-from youtu_gguf.images.pixels import check_size
-from youtu_gguf.types import DepthUnit, Size
+from youtu_gguf.evaluate.data.pixels import png_texts, read_levels
+from youtu_gguf.types import DepthUnit
 
-_GREY_16 = "I;16"  # Pillow's name
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow raises for files that are no PNG, or are cut off or damaged."""
+_UNITS: dict[str, DepthUnit] = {unit: unit for unit in get_args(DepthUnit)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,35 +59,25 @@ def read_distances(png: bytes, where: str, per_metre: float) -> Distances:
     Raises:
         InputError: It is no PNG file, is damaged, has other pixels or too many, or its texts make no sense.
     """
-    from PIL.PngImagePlugin import PngImageFile
-
-    try:
-        with PngImageFile(io.BytesIO(png)) as image:
-            check_size(Size(*image.size), where)
-            if image.mode != _GREY_16:
-                raise InputError(
-                    f"{where}: expected a PNG file of 16-bit grey levels; its pixels are of the kind {image.mode}."
-                )
-            image.load()
-            levels, texts = np.asarray(image), dict(image.info)
-    except _BROKEN as exc:
-        raise InputError(f"{where}: expected a PNG file of 16-bit grey levels; got one that is broken: {exc}.") from exc
-    scale, unit = _said(texts, where)
-    return Distances(levels * (1 / per_metre if scale is None else scale), unit)
+    levels = read_levels(png, name=where)
+    if levels.dtype != np.uint16:
+        raise InputError(f"{where}: expected a PNG file of 16-bit grey levels; it has fewer bits.")
+    scale, unit = _said(png_texts(png, name=where), where)
+    return Distances(levels.astype(np.float64) * (1 / per_metre if scale is None else scale), unit)
 
 
-def _said(texts: dict[Any, Any], where: str) -> tuple[float | None, DepthUnit]:
+def _said(texts: Mapping[str, str], where: str) -> tuple[float | None, DepthUnit]:
     """Return the distance of one level, and its unit, as the texts of a file say."""
     if "scale" not in texts:
         return None, "m"
     scale, unit = texts["scale"], texts.get("unit", "m")
     try:
         number = float(scale)
-    except (TypeError, ValueError):
+    except ValueError:
         number = math.nan
-    if not 0 < number < math.inf or unit not in ("m", "relative"):
+    if not 0 < number < math.inf or unit not in _UNITS:
         raise InputError(
             f'{where}: expected the texts "scale", a number above 0, and "unit", m or relative; '
-            f"got {str(scale)[:40]!r} and {str(unit)[:40]!r}."
+            f"got {scale[:40]!r} and {unit[:40]!r}."
         )
-    return number, unit
+    return number, _UNITS[unit]

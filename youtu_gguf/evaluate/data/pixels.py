@@ -109,6 +109,17 @@ def png_size(source: Path | bytes, *, name: str = "") -> Size:
     return Size(header.width, header.height)
 
 
+def png_texts(png: bytes, *, name: str = "PNG data") -> dict[str, str]:
+    """Return the texts of a PNG file by their keyword (PNG specification, 11.3.4.3, tEXt).
+
+    Raises:
+        InputError: It is not a PNG file, or is cut off.
+    """
+    _header(png[:_FIRST_CHUNKS], name)
+    parts = (data.partition(b"\0") for kind, data in _chunks(png, name) if kind == b"tEXt")
+    return {keyword.decode("latin-1"): text.decode("latin-1") for keyword, _, text in parts}
+
+
 def _opened(source: Path | bytes, colours: tuple[int, ...], size: Size | None, name: str) -> tuple[bytes, _Header, str]:
     """Return the bytes of a file whose header is agreed to, its header, and what messages call it."""
     name = name or _called(source)

@@ -164,8 +164,7 @@ async def get_image(request: Request, id: str, index: int) -> Response:  # noqa:
     row = batch.rows[index]
     if row.line is None:
         return JSONResponse(row.form())
-    results = BatchResults(batch.folder, batch.request.questions, [(row.index, row.name, row.line)])
-    return Response(await asyncio.to_thread(results.make, "jsonl"), media_type=JSON)
+    return Response(await asyncio.to_thread(BatchResults.of(batch, [index]).lines), media_type=JSON)
 
 
 @router.get(
@@ -207,7 +206,7 @@ async def get_results(
     id: str,  # noqa: A002
     form: Annotated[
         BatchForm,
-        Query(alias="as", description="Lines of JSON, a COCO data set, a table, or an archive of all with files."),
+        Query(alias="as", description="Lines of JSON, a data set for COCO, YOLO or LabelMe, a table, or all."),
     ] = "jsonl",
     task: Annotated[
         int | None, Query(ge=0, lt=MAX_TASKS, description="The results of one task alone, by its place from 0.")
@@ -221,10 +220,12 @@ async def get_results(
     results = BatchResults.of(batch)
     media, name = MEDIA[form]
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    if form != "zip":
-        return Response(await asyncio.to_thread(results.make, form, task), headers=headers, media_type=media)
-    path = batch.folder / f"{uuid.uuid4().hex}.zip"
-    await asyncio.to_thread(results.write_zip, path)
+    path = batch.folder / f"{uuid.uuid4().hex}.part"
+    try:
+        await asyncio.to_thread(results.write, path, form, task)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     after = BackgroundTask(path.unlink, missing_ok=True)
     return FileResponse(path, headers=headers, media_type=media, background=after)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from youtu_gguf.decode.depth import MAX_FOCAL_PX
+from youtu_gguf.output.camera import with_focal
 from youtu_gguf.output.json import MaskForm
 from youtu_gguf.serve.core import core_of
 from youtu_gguf.serve.dialects import Dialect, own_error_body
@@ -24,8 +26,9 @@ router = APIRouter(tags=["results"], responses=ERRORS)
 _AS = {
     "name": "as", "in": "query", "required": False, "schema": {"type": "string"},
     "description": "json, overlay (the drawing), png (distances, classes or objects as grey levels), npz, raw (the "
-    "numbers of a map, little-endian), txt, csv, coco, labelme, yolo (.zip) or ply (points in space), as far as the "
-    "value has it. Without it, `Accept` decides.",
+    "numbers of a map, little-endian), txt, csv, coco, labelme, yolo and panoptic (.zip), label_studio, cvat (XML), "
+    "index (classes or objects as levels with a palette), ros, kitti, tum (distances in metres as levels by their "
+    "factors), pfm, exr or ply (points in space), as far as the value has it. Without it, `Accept` decides.",
 }  # fmt: skip
 
 _Name = Annotated[
@@ -37,8 +40,11 @@ _Label = Annotated[
 ]
 _Step = Annotated[int, Query(ge=1, le=64, description="ply: every how many pixels there is a point.")]
 _Focal = Annotated[
-    float | None,
-    Query(gt=0, le=MAX_FOCAL_PX, description="ply: the image's focal length in pixels, where none is known."),
+    Annotated[float, Field(gt=0, le=MAX_FOCAL_PX)] | Literal["assumed"] | None,
+    Query(
+        description="ply: the image's focal length in pixels, where none is known; or assumed, for that of a "
+        "telephone's camera. The file states which."
+    ),
 ]
 
 
@@ -60,9 +66,8 @@ async def get_result(
     form = checked_form(chosen, kind) if chosen else accepted_form(request.headers.get("accept", ""), kind)
     rgb = await asyncio.to_thread(core.images.get(result.image).pixels) if needs_pixels(form) else None
     told = result.source
-    source = replace(
-        told, rgb=rgb, name=name or told.name, label=label or told.label, focal_px=told.focal_px or focal_px
-    )
+    known = told if told.focal_px is not None else with_focal(told, focal_px)
+    source = replace(known, rgb=rgb, name=name or told.name, label=label or told.label)
     made = await asyncio.to_thread(answer_file, result, form, source, Output(masks=masks, map=map), step=step)
     named = attachment(file_name(name, result.task, form, kind)) if name or form in SAVED else {}
     return Response(made.body, headers={**made.headers, **named}, media_type=made.media_type)

@@ -3,7 +3,7 @@
 import { ApiFailure, send } from "./api.js";
 import { CAMERA, cloudOn, FIRST } from "./cloud-view.js";
 import { depthOf, spreadOfLayer, told } from "./depth.js";
-import { focalFor, guessedFocal, knownFocal } from "./focal.js";
+import { askedFocal, focalFor, guessedFocal, knownFocal } from "./focal.js";
 import { notify } from "./panels.js";
 import { textAt } from "./readout.js";
 import { saveFile } from "./saving.js";
@@ -126,7 +126,7 @@ export function openCloud(layer) {
             <button type="button" @click=${() => look(FIRST, true)}>${t("reset")}</button>
             <button type="button" @click=${() => look(CAMERA, true)}>${t("camera")}</button>`
         : nothing}
-      <button type="button" ?disabled=${depth.unit !== "m"} @click=${() => savePly(layer, depth.focalPx === null ? focal.px : null)}>
+      <button type="button" ?disabled=${depth.unit !== "m"} @click=${() => savePly(layer, depth.focalPx === null ? askedFocal(focal) : null)}>
         ${t("ply")}</button>
     </span>
     ${depth.unit === "m" ? nothing : html`<p class="dim">${t("noPly")}</p>`}`;
@@ -214,7 +214,7 @@ function listen(canvas, view, look, find) {
 
 /**
  * @param {Layer} layer
- * @param {number | null} focalPx Where the result does not know it.
+ * @param {string | null} focalPx Where the result does not know it.
  */
 async function savePly({ result }, focalPx) {
   const name = `${(picture.value?.name ?? "picture").replace(/\.[^.]*$/, "")}.ply`;

@@ -89,6 +89,14 @@ export function guessedFocal(width, height) {
 }
 
 /**
+ * @param {Focal} focal
+ * @returns {string} As the server takes it for files, which state where it is from.
+ */
+export function askedFocal(focal) {
+  return focal.source === "guessed" ? "assumed" : String(focal.px);
+}
+
+/**
  * @param {import("./space.js").Depth} depth
  * @returns {Focal | null} The one to compute with: null where the distances are relative.
  */
