@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from youtu_gguf.errors import InputError
 from youtu_gguf.evaluate.data.depth_sets import NYUV2_PER_METRE
 from youtu_gguf.evaluate.data.matlab import read_mat
+from youtu_gguf.evaluate.data.needed import needed
 from youtu_gguf.output.png import grey_png, write_png
 
 TOP = 65535  # of 16 bits
@@ -43,8 +44,7 @@ def write_files(labeled: Path, splits: Path, folder: Path, *, filled: bool = Fal
     Raises:
         InputError: A file has not what it should.
     """
-    import h5py
-
+    h5py = needed("h5py")
     numbers = read_mat(splits, {"testNdxs": (None, 1)})["testNdxs"].ravel().astype(int) - 1
     name = "depths" if filled else "rawDepths"
     with h5py.File(labeled, "r") as source:

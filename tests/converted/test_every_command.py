@@ -71,7 +71,7 @@ EVALUATED = {
     "eval list": "eval list nyuv2",
     "eval nyuv2": "eval nyuv2 {folder}/nyuv2 -o {folder}/results --preset fast --limit 1 -q "
     "-m {model} --n-ctx 2048 --threads 1 --image-max-tokens 40",
-    "eval score": "eval score nyuv2 {folder}/nyuv2 {folder}/results --limit 1",
+    "eval score": "eval score nyuv2 {folder}/nyuv2 {folder}/results",
     "eval table": "eval table {folder}/results",
 }
 EXPECTED = {

@@ -70,6 +70,9 @@ def test_a_folder_is_asked_saved_and_opened_on_the_workbench(open_tab: OpenTab) 
     assert {line["image"] for line in table} == {"2.png", "10.png", "broken.jpg"}
     assert [image["file_name"] for image in coco["images"]] == ["2.png", "10.png"]
     assert len(coco["annotations"]) == sum(bool(line["label"]) for line in table) > 0
+    for form, file in (("yolo", "labels/2.txt"), ("labelme", "2.json")):
+        with zipfile.ZipFile(saved(page, form)) as archive:
+            assert file in archive.namelist()
     assert len(saved(page, "jsonl").read_bytes().splitlines()) == 3
     with zipfile.ZipFile(saved(page, "zip")) as archive:
         assert {"results.csv", "results.jsonl", "coco-1-detect.json"} == set(archive.namelist())

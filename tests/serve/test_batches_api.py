@@ -124,6 +124,26 @@ def test_images_are_asked_while_others_are_sent_and_their_results_come_as_every_
     assert lines[0]["results"][0]["files"] == ["files/00001-a/1-detect.png"]
 
 
+def test_data_sets_of_several_files_come_as_archives_that_name_what_they_lack(client: TestClient) -> None:
+    id_ = begin(client, DETECT, {"task": "refer", "phrase": "the square"})
+    for name, data in (("holiday/a.png", PNG), ("a.png", PNG), ("a.bmp", encoded("BMP"))):
+        assert add(client, id_, name, data).status_code == 201
+    act(client, id_, "end")
+    ended(client, id_)
+    yolo = zipfile.ZipFile(BytesIO(results(client, id_, "as=yolo&task=0").content))
+    assert yolo.namelist() == ["labels/holiday/a.txt", "labels/a.txt", "train.txt", "data.yaml", "left-out.json"]
+    assert yolo.read("train.txt") == b"./images/holiday/a.png\n./images/a.png\n"
+    assert "a.txt with a.png" in json.loads(yolo.read("left-out.json"))["a.bmp"]
+    assert results(client, id_, "as=yolo&task=0").content == results(client, id_, "as=yolo&task=0").content
+    labelme = zipfile.ZipFile(BytesIO(results(client, id_, "as=labelme").content))
+    shapes = json.loads(labelme.read("holiday/a.json"))["shapes"]
+    assert [shape["label"] for shape in shapes] == ["square", "square", "the square"]
+    refused = client.get(f"/v1/batches/{id_}/results?as=yolo")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "task"
+    assert "boxes and outlines" in refused.json()["error"]["message"]
+
+
 def test_a_broken_image_is_a_line_with_its_error_and_the_others_continue(client: TestClient) -> None:
     id_ = begin(client)
     assert [add(client, id_, f"{n}.png", data).status_code for n, data in enumerate((b"no image", PNG[:200], PNG))] == [

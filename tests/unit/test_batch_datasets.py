@@ -159,9 +159,9 @@ def test_an_image_that_has_changed_is_replaced_and_a_repaired_one_is_added(folde
 def test_the_earlier_data_sets_stay_when_a_part_is_missing(folder: Path) -> None:
     run("out", ALL[:2])
     before = written("out")
-    for part in Path("out/files").glob("b-*/1-detect.part.json"):
+    for part in Path("out/files").glob("b-*/1-detect.parts.jsonl"):
         part.unlink()
-    with pytest.raises(InputError, match=r"files/b-.*/1-detect\.part\.json what a batch wrote for coco"):
+    with pytest.raises(InputError, match=r"files/b-.*/1-detect\.parts\.jsonl what a batch wrote for coco"):
         run("out", ALL)
     with pytest.raises(InputError, match="for yolo"):
         run_again = Finished.of(Path("out"), ASKED, lines("out"))

@@ -138,11 +138,16 @@ def test_counts_are_exact_beyond_what_float32_holds() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        (answer([[0, 1, 2]]), r"the answer to 'a': expected 2x1 pixels, as in the image; got 3x1"),
-        (answer([[0, 3]]), r"the answer to 'a': expected 0 to 2, or 255 for none; got 3 in 1 pixels"),
-        (Prediction({}, grey_png(np.array([[0, 1]], np.uint16))), "'a': expected a label map of 8 bits; got one of 16"),
-        (Prediction({}, b"GIF89a"), "the answer to 'a': expected a PNG file"),
+        (answer([[0, 1, 2]]), r"the answer: expected 2x1 pixels, as in the image; got 3x1"),
+        (answer([[0, 3]]), r"the answer: expected 0 to 2, or 255 for none; got 3 in 1 pixels"),
+        (
+            Prediction({}, grey_png(np.array([[0, 1]], np.uint16))),
+            "the answer: expected a label map of 8 bits; got one of 16",
+        ),
+        (Prediction({}, b"GIF89a"), "the answer: expected a PNG file"),
         (Prediction({}), "expected a prediction with pixels"),
+        (Prediction({"everywhere": 3}), "the answer: expected 'everywhere' to be 0 to 2; got 3"),
+        (Prediction({"everywhere": True}), "the answer: expected 'everywhere' to be 0 to 2; got True"),
     ],
 )
 def test_answer_of_another_form_is_refused(tmp_path: Path, said: Prediction, message: str) -> None:
@@ -152,18 +157,30 @@ def test_answer_of_another_form_is_refused(tmp_path: Path, said: Prediction, mes
     assert measure.n_images == 0
 
 
+def test_broken_file_of_an_answer_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "said.png"
+    file.write_bytes(answer([[0, 1]]).read_png()[:-20])
+    with pytest.raises(yg.InputError, match=r"said\.png: .*ends at byte"):
+        measured([(sample_of(tmp_path, "a", [[0, 1]]), Prediction({}, file))])
+
+
 def test_level_without_a_meaning_in_the_truth_is_refused(tmp_path: Path) -> None:
     sample = sample_of(tmp_path, "a", [[0, 7], [7, 0]])
-    for ask in (lambda: measured([(sample, None)]), lambda: measured([(sample, KIND.perfect(sample))])):
+    for said in (None, answer([[0, 1], [1, 0]])):
         with pytest.raises(yg.InputError, match=r"a\.png: expected a level that stands for a class; got 7 in 2 pixels"):
-            ask()
+            measured([(sample, said)])
+    with pytest.raises(yg.InputError, match="got 7 in 2 pixels"):
+        KIND.perfect(sample)
 
 
 def test_most_common_class_is_the_baseline(tmp_path: Path) -> None:
     samples = [sample_of(tmp_path, "a", [[0, 1, 1, NONE]]), sample_of(tmp_path, "b", [[1], [2]])]
     ((name, said),) = KIND.baselines(Data(samples, tmp_path, CLASSES), {}).items()
     assert name == "green everywhere"
-    assert measured([(sample, said(sample)) for sample in samples]).figures()["pixel_accuracy"] == 3 / 5
+    answers = [np.full((1, 4), 1), np.full((2, 1), 1)]
+    drawn = measured((sample, answer(levels)) for sample, levels in zip(samples, answers, strict=True))
+    assert measured((sample, said(sample)) for sample in samples).figures() == drawn.figures()
+    assert drawn.figures()["pixel_accuracy"] == 3 / 5
 
 
 def test_answers_are_files_named_as_samples_or_images(tmp_path: Path) -> None:
@@ -188,7 +205,7 @@ def test_folder_without_answers_is_refused(tmp_path: Path) -> None:
 
 
 HEAD = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 0], [0, 0, 4]], np.float32)
-OPTIONS = {"present": "model", "refine": "none", "zoom": "auto:3", "tiles": (1, 1)}
+OPTIONS = {"present": "model", "refine": "none", "zoom": "auto:3", "tiles": "1x1"}
 
 
 def asked(tmp_path: Path, reply: str, options: dict[str, object]) -> tuple[Prediction, Map, str]:
@@ -209,6 +226,10 @@ def test_answer_is_in_the_order_of_the_classes_whatever_the_model_names_first(tm
     assert (levels[:, :64] == 0).all() and (levels[:, 64:] == 2).all()
 
 
+def test_answer_of_every_class_names_none(tmp_path: Path) -> None:
+    assert asked(tmp_path, "", {**OPTIONS, "present": "all"})[0].form == {"refined_by": "none"}
+
+
 def test_class_that_was_not_asked_for_becomes_none(tmp_path: Path) -> None:
     said, levels, _ = asked(tmp_path, "<ref>red</ref><ref>pink</ref>", OPTIONS)
     assert said.form["classes"] == ["red", "pink"]
@@ -220,6 +241,6 @@ def test_answer_without_classes_has_none_anywhere(tmp_path: Path) -> None:
 
 
 def test_all_classes_are_told_apart_without_a_question(tmp_path: Path) -> None:
-    _, levels, question = asked(tmp_path, "", {**OPTIONS, "present": "all", "tiles": [2, 1]})
+    _, levels, question = asked(tmp_path, "", {**OPTIONS, "present": "all", "tiles": "2x1"})
     assert question == ""
     assert (levels[:, :64] == 0).all() and (levels[:, 64:] == 2).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from youtu_gguf.output.rle import coco_rle
-from youtu_gguf.types import Bits
+from youtu_gguf.types import Bits, extent
 
 
 def mask(*rows: str) -> Bits:
@@ -59,6 +59,24 @@ def read(rle: Any) -> Bits:
 def test_counts_give_the_mask_back() -> None:
     for bits in (*RANDOM, LONG):
         assert np.array_equal(read(coco_rle(bits)), bits)
+
+
+def test_only_the_box_of_the_pixels_is_looked_at() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        bits = np.zeros((12, 9), np.bool_)
+        (top, below), (left, right) = (sorted(rng.integers(0, side + 1, 2)) for side in bits.shape)
+        bits[top:below, left:right] = rng.random((below - top, right - left)) < 0.7
+        assert np.array_equal(read(coco_rle(bits)), bits)
+        assert coco_rle(bits, extent(bits)) == coco_rle(bits)
+
+
+def test_numbers_of_any_size_give_the_mask_back() -> None:
+    bits = np.zeros((700, 3), np.bool_)
+    for n in (15, 16, 511, 512, 513, 1100):
+        bits.ravel()[:] = np.arange(bits.size) % n < n // 2
+        assert np.array_equal(read(coco_rle(bits)), bits)
+        assert np.array_equal(read(coco_rle(np.asfortranarray(bits.T))), bits.T)
 
 
 def test_more_runs_than_are_written_at_once_give_the_mask_back() -> None:

@@ -95,7 +95,7 @@ class Finished:
                     yield Piece(id_, name, size, partial(self._rows, n, result))
                 elif form in result.get("unwritten", {}):
                     left_out[name] = result["unwritten"][form]
-                elif "part" in result and form in result["part"]["formats"]:
+                elif "parts" in result and form in result["parts"]["formats"]:
                     yield Piece(id_, name, size, partial(self._part, result, form))
 
     def _rows(self, n: int, result: Line) -> list[dict[str, Any]]:
@@ -104,10 +104,11 @@ class Finished:
         return [{"task": self.asked[n].words, **row} for row in rows]
 
     def _part(self, result: Line, form: str) -> Part:
-        file = result["part"]["file"]
+        file = result["parts"]["file"]
         try:
-            return json.loads((self.folder / file).read_bytes())[form]
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+            told = (self.folder / file).read_bytes().split(b"\n")
+            return json.loads(told[result["parts"]["formats"].index(form)])
+        except (OSError, ValueError, IndexError) as exc:
             raise InputError(
                 f"expected in {file} what a batch wrote for {form}; got: {exc}. Delete the image's line in "
                 "results.jsonl, and run the same command again."

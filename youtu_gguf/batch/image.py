@@ -27,8 +27,8 @@ from youtu_gguf.types import Result, Text, in_words
 NPZ = "npz"
 """The format that a batch writes where none is named: all arrays."""
 
-PART = ".part.json"
-"""How the name of a part ends: what data sets need of one value."""
+PARTS = ".parts.jsonl"
+"""How the name of a file with parts ends: what data sets need of one value, a line of JSON for each."""
 
 OF_THE_IMAGE = (InputError, DecodeError, CancelledError)
 """Errors of an image or of a question about it."""
@@ -191,8 +191,8 @@ class Work:
                 unwritten[name] = str(exc)
         line: Line = {"files": files} if files else {}
         if parts:
-            line["part"] = {"file": f"{stem}{PART}", "formats": list(parts)}
-            write_bytes(self.folder / line["part"]["file"], json_bytes(parts))
+            line["parts"] = {"file": f"{stem}{PARTS}", "formats": list(parts)}
+            write_bytes(self.folder / line["parts"]["file"], *map(json_bytes, parts.values()))
         return line | ({"unwritten": unwritten} if unwritten else {})
 
 

@@ -202,8 +202,7 @@ def score(
 ) -> None:
     """Measure answers in files, without a model.
 
-    Answers of an evaluation are measured with the settings that it was run with. Samples without an answer count as
-    wrong.
+    Of an evaluation, the same samples are measured with the same settings. Samples without an answer count as wrong.
     """
     from youtu_gguf.atomic import writing
     from youtu_gguf.evaluate import score_files

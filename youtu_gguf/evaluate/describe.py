@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from youtu_gguf.evaluate.base import Benchmark, Setting
+from youtu_gguf.images.zoom import Tiles
+
+WIDTH = 100
+"""Longest line of a text."""
 
 
 def describe(benchmark: Benchmark) -> str:
@@ -31,7 +36,11 @@ def in_print(value: float, *, is_share: bool) -> str:
 
 def typed(value: Any) -> str:
     """Return a setting's value as it is typed."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, Tiles):
+        return f"{value.across}x{value.down}"
+    if isinstance(value, tuple | list):
+        return ",".join(map(typed, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _values(setting: Setting) -> str:
@@ -42,4 +51,6 @@ def _values(setting: Setting) -> str:
 
 
 def _indented(text: str, by: str = "  ") -> list[str]:
-    return [f"{by}{line}" for line in text.strip().splitlines()]
+    """Return the lines of a text, each after `by`; long ones are wrapped."""
+    wrapped = (textwrap.wrap(line, WIDTH - len(by)) or [""] for line in text.strip().splitlines())
+    return [f"{by}{line}" for lines in wrapped for line in lines]

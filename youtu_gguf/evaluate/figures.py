@@ -48,7 +48,7 @@ class Option:
     """A setting as it was.
 
     Attributes:
-        value: Its value.
+        value: Its value; as it is typed where that is neither a number nor None.
         known: "as published" or "our guess", of the value in the preset "report"; "changed" if this is another value.
     """
 

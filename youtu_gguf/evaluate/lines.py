@@ -17,6 +17,9 @@ from youtu_gguf.evaluate.data.files import entry, inside, read_json, read_json_l
 
 JSON_LINES = ".jsonl"
 
+CHOSEN = "chosen.json"
+"""Which samples the last run in a folder has asked: its limit and seed."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -81,6 +84,18 @@ def settings_of_run(folder: Path, benchmark: Benchmark, split: str) -> tuple[Pre
     values = benchmark.options(preset)
     same = {name: value for name, value in values.items() if stored.get(name) == json.loads(json.dumps(value))}
     return preset, {**stored, **same}
+
+
+def samples_of_run(folder: Path) -> tuple[int | None, int]:
+    """Return the limit and the seed that the last run in a folder had.
+
+    Raises:
+        InputError: The file that says so is missing or broken.
+    """
+    path = folder / CHOSEN
+    form = read_json(path)
+    limit = entry(form, "limit", (int, type(None)), str(path))
+    return limit, entry(form, "seed", int, str(path))
 
 
 def read_predictions(path: Path, data: Data, where: str) -> Mapping[str, Prediction]:

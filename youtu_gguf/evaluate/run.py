@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import youtu_gguf as yg
-from youtu_gguf.atomic import writing
+from youtu_gguf.atomic import json_bytes, writing
 from youtu_gguf.batch import FILES, Batch, Journal, Tally, Worker
 from youtu_gguf.batch.image import RECORDED, Done, error_form, folder_of, line_of, name_of, read_image
 from youtu_gguf.batch.journal import Line
@@ -22,7 +22,7 @@ from youtu_gguf.errors import DecodeError, EngineError, ServerError, YoutuError
 from youtu_gguf.evaluate.base import Kind, Prediction, Sample
 from youtu_gguf.evaluate.exam import Exam
 from youtu_gguf.evaluate.figures import FIGURES, Scores
-from youtu_gguf.evaluate.lines import read_run
+from youtu_gguf.evaluate.lines import CHOSEN, read_run
 from youtu_gguf.evaluate.score import score
 from youtu_gguf.output import write_bytes
 from youtu_gguf.output.json import SCHEMA
@@ -155,6 +155,7 @@ def run(
     with Journal(folder, settings_of(model, exam, settings or {}), restart=restart) as journal:
         with writing(folder / FIGURES):
             (folder / FIGURES).unlink(missing_ok=True)  # of fewer samples, perhaps
+        write_bytes(folder / CHOSEN, json_bytes({"limit": exam.limit, "seed": exam.seed}))
         questions = Questions(exam.benchmark.kind, exam.options, of_image, exam.data.folder, folder)
         wanted = {questions.name(path): {sample.id for sample in samples} for path, samples in of_image.items()}
         journal.drop(lambda line: _lacks(line, wanted.get(line["image"], set())))

@@ -11,10 +11,11 @@ import numpy as np
 
 import youtu_gguf as yg
 from youtu_gguf.evaluate.base import Figure, Measure, Prediction, Sample
-from youtu_gguf.evaluate.exam import Exam
+from youtu_gguf.evaluate.describe import typed
+from youtu_gguf.evaluate.exam import Exam, choose
 from youtu_gguf.evaluate.figures import CHANGED, Option, Scored, Scores, number
 from youtu_gguf.evaluate.intervals import intervals
-from youtu_gguf.evaluate.lines import JSON_LINES, is_run, read_predictions, read_run, settings_of_run
+from youtu_gguf.evaluate.lines import JSON_LINES, is_run, read_predictions, read_run, samples_of_run, settings_of_run
 
 
 def score(
@@ -73,7 +74,8 @@ def score_files(exam: Exam, path: str | Path, *, baselines: bool = True) -> Scor
     """Return the figures of answers in files.
 
     Args:
-        exam: What was asked. Settings of a run are those that it was made with.
+        exam: What was asked. Settings of a run are those that it was made with; so are its samples, unless the exam has
+            a limit.
         path: The folder of a run; predictions.jsonl with "id", "prediction" and, for pixels, "file" in each line; or
             files in the form that is usual for the benchmark's kind.
         baselines: Also measure answers that do not depend on the image.
@@ -90,6 +92,9 @@ def score_files(exam: Exam, path: str | Path, *, baselines: bool = True) -> Scor
         run = read_run(path)
         _check_ids(run.said, exam, path)
         exam = replace(exam, preset=preset, options=options)
+        if exam.limit is None:
+            limit, seed = samples_of_run(path)
+            exam = replace(exam, samples=choose(exam.data.samples, limit, seed), limit=limit, seed=seed)
         return score(exam, run.said, model=run.model, seconds=run.seconds, baselines=baselines)
     if path.suffix == JSON_LINES:
         return score(exam, read_predictions(path, exam.data, where), baselines=baselines)
@@ -135,5 +140,6 @@ def _options(exam: Exam) -> dict[str, Option]:
     found = {}
     for setting in exam.benchmark.settings:
         value = exam.options[setting.name]
-        found[setting.name] = Option(value, setting.known if value == setting.report else CHANGED)
+        plain = value if value is None or isinstance(value, bool | int | float) else typed(value)
+        found[setting.name] = Option(plain, setting.known if value == setting.report else CHANGED)
     return found

@@ -15,6 +15,7 @@ from youtu_gguf.output.label_studio import encode_label_studio, label_studio_set
 from youtu_gguf.output.labelme import encode_labelme
 from youtu_gguf.output.npz import encode_npz
 from youtu_gguf.output.objects import WITH_OBJECTS
+from youtu_gguf.output.panoptic import encode_panoptic
 from youtu_gguf.output.ply import encode_ply
 from youtu_gguf.output.png import encode_drawing, write_png
 from youtu_gguf.output.raw import encode_distances, encode_ids, encode_margin, encode_text
@@ -54,6 +55,7 @@ WRITERS: dict[str, Writer] = {
         Writer("coco.json", "application/json", WITH_OBJECTS, encode_coco),
         Writer("labelme.json", "application/json", WITH_OBJECTS, encode_labelme),
         Writer("yolo.zip", "application/zip", WITH_OBJECTS, encode_yolo),
+        Writer("panoptic.zip", "application/zip", (LabelMap, Instances), encode_panoptic),
         Writer("label_studio.json", "application/json", WITH_OBJECTS, encode_label_studio, label_studio_setup),
         Writer("cvat.xml", "application/xml", WITH_OBJECTS, encode_cvat),
         Writer("csv", "text/csv; charset=utf-8", IN_TABLES, encode_csv),

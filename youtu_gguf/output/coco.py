@@ -122,7 +122,7 @@ def annotation_of(item: Item) -> dict[str, Any]:
 
 def _segmentation(item: Item) -> dict[str, object] | list[list[float]]:
     if item.mask is not None:
-        return coco_rle(item.mask)
+        return coco_rle(item.mask, item.xyxy)
     return [_rounded(ring.ravel()) for ring in item.outlines]
 
 

@@ -64,7 +64,8 @@ class Item:
     def area(self) -> float:
         """Pixels of its mask; else what its outlines enclose; else the area of its box."""
         if self.mask is not None:
-            return float(np.count_nonzero(self.mask))
+            left, top, right, bottom = self.xyxy.astype(int).tolist()
+            return float(np.count_nonzero(self.mask[top:bottom, left:right]))
         if self.outlines:
             return sum(map(_enclosed, self.outlines))
         left, top, right, bottom = self.xyxy.tolist()

@@ -7,16 +7,15 @@ mask, or its box and joints. Names of classes stand in `data.yaml` alone. Source
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Literal
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_JOINTS, N_JOINTS
+from youtu_gguf.output.archive import zip_bytes
 from youtu_gguf.output.objects import PERSON, Item, items_of, size_of
 from youtu_gguf.output.outlines import filled_outlines, joined
 from youtu_gguf.output.source import UNNAMED, Source
@@ -25,7 +24,6 @@ from youtu_gguf.types import Instances, LabelMap, Mask, Polygons, Poses, Result,
 YoloKind = Literal["boxes", "outlines", "joints"]
 
 _DIGITS = 6
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of all files, so that equal labels are equal archives
 
 
 class YoloDataset:
@@ -68,13 +66,8 @@ class YoloDataset:
 
     def to_zip(self) -> bytes:
         """Return the data set as a .zip file; its images belong into the folder `images` beside `labels`."""
-        buffer = BytesIO()
-        with ZipFile(buffer, "w") as archive:
-            for file, text in {"data.yaml": data_yaml(self._classes, self._kind == "joints"), **self._texts()}.items():
-                info = ZipInfo(file, _LONG_AGO)
-                info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-                archive.writestr(info, text)
-        return buffer.getvalue()
+        texts = {"data.yaml": data_yaml(self._classes, self._kind == "joints"), **self._texts()}
+        return zip_bytes(texts.items())
 
     def _texts(self) -> dict[str, str]:
         return {file: "".join(f"{line}\n" for line in lines) for file, lines in self._labels.items()}

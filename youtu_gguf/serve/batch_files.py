@@ -113,7 +113,7 @@ class BatchResults:
         """Return a line as clients get it: with the client's name, and files under names in the archive."""
         results = []
         for result in line.get("results", ())[slice(None) if task is None else slice(task, task + 1)]:
-            told = {key: value for key, value in result.items() if key != "part"}
+            told = {key: value for key, value in result.items() if key != "parts"}
             if "files" in told:
                 told["files"] = [_member(index, name, file) for file in told["files"]]
             results.append(told)

@@ -77,9 +77,10 @@ def _rebuild(kind: type, named: dict[str, Any]) -> Any:
 
 def extent(bits: Bits) -> F32 | None:
     """Return left, top, right, bottom (4,) of the True pixels of an (H, W) mask; None where there are none."""
-    rows, columns = (np.flatnonzero(bits.any(axis=axis)) for axis in (1, 0))
+    rows = np.flatnonzero(bits.any(axis=1))
     if not rows.size:
         return None
+    columns = np.flatnonzero(bits[rows[0] : rows[-1] + 1].any(axis=0))
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 

@@ -48,10 +48,11 @@ _PROMPT_NOTE = (
     "What is asked for: all 80 classes in one question; everything, whatever its class; or a number of classes at a "
     "time, in as many questions as that takes."
 )
+_AP = "AP over IoU 0.5 to 0.95, 100 objects of a class in an image, as pycocotools"
 _METRIC = Setting(
     "metric",
-    "AP over IoU 0.5 to 0.95, 100 objects of a class in an image, as pycocotools",
-    "the same",
+    _AP,
+    _AP,
     "our guess",
     "The authors say mAP; this is COCO's own. Crowds are ignored. Objects whose label is none of the 80 names do not "
     "count.",

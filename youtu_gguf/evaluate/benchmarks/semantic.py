@@ -15,7 +15,6 @@ from youtu_gguf.evaluate.data.label_maps import (
     read_voc20,
 )
 from youtu_gguf.evaluate.kinds.labels import Labels
-from youtu_gguf.images.zoom import Tiles
 from youtu_gguf.tasks.typed import choice_reader, read_tiles, read_zoom
 from youtu_gguf.types import Present, Refine
 
@@ -33,16 +32,21 @@ _ZOOM = (
 )
 _TILES = "Columns and rows of tiles that the enlarged image is shown in, one at a time."
 _NAMES = "The words that the model is asked with are not published. These are the data set's, the first of several."
+_WHOLE = "1x1"
 _PROMPT = "Segment: {classes}, without the background class."
 
 
-def _settings(zoom: str, tiles: Tiles, ignored: str, known: Known) -> tuple[Setting, ...]:
+def _read_tiles(text: str) -> str:
+    across, down = read_tiles(text)
+    return f"{across}x{down}"
+
+
+def _settings(zoom: str, tiles: str, ignored: str, known: Known) -> tuple[Setting, ...]:
     temperature = "Of the softmax over the named classes, before their maps are resized."
-    whole = Tiles()
     return (
         Setting("present", "model", "model", "as published", _PRESENT, choice_reader("present", Present)),
         Setting("zoom", zoom, 1.0, "as published", _ZOOM, read_zoom),
-        Setting("tiles", tiles, whole, "as published" if tiles != whole else "our guess", _TILES, read_tiles),
+        Setting("tiles", tiles, _WHOLE, "as published", _TILES, _read_tiles),
         Setting("refine", "crf", "guided", "as published", _REFINE, choice_reader("refine", Refine)),
         Setting("prompt", _PROMPT, _PROMPT, "as published", "The question; it names all classes of the data set."),
         Setting("temperature", "0.2", "0.2", "as published", temperature),
@@ -58,7 +62,7 @@ ADE20K = Benchmark(
 ADEChallengeData2016.zip of the MIT scene parsing benchmark (sceneparsing.csail.mit.edu). DATA may also be the folder
 above. Names of classes are read from DATA/objectInfo150.txt where that is there.""",
     ("validation",),
-    _settings("auto:4", Tiles(), "0, other objects", "as published"),
+    _settings("auto:4", _WHOLE, "0, other objects", "as published"),
     Labels(),
     read_ade20k,
     {"validation": {"miou": 0.542}},
@@ -71,7 +75,7 @@ CITYSCAPES = Benchmark(
 leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip (cityscapes-dataset.com, after registration). Maps may also be
 *_gtFine_labelTrainIds.png, as cityscapesScripts writes them.""",
     ("val",),
-    _settings("auto:2", Tiles(2, 2), "labels without a trainId (255)", "as published"),
+    _settings("auto:2", "2x2", "labels without a trainId (255)", "as published"),
     Labels(),
     read_cityscapes,
     {"val": {"miou": 0.704}},
@@ -84,7 +88,7 @@ VOC20 = Benchmark(
 DATA/ImageSets/Segmentation/val.txt, which names 1,449 images, as in VOCtrainval_11-May-2012.tar
 (host.robots.ox.ac.uk/pascal/VOC/voc2012). DATA may also be a folder with VOC2012 or VOCdevkit/VOC2012.""",
     ("val",),
-    _settings("auto:3", Tiles(), "background and borders of objects (0, 255)", "our guess"),
+    _settings("auto:3", _WHOLE, "background and borders of objects (0, 255)", "our guess"),
     Labels(),
     read_voc20,
     {"val": {"miou": 0.925}},
@@ -98,7 +102,7 @@ DATA/ImageSets/SegmentationContext/val.txt, which names 5,104 images, as MMSegme
 tools/dataset_converters/pascal_context.py writes them into VOC2010. DATA may also be a folder with VOC2010 or
 VOCdevkit/VOC2010.""",
     ("val",),
-    _settings("auto:3", Tiles(), "background (0)", "our guess"),
+    _settings("auto:3", _WHOLE, "background (0)", "our guess"),
     Labels(),
     read_context59,
     {"val": {"miou": 0.604}},
@@ -111,7 +115,7 @@ COCO_STUFF = Benchmark(
 (cocodataset.org) and stuffthingmaps_trainval2017.zip (github.com/nightrome/cocostuff). Images may also be in
 DATA/val2017, maps in DATA/stuffthingmaps/val2017, and maps *_labelTrainIds.png, as MMSegmentation writes them.""",
     ("val2017",),
-    _settings("auto:3", Tiles(), "unlabeled (255)", "our guess"),
+    _settings("auto:3", _WHOLE, "unlabeled (255)", "our guess"),
     Labels(),
     read_coco_stuff,
     {"val2017": {"miou": 0.525}},

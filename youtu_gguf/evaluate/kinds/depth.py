@@ -25,7 +25,7 @@ from youtu_gguf.evaluate.data.depth_levels import DepthFile, read_distances
 from youtu_gguf.evaluate.mean import Mean
 from youtu_gguf.images.pixels import check_size
 from youtu_gguf.output.depth_png import depth_levels
-from youtu_gguf.types import F32, DepthMap, Size
+from youtu_gguf.types import F32, Bits, DepthMap, Size
 
 DELTA = 1.25
 """Ratio of a predicted distance to the true one, or the reverse, up to which it counts as right (d1); its powers d2,
@@ -85,7 +85,7 @@ class Depth:
 
     def baselines(self, data: Data, options: Mapping[str, Any]) -> Mapping[str, Callable[[Sample], Prediction]]:
         """Return the median of the truth everywhere, and at each place of the image."""
-        seen = np.array([_looked_up(_counted(_truth(sample).read().values, options)) for sample in data.samples])
+        seen = np.array([_looked_up(_truth(sample).read().values, options) for sample in data.samples])
         known = ~np.isnan(seen)
         if not known.any():
             raise InputError(f"expected distances from {options['near_m']} to {options['far_m']} m; there are none.")
@@ -131,15 +131,14 @@ def depth_figures(predicted: F64, truth: F64, options: Mapping[str, Any]) -> dic
         truth: (H, W) metres; 0 = unknown.
         options: As those of `Depth`.
     """
-    counted = _counted(truth, options)
-    valid = ~np.isnan(counted)
+    valid = _counts(truth, options)
     if not valid.any():
         return {figure.name: float("nan") for figure in _FIGURES}
     true, got = truth[valid], np.nan_to_num(predicted[valid], nan=0.0, posinf=np.inf)
     if options["align"] == "median" and (got > 0).any():
         got = got * (np.median(true) / np.median(got[got > 0]))
     got = np.clip(got, options["near_m"], options["far_m"])
-    ratio, away = np.maximum(got / true, true / got), np.abs(got - true)
+    ratio, away = np.maximum(got, true) / np.minimum(got, true), np.abs(got - true)
     return {
         **{f"d{n}": float((ratio < DELTA**n).mean()) for n in (1, 2, 3)},
         "absrel": float((away / true).mean()),
@@ -147,11 +146,12 @@ def depth_figures(predicted: F64, truth: F64, options: Mapping[str, Any]) -> dic
     }
 
 
-def _counted(truth: F64, options: Mapping[str, Any]) -> F64:
-    """Return the true distances, NaN for pixels that do not count."""
-    inside = np.zeros(truth.shape, np.bool_)
-    inside[NYUV2_CROP if options["crop"] == "nyuv2" else ...] = True
-    return np.where(inside & (truth >= options["near_m"]) & (truth <= options["far_m"]), truth, np.nan)
+def _counts(truth: F64, options: Mapping[str, Any]) -> Bits:
+    """Return (H, W) which pixels count."""
+    valid = np.zeros(truth.shape, np.bool_)
+    part = NYUV2_CROP if options["crop"] == "nyuv2" else ...
+    np.logical_and(truth[part] >= options["near_m"], truth[part] <= options["far_m"], out=valid[part])
+    return valid
 
 
 def _truth(sample: Sample) -> DepthFile:
@@ -172,12 +172,11 @@ def _prediction(depth: DepthMap) -> Prediction:
     return Prediction({"unit": depth.unit, "focal_px": depth.focal_px}, depth_levels(depth).to_png())
 
 
-def _looked_up(distances: F64) -> F32:
-    """Return the distances at the places of the grid."""
-    rows, columns = (
-        ((np.arange(n) + 0.5) / n * side).astype(int) for n, side in zip(_GRID, distances.shape, strict=True)
-    )
-    return distances[np.ix_(rows, columns)].astype(np.float32)
+def _looked_up(truth: F64, options: Mapping[str, Any]) -> F32:
+    """Return the distances at the places of the grid, NaN for those that do not count."""
+    sides = zip(_GRID, truth.shape, strict=True)
+    places = np.ix_(*(((np.arange(n) + 0.5) / n * side).astype(int) for n, side in sides))
+    return np.where(_counts(truth, options)[places], truth[places], np.nan).astype(np.float32)
 
 
 def _resized(grid: F32, sample: Sample) -> Prediction:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import youtu_gguf as yg
 from youtu_gguf.evaluate.base import F64, Data, Figure, Measure, Prediction, Sample
-from youtu_gguf.evaluate.data.numbering import N_LEVELS, NONE, UNKNOWN, TrueLabels
-from youtu_gguf.evaluate.data.pixels import png_size, read_levels
+from youtu_gguf.evaluate.data.numbering import I64, N_LEVELS, NONE, TrueLabels
+from youtu_gguf.evaluate.data.pixels import read_levels
 from youtu_gguf.output.png import grey_png
+from youtu_gguf.tasks.typed import read_tiles
 from youtu_gguf.types import U8, Size
 
-I64 = npt.NDArray[np.int64]
+_EVERYWHERE = "everywhere"
+"""The key of an answer without pixels: the index of the class that all of them have."""
 
 _MOST_COUNTED = 1 << 24
 """Pixels that OpenCV counts exactly: its counts are float32."""
@@ -43,17 +44,21 @@ class Labels:
         A class in the answer that was not asked for becomes none.
         """
         names: Sequence[str] = sample.asked["classes"]
-        how = {name: options[name] for name in ("present", "refine", "zoom", "tiles")}
-        labels = scene.segment(names, **how)
+        how = {name: options[name] for name in ("present", "refine", "zoom")}
+        labels = scene.segment(names, **how, tiles=read_tiles(options["tiles"]))
         indices = {_spelled(name): index for index, name in enumerate(names)}
         table = np.array([*(indices.get(_spelled(name), NONE) for name in labels.classes), NONE], np.uint8)
-        form = {"classes": list(labels.classes), "refined_by": labels.refined_by}
+        form: dict[str, Any] = {"refined_by": labels.refined_by}
+        if how["present"] == "model":
+            form["classes"] = list(labels.classes)
         return Prediction(form, grey_png(table[labels.ids]))
 
     def perfect(self, sample: Sample) -> Prediction:
         """Return the true map; pixels that do not count have no class."""
         truth: TrueLabels = sample.truth
-        return Prediction({}, grey_png(truth.numbering.to_table()[_levels(truth.file)]))
+        levels = _levels(truth.file)
+        _by_class(np.bincount(levels.ravel(), minlength=N_LEVELS), truth)
+        return Prediction({}, grey_png(truth.numbering.to_table()[levels]))
 
     def measure(self, data: Data, options: Mapping[str, Any]) -> LabelMeasure:  # noqa: ARG002
         """Return an empty measure."""
@@ -69,7 +74,7 @@ class Labels:
         for sample in data.samples:
             measure.add(sample, None)
         common = int(measure.totals()[1].argmax())
-        return {f"{data.classes[common]} everywhere": lambda sample: _constant(sample, common)}
+        return {f"{data.classes[common]} everywhere": lambda _: Prediction({_EVERYWHERE: common})}
 
     def read_predictions(self, path: Path, data: Data) -> Mapping[str, Prediction]:
         """Return the index PNG files in the folder `path` that are named as samples, or as their images."""
@@ -101,7 +106,7 @@ class LabelMeasure(Measure):
         self._stacked: F64 | None = None
 
     def add(self, sample: Sample, said: Prediction | None) -> None:
-        """Count the pixels of an answer by class.
+        """Count the pixels of an answer by class. One that is of one class everywhere needs no pixels.
 
         Raises:
             InputError: A map cannot be read or has a level without a meaning, or they differ in size.
@@ -117,20 +122,30 @@ class LabelMeasure(Measure):
     def _counted(self, sample: Sample, said: Prediction | None) -> I64:
         """Return (3, K) pixels of each class: in both, in the truth, in the answer."""
         truth: TrueLabels = sample.truth
+        if said is not None and (said.png is not None or _EVERYWHERE not in said.form):
+            return self._compared(truth, said)
+        if truth.pixels is None:
+            truth.pixels = _by_class(np.bincount(_levels(truth.file).ravel(), minlength=N_LEVELS), truth)
+        both, answered = np.zeros((2, len(self.classes)), np.int64)
+        if said is not None:
+            index = said.form[_EVERYWHERE]
+            if type(index) is not int or not 0 <= index < len(self.classes):
+                raise yg.InputError(f"the answer: expected {_EVERYWHERE!r} to be 0 to {len(both) - 1}; got {index!r}.")
+            both[index], answered[index] = truth.pixels[index], truth.pixels.sum()
+        return np.stack([both, truth.pixels, answered])
+
+    def _compared(self, truth: TrueLabels, said: Prediction) -> I64:
+        """Return the same of an answer with pixels, and note those of the truth."""
+        indices = np.arange(len(self.classes))
         true = _levels(truth.file)
-        if said is None:
-            answered: U8 = np.full(true.shape, NONE, np.uint8)
-        else:
-            size = Size(true.shape[1], true.shape[0])
-            answered = _levels(said.png or said.read_png(), size, f"the answer to {sample.id!r}")
+        name = str(said.png) if isinstance(said.png, Path) else "the answer"
+        answered = _levels(said.png or said.read_png(), Size(true.shape[1], true.shape[0]), name)
         pairs = count_pairs(true, answered)
-        n, table = len(self.classes), truth.numbering.to_table()
-        _check(pairs.sum(1), table != UNKNOWN, f"{truth.file}: expected a level that stands for a class")
-        meant = np.arange(N_LEVELS)
-        known = (meant < n) | (meant == NONE)
-        _check(pairs.sum(0), known, f"the answer to {sample.id!r}: expected 0 to {n - 1}, or {NONE} for none")
+        truth.pixels = _by_class(pairs.sum(1), truth)
+        expected = f"{name}: expected 0 to {indices.size - 1}, or {NONE} for none"
+        _check(pairs.sum(0), np.append(indices, NONE), expected)
         by_class = pairs[list(truth.numbering.of_classes)]
-        return np.stack([by_class[np.arange(n), np.arange(n)], by_class.sum(1), by_class.sum(0)[:n]])
+        return np.stack([by_class[indices, indices], truth.pixels, by_class.sum(0)[: indices.size]])
 
     def totals(self, weights: F64 | None = None) -> F64:
         """Return (3, K) pixels of each class: in both, in the truth, in the answer.
@@ -187,15 +202,18 @@ def _levels(source: Path | bytes, size: Size | None = None, name: str = "") -> U
     return levels.astype(np.uint8, copy=False)
 
 
-def _check(pixels: I64, is_known: npt.NDArray[np.bool_], expected: str) -> None:
-    strange = np.flatnonzero((pixels > 0) & ~is_known)
+def _by_class(pixels: I64, truth: TrueLabels) -> I64:
+    """Return (K,) pixels of each class, of (256,) those of each level of the truth."""
+    known = [*truth.numbering.of_classes, *truth.numbering.ignored]
+    _check(pixels, np.array(known), f"{truth.file}: expected a level that stands for a class")
+    return pixels[list(truth.numbering.of_classes)]
+
+
+def _check(pixels: I64, known: I64, expected: str) -> None:
+    """Refuse levels that pixels have and that are not `known`."""
+    strange = np.setdiff1d(np.flatnonzero(pixels), known)
     if strange.size:
         raise yg.InputError(f"{expected}; got {strange[0]} in {pixels[strange[0]]:,} pixels.")
-
-
-def _constant(sample: Sample, index: int) -> Prediction:
-    width, height = png_size(sample.truth.file)
-    return Prediction({}, grey_png(np.full((height, width), index, np.uint8)))
 
 
 def _spelled(name: str) -> str:

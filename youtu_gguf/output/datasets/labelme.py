@@ -36,7 +36,7 @@ class JoinedLabelme:
             except InputError as exc:
                 joining.leave_out(name, str(exc))
                 continue
-            yield file, [json_bytes(_joined([piece.read() for piece in parts], name), indent=2)]
+            yield file, [json_bytes(_joined([piece.read() for piece in parts], name))]
 
 
 def _joined(forms: Sequence[Part], name: str) -> Part:

@@ -48,6 +48,8 @@ const t = words({
   save: ["Save the results", "保存结果"],
   csv: ["CSV", "CSV"],
   coco: ["COCO", "COCO"],
+  yolo: ["YOLO", "YOLO"],
+  labelme: ["LabelMe", "LabelMe"],
   jsonl: ["JSON lines", "JSON 行"],
   zip: ["ZIP with everything", "ZIP（全部）"],
   noObjects: ["This task has no boxes, masks or outlines.", "此任务没有框、掩码或轮廓。"],
@@ -74,8 +76,9 @@ const WITHOUT_OBJECTS = ["ask", "reason", "describe", "ocr", "classify", "depth"
 /** The server's word for a batch that it does not have. */
 const GONE = "batch_not_found";
 
-const FORMS = /** @type {const} */ (["csv", "coco", "jsonl", "zip"]);
-const NAMES = { csv: "results.csv", coco: "coco.json", jsonl: "results.jsonl", zip: "results.zip" };
+const FORMS = /** @type {const} */ (["csv", "coco", "yolo", "labelme", "jsonl", "zip"]);
+const OF_OBJECTS = ["coco", "yolo", "labelme"];
+const NAMES = { csv: "results.csv", coco: "coco.json", yolo: "yolo.zip", labelme: "labelme.zip", jsonl: "results.jsonl", zip: "results.zip" };
 const MINUTE_S = 60;
 const HOUR_S = 3600;
 const STEPS = 10;
@@ -211,8 +214,8 @@ function saving() {
   if (!asked || !batchId.value || !counts.value.done || failure.value?.code === GONE) return nothing;
   const hasObjects = !WITHOUT_OBJECTS.includes(asked.task);
   return html`<div class="folder-save" role="group" aria-label=${t("save")}><span class="dim">${t("save")}:</span>
-    ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${form === "coco" && !hasObjects}
-      title=${form === "coco" && !hasObjects ? t("noObjects") : nothing} @click=${() => save(form)}>${t(form)}</button>`)}</div>`;
+    ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${OF_OBJECTS.includes(form) && !hasObjects}
+      title=${OF_OBJECTS.includes(form) && !hasObjects ? t("noObjects") : nothing} @click=${() => save(form)}>${t(form)}</button>`)}</div>`;
 }
 
 function empty() {
