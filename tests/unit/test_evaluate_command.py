@@ -13,7 +13,7 @@ import youtu_gguf as yg
 from tests.squares_benchmark import SQUARES, write_squares
 from youtu_gguf.cli.main import app
 from youtu_gguf.evaluate import BENCHMARKS, prepare, run
-from youtu_gguf.evaluate.describe import describe, typed
+from youtu_gguf.evaluate.describe import describe, plain, typed, value_of
 from youtu_gguf.testing import FakeEngine
 
 
@@ -91,6 +91,8 @@ def test_every_benchmark_can_be_described_and_its_settings_are_consistent(name: 
         else:
             values = (value for value in (setting.report, setting.fast) if value is not None)
             assert [(typed(v), v) for v in values if setting.read(typed(v)) != v] == []
+        for value in (setting.report, setting.fast):
+            assert value_of(setting, json.loads(json.dumps(plain(value)))) == value
 
 
 def test_answers_are_scored_and_figures_written(data: Path, out: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.evaluate.data.pickles import MAX_DEPTH, MAX_TUPLES, read_pickle
+from youtu_gguf.evaluate.data.pickles import MAX_CONTAINERS, MAX_DEPTH, MAX_TUPLES, read_pickle
 
 PYTHON_2 = {
     "protocol 0": b"(dp1\nS'tokens'\np2\n(lp3\nS\"man's\"\np4\naS'\\xe9\\n\\\\x\"'\np5\nasS'id'\nI1\nsS'n'\n"
@@ -151,6 +151,7 @@ HOSTILE = {
     "lists in each other": (b"]" * (MAX_DEPTH + 1) + b"a" * MAX_DEPTH + b".", f"more than {MAX_DEPTH} deep"),
     "many lists in each other": (b"]" * 200_000 + b"a" * 199_999 + b".", "deep"),
     "tuples as a key": (b"})" + b"\x85" * 200_000 + b"Ns.", f"more than {MAX_TUPLES} tuples"),
+    "more lists than a data set has": (b"]" + b"}a" * (MAX_CONTAINERS + 1) + b".", "more than 1,000,000 lists"),
     "copies of copies": (b"]" + b"".join(b"q%c](" % i + b"h%c" % i * 9 + b"e" for i in range(40)) + b".", "written"),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from youtu_gguf.errors import InputError
 from youtu_gguf.evaluate.base import Benchmark, Setting
 from youtu_gguf.images.zoom import Tiles
 
@@ -41,6 +42,25 @@ def typed(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ",".join(map(typed, value))
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a setting's value as JSON: a number, a truth value or None as it is, anything else as it is typed."""
+    return value if value is None or isinstance(value, bool | int | float) else typed(value)
+
+
+def value_of(setting: Setting, form: Any) -> Any:
+    """Return the value that `plain` has made JSON of.
+
+    Raises:
+        InputError: It is none that the setting may have.
+    """
+    for value in (setting.report, setting.fast):
+        if plain(value) == form:
+            return value
+    if setting.read is None:
+        raise InputError(f"expected {setting.name} {typed(setting.report)}; got {form!r}. Run the evaluation again.")
+    return None if form is None else setting.read(typed(form))
 
 
 def _values(setting: Setting) -> str:
