@@ -157,6 +157,13 @@ def test_answer_of_another_form_is_refused(tmp_path: Path, said: Prediction, mes
     assert measure.n_images == 0
 
 
+def test_broken_file_of_an_answer_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "said.png"
+    file.write_bytes(answer([[0, 1]]).read_png()[:-20])
+    with pytest.raises(yg.InputError, match=r"said\.png: .*ends at byte"):
+        measured([(sample_of(tmp_path, "a", [[0, 1]]), Prediction({}, file))])
+
+
 def test_level_without_a_meaning_in_the_truth_is_refused(tmp_path: Path) -> None:
     sample = sample_of(tmp_path, "a", [[0, 7], [7, 0]])
     for said in (None, answer([[0, 1], [1, 0]])):

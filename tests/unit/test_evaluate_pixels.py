@@ -141,6 +141,15 @@ def test_pixels_that_are_fewer_than_the_header_claims_take_no_memory() -> None:
         read_levels(data)
 
 
+def test_file_that_is_far_longer_than_its_pixels_is_not_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "long.png"
+    path.write_bytes(filtered(MAP, (0,)))
+    with path.open("r+b") as file:
+        file.truncate(1 << 32)
+    with pytest.raises(InputError, match=r"long\.png: a 17x13 PNG file has at most 16,777,437 bytes; it has more"):
+        read_levels(path)
+
+
 def test_stream_that_goes_on_after_the_last_row_is_refused() -> None:
     with pytest.raises(InputError, match="expected 13 rows of pixels; got more"):
         read_levels(written(17, 13, 8, 0, zlib.compress(rows(MAP) + bytes(10_000_000))))

@@ -114,6 +114,14 @@ def test_answers_go_to_the_persons_whose_joints_they_have_right_once() -> None:
     assert by_place["pckh"] == 0
 
 
+def test_a_person_without_joints_that_count_takes_no_answer() -> None:
+    annotated = np.zeros(16, np.bool_)
+    annotated[[6, 7]] = True
+    found = figures(sample(person(annotated=annotated), person(), person(down(60))), said(down(60), JOINTS))
+    assert found["pckh"] == 1
+    assert np.isnan(figures(sample(person(annotated=annotated)), said(JOINTS))["pckh"])
+
+
 def test_missing_joints_and_persons_are_wrong() -> None:
     joints = [None, *JOINTS[1:].tolist()]
     assert figures(sample(person()), Prediction({"persons": [{"joints": joints}]}))["ankle"] == 0.5

@@ -11,7 +11,7 @@ from youtu_gguf.serve.values import JSON, OVERLAY, forms_of
 from youtu_gguf.types import Result
 
 SAVED = (
-    *("coco", "labelme", "yolo", "label_studio", "cvat", "csv"),
+    *("coco", "labelme", "yolo", "panoptic", "label_studio", "cvat", "csv"),
     *("index", "ros", "kitti", "tum", "ply", "pfm", "exr"),
 )
 """Forms that are always named: no program shows them as they are."""

@@ -100,11 +100,9 @@ DDAD = Benchmark(
     "ddad",
     "DDAD depth",
     """DATA/SCENE/rgb/CAMERA_NN/NAME.png, as DDAD has them (github.com/TRI-ML/DDAD), and
-DATA/SCENE/depth/CAMERA_NN/NAME.png: 16 bit, 256 levels a metre, 0 where the lidar saw nothing. DDAD has points instead;
-save as such files, times 256, what SynchronizedSceneDataset of github.com/TRI-ML/dgp gives as "depth" with
-generate_depth_from_datum="lidar".
-DATA/val.txt may list the files instead: an image and its distances in each line. Validation scenes are 000150 to
-000199; lay only these below DATA.""",
+DATA/SCENE/depth/CAMERA_NN/NAME.png: 16 bit, 256 levels a metre, 0 where the lidar saw nothing. DDAD has points instead,
+from which scripts/ddad_files.py of this project's source makes these files, and DATA/val.txt. That lists an image and
+its distances in each line; without it every scene in DATA is taken, which should be 000150 to 000199 then.""",
     ("val", "val-all"),
     (
         _scale("ddad"),

@@ -138,10 +138,11 @@ class LabelMeasure(Measure):
         """Return the same of an answer with pixels, and note those of the truth."""
         indices = np.arange(len(self.classes))
         true = _levels(truth.file)
-        answered = _levels(said.png or said.read_png(), Size(true.shape[1], true.shape[0]), "the answer")
+        name = str(said.png) if isinstance(said.png, Path) else "the answer"
+        answered = _levels(said.png or said.read_png(), Size(true.shape[1], true.shape[0]), name)
         pairs = count_pairs(true, answered)
         truth.pixels = _by_class(pairs.sum(1), truth)
-        expected = f"the answer: expected 0 to {indices.size - 1}, or {NONE} for none"
+        expected = f"{name}: expected 0 to {indices.size - 1}, or {NONE} for none"
         _check(pairs.sum(0), np.append(indices, NONE), expected)
         by_class = pairs[list(truth.numbering.of_classes)]
         return np.stack([by_class[indices, indices], truth.pixels, by_class.sum(0)[: indices.size]])

@@ -39,6 +39,8 @@ LOWER = 15.0
 
 LEFT_OUT = ("pelvis", "thorax")
 
+_FAR_PX = 1e9  # how far away a missing joint is
+
 _GROUPS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 _COUNTED = np.array([name not in LEFT_OUT for name in MPII_JOINTS])
 _OF_GROUP = {
@@ -175,11 +177,11 @@ def _matched(persons: Sequence[F64 | None], truth: Sequence[AnnotatedPerson]) ->
     pairs = []
     for p, joints in enumerate(persons):
         for t, person in enumerate(truth):
-            if joints is not None:
-                counted = person.annotated & _COUNTED
-                share = _share(_are_right(joints, person, THRESHOLDS[0])[_COUNTED].sum(), counted.sum())
+            counted = person.annotated & _COUNTED
+            if joints is not None and counted.any():
+                share = _are_right(joints, person, THRESHOLDS[0])[counted].mean()
                 away = np.linalg.norm(joints - person.joints, axis=1)[counted]
-                pairs.append((-share, float(np.mean(np.nan_to_num(away, nan=1e9))) if away.size else 1e9, p, t))
+                pairs.append((-float(share), float(np.nan_to_num(away, nan=_FAR_PX).mean()), p, t))
     given: list[F64 | None] = [None] * len(truth)
     used: set[int] = set()
     for _, _, p, t in sorted(pairs):

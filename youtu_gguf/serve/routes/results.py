@@ -26,9 +26,9 @@ router = APIRouter(tags=["results"], responses=ERRORS)
 _AS = {
     "name": "as", "in": "query", "required": False, "schema": {"type": "string"},
     "description": "json, overlay (the drawing), png (distances, classes or objects as grey levels), npz, raw (the "
-    "numbers of a map, little-endian), txt, csv, coco, labelme, yolo (.zip), label_studio, cvat (XML), index (classes "
-    "or objects as levels with a palette), ros, kitti, tum (distances in metres as levels by their factors), pfm, exr "
-    "or ply (points in space), as far as the value has it. Without it, `Accept` decides.",
+    "numbers of a map, little-endian), txt, csv, coco, labelme, yolo and panoptic (.zip), label_studio, cvat (XML), "
+    "index (classes or objects as levels with a palette), ros, kitti, tum (distances in metres as levels by their "
+    "factors), pfm, exr or ply (points in space), as far as the value has it. Without it, `Accept` decides.",
 }  # fmt: skip
 
 _Name = Annotated[

@@ -54,8 +54,8 @@ _RESULT = {
 
 _AS = {
     "name": "as", "in": "query", "required": False, "schema": {"type": "string"},
-    "description": "Form of the answer: json, overlay, png, npz, raw, txt, csv, coco, labelme, yolo, label_studio, "
-    "cvat, index, ros, kitti, tum, pfm, exr or ply, as far as the task's value has it.",
+    "description": "Form of the answer: json, overlay, png, npz, raw, txt, csv, coco, labelme, yolo, panoptic, "
+    "label_studio, cvat, index, ros, kitti, tum, pfm, exr or ply, as far as the task's value has it.",
 }  # fmt: skip
 
 
