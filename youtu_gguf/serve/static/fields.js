@@ -14,7 +14,7 @@ const t = words({
 
 /** @type {Record<string, [english: string, chinese: string]>} Labels; an argument without one has its own name. */
 const LABELS = {
-  zoom: ["Zoom (1 to 4, auto, or auto:3)", "放大（1 至 4、auto 或 auto:3）"],
+  zoom: ["Zoom (1 to 4, auto, auto:2 or auto:3)", "放大（1 至 4、auto、auto:2 或 auto:3）"],
   by: ["How", "方式"],
   present: ["Classes that are there", "出现的类别"],
   background: ["Pixels may have no class", "允许像素不属于任何类别"],
@@ -25,7 +25,7 @@ const LABELS = {
   crop_size: ["Crop, short side in pixels (smaller is faster)", "裁剪短边像素（越小越快）"],
   padding: ["Crop relative to the box", "裁剪相对于框的倍数"],
   scale: ["Range", "量程"],
-  focal_px: ["Focal length in pixels, or unknown", "焦距（像素），或 unknown"],
+  focal_px: ["Focal length in pixels, unknown or assumed", "焦距（像素），或 unknown、assumed"],
   max_tokens: ["Tokens at most", "最多词元数"],
   max_seconds: ["Seconds at most", "最多秒数"],
   temperature: ["Temperature", "温度"],
