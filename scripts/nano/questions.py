@@ -28,8 +28,7 @@ def phrases(truth: Scene) -> list[tuple[str, int]]:
 def grounding_samples(truth: Scene) -> list[Sample]:
     """Return the phrases, with the boxes of their things."""
     size = Size(truth.labels.shape[1], truth.labels.shape[0])
-    found = [(phrase, Region(truth.things[i].box, None, size, phrase)) for phrase, i in phrases(truth)]
-    return [_sample(truth, phrase, region, {"sent": phrase}) for phrase, region in found]
+    return [_sample(truth, phrase, Region(truth.things[i].box, size), {"sent": phrase}) for phrase, i in phrases(truth)]
 
 
 def counting_samples(truth: Scene) -> list[Sample]:

@@ -76,7 +76,12 @@ def test_null_is_an_argument_that_is_not_sent() -> None:
         ("segment", {"tiles": [1.5, 2]}, "tiles.0", "tiles.0 must be a valid integer"),
         ("segment", {"background": 1}, "background", "background must be a valid boolean; got 1."),
         ("segment", {"refine": "x"}, "refine", "refine must be 'auto', 'crf', 'guided' or 'none'; got 'x'."),
-        ("depth", {"focal_px": float("inf")}, "focal_px", "focal_px must be a finite number or 'unknown'; got inf."),
+        (
+            "depth",
+            {"focal_px": float("inf")},
+            "focal_px",
+            "focal_px must be a finite number or 'unknown' or 'assumed'; got inf.",
+        ),
         ("depth", {"zoom": 10**400}, "zoom", f"zoom must be a valid number or {AUTO} or 'focal'; got 1000"),
         ("ask", {}, "question", "question is missing."),
         ("ask", {"question": "a" * 70_000}, "question", "question is invalid: string should have at most 65536"),

@@ -74,7 +74,7 @@ def test_a_line_may_have_the_options_of_a_run() -> None:
         ("depth --zoom nan", "zoom must be a number from 1 to 4"),
         ("depth --tiles 2", "tiles must be columns and rows, as 2x2; got '2'"),
         ("depth --tiles 0x2", "two positive whole numbers, columns and rows"),
-        ("depth --focal-px abc", "focal_px must be pixels of the image, or unknown; got 'abc'"),
+        ("depth --focal-px abc", "focal_px must be pixels of the image, unknown or assumed; got 'abc'"),
         ("depth --scale mars", "scale must be one of open, nyuv2, cityscapes, ddad; got 'mars'"),
         ("segment --zoom focal", "zoom must be a number from 1 to 4, auto, auto:2 or auto:3; got 'focal'"),
         ("refer cup --crop-size 1", "crop_size must be a whole number of pixels from"),

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
+from youtu_gguf.decode.depth import assumed_focal
 from youtu_gguf.output import UNKNOWN, WRITERS, Source, encode
-from youtu_gguf.output.camera import assumed_focal, camera_of, with_focal
+from youtu_gguf.output.camera import camera_of, with_focal
 from youtu_gguf.types import Size
 
 METRES = yg.DepthMap(np.ones((24, 36)), "m")
@@ -35,6 +36,8 @@ def by(focal_px: float) -> yg.DepthMap:
         (by(30), UNKNOWN, 30, "given"),
         (by(30), Source(focal_px="assumed"), 30, "given"),
         (by(ASSUMED), Source(focal_px="assumed"), ASSUMED, "assumed"),
+        (by(ASSUMED), UNKNOWN, ASSUMED, "assumed"),
+        (by(ASSUMED), Source(focal_px=ASSUMED, focal_from="exif"), ASSUMED, "exif"),
     ],
 )
 def test_the_focal_length_that_made_the_metres_comes_first(

@@ -12,7 +12,7 @@ import youtu_gguf as yg
 from youtu_gguf.cli.results import lines
 from youtu_gguf.decode.depth import bins_to_depth
 from youtu_gguf.facts import DEPTH_SCALES, N_BINS
-from youtu_gguf.output import to_json
+from youtu_gguf.output import Source, encode, to_json
 from youtu_gguf.testing import FakeEngine
 
 # The redder, the farther: -(bin - 500 - 400 r)^2 less what is the same for all bins, with r in -1..1 as the state.
@@ -80,6 +80,15 @@ def test_the_files_focal_length_can_be_disregarded() -> None:
     assert "(relative)" in next(lines(depth))
 
 
+def test_an_assumed_focal_length_is_a_telephones_where_the_file_tells_none() -> None:
+    depth = open_scene().depth(focal_px="assumed")
+    assert (depth.unit, depth.focal_px) == ("m", pytest.approx(26 / np.hypot(36, 24) * np.hypot(96, 64)))
+    assert open_scene(FILE).depth(focal_px="assumed").focal_px == pytest.approx(FILE_FOCAL_PX)
+    assert b"px (assumed)" in encode(depth, "ply", Source())[:300]
+    with pytest.raises(yg.InputError, match="scale 'nyuv2' is in metres already"):
+        open_scene().depth(scale="nyuv2", focal_px="assumed")
+
+
 @pytest.mark.parametrize("scale", ["nyuv2", "cityscapes", "ddad"])
 def test_other_scales_do_without_the_files_focal_length(scale: str) -> None:
     depth = open_scene(FILE).depth(scale=scale)
@@ -128,7 +137,7 @@ def test_focal_zoom_takes_the_files_focal_length() -> None:
         ({"zoom": "focal"}, "the image's file tells of none. Pass focal_px"),
         ({"zoom": "focal", "focal_px": "unknown"}, "got focal_px='unknown'. Pass its pixels"),
         ({"zoom": "focal", "scale": "ddad"}, "got another scale"),
-        ({"focal_px": "long"}, "pixels of the source image, or \"unknown\"; got 'long'"),
+        ({"focal_px": "long"}, 'pixels of the source image, "unknown" or "assumed"; got \'long\''),
         ({"focal_px": 0}, "must be positive"),
         ({"focal_px": float("nan")}, "must be positive"),
         ({"zoom": 5}, "zoom must be a number from 1 to 4"),

@@ -253,10 +253,10 @@ class TaskOptions(ModelOptions):
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the result as FILE's suffix says: drawn on the image (.png), as distances (.depth.png) or "
-            "numbers of classes (.index.png) in grey levels, as arrays (.npz), all of it (.json), the answer's text "
-            "(.txt), for data sets (.coco.json, .labelme.json, .yolo.zip), as a table (.csv), or as points in space "
-            "(.ply).",
+            help="Write the result as FILE's suffix says: drawn on the image (.png), as distances (.depth.png, "
+            ".ros.png, .kitti.png, .tum.png, .pfm, .exr) or numbers of classes (.index.png), as arrays (.npz), all of "
+            "it (.json), the answer's text (.txt), for data sets (.coco.json, .panoptic.zip, .labelme.json, .yolo.zip, "
+            ".label_studio.json, .cvat.xml), as a table (.csv), or as points in space (.ply).",
         ),
     ] = None
     npz: Annotated[

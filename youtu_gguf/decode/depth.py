@@ -4,6 +4,7 @@ Argmax over `<custom_1>`..`<custom_1000>` after upsampling the logits x2, then t
 invalid. Source: Youtu-VL report (arXiv 2601.19798), sections 2.2, A.1.5 and A.1.7 (facts: dense maps, 5).
 """
 
+import math
 import re
 
 import numpy as np
@@ -14,7 +15,11 @@ from youtu_gguf.calibration.assumptions import DEFAULT, Calibration
 from youtu_gguf.decode.resample import axis_taps, blend, check_maps, check_size, upsample
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import DEPTH_SCALES, N_BINS, TOKEN_PX, DepthScale
+from youtu_gguf.images.exif import DIAGONAL_35MM
 from youtu_gguf.types import F32, I32, Bits, DepthUnit, Size
+
+ASSUMED_MM = 26.0
+"""Equivalent for 35 mm film of a focal length that is assumed: that of most telephones' main camera."""
 
 MAX_FOCAL_PX = 1e6
 """Beyond any lens; far beyond, distances would overflow."""
@@ -184,6 +189,11 @@ def depth_map(
     if kept is not None:
         metres *= kept
     return metres
+
+
+def assumed_focal(size: Size) -> float:
+    """Return the focal length in pixels of a camera as most telephones have it, for an image of that size."""
+    return ASSUMED_MM / DIAGONAL_35MM * math.hypot(*size)
 
 
 def check_focal(focal_px: float, frame: str, most: float = MAX_FOCAL_PX) -> None:

@@ -10,14 +10,10 @@ import math
 from dataclasses import dataclass, replace
 
 from youtu_gguf.arguments import as_float, short_repr
-from youtu_gguf.decode.depth import check_focal
+from youtu_gguf.decode.depth import assumed_focal, check_focal
 from youtu_gguf.errors import InputError
-from youtu_gguf.images.exif import DIAGONAL_35MM
 from youtu_gguf.output.source import FocalFrom, Source
 from youtu_gguf.types import DepthMap, Size
-
-ASSUMED_MM = 26.0
-"""Equivalent for 35 mm film of a focal length that is assumed: that of most telephones' main camera."""
 
 _SAME = 1e-6  # relative; JSON and float32 change no more
 
@@ -45,11 +41,6 @@ class Camera:
     def cy(self) -> float:
         """Half the height."""
         return self.size.height / 2
-
-
-def assumed_focal(size: Size) -> float:
-    """Return the focal length in pixels of a camera as most telephones have it, for an image of that size."""
-    return ASSUMED_MM / DIAGONAL_35MM * math.hypot(*size)
 
 
 def with_focal(source: Source, focal_px: object) -> Source:
@@ -92,14 +83,14 @@ def check_metres(depth: DepthMap, form: str) -> None:
     """
     if depth.unit != "m":
         raise InputError(
-            f"{form} needs metres; got relative distances. Ask for depth with focal_px, the focal length, or write "
-            ".npz, .pfm or .exr, which take any unit."
+            f"{form} needs metres; got relative distances. Ask for depth with focal_px, the focal length in pixels "
+            'or "assumed", or write .npz, .pfm or .exr, which take any unit.'
         )
 
 
 def _origin(focal_px: float, size: Size, source: Source) -> FocalFrom:
-    """Return where the focal length is from that distances were made with: if not the source's, it was given."""
-    if source.focal_px == "assumed":
-        return "assumed" if math.isclose(focal_px, assumed_focal(size), rel_tol=_SAME) else "given"
-    is_sources = source.focal_px is not None and math.isclose(focal_px, source.focal_px, rel_tol=_SAME)
-    return source.focal_from if is_sources else "given"
+    """Return where the focal length is from that distances were made with."""
+    for known, origin in ((source.focal_px, source.focal_from), (assumed_focal(size), "assumed")):
+        if isinstance(known, float | int) and math.isclose(focal_px, known, rel_tol=_SAME):
+            return origin
+    return "given"

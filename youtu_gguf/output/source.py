@@ -25,7 +25,7 @@ class Source:
         size: Size of the upright source image; by default that of `rgb`.
         label: What a mask is of, such as the phrase that it was asked for by.
         focal_px: Focal length in pixels of the source image, where it is known; "assumed" for that of a telephone,
-            which files then state (`camera.assumed_focal`).
+            which files then state (`decode.depth.assumed_focal`).
         focal_from: Where a focal length in numbers is from.
     """
 

@@ -268,7 +268,8 @@ class Scene(OpenImage):
 
         `scale` is "open" for any image, or "nyuv2", "cityscapes", "ddad" for those data sets' ranges. Open-world
         depth is in metres where the focal length is known, in source pixels: `focal_px`, or what the image's file tells
-        of it; `focal_px="unknown"` disregards that. Otherwise it is relative. `DepthMap.focal_px` says what was used.
+        of it; `focal_px="unknown"` disregards that, and "assumed" takes that of a telephone's camera where the file
+        tells of none. Otherwise it is relative. `DepthMap.focal_px` says what was used.
 
         `zoom` and `tiles` are as for `segment`; `zoom="focal"` prepares the image at the size, from 0.25 to 4 times
         its own, where its focal length comes nearest to the one that the model was trained at.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from youtu_gguf.arguments import as_float, short_repr
-from youtu_gguf.decode.depth import check_focal, depth_map, depth_scale, depth_unit
+from youtu_gguf.decode.depth import assumed_focal, check_focal, depth_map, depth_scale, depth_unit
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import BIN_TOKENS, MAX_ZOOM, OPEN_FOCAL_PX, TOKEN_PX, DepthScale
 from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom, fitting_zoom
@@ -12,12 +12,12 @@ from youtu_gguf.tasks.base import TaskContext, find_tokens
 from youtu_gguf.tasks.declaration import Choice, Option
 from youtu_gguf.tasks.tiling import TILES, WHOLE, patches_at
 from youtu_gguf.tasks.typed import read_depth_zoom, read_focal
-from youtu_gguf.types import DepthMap, Scale, handed_over
+from youtu_gguf.types import DepthMap, FocalWord, Scale, handed_over
 
 MIN_FOCAL_ZOOM = 0.25
 """The smallest that zoom="focal" goes. Ours: as far below 1 as the reference's largest zoom is above."""
 
-Focal = float | Literal["unknown"] | None
+Focal = float | FocalWord | None
 DepthZoom = Zoom | Literal["focal"]
 
 
@@ -27,8 +27,9 @@ def depth(
     focal_px: Annotated[
         Focal,
         Option(
-            "Focal length in pixels of the image, which makes open-world depth metric; or unknown, to disregard what "
-            "the file says. [default: what the file says]",
+            "Focal length in pixels of the image, which makes open-world depth metric; unknown, to disregard what the "
+            "file says; or assumed, for that of a telephone's camera where the file says none. "
+            "[default: what the file says]",
             read_focal,
             "PIXELS",
             example="900",
@@ -52,7 +53,8 @@ def depth(
         context: The scene.
         scale: "open" for any image, or a data set's own range: "nyuv2", "cityscapes", "ddad".
         focal_px: Focal length in pixels of the **source** image, which turns open-world depth into metres. None takes
-            the one that the image's file tells of, where it does; "unknown" takes none.
+            the one that the image's file tells of, where it does; "unknown" takes none; "assumed" takes that of the
+            file too, or else of a telephone's camera, 26 mm in terms of 35 mm film.
         zoom: How much larger the image is prepared: from 1 to 4; "auto" for as much as fits, "auto:3" up to 3; or
             "focal", from 0.25 to 4, for the size at which its focal length is the 2,000 px that the model knows, as
             near as fits. What is missing to these is made up for in the distances, as without any zoom.
@@ -83,8 +85,11 @@ def _focal_length(context: TaskContext, chosen: DepthScale, scale: str, focal_px
     if isinstance(focal_px, str) and focal_px == "unknown":
         return None
     focal = as_float(focal_px)
+    if isinstance(focal_px, str) and focal_px == "assumed":
+        focal = context.focal_px or assumed_focal(context.transform.source)
     if focal is None:
-        raise InputError(f'focal_px must be pixels of the source image, or "unknown"; got {short_repr(focal_px)}.')
+        got = short_repr(focal_px)
+        raise InputError(f'focal_px must be pixels of the source image, "unknown" or "assumed"; got {got}.')
     if chosen.focal_px is None:
         raise InputError(
             f"scale {scale!r} is in metres already; expected no focal length, got {focal:g}. Leave it out."

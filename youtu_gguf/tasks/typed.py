@@ -11,7 +11,7 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs
 from youtu_gguf.images.zoom import AutoZoom, Tiles, Zoom, checked_tiles, chosen_zoom
-from youtu_gguf.types import Size
+from youtu_gguf.types import FocalWord, Size
 
 
 def read_zoom(text: str) -> Zoom:
@@ -42,9 +42,11 @@ def read_tiles(text: str) -> Tiles:
     return checked_tiles((int(numbers[1]), int(numbers[2])))
 
 
-def read_focal(text: str) -> float | Literal["unknown"]:
-    """Return a focal length in pixels, or "unknown"; its range is for the task to check."""
-    return "unknown" if text == "unknown" else _number(text, "focal_px must be pixels of the image, or unknown")
+def read_focal(text: str) -> float | FocalWord:
+    """Return a focal length in pixels, "unknown" or "assumed"; its range is for the task to check."""
+    if text in ("unknown", "assumed"):
+        return "unknown" if text == "unknown" else "assumed"
+    return _number(text, "focal_px must be pixels of the image, unknown or assumed")
 
 
 def read_crop_size(text: str) -> int:

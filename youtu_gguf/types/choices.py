@@ -36,6 +36,9 @@ Find = Literal["names", "everything"]
 Present = Literal["model", "all"]
 """Which of the given classes are segmented: those that the model says are there, or all."""
 
+FocalWord = Literal["unknown", "assumed"]
+"""What a focal length may be in place of pixels: none at all, or that of a telephone's camera where none is known."""
+
 Scale = Literal["open", "nyuv2", "cityscapes", "ddad"]
 """Depth scales: `facts.DEPTH_SCALES` has their ranges."""
 

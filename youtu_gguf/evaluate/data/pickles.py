@@ -85,9 +85,10 @@ def read_pickle(path: Path) -> Any:
     Raises:
         InputError: The file cannot be read, is no whole pickle, or holds anything else.
     """
+    n_bytes = path.stat().st_size if path.is_file() else 0
+    if n_bytes > MAX_BYTES:
+        _refuse(path, f"got {n_bytes >> 20:,} MB, more than {MAX_BYTES >> 20}")
     data = read_bytes(path)
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: expected a pickle of at most {MAX_BYTES >> 20} MB; got {len(data) >> 20} MB.")
     _check_instructions(data, path)
     try:
         value = _Plain(data, path).load()

@@ -25,7 +25,7 @@ const LABELS = {
   crop_size: ["Crop, short side in pixels (smaller is faster)", "裁剪短边像素（越小越快）"],
   padding: ["Crop relative to the box", "裁剪相对于框的倍数"],
   scale: ["Range", "量程"],
-  focal_px: ["Focal length in pixels, or unknown", "焦距（像素），或 unknown"],
+  focal_px: ["Focal length in pixels, unknown or assumed", "焦距（像素），或 unknown、assumed"],
   max_tokens: ["Tokens at most", "最多词元数"],
   max_seconds: ["Seconds at most", "最多秒数"],
   temperature: ["Temperature", "温度"],
