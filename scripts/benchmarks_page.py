@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from youtu_gguf.evaluate import BENCHMARKS, Benchmark, Setting
-from youtu_gguf.evaluate.describe import in_print, typed
+from youtu_gguf.evaluate.describe import published, typed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "evaluation" / "benchmarks.md"
@@ -40,15 +40,15 @@ def page() -> str:
 def _row(benchmark: Benchmark) -> str:
     main = benchmark.kind.figures[0]
     cells = (f"`eval {benchmark.name}`", benchmark.title, ", ".join(benchmark.splits), main.title)
-    return _line(*cells, _published(benchmark, main.name, is_share=main.is_share) or "-")
+    return _line(*cells, published(benchmark, main) or "-")
 
 
 def _section(benchmark: Benchmark) -> str:
     lines = [f"\n## {benchmark.title}\n", "```text", benchmark.layout.strip(), "```\n"]
     lines.append("| figure | the authors' | |\n|---|---|---|")
     for figure in benchmark.kind.figures:
-        published = _published(benchmark, figure.name, is_share=figure.is_share) or "-"
-        lines.append(_line(figure.title, published, "lower is better" if figure.lower_is_better else "").rstrip())
+        theirs = published(benchmark, figure) or "-"
+        lines.append(_line(figure.title, theirs, "lower is better" if figure.lower_is_better else "").rstrip())
     lines.append("\n| setting | preset report | preset fast | known | meaning |\n|---|---|---|---|---|")
     lines += [_setting(setting).rstrip() for setting in benchmark.settings]
     return "\n".join(lines) + "\n"
@@ -58,11 +58,6 @@ def _setting(setting: Setting) -> str:
     name = f"`{setting.name}`" if setting.read is None else f"**`{setting.name}`**"
     fast = "the same" if setting.fast == setting.report else typed(setting.fast)
     return _line(name, typed(setting.report).strip(), fast, setting.known, setting.note)
-
-
-def _published(benchmark: Benchmark, figure: str, *, is_share: bool) -> str:
-    several = {split: values[figure] for split, values in benchmark.published.items() if figure in values}
-    return ", ".join(f"{split} {in_print(value, is_share=is_share)}" for split, value in several.items())
 
 
 def _line(*cells: str) -> str:

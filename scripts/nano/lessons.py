@@ -149,6 +149,13 @@ def count(scene: Scene, what: str) -> int:
     return sum(what in ("object", t.kind, f"{t.colour} {t.kind}") for t in scene.things)
 
 
+def primary(scene: Scene) -> Thing | None:
+    """Return the largest thing; None where it is not clearly the largest."""
+    things = sorted(scene.things, key=lambda thing: -int(thing.mask.sum()))
+    clear = things and (len(things) == 1 or things[0].mask.sum() > CLEARLY_LARGER * things[1].mask.sum())
+    return things[0] if clear else None
+
+
 def _countable(scene: Scene, rng: np.random.Generator) -> list[str]:
     here = sorted({t.kind for t in scene.things})
     pairs = sorted({f"{t.colour} {t.kind}" for t in scene.things})
@@ -174,10 +181,9 @@ def _class_lessons(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
 
 
 def _small_questions(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
-    things = sorted(scene.things, key=lambda t: -int(t.mask.sum()))
-    if things and (len(things) == 1 or things[0].mask.sum() > CLEARLY_LARGER * things[1].mask.sum()):
-        yield Lesson("classify", prompts.ENGLISH.classify, things[0].kind)
-        yield Lesson("ask", "What colour is the largest object?", things[0].colour)
+    if largest := primary(scene):
+        yield Lesson("classify", prompts.ENGLISH.classify, largest.kind)
+        yield Lesson("ask", "What colour is the largest object?", largest.colour)
     kinds = Counter(t.kind for t in scene.things)
     for thing in scene.things:
         if kinds[thing.kind] == 1 and rng.random() < 0.4:

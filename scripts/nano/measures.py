@@ -1,35 +1,43 @@
-"""The accuracy measures of `evaluate.py`, on values of the public API."""
+"""The accuracy measures of `evaluate.py`, on values of the public API.
+
+Label maps, detections and distances are measured by the code of `youtu-gguf eval`, here with arrays instead of files.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from scripts.nano.lessons import NUMBER_WORDS
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS, Scene, Thing
+from youtu_gguf.evaluate.average_precision import AveragePrecision
+from youtu_gguf.evaluate.base import F64, Data, Sample
+from youtu_gguf.evaluate.data.numbering import NONE
+from youtu_gguf.evaluate.kinds import grounding
+from youtu_gguf.evaluate.kinds.depth import depth_figures
+from youtu_gguf.evaluate.kinds.labels import LabelMeasure, count_pairs
 
 F32 = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.bool_]
 
 PCK_SHARE = 0.1
 """Largest error of a joint, as a share of the figure's height."""
-DELTA = 1.25
+DEPTH_OPTIONS = {"near_m": 1e-3, "far_m": np.inf, "crop": "none", "align": "none"}
+"""Every pixel whose distance is known counts."""
+NO_DATA = Data([], Path())
+"""For measures that need none."""
 _NAMED = re.compile(rf"\b(a|{'|'.join(NUMBER_WORDS[1:])}) ({'|'.join(COLOURS)}) ({'|'.join(THINGS)})s?\b")
 
 
 def box_iou(a: Sequence[float] | F32, b: Sequence[float] | F32) -> float:
     """Intersection over union of two boxes x1, y1, x2, y2."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return float(both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both))
+    return grounding.box_iou(_corners(a), _corners(b))
 
 
 def mask_iou(a: Bits, b: Bits) -> float:
@@ -39,73 +47,76 @@ def mask_iou(a: Bits, b: Bits) -> float:
 
 
 class Confusion:
-    """Confusion matrix: the number of pixels of each true class by predicted class."""
+    """Intersection over union of the classes of label maps."""
 
     def __init__(self) -> None:
-        self.counts = np.zeros((len(CLASSES), len(CLASSES) + 1), np.int64)
+        self._measure = LabelMeasure(CLASSES)
+
+    @property
+    def n_images(self) -> int:
+        """How many maps were added."""
+        return self._measure.n_images
 
     def add(self, scene: Scene, ids: npt.NDArray[np.int32], names: Sequence[str]) -> None:
         """Count one label map whose values index `names`; -1 and names that are not classes are always wrong."""
-        places = np.array([*(CLASSES.index(name) if name in CLASSES else len(CLASSES) for name in names), len(CLASSES)])
-        pairs = scene.labels.astype(np.int64) * (len(CLASSES) + 1) + places[ids]
-        self.counts += np.bincount(pairs.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+        places = np.array([*(CLASSES.index(name) if name in CLASSES else NONE for name in names), NONE], np.uint8)
+        pairs = count_pairs(scene.labels.astype(np.uint8), places[ids])[: len(CLASSES)]
+        counts = np.stack([pairs.diagonal(), pairs.sum(1), pairs.sum(0)[: len(CLASSES)]])
+        self._measure.add_counts(Sample(str(self.n_images), Path(str(self.n_images))), counts)
 
     def iou(self) -> dict[str, float]:
         """Return the IoU of every class that occurs."""
-        right = np.diag(self.counts)
-        either = self.counts.sum(axis=1) + self.counts[:, :-1].sum(axis=0) - right
-        return {name: float(right[i] / either[i]) for i, name in enumerate(CLASSES) if either[i]}
+        ious = zip(CLASSES, self._measure.class_ious().tolist(), strict=True)
+        return {name: iou for name, iou in ious if not np.isnan(iou)}
 
     def mean(self) -> float:
         """Return the mean IoU."""
-        return float(np.mean(list(self.iou().values())))
+        return self._measure.figures()["miou"]
 
 
 class Detections:
-    """Boxes or masks of many images; confidence is the area of a box, as in the authors' evaluation (docs/facts.md)."""
+    """Boxes or masks of many images, ranked by the area of the box, as in the authors' evaluation (docs/facts.md).
+
+    Where all have scores they are ranked by these too.
+    """
 
     def __init__(self) -> None:
-        self.found: dict[str, list[tuple[float, bool]]] = {kind: [] for kind in THINGS}
-        self.true = Counter[str]()
+        self.n_images = 0
+        self._ranked = {"area": AveragePrecision(), "scores": AveragePrecision()}
 
-    def add(self, scene: Scene, xyxy: F32, labels: Sequence[str], masks: Bits | None = None) -> None:
-        """Match one image's boxes, or (n, H, W) `masks`, to things of their kind at IoU 0.5; the largest box first."""
-        self.true.update(thing.kind for thing in scene.things)
-        free = list(scene.things)
-        areas = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1]) if len(labels) else np.zeros(0)
-        for i in np.argsort(-areas):
-            if labels[i] not in self.found:
-                continue
-            alike = [(n, thing) for n, thing in enumerate(free) if thing.kind == labels[i]]
+    def add(
+        self, scene: Scene, xyxy: F32, labels: Sequence[str], masks: Bits | None = None, scores: F32 | None = None
+    ) -> None:
+        """Match one image's boxes, or (n, H, W) `masks`, with things of their kind."""
+        ranks = {"area": np.prod(xyxy[:, 2:] - xyxy[:, :2], axis=1), "scores": scores}
+        for kind in THINGS:
+            found = [i for i, label in enumerate(labels) if label == kind]
+            true = [thing for thing in scene.things if thing.kind == kind]
             if masks is None:
-                fits = [(box_iou(xyxy[i], thing.box), n) for n, thing in alike]
+                overlaps = [box_iou(xyxy[i], thing.box) for i in found for thing in true]
             else:
-                fits = [(mask_iou(masks[i], thing.mask), n) for n, thing in alike]
-            best, which = max(fits, default=(0.0, -1))
-            right = best >= 0.5
-            if right:
-                free.pop(which)
-            self.found[labels[i]].append((float(areas[i]), right))
+                overlaps = [mask_iou(masks[i], thing.mask) for i in found for thing in true]
+            table = np.array(overlaps, np.float64).reshape(len(found), len(true))
+            for name, values in ranks.items():
+                if values is not None:
+                    no_crowds = np.zeros(len(true), np.bool_)
+                    self._ranked[name].add(self.n_images, kind, values[found].astype(np.float64), table, no_crowds)
+        self.n_images += 1
 
-    def ap50(self) -> float:
-        """Return the mean over the kinds of the area under the precision-recall curve."""
-        return float(np.mean([self._ap(kind) for kind in THINGS if self.true[kind]]))
-
-    def _ap(self, kind: str) -> float:
-        right = np.array([r for _, r in sorted(self.found[kind], key=lambda pair: -pair[0])], bool)
-        if not len(right):
-            return 0.0
-        precision = np.cumsum(right) / np.arange(1, len(right) + 1)
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        return float(envelope[right].sum() / self.true[kind])
+    def ap50(self, ranked_by: Literal["area", "scores"] = "area") -> float:
+        """Return the average precision at IoU 0.5, the mean over the kinds."""
+        return float(self._ranked[ranked_by].at_thresholds(np.ones(self.n_images))[0])
 
 
-def depth_errors(predicted: F32, scene: Scene) -> tuple[float, float]:
+def _corners(xyxy: Sequence[float] | F32) -> tuple[float, float, float, float]:
+    left, top, right, bottom = map(float, xyxy)
+    return left, top, right, bottom
+
+
+def depth_errors(predicted: F32 | F64, scene: Scene) -> tuple[float, float]:
     """Return the share of valid pixels within 1.25 times, and the mean relative error."""
-    valid = scene.depth > 0
-    got, true = np.maximum(predicted[valid], 1e-3), scene.depth[valid]
-    ratio = np.maximum(got / true, true / got)
-    return float((ratio < DELTA).mean()), float((np.abs(got - true) / true).mean())
+    figures = depth_figures(predicted.astype(np.float64), scene.depth.astype(np.float64), DEPTH_OPTIONS)
+    return figures["d1"], figures["absrel"]
 
 
 def pose_hits(xyv: F32, scene: Scene) -> tuple[int, int]:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano import measures
-from scripts.nano.evaluate import Tally
+from scripts.nano.questions import phrases
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.engines.native.engine import NativeEngine
@@ -86,7 +86,7 @@ class Recipes:
     def refer(self, index: int, truth: Scene) -> None:
         """Mask the things that phrases mean: by the filled outline, by the grounded box, and by the true box."""
         sizes = (*CROP_SIZES, 1280) if index < DEFAULT_CROP_SCENES else CROP_SIZES
-        for phrase, which in Tally.phrases(truth)[:PHRASES_PER_SCENE]:
+        for phrase, which in phrases(truth)[:PHRASES_PER_SCENE]:
             true = truth.things[which]
 
             def outline(scene: yg.Scene, phrase: str = phrase) -> measures.Bits:

@@ -46,7 +46,7 @@ WORDS = {
 ON_FILES = {
     **{task: f"{task} {{image}} {WORDS.get(task, '')} {ASK}" for task in TASKS},
     "chat": f"chat {{image}} -q --max-tokens 8 {LOAD}",
-    "batch": f"batch {{image}} -t depth -t detect -o {{folder}}/results -q --max-tokens 8 {LOAD}",
+    "batch": f"batch {{image}} -t depth -t detect -o {{folder}}/results --format coco,npz -q --max-tokens 8 {LOAD}",
     "inspect": "inspect {model} {mmproj}",
     "slim": "slim {model} {folder}/slim.gguf -q",
     "quantize": "quantize {model} {folder}/f16.gguf F16 --threads 1 -q",

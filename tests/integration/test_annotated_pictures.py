@@ -115,8 +115,7 @@ def is_perfect(name: str, found: dict[str, float]) -> bool:
     return len(known) > 1 and all(value == (0.0 if kinds[key].lower_is_better else 1.0) for key, value in known.items())
 
 
-@pytest.mark.parametrize("layout", [as_nyuv2, as_ddad])
-@pytest.mark.parametrize("picture", [motorcycle, table])
+@pytest.mark.parametrize(("layout", "picture"), [(as_nyuv2, motorcycle), (as_ddad, table)])
 def test_true_distances_are_perfect_and_shifted_ones_give_what_numpy_counts(
     layout: Any, picture: Any, tmp_path: Path
 ) -> None:

@@ -18,9 +18,9 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # pycocotools' own
 )
 
-TASKS = ("instances --crop-size 224", "pose", "describe")
+TASKS = ("instances --crop-size 224", "pose", "describe", "segment sky grass --present all")
 NAMES = ("0.png", "1.png", "deep/0.png")
-FORMATS = "coco,yolo,labelme,csv,npz"
+FORMATS = "coco,yolo,labelme,panoptic,csv,npz"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,22 @@ def test_datumaro_and_supervision_read_the_coco_file(root: Path, masks: dict[str
     for path, _, detections in held:
         name = Path(path).relative_to(root / "here").as_posix()
         assert np.array_equal(detections.mask.reshape(masks[name].shape), masks[name])
+
+
+def test_the_panoptic_numbers_are_the_label_maps(root: Path) -> None:
+    folder = root / "out/panoptic/4-segment/annotations"
+    told = json.loads((folder / "panoptic_default.json").read_bytes())
+    names = {category["id"]: category["name"] for category in told["categories"]}
+    lines = {line["image"]: line for line in map(json.loads, (root / "out/results.jsonl").read_text().splitlines())}
+    for image, annotation in zip(told["images"], told["annotations"], strict=True):
+        assert annotation["image_id"] == image["id"]
+        with Image.open(folder / "panoptic_default" / annotation["file_name"]) as png:
+            numbers = np.array(png.convert("RGB"), np.int64) @ (1, 256, 65536)
+        with np.load(root / "out" / lines[image["file_name"]]["results"][3]["files"][0]) as arrays:
+            for segment in annotation["segments_info"]:
+                is_class = arrays["classes"][arrays["ids"]] == names[segment["category_id"]]
+                assert np.array_equal(numbers == segment["id"], is_class)
+                assert segment["area"] == is_class.sum() > 0
 
 
 def test_the_images_that_yolo_lists_are_there_and_their_outlines_fill_the_masks(

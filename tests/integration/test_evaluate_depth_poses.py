@@ -1,4 +1,4 @@
-"""The small model measures distances and finds joints in drawn scenes, laid out as NYUv2, DDAD and MPII."""
+"""The small model measures distances and finds joints in drawn scenes, laid out as NYUv2 and MPII."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def nano() -> Iterator[yg.Model]:
     ("name", "changed", "least"),
     [
         ("nyuv2", {"scale": "open", "focal_px": FOCAL_PX}, 0.8),
-        ("ddad", {"scale": "open", "focal_px": 2000.0}, 0.8),
         ("mpii", {}, 0.5),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import youtu_gguf as yg
-from scripts.layouts import countbench, imagenet, tallyqa
+from scripts.layouts import countbench, imagenet_real, tallyqa
 from youtu_gguf.evaluate import BENCHMARKS
 
 
@@ -24,7 +24,7 @@ def nano() -> Iterator[yg.Model]:
     [
         (tallyqa.export, "tallyqa", "simple", 0.6),
         (countbench.export, "countbench", "test", 0.6),
-        (imagenet.export, "imagenet-real", "val", 0.6),
+        (imagenet_real.export, "imagenet-real", "val", 0.6),
     ],
 )
 def test_the_small_model_is_better_than_a_constant(

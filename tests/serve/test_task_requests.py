@@ -12,6 +12,7 @@ from youtu_gguf.serve.task_requests import MAX_TASKS, many_body, read_many, read
 from youtu_gguf.tasks import TASKS
 
 IMAGE = {"image": "img_1"}
+AUTO = "'auto', 'auto:2', 'auto:3' or 'auto:4'"
 
 
 def refusal(name: str, **sent: Any) -> ApiError:
@@ -47,7 +48,7 @@ def test_what_is_sent_is_passed_on() -> None:
         {
             **IMAGE,
             "classes": ["car"],
-            "zoom": [1, 2],
+            "zoom": [1, "auto:3"],
             "options": {"max_seconds": 3, "seed": 1, "stop": ["."], "json_schema": {"type": "object"}},
             "output": {"masks": "none"},
             "timeout_s": 5,
@@ -55,7 +56,7 @@ def test_what_is_sent_is_passed_on() -> None:
         },
     )
     (question,) = asked.questions
-    assert question.arguments == {"classes": ["car"], "zoom": [1.0, 2.0]}
+    assert question.arguments == {"classes": ["car"], "zoom": [1.0, "auto:3"]}
     assert question.options == {"max_s": 3.0, "seed": 1, "stop": ["."], "json_schema": {"type": "object"}}
     assert (question.output.masks, asked.timeout_s, asked.stream) == ("none", 5, True)
 
@@ -68,9 +69,9 @@ def test_null_is_an_argument_that_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("name", "sent", "param", "message"),
     [
-        ("detect", {"zoom": "2"}, "zoom", "zoom must be a valid number or 'auto' or a valid list; got '2'."),
-        ("detect", {"zoom": [1, "x"]}, "zoom.1", "zoom.1 must be a valid number or 'auto'; got 'x'."),
-        ("detect", {"zoom": True}, "zoom", "zoom must be a valid number or 'auto' or a valid list; got True."),
+        ("detect", {"zoom": "2"}, "zoom", f"zoom must be a valid number or {AUTO} or a valid list; got '2'."),
+        ("detect", {"zoom": [1, "x"]}, "zoom.1", f"zoom.1 must be a valid number or {AUTO}; got 'x'."),
+        ("detect", {"zoom": True}, "zoom", f"zoom must be a valid number or {AUTO} or a valid list; got True."),
         ("detect", {"classes": "car"}, "classes", "classes must be a valid list; got 'car'."),
         ("segment", {"tiles": [1.5, 2]}, "tiles.0", "tiles.0 must be a valid integer"),
         ("segment", {"background": 1}, "background", "background must be a valid boolean; got 1."),
@@ -81,7 +82,7 @@ def test_null_is_an_argument_that_is_not_sent() -> None:
             "focal_px",
             "focal_px must be a finite number or 'unknown' or 'assumed'; got inf.",
         ),
-        ("depth", {"zoom": 10**400}, "zoom", "zoom must be a valid number or 'auto' or 'focal'; got 1000"),
+        ("depth", {"zoom": 10**400}, "zoom", f"zoom must be a valid number or {AUTO} or 'focal'; got 1000"),
         ("ask", {}, "question", "question is missing."),
         ("ask", {"question": "a" * 70_000}, "question", "question is invalid: string should have at most 65536"),
         ("detect", {"classes": ["a"] * 3_000}, "classes", "classes is invalid: list should have at most 2000 items"),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import youtu_gguf as yg
-from scripts.layouts import imagenet
+from scripts.layouts import imagenet_real
 from scripts.nano.scenes import THINGS
 from youtu_gguf.evaluate import BENCHMARKS
 from youtu_gguf.evaluate.base import Data, Prediction, Sample
@@ -124,20 +124,33 @@ def test_the_category_is_asked_for_with_the_reports_prompt(tmp_path: Path) -> No
 
 
 def test_answers_of_others_are_read_by_the_names_of_images(tmp_path: Path) -> None:
-    path = tmp_path / "answers.jsonl"
-    path.write_text('{"image": "val/ILSVRC2012_val_00000001.JPEG", "answer": "spider"}\n{"image": "b", "class": 3}\n')
+    path = tmp_path / "answers.json"
+    path.write_text('{"val/ILSVRC2012_val_00000001.JPEG": "spider", "b": 3}')
     found = KIND.read_predictions(path, Data([], tmp_path, CLASSES))
     assert {name: said.form for name, said in found.items()} == {
         "ILSVRC2012_val_00000001": {"answer": "spider"},
         "b": {"class": 3},
     }
-    path.write_text('{"image": "b", "class": 3}\n{"image": "c/b.png", "class": 4}\n')
-    with pytest.raises(yg.InputError, match=r"line 2.*'b' has two"):
-        KIND.read_predictions(path, Data([], tmp_path, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "got list"),
+        ('{"b": 3, "c/b.png": 4}', "'b' has two"),
+        ('{"b": NaN}', "expected 'b' to be str or int"),
+        ('{"b": true}', "expected 'b' to be str or int"),
+        ('{"b": ', "line 1"),
+    ],
+)
+def test_broken_answers_of_others_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "answers.json").write_text(text)
+    with pytest.raises(yg.InputError, match=message):
+        KIND.read_predictions(tmp_path / "answers.json", Data([], tmp_path, CLASSES))
 
 
 def test_the_truth_as_the_answer_is_right_every_time(tmp_path: Path) -> None:
-    imagenet.export(tmp_path, 6)
+    imagenet_real.export(tmp_path, 6)
     data = BENCHMARK.read(tmp_path, "val")
     assert 0 < len(data.samples) < 6  # images without a label do not count
     assert [names.split(", ")[0] for names in data.classes] == list(THINGS)

@@ -13,7 +13,7 @@ import youtu_gguf as yg
 from tests.squares_benchmark import SQUARES, write_squares
 from youtu_gguf.cli.main import app
 from youtu_gguf.evaluate import BENCHMARKS, prepare, run
-from youtu_gguf.evaluate.describe import describe, typed
+from youtu_gguf.evaluate.describe import describe, plain, typed, value_of
 from youtu_gguf.testing import FakeEngine
 
 
@@ -42,8 +42,8 @@ def call(*words: object) -> Result:
 
 def test_all_benchmarks_are_listed_and_each_is_a_command() -> None:
     listed = call("list").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == list(BENCHMARKS)
-    assert "Squares (all, few, none)" in listed[-1]
+    assert [line.split()[0] for line in listed[1:]] == list(BENCHMARKS)
+    assert listed[-1].split() == ["squares", "Squares", "Accuracy", "90.0", "all,", "few,", "none"]
     text = call("--help").stdout
     assert [name for name in BENCHMARKS if f"\n  {name} " not in text] == []
     assert max(map(len, text.splitlines())) <= 80
@@ -59,8 +59,8 @@ def test_a_benchmark_says_what_it_expects_and_depends_on() -> None:
         "",
         "Splits: all, few, none",
         "",
-        "Settings (those with = can be changed by --set NAME=VALUE):",
-        "  words=Count; in the preset fast Guess (our guess)",
+        "Settings, in the preset report; --set NAME=VALUE changes those with =:",
+        "  words=Count [fast: Guess] (our guess)",
         "      Words after the question.",
         "  metric: exact (as published)",
         "      How numbers are compared.",
@@ -74,7 +74,9 @@ def test_a_benchmark_says_what_it_expects_and_depends_on() -> None:
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_benchmark_can_be_described_and_its_settings_are_consistent(name: str) -> None:
     benchmark = BENCHMARKS[name]
-    assert describe(benchmark).startswith(benchmark.title)
+    text = describe(benchmark)
+    assert text.startswith(benchmark.title)
+    assert [line for line in text.splitlines() if len(line) > 80 and " " in line.strip()] == []
     assert (benchmark.name, len(set(benchmark.splits))) == (name, len(benchmark.splits))
     assert set(benchmark.published) <= set(benchmark.splits)
     figures = {figure.name: figure for figure in benchmark.kind.figures}
@@ -91,6 +93,8 @@ def test_every_benchmark_can_be_described_and_its_settings_are_consistent(name: 
         else:
             values = (value for value in (setting.report, setting.fast) if value is not None)
             assert [(typed(v), v) for v in values if setting.read(typed(v)) != v] == []
+        for value in (setting.report, setting.fast):
+            assert value_of(setting, json.loads(json.dumps(plain(value)))) == value
 
 
 def test_answers_are_scored_and_figures_written(data: Path, out: Path, tmp_path: Path) -> None:

@@ -108,6 +108,12 @@ def test_pixels_out_of_range_and_out_of_the_crop_do_not_count(tmp_path: Path) ->
     assert figures(everywhere, Prediction({}, png_of(wrong_outside)))["d1"] == 426 * 560 / (480 * 640)
 
 
+@pytest.mark.parametrize(("level", "counts"), [(1, True), (10_000, True), (10_001, False)])
+def test_both_ends_of_the_range_count(level: int, counts: bool, tmp_path: Path) -> None:
+    truth = with_truth(tmp_path, "a", np.full((2, 2), level, np.uint16))
+    assert (figures(truth, KIND.perfect(truth)) == PERFECT) == counts
+
+
 def test_predictions_beyond_the_range_are_clipped_to_it(tmp_path: Path) -> None:
     truth = with_truth(tmp_path, "a", np.full((2, 2), 9000, np.uint16))
     assert figures(truth, Prediction({}, png_of(np.full((2, 2), 60_000, np.uint16))))["rmse"] == pytest.approx(1)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 import youtu_gguf as yg
 from scripts.layouts.coco import export
@@ -17,6 +19,7 @@ from youtu_gguf.evaluate import BENCHMARKS, Benchmark, Data, Prediction, Sample
 from youtu_gguf.evaluate.data.coco import CocoAnnotation
 from youtu_gguf.evaluate.data.objects import TrueObjects
 from youtu_gguf.evaluate.data.segmentation import mask_of
+from youtu_gguf.output.coco_results import CocoResults
 from youtu_gguf.output.rle import coco_rle
 from youtu_gguf.testing import FakeEngine
 from youtu_gguf.types import Size
@@ -251,3 +254,31 @@ def test_zooms_are_several_also_where_one_is_named() -> None:
     read = {setting.name: setting.read for setting in BOXES.settings}
     assert read["zoom"] is not None
     assert (read["zoom"]("2"), read["zoom"]("1,2")) == ((2,), (1, 2))
+
+
+@BOTH
+def test_files_give_the_figures_that_pycocotools_gives_for_them(
+    benchmark: Benchmark, drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(8)
+    data = benchmark.read(drawn, "val2017")
+    truth = drawn / "annotations" / "instances_val2017.json"
+    results = CocoResults({name: number for number, name in data.samples[0].truth.categories.items()})
+    for i, sample in enumerate(data.samples):
+        things = draw(TEST_SEEDS + i).things
+        masks = np.stack([np.roll(thing.mask, rng.integers(-6, 7, 2), axis=(0, 1)) for thing in things])
+        boxes = np.array([thing.box for thing in things]) + rng.uniform(-6, 6, (len(things), 4))
+        labels = tuple(thing.kind if rng.random() < 0.8 else "sign" for thing in things)
+        found = yg.Instances(masks, boxes, labels, rng.random(len(things)).astype(np.float32))
+        results.add(int(sample.id), found)
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(results.to_list()), encoding="utf-8")
+    ours = figures(benchmark, data, dict(benchmark.kind.read_predictions(path, data)))
+    reader = COCO(str(truth))
+    judged = COCOeval(reader, reader.loadRes(str(path)), "segm" if benchmark is MASKS else "bbox")
+    judged.evaluate()
+    judged.accumulate()
+    judged.summarize()
+    capsys.readouterr()
+    assert 0.2 < ours["ap"] < 0.9
+    assert [ours["ap"], ours["ap50"], ours["ap75"]] == pytest.approx(judged.stats[:3].tolist(), abs=1e-12)

@@ -40,7 +40,7 @@ def figures(benchmark: Benchmark, data: Data, answer: Callable[[Sample], Predict
 
 
 def one(xyxy: Xyxy = (10, 20, 50, 60)) -> Sample:
-    return Sample("0-0", Path("/x.jpg"), {"sent": "the cup"}, Region(xyxy, None, Size(100, 80), "instances.json"))
+    return Sample("0-0", Path("/x.jpg"), {"sent": "the cup"}, Region(xyxy, Size(100, 80)))
 
 
 def judged(box: Any, sample: Sample | None = None) -> dict[str, float]:

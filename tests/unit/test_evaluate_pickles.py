@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import youtu_gguf as yg
-from youtu_gguf.evaluate.data.pickles import MAX_DEPTH, MAX_TUPLES, read_pickle
+from youtu_gguf.evaluate.data.pickles import MAX_CONTAINERS, MAX_DEPTH, MAX_TUPLES, read_pickle
 
 PYTHON_2 = {
     "protocol 0": b"(dp1\nS'tokens'\np2\n(lp3\nS\"man's\"\np4\naS'\\xe9\\n\\\\x\"'\np5\nasS'id'\nI1\nsS'n'\n"
@@ -51,7 +51,7 @@ def plain_value(rng: random.Random, depth: int = 0) -> Any:
 
 def test_values_are_those_that_pythons_reader_gives(tmp_path: Path) -> None:
     rng = random.Random(0)
-    for i in range(300):
+    for i in range(200):
         value = plain_value(rng)
         found = read(pickle.dumps(value, i % 6), tmp_path)
         assert (type(found), found) == (type(value), value)
@@ -151,6 +151,7 @@ HOSTILE = {
     "lists in each other": (b"]" * (MAX_DEPTH + 1) + b"a" * MAX_DEPTH + b".", f"more than {MAX_DEPTH} deep"),
     "many lists in each other": (b"]" * 200_000 + b"a" * 199_999 + b".", "deep"),
     "tuples as a key": (b"})" + b"\x85" * 200_000 + b"Ns.", f"more than {MAX_TUPLES} tuples"),
+    "more lists than a data set has": (b"]" * (MAX_CONTAINERS + 1) + b".", "more than 1,000,000 lists"),
     "copies of copies": (b"]" + b"".join(b"q%c](" % i + b"h%c" % i * 9 + b"e" for i in range(40)) + b".", "written"),
 }  # fmt: skip
 
@@ -197,3 +198,16 @@ def test_a_large_number_is_read_to_its_limit(tmp_path: Path) -> None:
     assert read(b"\x8a\x10" + struct.pack("<QQ", 7, 1) + b".", tmp_path) == 7 + 2**64
     with pytest.raises(yg.InputError, match="number of 17 bytes"):
         read(b"\x8a\x11" + b"\x01" * 17 + b".", tmp_path)
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "refs(unc).p"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(yg.InputError, match=r"got 1,048,576 MB, more than 64"):
+        read_pickle(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(yg.InputError, match=r"refs\(unc\)\.p; got: No such file"):
+        read_pickle(tmp_path / "refs(unc).p")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scripts.layouts import refcoco
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.unit.test_tasks_refer import HEAD, IMAGE, TAGS
 from youtu_gguf.evaluate import BENCHMARKS, Data, Prediction, Sample
-from youtu_gguf.evaluate.data.segmentation import mask_of
+from youtu_gguf.evaluate.data.segmentation import mask_of, rle_of
 from youtu_gguf.evaluate.kinds.grounding import Region
 from youtu_gguf.output.rle import coco_rle
 from youtu_gguf.testing import FakeEngine
@@ -50,7 +51,7 @@ def block(left: int, right: int, width: int = 100) -> Bits:
 
 def sample_of(bits: Bits, name: str = "0-0", image: str = "a") -> Sample:
     size = Size(bits.shape[1], bits.shape[0])
-    region = Region((0, 0, 1, 1), coco_rle(bits), size, "instances.json, annotations[0]")
+    region = Region((0, 0, 1, 1), size, rle_of(coco_rle(bits), size))
     return Sample(name, Path(f"/{image}.jpg"), {"sent": "the square"}, region)
 
 
@@ -190,3 +191,20 @@ def test_answers_of_others_are_read_by_sentence(folder: Path, tmp_path: Path) ->
     path.write_text(json.dumps(rows))
     found = MASKS.kind.read_predictions(path, data)
     assert figures(data, lambda sample: found[sample.id])["ciou"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [(None, "expected outlines"), ([[0, 0, 9]], "three points"), ({"size": [1, 1], "counts": [1]}, "as its image")],
+)
+def test_a_broken_true_mask_is_found_before_anything_is_asked(
+    folder: Path, tmp_path: Path, segmentation: Any, message: str
+) -> None:
+    shutil.copytree(folder / "refcoco", tmp_path / "copy" / "refcoco")
+    path = tmp_path / "copy" / "refcoco" / "instances.json"
+    form = json.loads(path.read_text())
+    form["annotations"][0]["segmentation"] = segmentation
+    path.write_text(json.dumps(form))
+    with pytest.raises(yg.InputError, match=rf"instances.json, annotations\[0\].*{message}"):
+        MASKS.read(tmp_path / "copy", "val")
+    assert BENCHMARKS["refcoco"].read(tmp_path / "copy", "val").samples, "boxes do not need it"

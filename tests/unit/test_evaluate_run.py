@@ -188,6 +188,20 @@ def test_two_runs_in_one_folder_are_refused(data: Path, tmp_path: Path) -> None:
         evaluate(data, tmp_path / "out")
 
 
+def test_settings_that_were_changed_are_those_of_the_run(data: Path, tmp_path: Path) -> None:
+    scores = evaluate(data, tmp_path / "out", changed={"words": "Tell"})
+    assert (scores.options["words"].value, scores.options["words"].known) == ("Tell", "changed")
+    assert score_files(prepare(SQUARES, data, preset="fast"), tmp_path / "out") == scores
+    form = json.loads((tmp_path / "out" / "settings.json").read_text())
+    for settings, message in (
+        ({"words": "7", "metric": "exact"}, "a word; got '7'"),
+        ({}, "settings words, metric in"),
+    ):
+        (tmp_path / "out" / "settings.json").write_text(json.dumps({**form, "settings": settings}))
+        with pytest.raises(yg.InputError, match=message):
+            score_files(prepare(SQUARES, data), tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [

@@ -73,8 +73,8 @@ def batch(
     To resume a batch that stopped for any reason, run the same command again: finished images are skipped. If an image
     or a task fails, the image's line says why, the others continue, and the exit code is 1.
 
-    Data sets of all images: coco, yolo, labelme, csv. They are made when the images are finished, and whenever the same
-    command is run again. Other formats are those of --output of the tasks, one file for each image: npz, png, ...
+    Data sets of all images (coco, yolo, labelme, panoptic, csv, ...) are made at the end, and whenever the same
+    command is run again. Other formats are those of --output, a file for each image: npz, png, depth.png, ...
 
     Example: youtu-gguf batch photos -t "detect car person" -t depth -o results --format coco,npz
     """

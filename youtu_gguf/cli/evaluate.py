@@ -103,6 +103,7 @@ app = typer.Typer(
 
 def _command_of(benchmark: Benchmark) -> Any:
     """Return the function of a benchmark's command."""
+    from youtu_gguf.evaluate.describe import settings_in_short
 
     def evaluate(
         data: DataFolder,
@@ -158,7 +159,10 @@ def _command_of(benchmark: Benchmark) -> Any:
             )
             raise typer.Exit(SOME_FAILED)
 
-    evaluate.__doc__ = f"{benchmark.title}.\n\n    Resume with the same command. A larger --limit continues too."
+    evaluate.__doc__ = (
+        f"{benchmark.title}.\n\nTo resume, run the same command again; a larger --limit asks more samples.\n\n"
+        f'Settings for --set (see "youtu-gguf eval list {benchmark.name}"): {settings_in_short(benchmark) or "none"}.'
+    )
     return evaluate
 
 
@@ -167,15 +171,10 @@ def list_(
 ) -> None:
     """List benchmarks, or say what one expects and depends on."""
     from youtu_gguf.evaluate import BENCHMARKS
-    from youtu_gguf.evaluate.describe import describe
+    from youtu_gguf.evaluate.describe import describe, listed
     from youtu_gguf.evaluate.exam import find_benchmark
 
-    if name is not None:
-        print(describe(find_benchmark(name)))
-        return
-    width = max(map(len, BENCHMARKS), default=0)
-    for benchmark in BENCHMARKS.values():
-        print(f"{benchmark.name:<{width}}  {benchmark.title} ({', '.join(benchmark.splits)})")
+    print(listed(BENCHMARKS.values()) if name is None else describe(find_benchmark(name)))
 
 
 def score(

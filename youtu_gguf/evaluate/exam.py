@@ -99,7 +99,7 @@ def choose(samples: Sequence[Sample], limit: int | None, seed: int) -> tuple[Sam
         return tuple(samples)
 
     def rank(sample: Sample) -> bytes:
-        return hashlib.sha256(f"{seed} {sample.id}".encode(errors="surrogateescape")).digest()
+        return hashlib.sha256(f"{seed} {sample.id}".encode(errors="surrogatepass")).digest()
 
     chosen = {sample.id for sample in sorted(samples, key=rank)[:limit]}
     return tuple(sample for sample in samples if sample.id in chosen)

@@ -14,6 +14,7 @@ import youtu_gguf as yg
 from youtu_gguf.batch.journal import RESULTS, SETTINGS
 from youtu_gguf.evaluate.base import Benchmark, Data, Prediction, Preset
 from youtu_gguf.evaluate.data.files import entry, inside, read_json, read_json_lines
+from youtu_gguf.evaluate.describe import value_of
 
 JSON_LINES = ".jsonl"
 
@@ -81,9 +82,10 @@ def settings_of_run(folder: Path, benchmark: Benchmark, split: str) -> tuple[Pre
         raise yg.InputError(f"expected a run of {benchmark.name} {split}; {folder} is one of {other}.")
     stored = entry(form, "settings", dict, str(path))
     preset: Preset = "fast" if form.get("preset") == "fast" else "report"
-    values = benchmark.options(preset)
-    same = {name: value for name, value in values.items() if stored.get(name) == json.loads(json.dumps(value))}
-    return preset, {**stored, **same}
+    names = [setting.name for setting in benchmark.settings]
+    if sorted(stored) != sorted(names):
+        raise yg.InputError(f"expected the settings {', '.join(names)} in {path}; got {', '.join(stored)}.")
+    return preset, {setting.name: value_of(setting, stored[setting.name]) for setting in benchmark.settings}
 
 
 def samples_of_run(folder: Path) -> tuple[int | None, int]:

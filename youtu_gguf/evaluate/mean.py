@@ -21,12 +21,12 @@ class Mean(Measure):
         super().__init__()
         self._judge = judge
         self._of_images: dict[str, list[tuple[float, int]]] = {}
-        self._arrays: dict[str, F64] = {}  # the same, made when figures are
+        self._stacked: dict[str, F64] = {}  # the same, made when figures are
 
     def add(self, sample: Sample, said: Prediction | None) -> None:
         """Judge a sample."""
         number = self.image_number(sample)
-        self._arrays.clear()
+        self._stacked.clear()
         for name, value in self._judge(sample, said).items():
             of_images = self._of_images.setdefault(name, [])
             of_images += [(0.0, 0)] * (self.n_images - len(of_images))
@@ -37,10 +37,10 @@ class Mean(Measure):
     def figures(self, weights: F64 | None = None) -> dict[str, float]:
         """Return the means."""
         counts = np.ones(self.n_images) if weights is None else weights
+        if not self._stacked:
+            self._stacked = {name: np.array(numbers, np.float64) for name, numbers in self._of_images.items()}
         found = {}
-        for name, of_images in self._of_images.items():
-            if name not in self._arrays:
-                self._arrays[name] = np.array(of_images, np.float64)
-            total, n = (counts[: len(of_images)] @ self._arrays[name]).tolist()
+        for name, of_images in self._stacked.items():
+            total, n = (counts[: len(of_images)] @ of_images).tolist()
             found[name] = total / n if n else float("nan")
         return found

@@ -20,6 +20,7 @@ from youtu_gguf.batch.run import OPTIONS
 from youtu_gguf.batch.worker import identity_of
 from youtu_gguf.errors import DecodeError, EngineError, ServerError, YoutuError
 from youtu_gguf.evaluate.base import Kind, Prediction, Sample
+from youtu_gguf.evaluate.describe import plain
 from youtu_gguf.evaluate.exam import Exam
 from youtu_gguf.evaluate.figures import FIGURES, Scores
 from youtu_gguf.evaluate.lines import CHOSEN, read_run
@@ -189,7 +190,7 @@ def settings_of(model: yg.Model | Worker, exam: Exam, given: Mapping[str, Any]) 
         "benchmark": exam.benchmark.name,
         "split": exam.split,
         "preset": exam.preset,
-        "settings": dict(exam.options),
+        "settings": {name: plain(value) for name, value in exam.options.items()},
         "options": {name: value for name, value in sorted(given.items()) if name in OPTIONS},
     }
 

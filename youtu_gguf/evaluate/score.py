@@ -11,7 +11,7 @@ import numpy as np
 
 import youtu_gguf as yg
 from youtu_gguf.evaluate.base import Figure, Measure, Prediction, Sample
-from youtu_gguf.evaluate.describe import typed
+from youtu_gguf.evaluate.describe import plain
 from youtu_gguf.evaluate.exam import Exam, choose
 from youtu_gguf.evaluate.figures import CHANGED, Option, Scored, Scores, number
 from youtu_gguf.evaluate.intervals import intervals
@@ -140,6 +140,5 @@ def _options(exam: Exam) -> dict[str, Option]:
     found = {}
     for setting in exam.benchmark.settings:
         value = exam.options[setting.name]
-        plain = value if value is None or isinstance(value, bool | int | float) else typed(value)
-        found[setting.name] = Option(plain, setting.known if value == setting.report else CHANGED)
+        found[setting.name] = Option(plain(value), setting.known if value == setting.report else CHANGED)
     return found

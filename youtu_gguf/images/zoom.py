@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from youtu_gguf.facts import MAX_ZOOM, N_COORDINATES, SCALE_STEP, TOKEN_PX
 from youtu_gguf.images.load import prepared_size
 from youtu_gguf.types import Grid, Size
 
-Zoom = float | str
-"""How many times as large an image is shown: a number, or "auto" for as much as fits, up to the 2.5 of "auto:2.5"."""
+AutoZoom = Literal["auto", "auto:2", "auto:3", "auto:4"]
+"""As much as fits, up to 4 times, or up to 2, 3 or 4."""
 
-_AUTO = "auto"
+Zoom = float | AutoZoom
+
+_MOST = {word: float(word.partition(":")[2] or MAX_ZOOM) for word in get_args(AutoZoom)}
 
 
 class Tiles(NamedTuple):
@@ -109,9 +111,9 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
     """Return the zoom to use for a `size` image.
 
     Args:
-        zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits; "auto:2.5" for the largest up to
-            2.5. Tiles that fit at none of them are shrunk as far as it takes, as the model's own preparation does with
-            a whole image.
+        zoom: From 1 to 4, or "auto" for the largest of these at which every tile fits; "auto:3" for the largest up to
+            3. Tiles that fit at none of them are shrunk as far as it takes, as the model's own preparation does with a
+            whole image.
         size: Source pixels.
         max_tokens: Most image tokens that the model may be shown at a time.
         tiles: How the image is cut.
@@ -120,14 +122,13 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
         InputError: `zoom` is invalid, or a tile takes more than `max_tokens` at it. At 1, an image without tiles always
             fits: it is shrunk as the model's own preparation does.
     """
-    most = _auto_most(zoom) if isinstance(zoom, str) else None
-    if most is not None:
-        found = fitting_zoom(most, size, max_tokens, tiles)
+    if isinstance(zoom, str) and zoom in _MOST:
+        found = fitting_zoom(_MOST[zoom], size, max_tokens, tiles)
         return found if tiles != Tiles() else max(1.0, found)
     number = as_float(zoom)
     if number is None or not 1 <= number <= MAX_ZOOM:
         raise InputError(
-            f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto", or "auto:3" for as much as fits up to 3; got '
+            f'zoom must be a number from 1 to {MAX_ZOOM:g}, or "auto", "auto:2" or "auto:3" for as much as fits; got '
             f"{short_repr(zoom)}."
         )
     needed = largest_tile(grid_at(size, number), tiles)
@@ -138,15 +139,3 @@ def chosen_zoom(zoom: Zoom, size: Size, max_tokens: int, tiles: Tiles = Tiles())
             'Use zoom="auto", more tiles where the task takes tiles, or raise image_max_tokens.'
         )
     return number
-
-
-def _auto_most(zoom: str) -> float | None:
-    """Return the cap of "auto" or "auto:3"; None for any other text."""
-    word, colon, cap = zoom.partition(":")
-    if word != _AUTO or not colon:
-        return MAX_ZOOM if zoom == _AUTO else None
-    try:
-        most = float(cap)
-    except ValueError:
-        return None
-    return most if 1 <= most <= MAX_ZOOM else None

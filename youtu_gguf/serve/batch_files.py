@@ -19,13 +19,14 @@ from youtu_gguf.serve.errors import ApiError
 if TYPE_CHECKING:
     from youtu_gguf.serve.image_batch import ImageBatch
 
-BatchForm = Literal["jsonl", "coco", "yolo", "labelme", "csv", "zip"]
+BatchForm = Literal["jsonl", "coco", "yolo", "labelme", "panoptic", "csv", "zip"]
 
 MEDIA: Mapping[BatchForm, tuple[str, str]] = {
     "jsonl": ("application/x-ndjson", "results.jsonl"),
     "coco": ("application/json", "coco.json"),
     "yolo": ("application/zip", "yolo.zip"),
     "labelme": ("application/zip", "labelme.zip"),
+    "panoptic": ("application/zip", "panoptic.zip"),
     "csv": ("text/csv; charset=utf-8", "results.csv"),
     "zip": ("application/zip", "results.zip"),
 }

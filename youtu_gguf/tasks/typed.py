@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from youtu_gguf.arguments import one_of
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import CROP_SIZE, PADDING
 from youtu_gguf.images.crop import check_knobs
-from youtu_gguf.images.zoom import Tiles, Zoom, checked_tiles, chosen_zoom
+from youtu_gguf.images.zoom import AutoZoom, Tiles, Zoom, checked_tiles, chosen_zoom
 from youtu_gguf.types import FocalWord, Size
 
 
 def read_zoom(text: str) -> Zoom:
     """Return a zoom from 1 to 4, "auto" or "auto:3"; whether the image fits at it is seen when the image is open."""
-    word = text.strip().lower()
-    zoom: Zoom = (
-        word if word.startswith("auto") else _number(text, "zoom must be a number from 1 to 4, auto, or auto:3")
-    )
+    words: tuple[AutoZoom, ...] = get_args(AutoZoom)
+    word = next((word for word in words if word == text.strip().lower()), None)
+    zoom: Zoom = word or _number(text, "zoom must be a number from 1 to 4, auto, auto:2 or auto:3")
     chosen_zoom(zoom, Size(1, 1), max_tokens=16)
     return zoom
 

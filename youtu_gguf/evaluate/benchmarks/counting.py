@@ -10,7 +10,7 @@ from youtu_gguf.evaluate.base import Benchmark, Setting
 from youtu_gguf.evaluate.data.counting import read_countbench, read_tallyqa
 from youtu_gguf.evaluate.kinds.numbers import Numbers
 
-_SUFFIX = " Output the final answer as a single number."
+_SUFFIX = "Output the final answer as a single number."
 
 _SETTINGS = (
     Setting(
@@ -19,7 +19,7 @@ _SETTINGS = (
         _SUFFIX,
         "our guess",
         "What follows the question. The report ends its prompt for counting so; it does not say what it asked here.",
-        read=str,
+        read=str.strip,
     ),
     Setting(
         "number_words",

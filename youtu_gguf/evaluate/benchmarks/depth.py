@@ -72,8 +72,8 @@ _SHARED = (
 
 _NYUV2_ZOOM = "3 times as large takes 2,700 image tokens; where the model is shown fewer, as large as fits."
 _DDAD_ZOOM = "An image has 1936x1216 pixels, more than 2,048 image tokens show, and is shrunk a little."
-_DDAD_CAMERAS = "Which cameras the report means is unknown. The split val-all has all of them."
-_AHEAD = "the one that looks ahead"
+_DDAD_CAMERAS = "val: the one that looks ahead; val-all: all of them. Which ones the report means is unknown."
+_CAMERAS = "those of the split"
 
 NYUV2 = Benchmark(
     "nyuv2",
@@ -109,7 +109,7 @@ its distances in each line; without it every scene in DATA is taken, which shoul
         Setting("zoom", 1.0, 1.0, "our guess", _DDAD_ZOOM, read_depth_zoom),
         *_range(0.05, 120.0, "as published"),
         _crop("none"),
-        Setting("cameras", _AHEAD, _AHEAD, "our guess", _DDAD_CAMERAS),
+        Setting("cameras", _CAMERAS, _CAMERAS, "our guess", _DDAD_CAMERAS),
         *_SHARED,
     ),
     Depth(DDAD_PER_METRE),

@@ -50,7 +50,9 @@ _BOX_SETTINGS = (
         "Which box counts where an answer has several: first or largest.",
         partial(one_of(Literal["first", "largest"]), "box"),
     ),
-    Setting("zoom", 1, 1, "our guess", "How many times as large the image is shown, 1 to 4, or auto.", read_zoom),
+    Setting(
+        "zoom", 1, 1, "our guess", "How many times as large the image is shown, 1 to 4, auto, or auto:3.", read_zoom
+    ),
     Setting(
         "metric",
         "IoU of 0.5 or more",
@@ -143,7 +145,7 @@ REFCOCO: tuple[Benchmark, ...] = tuple(
             splits,
             _MASK_SETTINGS,
             Referred(),
-            partial(read_refcoco, name=name, by=by),
+            partial(read_refcoco, name=name, by=by, masks=True),
             {split: {"ciou": value} for split, value in zip(splits, ciou, strict=True)},
         ),
     )

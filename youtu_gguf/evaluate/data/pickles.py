@@ -21,7 +21,10 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.evaluate.data.files import read_bytes
 
 MAX_BYTES = 64 << 20
-"""Size of a file at most: two bytes of a file can fill seventy of memory. RefCOCO's have some 20 to 30 MB."""
+"""Size of a file at most: four bytes of a file can fill sixty of memory. RefCOCO's have some 20 to 30 MB."""
+
+MAX_CONTAINERS = 1_000_000
+"""Lists, dictionaries and sets in a file at most: two bytes can make one of 216. RefCOCO has half a million."""
 
 MAX_DEPTH = 64
 """How deep lists and dictionaries may lie in each other."""
@@ -36,7 +39,7 @@ _REMEDY = "Get the file again from its authors, or have it converted to JSON whe
 
 _FIXED = re.compile(
     rb"""(?:
-    [NRelusad()\]}012\x88\x89\x8f\x90\x91\x93\x94]              # constants, containers, the stack
+    [Neusa()012\x88\x89\x90\x93\x94]                            # constants, additions, the stack
     | [Kqh]. | M.. | [Jj].{4} | G.{8} | r..[\x00-\x3F]\x00       # numbers, and values that occur again
     | \x80[\x00-\x05] | \x95.{8}                                # the protocol, a frame
     | [IL]-?[0-9]{1,39}L?\n | [pg][0-3]?[0-9]{1,6}\n | F[^\n]{1,64}\n # the same as lines of text
@@ -54,6 +57,7 @@ _SIZED = {**dict.fromkeys(b"UC\x8c\x8a", 1), **dict.fromkeys(b"TXB\x8b", 4), **d
 """How many bytes give the size of what follows an instruction."""
 
 _LONG = b"\x8a\x8b"
+_CONTAINER = b"]}\x8fld\x91R"
 _TUPLE = b"t\x85\x86\x87"
 _STOP = ord(".")
 _REFUSED = {
@@ -81,9 +85,10 @@ def read_pickle(path: Path) -> Any:
     Raises:
         InputError: The file cannot be read, is no whole pickle, or holds anything else.
     """
+    n_bytes = path.stat().st_size if path.is_file() else 0
+    if n_bytes > MAX_BYTES:
+        _refuse(path, f"got {n_bytes >> 20:,} MB, more than {MAX_BYTES >> 20}")
     data = read_bytes(path)
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: expected a pickle of at most {MAX_BYTES >> 20} MB; got {len(data) >> 20} MB.")
     _check_instructions(data, path)
     try:
         value = _Plain(data, path).load()
@@ -107,29 +112,35 @@ def _check_instructions(data: bytes, path: Path) -> None:
     Raises:
         InputError: One is not among those that build plain values, or is cut off.
     """
-    at = n_tuples = 0
+    at = n_containers = n_tuples = 0
     while at < len(data):
         fixed = _FIXED.match(data, at)
         if fixed:
             at = fixed.end()
             continue
         code = data[at]
-        where = f"{path}, byte {at}"
         if code == _STOP:
             return
-        if code in _TUPLE:
+        if code in _CONTAINER:
+            n_containers += 1
+            if n_containers > MAX_CONTAINERS:
+                _refuse(f"{path}, byte {at}", f"got more than {MAX_CONTAINERS:,} lists and dictionaries")
+            at += 1
+        elif code in _TUPLE:
             n_tuples += 1
             if n_tuples > MAX_TUPLES:
-                _refuse(where, f"got more than {MAX_TUPLES} tuples")
+                _refuse(f"{path}, byte {at}", f"got more than {MAX_TUPLES} tuples")
             at += 1
         elif code in _SIZED:
             begin = at + 1 + _SIZED[code]
             size = int.from_bytes(data[at + 1 : begin], "little")
             if code in _LONG and size > MAX_INT_BYTES:
-                _refuse(where, f"got a number of {size:,} bytes")
+                _refuse(f"{path}, byte {at}", f"got a number of {size:,} bytes")
             at = begin + size
         else:
-            _refuse(where, f"got an instruction that {_REFUSED.get(code, 'does not exist, or is not whole')}")
+            _refuse(
+                f"{path}, byte {at}", f"got an instruction that {_REFUSED.get(code, 'does not exist, or is not whole')}"
+            )
     _refuse(path, "it ends too early")
 
 

@@ -13,12 +13,13 @@ from youtu_gguf.evaluate.base import Data, Sample
 from youtu_gguf.evaluate.data.coco import CocoFile, read_coco
 from youtu_gguf.evaluate.data.files import data_folder, entry, inside, read_json
 from youtu_gguf.evaluate.data.pickles import read_pickle
+from youtu_gguf.evaluate.data.segmentation import rle_of
 from youtu_gguf.evaluate.kinds.grounding import Region
 
 _IMAGES = ("images/mscoco/images/train2014", "images/train2014", "train2014")
 
 
-def read_refcoco(folder: Path, split: str, *, name: str, by: str) -> Data:
+def read_refcoco(folder: Path, split: str, *, name: str, by: str, masks: bool = False) -> Data:
     """Return a sample for every phrase of a split, named REF_ID-SENT_ID, in the order of the file.
 
     Images are not looked for.
@@ -29,9 +30,10 @@ def read_refcoco(folder: Path, split: str, *, name: str, by: str) -> Data:
         split: As the field "split" has it.
         name: "refcoco", "refcoco+" or "refcocog".
         by: Whose split it is: "unc", "umd" or "google".
+        masks: Also fill the outlines of the objects, so that a broken one is found before anything is asked.
 
     Raises:
-        InputError: A file is missing or broken, or has no phrases of the split.
+        InputError: A file is missing or broken, or has no phrases of the split; pycocotools is needed and missing.
     """
     folder = data_folder(folder)
     path, refs = _read_refs(folder / name, by)
@@ -43,7 +45,7 @@ def read_refcoco(folder: Path, split: str, *, name: str, by: str) -> Data:
         where = f"{path}, [{number}]"
         splits.add(entry(ref, "split", str, where))
         if ref["split"] == split:
-            samples += _samples(ref, where, instances, images)
+            samples += _samples(ref, where, instances, images, masks)
     if not samples:
         raise InputError(
             f"{path}: expected phrases of the split {split}; it has {', '.join(sorted(splits)) or 'none'}."
@@ -63,7 +65,7 @@ def _read_refs(folder: Path, by: str) -> tuple[Path, list[Any]]:
     return path, refs
 
 
-def _samples(ref: Any, where: str, instances: CocoFile, images: Path) -> list[Sample]:
+def _samples(ref: Any, where: str, instances: CocoFile, images: Path, masks: bool) -> list[Sample]:
     """Return the phrases of one object."""
     ref_id = entry(ref, "ref_id", int, where)
     annotation = instances.annotations.get(entry(ref, "ann_id", int, where))
@@ -76,7 +78,8 @@ def _samples(ref: Any, where: str, instances: CocoFile, images: Path) -> list[Sa
         )
     image = instances.images[annotation.image_id]
     left, top, right, bottom = annotation.xyxy.tolist()
-    region = Region((left, top, right, bottom), annotation.segmentation, image.size, annotation.where)
+    mask = rle_of(annotation.segmentation, image.size, annotation.where) if masks else None
+    region = Region((left, top, right, bottom), image.size, mask)
     path = inside(images, image.file_name, f"instances.json, image {image.id}")
     samples = []
     for number, sentence in enumerate(entry(ref, "sentences", list, where)):

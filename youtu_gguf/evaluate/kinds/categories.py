@@ -13,7 +13,7 @@ from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.evaluate.base import Data, Figure, Measure, Prediction, Sample
-from youtu_gguf.evaluate.data.files import entry, read_json_lines
+from youtu_gguf.evaluate.data.files import entry, read_json
 from youtu_gguf.evaluate.mean import Mean
 
 _NO_WORD = re.compile(r"[\W_]+")
@@ -129,20 +129,24 @@ class Categories:
         return {f"always {name}": lambda _sample: Prediction({"class": best})}
 
     def read_predictions(self, path: Path, data: Data) -> Mapping[str, Prediction]:  # noqa: ARG002 - ids are names
-        """Return the answers in a JSON-lines file: each is `{"image": NAME, "answer": TEXT}`, or has a "class" instead.
+        """Return the answers in a JSON file, `{IMAGE: ANSWER, ...}`.
 
-        NAME is that of the image's file, with or without folders and extension; a "class" is its number.
+        IMAGE is the name of an image's file, with or without folders and extension; ANSWER is a text, or the number of
+        a class.
 
         Raises:
             InputError: The file is of another form, or has two answers to an image.
         """
+        rows = read_json(path)
+        if not isinstance(rows, dict):
+            raise yg.InputError(f"{path}: expected {{IMAGE: ANSWER, ...}}; got {type(rows).__name__}.")
         found: dict[str, Prediction] = {}
-        for where, row in read_json_lines(path):
-            name = Path(entry(row, "image", str, where)).stem
+        for image in rows:
+            name = Path(image).stem
             if name in found:
-                raise yg.InputError(f"{where}: expected one answer to each image; {name!r} has two.")
-            key, kind = ("class", int) if "class" in row else ("answer", str)
-            found[name] = Prediction({key: entry(row, key, kind, where)})
+                raise yg.InputError(f"{path}, {image!r}: expected one answer to each image; {name!r} has two.")
+            answer = entry(rows, image, (str, int), str(path))
+            found[name] = Prediction({"answer" if isinstance(answer, str) else "class": answer})
         return found
 
 

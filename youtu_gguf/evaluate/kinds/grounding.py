@@ -15,6 +15,7 @@ import youtu_gguf as yg
 from youtu_gguf.evaluate.base import Data, Figure, Measure, Prediction, Sample
 from youtu_gguf.evaluate.data.coco import box_of
 from youtu_gguf.evaluate.data.files import entry, read_json
+from youtu_gguf.evaluate.data.segmentation import Rle
 from youtu_gguf.evaluate.mean import Mean
 from youtu_gguf.types import Size
 
@@ -33,15 +34,13 @@ class Region:
 
     Attributes:
         xyxy: Its box.
-        segmentation: Its mask, as a COCO file has it; None where there is none.
         size: Of the image.
-        where: The file and the place in it, for messages.
+        mask: Its mask, where that is asked for.
     """
 
     xyxy: Xyxy
-    segmentation: Any
     size: Size
-    where: str
+    mask: Rle | None = None
 
 
 @dataclass(frozen=True)

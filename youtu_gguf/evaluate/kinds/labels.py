@@ -111,7 +111,10 @@ class LabelMeasure(Measure):
         Raises:
             InputError: A map cannot be read or has a level without a meaning, or they differ in size.
         """
-        counts = self._counted(sample, said)
+        self.add_counts(sample, self._counted(sample, said))
+
+    def add_counts(self, sample: Sample, counts: I64) -> None:
+        """Add an image by its (3, K) pixels of each class: in truth and answer, in the truth, in the answer."""
         number = self.image_number(sample)
         self._stacked = None
         if number == len(self._counts):

@@ -57,7 +57,8 @@ class Numbers:
 
     def ask(self, scene: yg.Scene, sample: Sample, options: Mapping[str, Any]) -> Prediction:
         """Ask the question, followed by the option "suffix"."""
-        return Prediction({"answer": scene.ask(sample.asked[QUESTION] + options["suffix"]).value})
+        question = f"{sample.asked[QUESTION]} {options['suffix']}".strip()
+        return Prediction({"answer": scene.ask(question).value})
 
     def perfect(self, sample: Sample) -> Prediction:
         """Return the true number."""

@@ -34,7 +34,7 @@ FoundBy = Literal["polygon", "ground"]
 class Referred:
     """The model is asked for the mask of a phrase.
 
-    Samples are those of `Grounding`, with a segmentation. Predictions have "mask": compressed run lengths of the image,
+    Samples are those of `Grounding`, with masks. Predictions have "mask": compressed run lengths of the image,
     as COCO's results have them.
     """
 
@@ -141,8 +141,9 @@ def _said(bits: Bits) -> Prediction:
 
 
 def _truth(sample: Sample) -> Rle:
-    region = region_of(sample)
-    return rle_of(region.segmentation, region.size, region.where)
+    mask = region_of(sample).mask
+    assert mask is not None
+    return mask
 
 
 def _mask(sample: Sample, said: Prediction) -> Rle:

@@ -3,11 +3,12 @@
 from youtu_gguf.output.datasets.base import Chunks, Dataset, Joining, Part, Piece
 from youtu_gguf.output.datasets.coco import JoinedCoco
 from youtu_gguf.output.datasets.labelme import JoinedLabelme
+from youtu_gguf.output.datasets.panoptic import JoinedPanoptic
 from youtu_gguf.output.datasets.table import ERROR, JoinedTable
 from youtu_gguf.output.datasets.yolo import JoinedYolo
 
 DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset for dataset in (JoinedCoco(), JoinedYolo(), JoinedLabelme(), JoinedTable())
+    dataset.name: dataset for dataset in (JoinedCoco(), JoinedYolo(), JoinedLabelme(), JoinedPanoptic(), JoinedTable())
 }
 """Data sets of many images by name."""
 

@@ -85,7 +85,7 @@ class Dataset(Protocol):
         """What users may put into its folder: it stays when the data set is made again."""
         ...
 
-    def part(self, result: Result, source: Source) -> Part:
+    def part(self, result: Any, source: Source) -> Part:
         """Return what the data set needs of a value, of one of the types that it takes.
 
         Raises:

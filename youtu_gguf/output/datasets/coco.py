@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.coco import CocoDataset
 from youtu_gguf.output.datasets.base import Chunks, Joining, Part, Piece
+from youtu_gguf.output.datasets.json_array import array
 from youtu_gguf.output.objects import WITH_OBJECTS, size_of
 from youtu_gguf.output.source import Source
 from youtu_gguf.types import Result
@@ -48,13 +48,13 @@ def _chunks(pieces: Sequence[Piece], categories: Iterable[str]) -> Iterator[byte
         for piece in pieces
     }
     yield b'{"images": '
-    yield from _array(images.values())
+    yield from array(images.values())
     yield b', "annotations": '
     known = _Categories()
     first = tuple(dict.fromkeys(categories))
-    yield from _array(_annotations(pieces, known, first))
+    yield from array(_annotations(pieces, known, first))
     yield b', "categories": '
-    yield from _array(known.forms(first))
+    yield from array(known.forms(first))
     yield b"}\n"
 
 
@@ -103,12 +103,3 @@ class _Categories:
 
 def _plain(number: int, name: str) -> dict[str, Any]:
     return {"id": number, "name": name, "supercategory": ""}
-
-
-def _array(forms: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Yield the JSON of a list, a form in each line."""
-    before = b"[\n"
-    for form in forms:
-        yield before + json.dumps(form, ensure_ascii=False).encode(errors="backslashreplace")
-        before = b",\n"
-    yield b"[]" if before == b"[\n" else b"\n]"

@@ -14,7 +14,7 @@ const t = words({
 
 /** @type {Record<string, [english: string, chinese: string]>} Labels; an argument without one has its own name. */
 const LABELS = {
-  zoom: ["Zoom (1 to 4, auto, or auto:3)", "放大（1 至 4、auto 或 auto:3）"],
+  zoom: ["Zoom (1 to 4, auto, auto:2 or auto:3)", "放大（1 至 4、auto、auto:2 或 auto:3）"],
   by: ["How", "方式"],
   present: ["Classes that are there", "出现的类别"],
   background: ["Pixels may have no class", "允许像素不属于任何类别"],

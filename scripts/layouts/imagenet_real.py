@@ -7,16 +7,14 @@ from pathlib import Path
 
 import cv2
 
-from scripts.nano.lessons import CLEARLY_LARGER
+from scripts.nano.lessons import primary
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 
 
 def labels(scene: Scene) -> list[int]:
     """Return the number of the kind of the thing that is clearly the largest, if there is one."""
-    things = sorted(scene.things, key=lambda thing: -int(thing.mask.sum()))
-    if len(things) > 1 and things[0].mask.sum() <= CLEARLY_LARGER * things[1].mask.sum():
-        return []
-    return [THINGS.index(things[0].kind)]
+    largest = primary(scene)
+    return [THINGS.index(largest.kind)] if largest else []
 
 
 def export(folder: Path, n: int, seed: int = 0) -> None:
