@@ -202,6 +202,16 @@ def test_projector_of_another_width_is_refused(photographs: dict[str, Path], tin
     assert_refused(done, 3, "width 64")
 
 
+def test_depth_files_state_the_focal_length_that_was_typed_for_them(
+    photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
+) -> None:
+    typed = ("--scale", "nyuv2", "--camera-px", "321.5", "-m", tiny_pair[0], "--mmproj", tiny_pair[1], *SMALL)
+    done = run("depth", photographs["cat"], "-o", tmp_path / "cat.depth.png", *typed)
+    assert done.returncode == 0, done.stderr
+    beside = json.loads((tmp_path / "cat.depth.json").read_text("utf-8"))
+    assert (beside["fx"], beside["focal_from"], beside["unit"]) == (321.5, "given", "m")
+
+
 def test_vocabulary_without_the_tokens_of_a_task_is_refused(
     photographs: dict[str, Path], tiny_pair: Pair, tmp_path: Path
 ) -> None:

@@ -138,6 +138,8 @@ def test_data_sets_of_several_files_come_as_archives_that_name_what_they_lack(cl
     labelme = zipfile.ZipFile(BytesIO(results(client, id_, "as=labelme").content))
     shapes = json.loads(labelme.read("holiday/a.json"))["shapes"]
     assert [shape["label"] for shape in shapes] == ["square", "square", "the square"]
+    empty = client.get(f"/v1/batches/{id_}/results?as=panoptic")
+    assert (empty.status_code, empty.json()["error"]["param"]) == (400, "as")
     refused = client.get(f"/v1/batches/{id_}/results?as=yolo")
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "task"

@@ -193,6 +193,9 @@ def test_what_users_put_beside_the_labels_stays_and_all_else_is_made_again(folde
     assert Path("photos/a.png").exists()
     assert not Path("out/coco").exists()
     assert not Path("out/results.csv").exists()
+    Path("out/results.csv").write_text("mine")
+    run("out", ALL[:1], restart=True, formats=("npz",))
+    assert Path("out/results.csv").read_text() == "mine"
 
 
 def test_names_of_two_images_that_share_their_labels_are_told(folder: Path) -> None:

@@ -133,6 +133,11 @@ def test_labels_are_compared_without_case_and_those_of_no_class_do_not_count() -
     assert figures(BOXES, data, answer(chair, table))["ap"] == 1.0
 
 
+def test_an_object_without_area_counts_though_it_cannot_be_found() -> None:
+    data = one_sample((1, [5, 5, 5, 9]), (2, [20, 0, 30, 10]))
+    assert figures(BOXES, data, {"1": BOXES.kind.perfect(data.samples[0])})["ap"] == 0.5
+
+
 @BOTH
 def test_a_question_that_failed_found_nothing(benchmark: Benchmark) -> None:
     data = one_sample((1, [0, 0, 10, 10]), (2, [20, 0, 30, 10]))

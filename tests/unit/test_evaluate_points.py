@@ -70,9 +70,7 @@ def test_a_point_is_right_in_the_box_and_on_its_border(tmp_path: Path, point: An
 
 
 def test_groups_are_counted_by_themselves(tmp_path: Path) -> None:
-    data = read(
-        tmp_path, record(), record(group="Development", ui_type="text"), record(group="Games"), record(group=None)
-    )
+    data = read(tmp_path, record(), record(group="Dev", ui_type="text"), record(group="Games"), record(group=None))
     found = figures(data, lambda s: None if s.id.endswith("-1") else SPOTS.kind.perfect(s))
     assert (found["accuracy"], found["cad"], found["dev"], found["text"], found["icon"]) == (0.75, 1, 0, 0, 1)
     assert np.isnan(found["office"])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from youtu_gguf.atomic import replacing, replacing_folder, writing
 from youtu_gguf.errors import InputError
-from youtu_gguf.output.datasets import DATASETS, ERROR, Chunks, Dataset, Joining, Part, Piece
+from youtu_gguf.output.datasets import DATASETS, ERROR, HEADING, Chunks, Dataset, Joining, Part, Piece
 from youtu_gguf.types import Size
 
 if TYPE_CHECKING:
@@ -185,7 +185,12 @@ def clear_datasets(folder: Path) -> None:
     Raises:
         OSError: That is not possible.
     """
-    (folder / TABLE).unlink(missing_ok=True)
+    table = folder / TABLE
+    if table.is_file():
+        with table.open("rb") as file:
+            is_ours = file.read(len(HEADING)) == HEADING
+        if is_ours:
+            table.unlink()
     for dataset in DATASETS.values():
         ours = re.compile(rf"\.?\d+-[a-z_]+{re.escape(dataset.suffix)}(\.part|\.old)?")
         for path in [path for path in folder.glob(f"{dataset.name}/*") if ours.fullmatch(path.name)]:

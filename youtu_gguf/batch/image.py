@@ -46,11 +46,13 @@ class Asked:
         words: As the user typed it; `task` in the results.
         question: The question.
         context: Further keys of its result in JSON.
+        without: Formats that its results are not written in, though they have a form in them.
     """
 
     words: str
     question: yg.Question
     context: Mapping[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     @property
     def arguments(self) -> Mapping[str, object]:
@@ -164,7 +166,7 @@ class Work:
         """Write the files and the part of a result; return what its line tells of them."""
         asked = self.asked[index]
         kind = Text if in_words(result) else type(result)
-        formats = [name for name in self.formats if has_form(kind, name)]
+        formats = [name for name in self.formats if has_form(kind, name) and name not in asked.without]
         if not formats:
             return {}
         folder = Path(FILES, folder_of(path))

@@ -104,7 +104,10 @@ def batch(
                 worker.close()
                 is_complete = _write_datasets(Finished.of(output, asked, journal.lines), chosen)
     if work.tally.broken:
-        print('See "error" in results.jsonl for the reasons; --retry asks those images again.', file=sys.stderr)
+        print(
+            'See "error" and "unwritten" in results.jsonl for the reasons; --retry asks those images again.',
+            file=sys.stderr,
+        )
     if work.tally.broken or not is_complete:
         raise typer.Exit(SOME_BROKEN)
 

@@ -21,6 +21,8 @@ from youtu_gguf.scene.options import Question
 from youtu_gguf.serve.errors import ApiError
 from youtu_gguf.serve.jobs import Job, JobEvents, cancelled, result_of
 from youtu_gguf.serve.task_requests import DEFAULT_TIMEOUT_S
+from youtu_gguf.tasks import TASKS
+from youtu_gguf.types import LabelMap
 from youtu_gguf.version import __version__
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ LOG = logging.getLogger("youtu_gguf.serve")
 
 _AGAIN_S = 1.0
 """When a place in the queue is asked for again where there was none."""
+
+_OUTLINED = ("yolo", "labelme")
+"""Formats that batches do not give label maps in: the outlines of a rough one take many seconds and megabytes."""
 
 _TASK = "batch"
 """The task of an image's work, for figures and the log."""
@@ -205,9 +210,10 @@ class BatchRun:
 
 def asked_of(asked: TaskQuestion) -> Asked:
     """Return a task of a request as a question for every image."""
+    is_map = TASKS[asked.task].value is LabelMap
     limit_s = min(asked.options.get("max_s", math.inf), DEFAULT_TIMEOUT_S)
     question = Question(asked.task, (), {**asked.arguments, **asked.options, "max_s": limit_s})
-    return Asked(asked.task, question, {"arguments": dict(asked.arguments)})
+    return Asked(asked.task, question, {"arguments": dict(asked.arguments)}, _OUTLINED if is_map else ())
 
 
 def _ended_by(question: Question, job: Job[Any]) -> Question:

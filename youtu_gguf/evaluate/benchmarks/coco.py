@@ -54,7 +54,7 @@ _METRIC = Setting(
     _AP,
     _AP,
     "our guess",
-    "The authors say mAP; this is COCO's own. Crowds are ignored. Objects whose label is none of the 80 names do not "
+    "COCO's own; of boxes the authors say mAP. Crowds are ignored. Objects whose label is none of the 80 names do not "
     "count.",
 )
 

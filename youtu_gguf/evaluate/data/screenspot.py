@@ -1,6 +1,7 @@
 """ScreenSpot-Pro: instructions for screenshots of professional programs.
 
-Source: github.com/likaixin2000/ScreenSpot-Pro-GUI-Grounding, eval_screenspot_pro.py, for the fields and their meaning.
+Source: github.com/likaixin2000/ScreenSpot-Pro-GUI-Grounding, eval_screenspot_pro.py for the fields and their meaning,
+leaderboard_submission.ipynb for the names of the groups.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from youtu_gguf.evaluate.kinds.points import GROUPS, UI_TYPES, Target
 from youtu_gguf.types import Size
 
 _TEXTS = {"en": "instruction", "cn": "instruction_cn"}
-_OTHER_NAMES = {"development": "dev"}
 
 
 def read_screenspot(folder: Path, split: str) -> Data:
@@ -55,11 +55,10 @@ def _sample(record: Any, where: str, name: str, images: Path, text: str) -> Samp
         )
     told = [entry(record, "ui_type", str, where).lower()]
     if record.get("group") is not None:
-        group = entry(record, "group", str, where).lower()
-        told.append(_OTHER_NAMES.get(group, group))
+        told.append(entry(record, "group", str, where).lower())
     tags = tuple(tag for tag in told if tag in (*GROUPS, *UI_TYPES))
     target = Target((left, top, right, bottom), Size(int(width), int(height)), tags, name.rpartition("-")[0])
-    return Sample(name, image, {"instruction": entry(record, text, str, where)}, target)
+    return Sample(name, image, {"instruction": entry(record, text, str, where)}, target, target.size)
 
 
 def _numbers(values: list[Any], key: str, n: int, where: str) -> list[float]:

@@ -46,7 +46,8 @@ class DetectionMeasure(Measure):
 
     An object counts for the class that its label names, case and spaces aside; one of no class does not count, as a
     category that the data lack does not for pycocotools. An object without a score ranks behind those that have one;
-    where none has one, there is no figure by scores.
+    where none has one, there is no figure by scores. A true object without area cannot be found, and does count, as
+    for pycocotools.
 
     Args:
         classes: Names of the data's classes.

@@ -4,7 +4,7 @@ from youtu_gguf.output.datasets.base import Chunks, Dataset, Joining, Part, Piec
 from youtu_gguf.output.datasets.coco import JoinedCoco
 from youtu_gguf.output.datasets.labelme import JoinedLabelme
 from youtu_gguf.output.datasets.panoptic import JoinedPanoptic
-from youtu_gguf.output.datasets.table import ERROR, JoinedTable
+from youtu_gguf.output.datasets.table import ERROR, HEADING, JoinedTable
 from youtu_gguf.output.datasets.yolo import JoinedYolo
 
 DATASETS: dict[str, Dataset] = {
@@ -12,4 +12,4 @@ DATASETS: dict[str, Dataset] = {
 }
 """Data sets of many images by name."""
 
-__all__ = ["DATASETS", "ERROR", "Chunks", "Dataset", "Joining", "Part", "Piece"]
+__all__ = ["DATASETS", "ERROR", "HEADING", "Chunks", "Dataset", "Joining", "Part", "Piece"]

@@ -14,6 +14,9 @@ ERROR = "error"
 
 _COLUMNS = (*COLUMNS, ERROR)
 
+HEADING = table((), _COLUMNS)
+"""How the file begins."""
+
 
 class JoinedTable:
     """A CSV file, in which depth has its range as text."""
@@ -37,11 +40,10 @@ class JoinedTable:
 
 
 def _chunks(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    heading = table((), _COLUMNS)
-    yield heading
+    yield HEADING
     for piece in pieces:
         rows = ({"image": piece.name, **row} for row in piece.read())
-        yield table(rows, _COLUMNS).removeprefix(heading)
+        yield table(rows, _COLUMNS).removeprefix(HEADING)
 
 
 def _distances(depth: DepthMap) -> str:

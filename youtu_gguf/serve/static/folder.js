@@ -53,6 +53,7 @@ const t = words({
   jsonl: ["JSON lines", "JSON 行"],
   zip: ["ZIP with everything", "ZIP（全部）"],
   noObjects: ["This task has no boxes, masks or outlines.", "此任务没有框、掩码或轮廓。"],
+  noOutlines: ["Maps of classes are given as COCO.", "类别图以 COCO 格式提供。"],
   table: ["Pictures", "图像"],
   picture: ["Preview", "预览"],
   name: ["Name", "名称"],
@@ -78,6 +79,7 @@ const GONE = "batch_not_found";
 
 const FORMS = /** @type {const} */ (["csv", "coco", "yolo", "labelme", "jsonl", "zip"]);
 const OF_OBJECTS = ["coco", "yolo", "labelme"];
+const OF_OUTLINES = ["yolo", "labelme"];
 const NAMES = { csv: "results.csv", coco: "coco.json", yolo: "yolo.zip", labelme: "labelme.zip", jsonl: "results.jsonl", zip: "results.zip" };
 const MINUTE_S = 60;
 const HOUR_S = 3600;
@@ -212,10 +214,14 @@ function controls() {
 function saving() {
   const asked = question.value;
   if (!asked || !batchId.value || !counts.value.done || failure.value?.code === GONE) return nothing;
-  const hasObjects = !WITHOUT_OBJECTS.includes(asked.task);
+  /** @param {string} form */
+  const lacking = (form) => {
+    if (OF_OBJECTS.includes(form) && WITHOUT_OBJECTS.includes(asked.task)) return t("noObjects");
+    return OF_OUTLINES.includes(form) && asked.task === "segment" ? t("noOutlines") : "";
+  };
   return html`<div class="folder-save" role="group" aria-label=${t("save")}><span class="dim">${t("save")}:</span>
-    ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${OF_OBJECTS.includes(form) && !hasObjects}
-      title=${OF_OBJECTS.includes(form) && !hasObjects ? t("noObjects") : nothing} @click=${() => save(form)}>${t(form)}</button>`)}</div>`;
+    ${FORMS.map((form) => html`<button type="button" data-save=${form} ?disabled=${Boolean(lacking(form))}
+      title=${lacking(form) || nothing} @click=${() => save(form)}>${t(form)}</button>`)}</div>`;
 }
 
 function empty() {
