@@ -154,4 +154,4 @@ def test_an_exception_of_the_progress_callback_ends_the_process() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         Worker(partial(fragile.load, {}), interrupt)
-    assert not [child for child in psutil.Process().children() if "batch.worker" in " ".join(child.cmdline())]
+    assert not [child for child in psutil.Process().children() if "batch.desk" in " ".join(child.cmdline())]

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import youtu_gguf as yg
 from youtu_gguf.batch.image import NPZ, Asked, Done, ImageWork, Work, digest_of, folder_of, line_of, name_of
 from youtu_gguf.batch.journal import Journal, Line
-from youtu_gguf.batch.worker import Died, Worker, identity_of
+from youtu_gguf.batch.messages import Died, identity_of
+from youtu_gguf.batch.worker import Worker
 from youtu_gguf.errors import EngineError, InputError
 from youtu_gguf.output.json import SCHEMA, MaskForm
 

@@ -2,94 +2,47 @@
 
 The parent writes pickles to the worker's stdin: how to load the model, what to do, then one path per image. The worker
 writes pickles to its stdout: `Ready`, `Done` for each image, `Ended` before it gives up. It ends when its stdin does,
-which its parent holds, so it outlives its parent by a second at most, however that ends.
+which its parent holds, so it outlives its parent by a second at most, however that ends. This is the parent's side;
+`desk` is the worker's.
 """
 
 from __future__ import annotations
 
-import _thread
 import logging
-import os
 import pickle
 import queue
 import signal
 import subprocess
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Self
 
 import youtu_gguf as yg
-from youtu_gguf import errors
 from youtu_gguf.batch.image import Done, ImageWork
+from youtu_gguf.batch.messages import Died, Ended, Message, Note, Ready
 from youtu_gguf.environment import worker_environment
-from youtu_gguf.errors import EngineError, InputError, ModelFileError, YoutuError
-from youtu_gguf.gguf.fingerprint import fingerprint
+from youtu_gguf.errors import EngineError, InputError, ModelFileError
 from youtu_gguf.types import ProgressFn, no_progress
 
 POLL_S = 0.5
 """How often a wait lets signals in, where the system does not do so by itself."""
 
-NOTICE_S, GRACE_S, STOP_S = 0.2, 1.0, 10.0
-"""How long a worker without a parent may take to notice that, and to stop what it does; and how long it may take to
-close its model, a llama-server included, before it is killed."""
+STOP_S = 10.0
+"""How long a worker may take to close its model, a llama-server included, before it is killed."""
+
+JOIN_S = 0.2
+"""How long the end of a worker's output is waited for."""
 
 KEPT_LINES, SHOWN_LINES, SHOWN = 40, 3, 300
 """Last lines of a worker's stderr that are kept; how many of them, and of their characters, a message repeats."""
 
-_START = "import sys; sys.path[:] = sys.argv[1:]; from youtu_gguf.batch.worker import serve; serve()"
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The model is loaded: what the settings of a batch say of it, and how many images it works on at a time."""
-
-    identity: dict[str, Any]
-    n_parallel: int
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The worker ends with an error of ours: its class, and what it says."""
-
-    kind: type[YoutuError]
-    message: str
-
-
-@dataclass(frozen=True)
-class Note:
-    """What the worker logged: the logger's name, the level, and the message."""
-
-    logger: str
-    level: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Died:
-    """The process has ended by itself, and with it the images that it was at work on."""
-
-    how: str
-
-
-Message = Ready | Done | Ended | Note | tuple[str, int, int]
-
-
-def identity_of(model: yg.Model) -> dict[str, Any]:
-    """Return what results depend on of a model, as JSON: its weights, by content, and its calibration in force."""
-    if model.pair is None:
-        weights: dict[str, Any] = {"name": next(iter(model.files), None)}
-    else:
-        weights = {"fingerprint": fingerprint(model.pair.model, model.pair.projector)}
-    return {"model": weights} | ({"calibration": asdict(model.calibration)} if model.engine.has_states else {})
+_START = "import sys; sys.path[:] = sys.argv[1:]; from youtu_gguf.batch.desk import serve; serve()"
 
 
 class Worker:
@@ -102,6 +55,7 @@ class Worker:
     Attributes:
         identity: See `identity_of`.
         n_parallel: Images to work on at a time.
+        name: What people call the model: see `name_of_model`.
 
     Raises:
         EngineError: The process cannot be started, or dies while it loads.
@@ -113,7 +67,7 @@ class Worker:
         _pickled(load)
         self._process = _Process(load)
         ready = self._until_ready(progress)
-        self.identity, self.n_parallel = ready.identity, ready.n_parallel
+        self.identity, self.n_parallel, self.name = ready.identity, ready.n_parallel, ready.name
         self._work: ImageWork | None = None
         self._busy = 0
 
@@ -273,7 +227,7 @@ class _Process:
             if not isinstance(exc, subprocess.TimeoutExpired):
                 raise
         for reader in self._readers:
-            reader.join(NOTICE_S)  # a grandchild may hold its end open
+            reader.join(JOIN_S)  # a grandchild may hold its end open
 
 
 def _pickled(what: object) -> bytes:
@@ -283,115 +237,3 @@ def _pickled(what: object) -> bytes:
         raise InputError(
             f"expected something that another process can be told, such as partial(yg.load, ...); got {what!r}: {exc}."
         ) from exc
-
-
-def serve() -> None:
-    """Be a worker: load the model, do images until stdin ends, and end the process."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - it has a number, no name that matters
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)  # what others print must not come between our messages
-    code = 0
-    desk = _Desk(requests, replies)
-    try:
-        desk.run()
-    except YoutuError as exc:
-        desk.end(exc)
-    except KeyboardInterrupt:
-        code = 1
-    except BaseException:  # noqa: BLE001 - the parent reads it from stderr
-        traceback.print_exc()
-        code = 1
-    sys.stderr.flush()
-    os._exit(code)  # the model is closed, and threads that still wait for it have nothing to wait for
-
-
-class _Notes(logging.Handler):
-    """Hands what is logged to the parent, whose settings say what becomes of it."""
-
-    def __init__(self, send: Callable[[Message], None]) -> None:
-        super().__init__()
-        self._tell = send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._tell(Note(record.name, record.levelno, record.getMessage()))
-
-
-class _Desk:
-    """A worker, as it sees itself."""
-
-    def __init__(self, requests: IO[bytes], replies: IO[bytes]) -> None:
-        self._requests, self._replies = requests, replies
-        self._sending = threading.Lock()
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._closing = threading.Event()
-        self._loading = True
-
-    def run(self) -> None:
-        """Load the model and do images until no more can come."""
-        threading.Thread(target=self._listen, daemon=True).start()
-        log = logging.getLogger("youtu_gguf")
-        log.propagate = False
-        log.addHandler(_Notes(self._send))
-        load = self._inbox.get()
-        if load is None:
-            return
-        with load(progress=self._report) as model:
-            try:
-                n_parallel, self._loading = model.engine.n_parallel, False
-                self._send(Ready(identity_of(model), n_parallel))
-                self._work_on(model, n_parallel)
-            finally:
-                self._closing.set()
-
-    def _report(self, stage: str, done: int, total: int) -> None:
-        if self._loading:  # later, the bar of images says more
-            self._send((stage, done, total))
-
-    def _work_on(self, model: yg.Model, n_parallel: int) -> None:
-        work: ImageWork | None = None
-        pool = ThreadPoolExecutor(n_parallel, "youtu-gguf batch") if n_parallel > 1 else None
-        for asked in iter(self._inbox.get, None):
-            if not isinstance(asked, Path):
-                work = asked
-            elif work is not None and pool is not None:
-                pool.submit(self._do, work, model, asked)
-            elif work is not None:
-                self._do(work, model, asked)
-
-    def _do(self, work: ImageWork, model: yg.Model, path: Path) -> None:
-        try:
-            self._send(work.do(model, path))
-        except YoutuError as exc:
-            self.end(exc)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # noqa: BLE001 - in a thread of a pool nobody would see it
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-
-    def _listen(self) -> None:
-        try:
-            while True:
-                self._inbox.put(pickle.load(self._requests))
-        except (EOFError, OSError):
-            pass
-        except BaseException:  # noqa: BLE001 - a module that the parent has and we do not; its parent reads it
-            traceback.print_exc()
-            os._exit(1)
-        self._inbox.put(None)
-        if not self._closing.wait(NOTICE_S):
-            _thread.interrupt_main()
-            if not self._closing.wait(GRACE_S):  # in the middle of llama.cpp, where no signal is heard
-                os._exit(1)
-
-    def _send(self, message: Message) -> None:
-        with self._sending, suppress(OSError):  # without a parent, this process is about to end
-            pickle.dump(message, self._replies)
-            self._replies.flush()
-
-    def end(self, exc: YoutuError) -> None:
-        """Tell the parent of an error that ends the batch, as the class of ours that it is or derives from."""
-        kind = next(kind for kind in type(exc).__mro__ if kind.__module__ == errors.__name__)
-        self._send(Ended(kind, str(exc)))

@@ -19,7 +19,7 @@ from youtu_gguf.evaluate.describe import value_of
 JSON_LINES = ".jsonl"
 
 CHOSEN = "chosen.json"
-"""Which samples the last run in a folder has asked: its limit and seed."""
+"""What the last run in a folder was: its limit and seed, and the name of its model."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def read_run(folder: Path) -> Run:
             if not _take(said, result, folder, place):
                 reasons[_reason(result, place)] += 1
     model = {name: settings.get(name) for name in ("model", "calibration", "options") if name in settings}
+    model["name"] = entry(read_json(folder / CHOSEN), "model", (str, type(None)), str(folder / CHOSEN))
     return Run(said, model, round(seconds, 3), reasons)
 
 

@@ -16,8 +16,8 @@ from youtu_gguf.atomic import json_bytes, writing
 from youtu_gguf.batch import FILES, Batch, Journal, Tally, Worker
 from youtu_gguf.batch.image import RECORDED, Done, error_form, folder_of, line_of, name_of, read_image
 from youtu_gguf.batch.journal import Line
+from youtu_gguf.batch.messages import identity_of, name_of_model
 from youtu_gguf.batch.run import OPTIONS
-from youtu_gguf.batch.worker import identity_of
 from youtu_gguf.errors import DecodeError, EngineError, ServerError, YoutuError
 from youtu_gguf.evaluate.base import Kind, Prediction, Sample
 from youtu_gguf.evaluate.describe import plain
@@ -170,7 +170,8 @@ def run(
     with Journal(folder, settings_of(model, exam, settings or {}), restart=restart) as journal:
         with writing(folder / FIGURES):
             (folder / FIGURES).unlink(missing_ok=True)  # of fewer samples, perhaps
-        write_bytes(folder / CHOSEN, json_bytes({"limit": exam.limit, "seed": exam.seed}))
+        name = model.name if isinstance(model, Worker) else name_of_model(model)
+        write_bytes(folder / CHOSEN, json_bytes({"limit": exam.limit, "seed": exam.seed, "model": name}))
         questions = Questions(exam.benchmark.kind, exam.options, of_image, exam.data.folder, folder)
         wanted = {questions.name(path): {sample.id for sample in samples} for path, samples in of_image.items()}
         journal.drop(lambda line: _lacks(line, wanted.get(line["image"], set())))

@@ -55,8 +55,7 @@ def text(several: Sequence[Scores]) -> str:
     blocks = []
     for scores in several:
         counts = f"samples: {asked(scores)}, images: {scores.images:,}, failed: {scores.failed:,}"
-        counts += f", model: {model_of(scores)}" if len(several) > 1 else ""
-        block = [f"{scores.title}, {scores.split} ({counts})"]
+        block = [f"{scores.title}, {scores.split} ({counts}, model: {model_of(scores)})"]
         for row in (COLUMNS, *rows(scores)):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             block.append(f"  {'  '.join(cells)}".rstrip())
@@ -81,10 +80,12 @@ def asked(scores: Scores) -> str:
 
 
 def model_of(scores: Scores) -> str:
-    """Return the beginning of the fingerprint of the model's files, or the name that a server has for it."""
-    model = scores.model.get("model") if isinstance(scores.model, dict) else None
-    known = model if isinstance(model, dict) else {}
-    return str(known["fingerprint"])[:SHOWN_DIGITS] if "fingerprint" in known else str(known.get("name") or NONE)
+    """Return the name of the model and the beginning of the fingerprint of its files, where these are known."""
+    known = scores.model if isinstance(scores.model, dict) else {}
+    name, weights = known.get("name"), known.get("model")
+    fingerprint = weights.get("fingerprint") if isinstance(weights, dict) else None
+    shown = [name or "", f"({fingerprint[:SHOWN_DIGITS]})" if fingerprint else ""]
+    return " ".join(filter(None, shown)) or NONE
 
 
 def notes(several: Sequence[Scores]) -> list[str]:
