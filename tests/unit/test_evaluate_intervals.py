@@ -32,9 +32,9 @@ def test_at_90_percent_the_interval_is_that_of_the_binomial(n: int, half_width: 
 
 def test_it_covers_the_true_share_in_19_of_20_cases() -> None:
     rng = np.random.default_rng(5)
-    ends = [intervals(measured((rng.random(150) < 0.8).tolist()), draws=200)["right"] for _ in range(150)]
+    ends = [intervals(measured((rng.random(150) < 0.8).tolist()), draws=100)["right"] for _ in range(120)]
     covered = sum(low <= 0.8 <= high for low, high in ends) / len(ends)
-    assert 0.90 <= covered <= 0.99  # 3 standard deviations of 150 cases about 0.95 are 0.054
+    assert 0.88 <= covered <= 0.99  # 3 standard deviations of 120 cases about 0.95 are 0.06
 
 
 def test_samples_of_one_image_do_not_count_as_independent() -> None:

@@ -17,6 +17,7 @@ from youtu_gguf.batch import Journal
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.evaluate import Prediction, Sample, Scores, prepare, run, score_files
 from youtu_gguf.testing import FakeEngine, FakeSession
+from youtu_gguf.types import Size
 
 
 class CountingEngine(FakeEngine):
@@ -145,6 +146,17 @@ def test_a_question_that_fails_does_not_lose_the_others(data: Path, tmp_path: Pa
     scores = run(yg.load(engine=CountingEngine()), exam, tmp_path / "out")
     assert scores.failed == 1
     assert [("error" in result) for result in lines(tmp_path / "out")[1]["results"]] == [True, False]
+
+
+def test_an_image_of_another_size_than_the_data_say_is_not_asked(data: Path, tmp_path: Path) -> None:
+    exam = prepare(SQUARES, data)
+    first, *others = exam.samples
+    exam = replace(exam, samples=[replace(first, size=Size(3, 2)), *others])
+    scores = run(yg.load(engine=CountingEngine()), exam, tmp_path / "out")
+    line = lines(tmp_path / "out")[0]
+    assert "to have 3x2 pixels, as the data say; got 40x48. Use the original" in line["error"]["message"]
+    assert "results" not in line
+    assert scores.failed == sum(sample.image == first.image for sample in exam.samples)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import youtu_gguf as yg
 from tests.squares_benchmark import SQUARES, said, write_squares
 from youtu_gguf.evaluate import Scores, find_scores, markdown, prepare, run, score, score_files
 from youtu_gguf.evaluate.lines import read_run
-from youtu_gguf.evaluate.table import COLUMNS, notes, rows
+from youtu_gguf.evaluate.table import COLUMNS, notes, rows, text
 from youtu_gguf.testing import FakeEngine
 
 
@@ -139,14 +140,29 @@ def test_a_table_has_the_figures_beside_the_authors_and_says_what_is_a_guess(out
 def test_a_table_of_several_folders_in_markdown(out: Path, tmp_path: Path) -> None:
     several = find_scores([tmp_path])
     table = markdown([*several, *several]).splitlines()
-    assert [line.count("|") for line in table[:6]] == [len(COLUMNS) + 5] * 6
+    assert [line.count("|") for line in table[:6]] == [len(COLUMNS) + 6] * 6
     assert table[7].startswith("- Squares, all: ")
     with pytest.raises(yg.InputError, match=r"expected figures\.json in"):
         find_scores([tmp_path / "data"])
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1}', '{"schema": 99}'])
-def test_broken_figures_are_refused(out: Path, text: str) -> None:
-    (out / "figures.json").write_text(text)
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ({"model": {"fingerprint": "0123456789abcdef"}}, "01234567"),
+        ({"model": {"name": "youtu-vl of a server"}}, "youtu-vl of a server"),
+        ({"model": {"name": None}}, "-"),
+        (None, "-"),
+    ],
+)
+def test_a_table_of_several_runs_tells_their_models_apart(out: Path, model: Any, shown: str) -> None:
+    scores = replace(Scores.read(out), model=model)
+    assert markdown([scores]).splitlines()[2].endswith(f"| {shown} |")
+    assert f"model: {shown})" in text([scores, scores])
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", '{"schema": 1}', '{"schema": 99}'])
+def test_broken_figures_are_refused(out: Path, broken: str) -> None:
+    (out / "figures.json").write_text(broken)
     with pytest.raises(yg.InputError, match=r"figures\.json"):
         find_scores([out])

@@ -60,28 +60,25 @@ class EvaluateOptions(ModelOptions):
 
 
 class Commands(GroupedCommands):
-    """The commands of the group, and one for each benchmark, which are read when the group is used."""
+    """The commands of the group, and one for each benchmark, which is made when it is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands."""
-        self._add_benchmarks()
-        return super().list_commands(ctx)
+        from youtu_gguf.evaluate import BENCHMARKS
+
+        return [*super().list_commands(ctx), *(name for name in BENCHMARKS if name not in self.commands)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by its name."""
-        self._add_benchmarks()
-        return super().get_command(ctx, cmd_name)
-
-    def _add_benchmarks(self) -> None:
         from youtu_gguf.evaluate import BENCHMARKS
 
-        if all(name in self.commands for name in BENCHMARKS):
-            return
-        made = typer.Typer(add_completion=False, rich_markup_mode=None)
-        made.callback()(_nothing)  # without it, typer makes no group of a single command
-        for name, benchmark in BENCHMARKS.items():
-            made.command(name, cls=GroupedCommand, rich_help_panel="Benchmarks")(command(_command_of(benchmark)))
-        self.commands.update(cast(Any, typer.main.get_command(made)).commands)
+        if cmd_name not in self.commands and cmd_name in BENCHMARKS:
+            made = typer.Typer(add_completion=False, rich_markup_mode=None)
+            made.callback()(_nothing)  # without it, typer makes no group of a single command
+            function = command(_command_of(BENCHMARKS[cmd_name]))
+            made.command(cmd_name, cls=GroupedCommand, rich_help_panel="Benchmarks")(function)
+            self.commands.update(cast(Any, typer.main.get_command(made)).commands)
+        return super().get_command(ctx, cmd_name)
 
 
 def _nothing() -> None: ...

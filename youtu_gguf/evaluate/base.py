@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 import youtu_gguf as yg
+from youtu_gguf.types import Size
 
 F64 = npt.NDArray[np.float64]
 
@@ -37,12 +38,15 @@ class Sample:
         asked: What the question is made of, such as a phrase; empty where every image is asked the same.
         truth: What is right, as the benchmark's kind needs it. Pixels are read when they are compared, not before: it
             holds their file.
+        size: What the data say the size of the image is, upright; None where they do not. An image of another size is
+            a copy that the truth does not fit.
     """
 
     id: str
     image: Path
     asked: Mapping[str, Any] = field(default_factory=dict)
     truth: Any = None
+    size: Size | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,7 @@ class Questions:
             line["sha256"] = hashlib.sha256(data).hexdigest()
             with closing(model.open(data)) as scene:
                 line["size"] = list(scene.size)
+                self._check_size(scene, path)
                 line["results"], works = self._results(scene, path)
         except RECORDED as exc:
             line["error"] = error_form(exc)
@@ -95,6 +96,19 @@ class Questions:
             return results, False
         answered = len(faults) < len(results) or any(isinstance(fault, DecodeError) for fault in faults)
         return results, answered or None
+
+    def _check_size(self, scene: yg.Scene, path: Path) -> None:
+        """Refuse an image that is not the one that the data speak of, or a smaller copy of it.
+
+        Raises:
+            InputError: It has another size.
+        """
+        for size in {sample.size for sample in self.samples[path]} - {None, scene.size}:
+            assert size is not None
+            raise yg.InputError(
+                f"expected {path.name} to have {size.width}x{size.height} pixels, as the data say; got "
+                f"{scene.size.width}x{scene.size.height}. Use the original images."
+            )
 
     def _ask(self, scene: yg.Scene, sample: Sample) -> Prediction:
         try:

@@ -14,6 +14,9 @@ COLUMNS = ("figure", "value", "95 % interval", "authors", "best baseline")
 
 NONE = "-"
 
+SHOWN_DIGITS = 8
+"""Of a fingerprint; enough to tell models apart."""
+
 
 def find_scores(folders: Sequence[str | Path]) -> list[Scores]:
     """Read the figures in folders of runs, or in folders that hold such folders.
@@ -36,10 +39,11 @@ def markdown(several: Sequence[Scores]) -> str:
 
     Notes say which settings are a guess of ours, and which are not those of the authors' report.
     """
-    lines: list[tuple[str, ...]] = [("benchmark", "split", *COLUMNS, "samples", "failed")]
+    lines: list[tuple[str, ...]] = [("benchmark", "split", *COLUMNS, "samples", "failed", "model")]
     lines.append(("---",) * len(lines[0]))
     for scores in several:
-        lines += [(scores.title, scores.split, *row, asked(scores), f"{scores.failed:,}") for row in rows(scores)]
+        end = (asked(scores), f"{scores.failed:,}", model_of(scores))
+        lines += [(scores.title, scores.split, *row, *end) for row in rows(scores)]
     table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
     return "\n".join([table, "", *(f"- {note}" for note in notes(several))]) + "\n"
 
@@ -51,6 +55,7 @@ def text(several: Sequence[Scores]) -> str:
     blocks = []
     for scores in several:
         counts = f"samples: {asked(scores)}, images: {scores.images:,}, failed: {scores.failed:,}"
+        counts += f", model: {model_of(scores)}" if len(several) > 1 else ""
         block = [f"{scores.title}, {scores.split} ({counts})"]
         for row in (COLUMNS, *rows(scores)):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -73,6 +78,13 @@ def rows(scores: Scores) -> list[tuple[str, ...]]:
 def asked(scores: Scores) -> str:
     """Return how many samples count, in print."""
     return f"{scores.n:,}" if scores.n == scores.of else f"{scores.n:,} of {scores.of:,}"
+
+
+def model_of(scores: Scores) -> str:
+    """Return the beginning of the fingerprint of the model's files, or the name that a server has for it."""
+    model = scores.model.get("model") if isinstance(scores.model, dict) else None
+    known = model if isinstance(model, dict) else {}
+    return str(known["fingerprint"])[:SHOWN_DIGITS] if "fingerprint" in known else str(known.get("name") or NONE)
 
 
 def notes(several: Sequence[Scores]) -> list[str]:

@@ -59,6 +59,7 @@ def read_objects(folder: Path, split: str) -> Data:
             inside(root / split, image.file_name, f"{path}, image {number}"),
             {"classes": classes},
             TrueObjects(tuple(objects[number]), image.size, names),
+            image.size,
         )
         for number, image in sorted(file.images.items())
     ]

@@ -87,5 +87,5 @@ def _samples(ref: Any, where: str, instances: CocoFile, images: Path, masks: boo
         texts = {"sent": entry(sentence, "sent", str, inner)}
         if "raw" in sentence:
             texts["raw"] = entry(sentence, "raw", str, inner)
-        samples.append(Sample(f"{ref_id}-{entry(sentence, 'sent_id', int, inner)}", path, texts, region))
+        samples.append(Sample(f"{ref_id}-{entry(sentence, 'sent_id', int, inner)}", path, texts, region, region.size))
     return samples

@@ -58,7 +58,7 @@ def _sample(record: Any, where: str, name: str, images: Path, text: str) -> Samp
         told.append(entry(record, "group", str, where).lower())
     tags = tuple(tag for tag in told if tag in (*GROUPS, *UI_TYPES))
     target = Target((left, top, right, bottom), Size(int(width), int(height)), tags, name.rpartition("-")[0])
-    return Sample(name, image, {"instruction": entry(record, text, str, where)}, target)
+    return Sample(name, image, {"instruction": entry(record, text, str, where)}, target, target.size)
 
 
 def _numbers(values: list[Any], key: str, n: int, where: str) -> list[float]:
