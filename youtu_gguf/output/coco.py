@@ -107,7 +107,7 @@ def encode_coco(result: Result, source: Source) -> bytes:
 
 def annotation_of(item: Item) -> dict[str, Any]:
     """Return an object as an annotation without ids."""
-    left, top, right, bottom = _rounded(item.xyxy)
+    left, top, right, bottom = _rounded(item.xyxy.tolist())
     form: dict[str, Any] = {
         "bbox": [left, top, round(right - left, _DIGITS), round(bottom - top, _DIGITS)],
         "area": round(item.area, _DIGITS),
@@ -123,7 +123,7 @@ def annotation_of(item: Item) -> dict[str, Any]:
 def _segmentation(item: Item) -> dict[str, object] | list[list[float]]:
     if item.mask is not None:
         return coco_rle(item.mask, item.xyxy)
-    return [_rounded(ring.ravel()) for ring in item.outlines]
+    return [_rounded(ring.ravel().tolist()) for ring in item.outlines]
 
 
 def _rounded(numbers: F32 | Iterable[float]) -> list[float]:

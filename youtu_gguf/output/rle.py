@@ -32,6 +32,8 @@ def coco_rle(bits: Bits, box: F32 | None = None) -> dict[str, object]:
     """
     counts = _column_runs(bits, extent(bits) if box is None else box)
     counts[3:] -= counts[1:-2].copy()
+    if len(counts) <= _AT_ONCE:
+        return {"size": [*bits.shape], "counts": _as_text(counts)}
     parts = (counts[start : start + _AT_ONCE] for start in range(0, len(counts), _AT_ONCE))
     return {"size": [*bits.shape], "counts": "".join(map(_as_text, parts))}
 
@@ -54,11 +56,14 @@ def _ends(bits: Bits, left: int, top: int, right: int, bottom: int) -> I64:
     height = bits.shape[0]
     top, below = (top, bottom + 1) if bottom < height else (0, height)
     flat = cv2.transpose(bits[top:below, left:right].view(np.uint8)).ravel()  # several times as fast as NumPy's
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    first = [0] if flat[0] else []
-    last = [flat.size] if flat[-1] and right < bits.shape[1] else []
-    ends = np.concatenate([first, changes, last, [0]]).astype(np.int64)
-    ends += ends // (below - top) * (height - below + top) + left * height + top
+    changes = (flat[1:] != flat[:-1]).nonzero()[0]
+    first = 1 if flat[0] else 0  # a run that ends before the first pixel of the box
+    last = 1 if flat[-1] and right < bits.shape[1] else 0
+    ends = np.zeros(first + len(changes) + last + 1, np.int64)
+    np.add(changes, 1, out=ends[first : first + len(changes)])
+    if last:
+        ends[-2] = flat.size
+    ends += ends // (below - top) * (height - below + top) + (left * height + top)
     ends[-1] = bits.size
     return ends
 
@@ -67,9 +72,10 @@ def _as_text(numbers: I64) -> str:
     """Return each number as its groups of bits. Nearly all numbers are small: their groups stand in a table."""
     characters, written = _small_numbers()
     places = numbers + _REACH
-    far = np.flatnonzero((places < 0) | (places >= 2 * _REACH))
+    is_far = places.view(np.uint64) >= 2 * _REACH  # negative ones are the largest without a sign
+    far = is_far.nonzero()[0]
     places[far] = 2 * _REACH
-    text = bytes(characters.take(places).view(np.uint8)[written.take(places).view(np.bool_)]).decode("ascii")
+    text = characters.take(places).view(np.uint8)[written.take(places).view(np.bool_)].tobytes().decode("ascii")
     if not far.size:
         return text
     others = [*map(_groups, numbers[far].tolist()), ""]
