@@ -80,5 +80,5 @@ def test_a_folder_of_other_weights_is_refused(images: Path, tmp_path: Path) -> N
     settings["model"]["fingerprint"] = "0" * 32
     (tmp_path / "out" / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     batch = start(images)
-    assert "results made with other settings (model: " in batch.communicate(timeout=SECONDS)[1]
+    assert "results made with other settings (model.fingerprint: " in batch.communicate(timeout=SECONDS)[1]
     assert batch.returncode == 2

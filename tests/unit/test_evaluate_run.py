@@ -163,8 +163,8 @@ def test_an_image_of_another_size_than_the_data_say_is_not_asked(data: Path, tmp
     ("choices", "message"),
     [
         ({"split": "few"}, "split: all before, few now"),
-        ({"preset": "fast"}, "settings: .*Count.* before"),
-        ({"settings": {"temperature": 0.7}}, "options: .*temperature"),
+        ({"preset": "fast"}, r"settings\.\w+: .*Count.* before"),
+        ({"settings": {"temperature": 0.7}}, r"options\.temperature: "),
     ],
 )
 def test_a_folder_of_other_choices_is_refused(

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -210,8 +210,7 @@ class Journal:
                 "these. Name another folder, or start over with --restart."
             )
         if before != wanted:
-            other = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
-            was = "; ".join(f"{name}: {before.get(name)} before, {wanted.get(name)} now" for name in other)
+            was = "; ".join(_differences(before, wanted))
             raise InputError(
                 f"{self.folder} holds results made with other settings ({was}). Name another folder, use the same "
                 "settings as before, or start over with --restart."
@@ -252,3 +251,13 @@ def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:
         read = json.loads(path.read_bytes())
         return {name: n for name, n in read.items() if type(n) is int and n > 0 and name not in lines}
     return {}
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Yield in words what two settings differ in, those within settings by both names."""
+    for name in {**before, **now}:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{above}{name}.")
+        elif old != new:
+            yield f"{above}{name}: {old} before, {new} now"
