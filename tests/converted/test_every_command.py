@@ -76,9 +76,9 @@ EVALUATED = {
 }
 EXPECTED = {
     "eval list": "the authors': test 90.4",
-    "eval nyuv2": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
-    "eval score": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
-    "eval table": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0)",
+    "eval nyuv2": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0, model: ",
+    "eval score": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0, model: ",
+    "eval table": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0, model: ",
     "chat": "\n",
     "slim": "64 entries dropped, from 395 to 458",
     "inspect": "usable        yes with",

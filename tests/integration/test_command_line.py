@@ -276,7 +276,7 @@ def test_vocabulary_without_the_tokens_of_a_task_is_refused(
         (["depth", "{cat}", "--tiles", "40x1"], "40x1 tiles of 15x10 tokens"),
         (["depth", "{cat}", "--zoom", "4", "--image-max-tokens", "150"], "takes 2,166 image tokens at a time"),
         (["depth", "{cat}", "--zoom", "focal"], "the image's file tells of none. Pass focal_px"),
-        (["depth", "{cat}", "--focal-px", "long"], "must be pixels of the image, or unknown; got 'long'"),
+        (["depth", "{cat}", "--focal-px", "long"], "must be pixels of the image, unknown or assumed; got 'long'"),
         (["detect", "{cat}", "--max-tokens", "0"], "max_tokens"),
         (["detect", "{cat}", "--zoom", "1,large"], "from 1 to 4, auto, auto:2 or auto:3; got 'large'"),
         (["pose", "{cat}", "--zoom", "9"], "zoom must be a number from 1 to 4"),

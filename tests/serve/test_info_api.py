@@ -23,7 +23,8 @@ def test_it_tells_the_model_the_tasks_and_the_limits() -> None:
     assert told["limits"] == {"body": 32 << 20, "pixels": 1000, "queue": 7, "image_tokens": 2048}
     assert told["queue"] == {"waiting": 0, "active": 0}
     assert list(told["tasks"]) == list(TASKS)
-    assert told["tasks"]["depth"]["forms"] == ["json", "npz", "ply", "f32", "overlay", "png", "raw"]
+    images = ["pfm", "exr", "ros", "kitti", "tum"]
+    assert told["tasks"]["depth"]["forms"] == ["json", "npz", "ply", *images, "f32", "overlay", "png", "raw"]
 
 
 def test_the_arguments_that_it_tells_are_those_that_are_read() -> None:

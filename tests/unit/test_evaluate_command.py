@@ -99,7 +99,10 @@ def test_every_benchmark_can_be_described_and_its_settings_are_consistent(name: 
 
 def test_answers_are_scored_and_figures_written(data: Path, out: Path, tmp_path: Path) -> None:
     done = call("score", "squares", data, out, "-o", tmp_path / "again")
-    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "Squares, all (samples: 12, images: 6, failed: 0)")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (
+        0,
+        "Squares, all (samples: 12, images: 6, failed: 0, model: -)",
+    )
     assert (tmp_path / "again" / "figures.json").read_bytes() == (out / "figures.json").read_bytes()
     as_json = json.loads(call("score", "squares", data, out, "--json", "--no-baselines").stdout)
     assert (as_json["n"], as_json["baselines"]) == (12, {})
