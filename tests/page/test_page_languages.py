@@ -29,7 +29,8 @@ SHOWN = """() => {
 """What is seen and read aloud, other than what is marked as foreign: words of the model, names, code."""
 
 NAMES = re.compile(
-    r"\b(COCO|LabelMe|Label Studio|CVAT|YOLO|PNG|NPZ|PLY|CSV|JSON|JSONL|ZIP|WebP|JPEG|HEIC|OpenAPI|openapi\.json|zip|curl|Python|HTTP|NumPy|"
+    r"\b(COCO|LabelMe|Label Studio|CVAT|YOLO|"
+    r"PNG|NPZ|PLY|CSV|JSON|JSONL|ZIP|WebP|JPEG|HEIC|OpenAPI|openapi\.json|zip|curl|Python|HTTP|NumPy|"
     r"lit-html|signals-core|youtu-gguf|youtu_gguf|Youtu-VL|llama\.cpp|nano|native|GGUF|WebGL2?|EXIF|IoU|RGB|RLE|"
     r"Ctrl|Shift|Alt|Enter|Esc|Tab|Top p|MIT|BSD-3|px|mm|cm|kB|MB|GB|ms|min|sample\.webp)\b|[A-Za-z]\b"
 )
