@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw
+from youtu_gguf.evaluate.data.numbering import Numbering
 from youtu_gguf.types import U8
 
 _JPEG_QUALITY = 95
@@ -26,6 +27,17 @@ def levels_of(scene: Scene, levels: Mapping[str, int], rest: int) -> U8:
     table = np.array([levels.get(name, rest) for name in CLASSES], np.uint8)
     found: U8 = table[scene.labels]
     return found
+
+
+def numbers_of(names: Mapping[str, str], classes: Sequence[str], numbering: Numbering) -> dict[str, int]:
+    """Return the level of each class of the scenes, which takes that of one of the data set's classes.
+
+    Args:
+        names: The class of the data set for each class of the scenes.
+        classes: The classes of the data set.
+        numbering: The levels of these.
+    """
+    return {ours: numbering.of_classes[classes.index(theirs)] for ours, theirs in names.items()}
 
 
 def with_borders(scene: Scene, maps: U8, border: int) -> U8:

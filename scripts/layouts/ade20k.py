@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.layouts._label_maps import levels_of, save_image, save_map, scenes
+from scripts.layouts._label_maps import levels_of, numbers_of, save_image, save_map, scenes
 from youtu_gguf.evaluate.data.class_lists import ADE20K
 from youtu_gguf.evaluate.data.label_maps import ADE20K_NUMBERS
 
@@ -28,7 +28,7 @@ def export(folder: Path, n: int, seed: int = 0) -> None:
         n: How many.
         seed: Other seeds give other scenes.
     """
-    levels = {ours: ADE20K_NUMBERS.of_classes[ADE20K.index(theirs)] for ours, theirs in AS.items()}
+    levels = numbers_of(AS, ADE20K, ADE20K_NUMBERS)
     for number, scene in scenes(n, seed):
         name = f"ADE_val_{number + 1:08d}"
         save_image(scene, folder / "images" / "validation" / f"{name}.jpg")

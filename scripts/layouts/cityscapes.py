@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.layouts._label_maps import levels_of, save_image, save_map, scenes
+from scripts.layouts._label_maps import levels_of, numbers_of, save_image, save_map, scenes
 from youtu_gguf.evaluate.data.class_lists import CITYSCAPES
 from youtu_gguf.evaluate.data.label_maps import CITYSCAPES_NUMBERS
 
@@ -27,7 +27,7 @@ def export(folder: Path, n: int, seed: int = 0) -> None:
         n: How many.
         seed: Other seeds give other scenes.
     """
-    levels = {ours: CITYSCAPES_NUMBERS.of_classes[CITYSCAPES.index(theirs)] for ours, theirs in AS.items()}
+    levels = numbers_of(AS, CITYSCAPES, CITYSCAPES_NUMBERS)
     for number, scene in scenes(n, seed):
         city = _CITIES[number % 2]
         name = f"{city}_{number:06d}_000019"

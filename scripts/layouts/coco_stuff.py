@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.layouts._label_maps import levels_of, save_image, save_map, scenes
+from scripts.layouts._label_maps import levels_of, numbers_of, save_image, save_map, scenes
 from youtu_gguf.evaluate.data.class_lists import COCO_STUFF
 from youtu_gguf.evaluate.data.label_maps import COCO_STUFF_NUMBERS
 from youtu_gguf.evaluate.data.numbering import NONE
@@ -25,7 +25,7 @@ def export(folder: Path, n: int, seed: int = 0) -> None:
         n: How many.
         seed: Other seeds give other scenes.
     """
-    levels = {ours: COCO_STUFF_NUMBERS.of_classes[COCO_STUFF.index(theirs)] for ours, theirs in AS.items()}
+    levels = numbers_of(AS, COCO_STUFF, COCO_STUFF_NUMBERS)
     for number, scene in scenes(n, seed):
         save_image(scene, folder / "images" / "val2017" / f"{number:012d}.jpg")
         save_map(levels_of(scene, levels, NONE), folder / "annotations" / "val2017" / f"{number:012d}.png")

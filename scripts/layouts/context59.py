@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.layouts._label_maps import levels_of, save_image, save_list, save_map, scenes
+from scripts.layouts._label_maps import levels_of, numbers_of, save_image, save_list, save_map, scenes
 from youtu_gguf.evaluate.data.class_lists import CONTEXT59
 from youtu_gguf.evaluate.data.label_maps import CONTEXT59_NUMBERS
 
@@ -24,7 +24,7 @@ def export(folder: Path, n: int, seed: int = 0) -> None:
         n: How many.
         seed: Other seeds give other scenes.
     """
-    levels = {ours: CONTEXT59_NUMBERS.of_classes[CONTEXT59.index(theirs)] for ours, theirs in AS.items()}
+    levels = numbers_of(AS, CONTEXT59, CONTEXT59_NUMBERS)
     names = []
     for number, scene in scenes(n, seed):
         names.append(f"2008_{number:06d}")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.layouts._label_maps import levels_of, save_image, save_list, save_palette_map, scenes, with_borders
+from scripts.layouts._label_maps import (
+    levels_of,
+    numbers_of,
+    save_image,
+    save_list,
+    save_palette_map,
+    scenes,
+    with_borders,
+)
 from youtu_gguf.evaluate.data.class_lists import VOC20
 from youtu_gguf.evaluate.data.label_maps import VOC20_NUMBERS
 from youtu_gguf.evaluate.data.numbering import NONE
@@ -24,7 +32,7 @@ def export(folder: Path, n: int, seed: int = 0) -> None:
         n: How many.
         seed: Other seeds give other scenes.
     """
-    levels = {ours: VOC20_NUMBERS.of_classes[VOC20.index(theirs)] for ours, theirs in AS.items()}
+    levels = numbers_of(AS, VOC20, VOC20_NUMBERS)
     names = []
     for number, scene in scenes(n, seed):
         names.append(f"2007_{number:06d}")

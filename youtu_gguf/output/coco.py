@@ -12,7 +12,7 @@ from typing import Any
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_JOINTS, MPII_SKELETON
-from youtu_gguf.output.objects import PERSON, UNSEEN, Item, items_of, size_of
+from youtu_gguf.output.objects import PERSON, UNSEEN, Item, check_size, items_of, size_of
 from youtu_gguf.output.rle import coco_rle
 from youtu_gguf.output.source import UNNAMED, Source
 from youtu_gguf.types import F32, Poses, Result, Size
@@ -52,9 +52,7 @@ class CocoDataset:
         image = {"id": len(self._images) + 1, "file_name": name, "width": size.width, "height": size.height}
         found = () if result is None else tuple(items_of(result, label))
         known = self._images.get(name, image)
-        if (known["width"], known["height"]) != tuple(size):
-            before = f"{known['width']}x{known['height']}"
-            raise InputError(f"{name} was added as {before}; got {size.width}x{size.height}. Name the images apart.")
+        check_size(name, Size(known["width"], known["height"]), size)
         if result is not None:
             self._check_kind(isinstance(result, Poses))
         self._images[name] = known

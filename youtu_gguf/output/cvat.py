@@ -14,7 +14,7 @@ import numpy as np
 
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_JOINTS
-from youtu_gguf.output.objects import HIDDEN, PERSON, UNSEEN, Item, items_of, size_of
+from youtu_gguf.output.objects import HIDDEN, PERSON, UNSEEN, Item, check_size, items_of, size_of
 from youtu_gguf.output.source import UNNAMED, Source
 from youtu_gguf.output.xml import xml_bytes, xml_text
 from youtu_gguf.types import F32, Bits, Poses, Result, Size, extent
@@ -54,9 +54,7 @@ class CvatDataset:
         image = self._images.get(name)
         if image is None:
             image = Element("image", {"id": str(len(self._images)), "name": xml_text(name), **sides})
-        elif {key: image.get(key) for key in sides} != sides:
-            before = f"{image.get('width')}x{image.get('height')}"
-            raise InputError(f"{name} was added as {before}; got {size.width}x{size.height}. Name the images apart.")
+        check_size(name, Size(*(int(image.get(key, 0)) for key in sides)), size)
         if result is not None:
             self._check_kind(isinstance(result, Poses))
         self._images[name] = image

@@ -13,10 +13,9 @@ from xml.etree.ElementTree import Element, SubElement
 from zlib import crc32
 
 from youtu_gguf.atomic import json_bytes
-from youtu_gguf.errors import InputError
 from youtu_gguf.facts import MPII_JOINTS
 from youtu_gguf.output.brush_rle import brush_rle
-from youtu_gguf.output.objects import UNSEEN, Item, items_of, size_of
+from youtu_gguf.output.objects import UNSEEN, Item, check_size, items_of, size_of
 from youtu_gguf.output.source import UNNAMED, Source
 from youtu_gguf.output.xml import xml_bytes, xml_text
 from youtu_gguf.types import F32, Bits, Result, Size
@@ -68,9 +67,7 @@ class LabelStudioTasks:
         """
         found = () if result is None else tuple(items_of(result, label))
         known, regions = self._tasks.get(name, (size, []))
-        if known != size:
-            before, now = f"{known.width}x{known.height}", f"{size.width}x{size.height}"
-            raise InputError(f"{name} was added as {before}; got {now}. Name the images apart.")
+        check_size(name, known, size)
         self._tasks[name] = size, regions
         for item in found:
             self._add(item, size, regions, f"{crc32(name.encode(errors='backslashreplace')):08x}")

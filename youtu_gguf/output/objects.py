@@ -130,6 +130,17 @@ def size_of(result: Result, source: Source, form: str) -> Size:
     raise InputError(f"{form} needs the size of the image; got none. Give Source(size=...) or Source(rgb=...).")
 
 
+def check_size(name: str, before: Size, size: Size) -> None:
+    """Check that an image which is in a data set already is added as large as it was.
+
+    Raises:
+        InputError: It is not.
+    """
+    if before != size:
+        was, now = (f"{each.width}x{each.height}" for each in (before, size))
+        raise InputError(f"{name} was added as {was}; got {now}. Name the images apart.")
+
+
 def _known(scores: F32 | None, n: int) -> list[float | None]:
     return [None if score is None or math.isnan(score) else round(score, 4) for score in each_score(scores, n)]
 

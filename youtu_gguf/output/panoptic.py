@@ -16,6 +16,7 @@ import numpy as np
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.archive import zip_bytes
+from youtu_gguf.output.objects import check_size
 from youtu_gguf.output.source import Source
 from youtu_gguf.types import I32, Instances, LabelMap, Size, extent
 from youtu_gguf.types.colours import colour
@@ -79,9 +80,7 @@ class PanopticDataset:
     def add_layer(self, name: str, layer: Layer) -> None:
         """Add what `layer_of` has made of a result; otherwise as `add`."""
         size, layers = self._images.get(name, (layer.size, []))
-        if layer.size != size:
-            before, now = ("x".join(map(str, each)) for each in (size, layer.size))
-            raise InputError(f"{name} was added as {before}; got {now}. Name the images apart.")
+        check_size(name, size, layer.size)
         if layer.has_map and any(other.has_map for other in layers):
             raise InputError(f"an image has one label map; {name} has one already. Make a data set for each.")
         self._images[name] = (size, [*layers, layer])
