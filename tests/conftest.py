@@ -16,6 +16,8 @@ from PIL import Image
 
 import youtu_gguf as yg
 
+pytest.register_assert_rewrite("tests.engine_contract")  # so that its failures say what differs
+
 Pair = tuple[Path, Path]
 
 ON_PROCESSOR = {"device": "cpu"}
