@@ -16,7 +16,7 @@ from PIL import Image
 import youtu_gguf as yg
 from scripts.layouts import ddad, nyuv2
 from tests.unit.test_tasks_depth import HEAD, VOCABULARY
-from youtu_gguf.evaluate import BENCHMARKS, Data, Prediction, Sample
+from youtu_gguf.evaluate import BENCHMARKS, Data, Prediction, Sample, prepare
 from youtu_gguf.evaluate.data.depth_levels import DepthFile
 from youtu_gguf.evaluate.kinds.depth import Depth, depth_figures
 from youtu_gguf.output.depth_png import depth_levels
@@ -260,3 +260,10 @@ def test_an_array_with_a_header_of_16_gb_is_refused_before_memory_is_taken(sampl
         KIND.read_predictions(folder, Data([sample], tmp_path))["a"]
     assert tracemalloc.get_traced_memory()[1] < 2e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("far_m", [0.5, 0.4])
+def test_an_empty_range_is_refused_before_anything_is_asked(tmp_path: Path, far_m: float) -> None:
+    nyuv2.export(tmp_path, 1)
+    with pytest.raises(yg.InputError, match=rf"near_m must be below far_m; got 0\.5 and {far_m}"):
+        prepare("nyuv2", tmp_path, changed={"near_m": 0.5, "far_m": far_m})

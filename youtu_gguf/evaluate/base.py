@@ -201,7 +201,11 @@ class Kind(Protocol):
         ...
 
     def measure(self, data: Data, options: Mapping[str, Any]) -> Measure:
-        """Return an empty measure for samples of `data`."""
+        """Return an empty measure for samples of `data`.
+
+        Raises:
+            InputError: The options do not fit together, or a package that is needed is not installed.
+        """
         ...
 
     def baselines(self, data: Data, options: Mapping[str, Any]) -> Mapping[str, Callable[[Sample], Prediction]]:

@@ -72,7 +72,7 @@ def prepare(
         seed: Chooses other samples.
 
     Raises:
-        InputError: The data set is missing or broken, or a choice does not exist.
+        InputError: The data set is missing or broken, a choice does not exist, or answers could not be measured.
     """
     if isinstance(benchmark, str):
         benchmark = find_benchmark(benchmark)
@@ -86,6 +86,7 @@ def prepare(
     options = benchmark.options(preset, changed)
     data = benchmark.read(Path(folder), split)
     _check(data, f"{benchmark.name} {split} in {folder}")
+    benchmark.kind.measure(data, options)  # what cannot be measured is not to be asked
     return Exam(benchmark, split, preset, options, data, choose(data.samples, limit, seed), limit, seed)
 
 

@@ -80,7 +80,14 @@ class Depth:
         return Prediction({"unit": "m"}, _truth(sample).path)
 
     def measure(self, data: Data, options: Mapping[str, Any]) -> Mean:  # noqa: ARG002
-        """Return means over images."""
+        """Return means over images.
+
+        Raises:
+            InputError: The range is empty.
+        """
+        near, far = options["near_m"], options["far_m"]
+        if near >= far:
+            raise InputError(f"near_m must be below far_m; got {near:g} and {far:g}.")
         return Mean(partial(self._judge, options))
 
     def baselines(self, data: Data, options: Mapping[str, Any]) -> Mapping[str, Callable[[Sample], Prediction]]:
