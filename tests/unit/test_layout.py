@@ -20,7 +20,7 @@ LAYERS = (
     "tasks", "scene",
     "weights", "calibration.sign_test", "calibration.report", "calibration.storage", "model", "testing", "calibration",
     "doctor", "servers",
-    "", "batch", "evaluate", "serve", "cli", "__main__",
+    "", "batch", "cluster", "evaluate", "serve", "cli", "__main__",
 )  # fmt: skip
 """Units from the ground up; each imports only from itself and from those before it. A unit is a room, a file at the
 root, or a part of a room that others need earlier than the rest; "" is `youtu_gguf/__init__.py`, the public surface."""
@@ -30,6 +30,7 @@ APART = {
     "tasks": CONCRETE,
     "scene": CONCRETE,
     "batch": CONCRETE,
+    "cluster": CONCRETE,
     "evaluate": CONCRETE,
     "cli": CONCRETE,
     "serve": CONCRETE,

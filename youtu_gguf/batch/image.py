@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import youtu_gguf as yg
@@ -75,11 +75,21 @@ class Done:
         path: The image.
         line: Its line in the journal.
         engine_works: Whether the engine answered; False if it failed at any question, None if it was not asked.
+        files: What was made of it and is not on a disk yet, by name.
     """
 
     path: Path
     line: Line
     engine_works: bool | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Put(Protocol):
+    """Keeps a file that was made of an image."""
+
+    def __call__(self, file: str, *data: bytes | memoryview) -> None:
+        """Keep `data` under a name such as "files/street-6e1f0a42/1-detect.npz"."""
+        ...
 
 
 class ImageWork(Protocol):
@@ -117,22 +127,36 @@ class Work:
         Raises:
             YoutuError: An error that would affect every image.
         """
+        return self.ask(model, path, path.as_posix(), self._put)
+
+    def ask(self, model: yg.Model, path: Path, name: str, put: Put) -> Done:
+        """Ask all questions about an image, give its files to `put`, and return its line.
+
+        Args:
+            model: The model.
+            path: The image's file.
+            name: What its line and its files are named after.
+            put: Gets each file before the line is returned.
+
+        Raises:
+            YoutuError: An error that would affect every image.
+        """
         started = time.perf_counter()
-        line = line_of(path, None)
+        line = line_of(name, None)
         faults: list[YoutuError] = []
         try:
-            data = read_image(path)
+            data = read_image(path, name)
             line["sha256"] = hashlib.sha256(data).hexdigest()
             with closing(model.open(data)) as scene:
                 line["size"] = list(scene.size)
-                line["results"] = self._results(scene, path, faults)
+                line["results"] = self._results(scene, name, put, faults)
         except RECORDED as exc:
             faults.append(exc)
             line["error"] = error_form(exc)
         line["seconds"] = round(time.perf_counter() - started, 3)
         return Done(path, line, _engine_works(line, faults))
 
-    def _results(self, scene: yg.Scene, path: Path, faults: list[YoutuError]) -> list[dict[str, Any]]:
+    def _results(self, scene: yg.Scene, name: str, put: Put, faults: list[YoutuError]) -> list[dict[str, Any]]:
         """Return the questions' results, or errors, which are added to `faults` too."""
         results: list[dict[str, Any]] = [{}] * len(self.asked)
         for update in self._updates(scene):
@@ -144,7 +168,7 @@ class Work:
                 results[update.index] = {"task": asked.words, "error": error_form(update.error)}
             elif update.result is not None:
                 form = to_json(update.result, masks=self.masks, task=asked.words, **asked.context)
-                results[update.index] = form | self._write(scene, update.result, path, update.index)
+                results[update.index] = form | self._write(scene, update.result, name, update.index, put)
         return results
 
     def _updates(self, scene: yg.Scene) -> Iterator[yg.Update]:
@@ -162,20 +186,17 @@ class Work:
                 *_, end = scene.many([asked.question], stream=True)
             yield replace(end, index=index)
 
-    def _write(self, scene: yg.Scene, result: Result, path: Path, index: int) -> Line:
-        """Write the files and the part of a result; return what its line tells of them."""
+    def _write(self, scene: yg.Scene, result: Result, image: str, index: int, put: Put) -> Line:
+        """Make the files and the part of a result; return what its line tells of them."""
         asked = self.asked[index]
         kind = Text if in_words(result) else type(result)
         formats = [name for name in self.formats if has_form(kind, name) and name not in asked.without]
         if not formats:
             return {}
-        folder = Path(FILES, folder_of(path))
-        with writing(self.folder / folder):
-            for part in (FILES, folder):  # the journal's own folder is there, unless somebody has deleted it
-                (self.folder / part).mkdir(exist_ok=True)
-        told = {"image": name_of(path), "task": asked.words, **asked.context}
+        folder = Path(FILES, folder_of(image))
+        told = {"image": name_of(image), "task": asked.words, **asked.context}
         label, focal_px = asked_label(asked.arguments), scene.focal_px
-        source = Source(scene.rgb, told, path.name, label=label, focal_px=focal_px, focal_from="exif")
+        source = Source(scene.rgb, told, PurePosixPath(image).name, label=label, focal_px=focal_px, focal_from="exif")
         stem = (folder / f"{index + 1}-{asked.question.task}").as_posix()
         parts: dict[str, Part] = {}
         files: list[str] = []
@@ -185,17 +206,24 @@ class Work:
                 if name in DATASETS:
                     parts[name] = DATASETS[name].part(result, source)
                 else:
-                    written = WRITERS[name].files(self.folder / f"{stem}.{name}", result, source)
+                    written = WRITERS[name].files(Path(f"{stem}.{name}"), result, source)
                     for file, data in written.items():
-                        write_bytes(file, data)
-                    files += [(folder / file.name).as_posix() for file in reversed(written)]
+                        put(file.as_posix(), data)
+                    files += [file.as_posix() for file in reversed(written)]
             except InputError as exc:  # of this result alone, such as a place in space without a focal length
                 unwritten[name] = str(exc)
         line: Line = {"files": files} if files else {}
         if parts:
             line["parts"] = {"file": f"{stem}{PARTS}", "formats": list(parts)}
-            write_bytes(self.folder / line["parts"]["file"], *map(json_bytes, parts.values()))
+            put(line["parts"]["file"], *map(json_bytes, parts.values()))
         return line | ({"unwritten": unwritten} if unwritten else {})
+
+    def _put(self, file: str, *data: bytes | memoryview) -> None:
+        path = self.folder / file
+        with writing(path.parent):
+            for folder in (path.parent.parent, path.parent):  # the journal's own is there, unless somebody deleted it
+                folder.mkdir(exist_ok=True)
+        write_bytes(path, *data)
 
 
 def checked_formats(formats: Sequence[str], asked: Sequence[Asked]) -> tuple[str, ...]:
@@ -227,7 +255,7 @@ def _engine_works(line: Line, faults: list[YoutuError]) -> bool | None:
     return True if answered or any(isinstance(fault, DecodeError) for fault in faults) else None
 
 
-def line_of(path: Path, digest: str | None, error: YoutuError | None = None, name: str | None = None) -> Line:
+def line_of(path: Path | str, digest: str | None, error: YoutuError | None = None, name: str | None = None) -> Line:
     """Return the beginning of an image's line, with the error that is all there is to say about it.
 
     The image's name is `name_of(path)` by default.
@@ -241,13 +269,13 @@ def error_form(exc: YoutuError) -> dict[str, str]:
     return {"class": type(exc).__name__, "message": str(exc)}
 
 
-def read_image(path: Path) -> bytes:
-    """Return the bytes of an image file.
+def read_image(path: Path, name: str | None = None) -> bytes:
+    """Return the bytes of an image file, which errors call `name`, or as its path says.
 
     Raises:
         InputError: It cannot be read.
     """
-    with _reading(path) as file:
+    with _reading(path, name) as file:
         return file.read()
 
 
@@ -262,24 +290,30 @@ def digest_of(path: Path) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[BufferedReader]:
+def _reading(path: Path, name: str | None = None) -> Iterator[BufferedReader]:
+    name = name or str(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # a pipe or a device may have no end
-            raise InputError(f"expected an image file; {path} is a pipe or a device. Write it to a file first.")
+            raise InputError(f"expected an image file; {name} is a pipe or a device. Write it to a file first.")
         with path.open("rb") as file:
             yield file
     except OSError as exc:
-        raise InputError(f"expected an image file; got {path}: {exc.strerror}. Check the path.") from exc
+        raise InputError(f"expected an image file; got {name}: {exc.strerror}. Check the path.") from exc
     except ValueError as exc:  # a list may hold a name with a zero byte
-        raise InputError(f"expected an image file; got {str(path)!r}: {exc}. Correct the list.") from exc
+        raise InputError(f"expected an image file; got {name!r}: {exc}. Correct the list.") from exc
 
 
-def name_of(path: Path) -> str:
+def name_of(path: Path | str) -> str:
     r"""Return an image's name in JSON: its path, with \xff for bytes that are not UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return os.fsencode(_posix(path)).decode("utf-8", "backslashreplace")
 
 
-def folder_of(path: Path) -> str:
+def folder_of(path: Path | str) -> str:
     """Return the name of the folder for an image's files: readable, and different for every path."""
-    readable = re.sub(r"[^\w.-]", "_", path.stem, flags=re.ASCII)[:40].strip(".") or "image"
-    return f"{readable}-{hashlib.sha256(os.fsencode(path.as_posix())).hexdigest()[:8]}"
+    name = _posix(path)
+    readable = re.sub(r"[^\w.-]", "_", PurePosixPath(name).stem, flags=re.ASCII)[:40].strip(".") or "image"
+    return f"{readable}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+
+
+def _posix(path: Path | str) -> str:
+    return path if isinstance(path, str) else path.as_posix()

@@ -1,0 +1,6 @@
+"""Many machines: the same questions for a million images, on Ray Data. See docs/cluster.md."""
+
+from youtu_gguf.cluster.pool import Pool
+from youtu_gguf.cluster.run import Totals, run
+
+__all__ = ["Pool", "Totals", "run"]

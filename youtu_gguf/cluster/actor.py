@@ -1,0 +1,84 @@
+"""What an actor does: it holds a model in a child process, does one shard after the other, and says how that went."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import youtu_gguf as yg
+from youtu_gguf.batch import Worker
+from youtu_gguf.batch.image import Work
+from youtu_gguf.batch.shards import Shard, run_shard
+from youtu_gguf.batch.store import Store
+from youtu_gguf.errors import ModelFileError, YoutuError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every actor is told.
+
+    Attributes:
+        load: Loads the model, when called with `progress=`.
+        identity: What the model must be: see `batch.messages.identity_of`.
+        work: The questions.
+        out: Address of the output folder.
+    """
+
+    load: Callable[..., yg.Model]
+    identity: Mapping[str, Any]
+    work: Work
+    out: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a shard went. What an actor returns for it; the results themselves are in the shard's part.
+
+    Attributes:
+        shard: Its name.
+        node: The machine.
+        n_images: Images in it.
+        broken: Names of images with errors, and the first error of each.
+        busy_s: Seconds that it took.
+        fault: What would affect every image; the shard is then not finished.
+    """
+
+    shard: str
+    node: str
+    n_images: int
+    broken: Sequence[tuple[str, str]] = ()
+    busy_s: float = 0.0
+    fault: YoutuError | None = field(default=None, repr=False)
+
+
+class ShardActor:
+    """Does shards: for `Dataset.map_batches`, one row with a pickled `Shard` at a time."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._worker: Worker | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        """Do the shards of a batch; return their summaries, pickled."""
+        return {"summary": [pickle.dumps(self._do(pickle.loads(data))) for data in batch["shard"]]}
+
+    def _do(self, shard: Shard) -> Summary:
+        node, started = socket.gethostname(), time.monotonic()
+        try:
+            rows = run_shard(self._ready(), shard, self._job.work, Store(self._job.out))
+        except YoutuError as exc:
+            return Summary(shard.name, node, len(shard.items), fault=exc)
+        broken = [(row["image"], "") for row in rows if row["n_errors"]]
+        return Summary(shard.name, node, len(rows), broken, time.monotonic() - started)
+
+    def _ready(self) -> Worker:
+        if self._worker is None:
+            worker = Worker(self._job.load)
+            if worker.identity != self._job.identity:
+                raise ModelFileError("the model's files differ from those of the driver.")
+            self._worker = worker
+        return self._worker
