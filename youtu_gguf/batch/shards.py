@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import youtu_gguf as yg
 from youtu_gguf.atomic import json_bytes
+from youtu_gguf.batch.addresses import is_local
 from youtu_gguf.batch.image import Done, Work, name_of
 from youtu_gguf.batch.journal import Line
 from youtu_gguf.batch.run import Batch, errors_in
-from youtu_gguf.batch.store import Store, is_local
+from youtu_gguf.batch.sources import Item
+from youtu_gguf.batch.store import Store
 from youtu_gguf.batch.worker import Worker
 
 if TYPE_CHECKING:
@@ -29,21 +31,6 @@ PARTS = "parts"
 
 SHARD_SIZE = 64
 """Images in a shard."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """An image of a batch in shards.
-
-    Attributes:
-        name: As the user named it; what its line is named after.
-        address: Where every machine finds it: an absolute path, or an address of a store.
-        etag: What its file system said of it when the batch began; None where it was not there.
-    """
-
-    name: str
-    address: str
-    etag: str | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from youtu_gguf.batch.image import name_of
-from youtu_gguf.batch.shards import Item, cut, finished
+from youtu_gguf.batch.shards import cut, finished
+from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.actor import Job, ShardActor, Summary
 from youtu_gguf.cluster.pool import Pool
