@@ -45,6 +45,7 @@ class Summary:
         n_images: Images in it.
         broken: Names of images with errors, and the first error of each.
         busy_s: Seconds that it took.
+        attempt: How often it was begun, this time included.
         fault: What would affect every image; the shard is then not finished.
     """
 
@@ -53,6 +54,7 @@ class Summary:
     n_images: int
     broken: Sequence[tuple[str, str]] = ()
     busy_s: float = 0.0
+    attempt: int = 1
     fault: YoutuError | None = field(default=None, repr=False)
 
 
