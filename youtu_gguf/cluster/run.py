@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from youtu_gguf.batch.parts import Parts
-from youtu_gguf.batch.shards import Item, cut, pending
+from youtu_gguf.batch.shards import cut, pending
+from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.actor import Job, ShardActor, Summary
 from youtu_gguf.cluster.pool import Pool
