@@ -18,11 +18,12 @@ from youtu_gguf.calibration.storage import in_force
 from youtu_gguf.config import PROCESSOR, LoadSettings, make_settings
 from youtu_gguf.environment import default_api_key, default_engine, default_model, hub_cache
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.hub.local import as_spec, find_pulled
-from youtu_gguf.hub.models import fetch_missing, pinned
-from youtu_gguf.hub.spec import DEFAULT_SPEC, NANO
+from youtu_gguf.hub.models import fetch_missing, find, pinned
+from youtu_gguf.hub.spec import NANO
 from youtu_gguf.types import CalibrationWord, EngineName, ProgressFn, no_progress
 
 LLAMA = "llama-cpp-python"
@@ -71,11 +72,13 @@ class Wanted:
 
         Raises:
             InputError: That cannot be a path.
+            ModelFileError: No model is named, and the published one is not on this machine.
         """
         beside = None if mmproj is None else str(checked_path("mmproj", mmproj).absolute())
         named = model or default_model()
         if named is None:
-            return cls(str(DEFAULT_SPEC), beside)
+            find(None, beside)
+            named = REPOSITORY
         spec = as_spec(named)
         if spec is not None or named == NANO:
             return cls(str(spec or named), beside)
