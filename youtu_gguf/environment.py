@@ -6,6 +6,7 @@ Importing it must not import NumPy, whose threads `limit_blas` sets before that.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -182,6 +183,29 @@ def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
     if not any(name in environment for name in BLAS_THREADS_VARIABLES):
         environment[BLAS_THREADS_VARIABLES[0]] = str(usable_cores())
     environment.setdefault(BLAS_TIMEOUT_VARIABLE, BLAS_TIMEOUT)
+
+
+@contextmanager
+def ray_environment(*, own: bool, environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Keep Ray silent and offline in a `with` block; a Ray that is started there (`own`) to this process and children.
+
+    Ray 2.60 reports usage to its makers unless told not to, and writes notes of its core to stderr. A Ray that it
+    starts would take a token from the user's home folder, or leave one there; it has one of its own here, and `RAY_ADDRESS`,
+    which may name another Ray, does not count.
+    """
+    ours = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": environment.get("RAY_BACKEND_LOG_LEVEL", "fatal")}
+    if own:
+        ours |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    named = (*ours, *(("RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH") if own else ()))
+    before = {name: environment.pop(name, None) for name in named}
+    environment.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
 
 
 def data_folder() -> Path | None:
