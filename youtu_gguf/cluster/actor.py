@@ -5,16 +5,16 @@ from __future__ import annotations
 import pickle
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import youtu_gguf as yg
 from youtu_gguf.batch import Worker
 from youtu_gguf.batch.image import Work
 from youtu_gguf.batch.shards import Shard, run_shard
 from youtu_gguf.batch.store import Store
-from youtu_gguf.errors import ModelFileError, YoutuError
+from youtu_gguf.cluster.weights import Loads
+from youtu_gguf.errors import YoutuError
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,12 @@ class Job:
     """What every actor is told.
 
     Attributes:
-        load: Loads the model, when called with `progress=`.
-        identity: What the model must be: see `batch.messages.identity_of`.
+        loading: How the model is loaded, and what it must be.
         work: The questions.
         out: Address of the output folder.
     """
 
-    load: Callable[..., yg.Model]
-    identity: Mapping[str, Any]
+    loading: Loads
     work: Work
     out: str
 
@@ -79,8 +77,7 @@ class ShardActor:
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.load)
-            if worker.identity != self._job.identity:
-                raise ModelFileError("the model's files differ from those of the driver.")
+            worker = Worker(self._job.loading.load)
+            self._job.loading.check(worker.identity, socket.gethostname())
             self._worker = worker
         return self._worker
