@@ -5,13 +5,14 @@ from __future__ import annotations
 import pickle
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from youtu_gguf.batch import Worker
-from youtu_gguf.batch.image import Work
-from youtu_gguf.batch.shards import Shard, run_shard
+from youtu_gguf.batch.image import Questions
+from youtu_gguf.batch.shard import run_shard
+from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.weights import Loads
 from youtu_gguf.errors import YoutuError
@@ -23,13 +24,15 @@ class Job:
 
     Attributes:
         loading: How the model is loaded, and what it must be.
-        work: The questions.
+        questions: What is asked about each image.
         out: Address of the output folder.
+        about: What every part says of the run.
     """
 
     loading: Loads
-    work: Work
+    questions: Questions
     out: str
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,12 @@ class ShardActor:
     def _do(self, shard: Shard) -> Summary:
         node, started = socket.gethostname(), time.monotonic()
         try:
-            rows = run_shard(self._ready(), shard, self._job.work, Store(self._job.out))
+            done = run_shard(
+                self._ready, shard, self._job.questions, Store(self._job.out), about={**self._job.about, "node": node}
+            )
         except YoutuError as exc:
             return Summary(shard.name, node, len(shard.items), fault=exc)
-        broken = [(row["image"], "") for row in rows if row["n_errors"]]
-        return Summary(shard.name, node, len(rows), broken, time.monotonic() - started)
+        return Summary(shard.name, node, done.n_images, done.broken, time.monotonic() - started, done.attempt)
 
     def _ready(self) -> Worker:
         if self._worker is None:

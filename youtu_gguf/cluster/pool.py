@@ -43,8 +43,7 @@ def _gpus(_name: str, value: Any) -> float:
     gpus = as_float(value)
     if gpus is None or not 0 <= gpus <= LARGEST or (gpus > 1 and gpus != int(gpus)):
         raise InputError(
-            "expected GPUs for each actor: 0, a part of one such as 0.5, or a whole number; got "
-            f"{short_repr(value)}."
+            f"expected GPUs for each actor: 0, a part of one such as 0.5, or a whole number; got {short_repr(value)}."
         )
     return gpus
 

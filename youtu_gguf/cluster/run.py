@@ -8,9 +8,11 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal, Unpack
 
-from youtu_gguf.batch.image import Asked, Work, checked_formats, has_form, name_of
+from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
+from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.paths import find_images
-from youtu_gguf.batch.shards import Item, cut, finished
+from youtu_gguf.batch.run import NAMED
+from youtu_gguf.batch.shards import Item, cut, pending
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
@@ -124,17 +126,16 @@ def run_loading(
     started = time.monotonic()
     store = Store(out)
     items = [Item(path.as_posix(), str(Path.cwd() / path), _etag(path)) for path in find_images(images)]
-    known = finished(store)
-    pending = [item for item in items if item.etag is None or known.get(name_of(item.name)) != item.etag]
-    report = Report(total=len(items), skipped=len(items) - len(pending))
+    to_do = pending(items, Parts(store).index(), retry=retry)
+    report = Report(total=len(items), skipped=to_do.n_finished, broken=len(to_do.broken), named=[*to_do.broken[:NAMED]])
     told(report)
     try:
-        if pending:  # Ray has no data sets without rows
+        if to_do.items:  # Ray has no data sets without rows
             with connected(pool.cluster):
                 size = size_of(pool, nodes_of_cluster())
                 loads = loading(size)
-                job = Job(loads, Work(tuple(tasks), Path(), tuple(formats)), out)
-                for summary in summaries([*cut(pending, pool.shard_size, f"{time.time_ns()}")], job, size):
+                job = Job(loads, Questions(tuple(tasks), tuple(formats)), out)
+                for summary in summaries([*cut(to_do.items, pool.shard_size, f"{time.time_ns()}")], job, size):
                     if summary.fault is not None:
                         raise summary.fault
                     report.count(summary)
