@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,12 @@ when scripts/soak/encode_sizes.py --cuda-graphs passes on a CUDA device."""
 BLAS_THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """Most threads of NumPy's OpenBLAS; the first that is set counts. By default it has one for each processor, whatever
 the quota of a container (OpenBLAS, README)."""
+
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+NO_GPU = "-1"
+"""Which GPUs a process sees, by vendor; a number that no GPU has hides all. llama.cpp takes memory of every GPU that it
+sees, also where it computes nothing there. Sources: NVIDIA, CUDA C++ Programming Guide, "CUDA Environment Variables";
+AMD, ROCm documentation, "GPU isolation techniques"."""
 
 BLAS_TIMEOUT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
 BLAS_TIMEOUT = "16"
@@ -155,6 +161,17 @@ def worker_environment() -> dict[str, str]:
     environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}
     limit_blas(environment)
     return environment
+
+
+def share_of_machine(threads: int, gpus: Sequence[str]) -> dict[str, str]:
+    """Return the variables of a process that may use a part of the machine, where nothing else tells it which.
+
+    Args:
+        threads: Most threads of NumPy's libraries.
+        gpus: Numbers or UUIDs of the GPUs that it sees, as their vendor's tools have them.
+    """
+    visible = ",".join(gpus) or NO_GPU
+    return dict.fromkeys(BLAS_THREADS_VARIABLES, str(threads)) | dict.fromkeys(GPU_VARIABLES, visible)
 
 
 def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:

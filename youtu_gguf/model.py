@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration, given_calibration
@@ -16,7 +16,7 @@ from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import Counts, EngineName, ProgressFn, no_progress
+from youtu_gguf.types import CalibrationWord, Counts, EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def load(
     engine: str | Engine | None = "native",
     progress: ProgressFn | None = None,
     *,
-    calibration: Literal["stored", "default"] | Calibration = "stored",
+    calibration: CalibrationWord | Calibration = "stored",
     **settings: Unpack[LoadSettings],
 ) -> Model:
     """Load a model pair.

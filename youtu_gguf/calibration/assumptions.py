@@ -4,10 +4,10 @@ Facts: "Not published".
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import Normalise, Refinement
+from youtu_gguf.types import CalibrationWord, Normalise, Refinement
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,6 @@ def given_calibration(calibration: object) -> Calibration | None:
     """
     if isinstance(calibration, Calibration):
         return calibration
-    if calibration not in ("stored", "default"):
+    if calibration not in get_args(CalibrationWord):
         raise InputError(f'calibration must be "stored", "default" or a Calibration; got {calibration!r}.')
     return DEFAULT if calibration == "default" else None

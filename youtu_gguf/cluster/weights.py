@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, Unpack, cast, get_args
+from typing import Any, Protocol, Self, Unpack, cast, get_args
 
 import youtu_gguf as yg
 from youtu_gguf.arguments import checked_path
@@ -23,7 +23,7 @@ from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.hub.local import as_spec, find_pulled
 from youtu_gguf.hub.models import fetch_missing, pinned
 from youtu_gguf.hub.spec import DEFAULT_SPEC, NANO
-from youtu_gguf.types import EngineName, ProgressFn, no_progress
+from youtu_gguf.types import CalibrationWord, EngineName, ProgressFn, no_progress
 
 LLAMA = "llama-cpp-python"
 """The package that brings llama.cpp."""
@@ -187,7 +187,7 @@ class Loading:
         *,
         cpus: int = 1,
         gpus: float = 0.0,
-        calibration: Literal["stored", "default"] | Calibration = "stored",
+        calibration: CalibrationWord | Calibration = "stored",
         ask: Ask | None = None,
         progress: ProgressFn = no_progress,
         **settings: Unpack[LoadSettings],
