@@ -56,12 +56,12 @@ def seen_by_a_child(loading: Loading, names: tuple[str, ...] = (), **environment
 
 def test_the_identity_is_that_of_the_loaded_model_though_a_node_has_a_calibration_of_its_own(tmp_path: Path) -> None:
     own = stored_in(tmp_path / "node", OWN)
-    seen_by_a_child(Loading.of("nano"), **{FOLDER: str(own)})
+    seen_by_a_child(Loading.of("nano").sized(1), **{FOLDER: str(own)})
 
 
 def test_the_calibration_stored_where_the_run_began_travels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(stored_in(tmp_path / "driver", OWN)))
-    loading = Loading.of("nano")
+    loading = Loading.of("nano").sized(1)
     assert loading.identity["calibration"] == asdict(OWN)
     seen_by_a_child(loading, **{FOLDER: str(tmp_path)})
 
@@ -70,5 +70,5 @@ def test_a_child_has_the_threads_and_gpus_of_its_actor(monkeypatch: pytest.Monke
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
     monkeypatch.setenv("OMP_NUM_THREADS", "64")  # of a machine's profile; one actor of many must not follow it
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
-    seen = seen_by_a_child(Loading.of("nano", cpus=1), names, **share_of_machine(1, []))
+    seen = seen_by_a_child(Loading.of("nano").sized(1), names, **share_of_machine(1, []))
     assert seen == {"threads": 1, "where": "CPU", **dict(zip(names, ("1", "1", "-1", "-1"), strict=True))}

@@ -78,12 +78,12 @@ def test_without_a_model_the_error_is_that_of_load(monkeypatch: pytest.MonkeyPat
 def test_an_actor_has_as_many_threads_as_processors_unless_fewer_are_named(
     cpus: int, settings: LoadSettings, threads: int
 ) -> None:
-    assert Loading.of("nano", cpus=cpus, **settings).threads == threads
+    assert Loading.of("nano", **settings).sized(cpus).settings["threads"] == threads
 
 
 def test_more_threads_than_an_actor_has_processors_are_refused() -> None:
     with pytest.raises(yg.InputError, match=r"at most 2 threads, the processors of an actor; got threads=4"):
-        Loading.of("nano", cpus=2, threads=4)
+        Loading.of("nano", threads=4).sized(2)
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_more_threads_than_an_actor_has_processors_are_refused() -> None:
 def test_without_gpus_the_model_is_computed_on_processors(
     gpus: float, settings: LoadSettings, device: str | None
 ) -> None:
-    assert Loading.of("nano", gpus=gpus, **settings).settings.get("device") == device
+    assert Loading.of("nano", **settings).sized(1, gpus).settings.get("device") == device
 
 
 @pytest.mark.parametrize("name", ["device", "mmproj_device"])
 def test_a_device_of_an_actor_without_gpus_is_refused(name: str) -> None:
     settings: Any = {name: "CUDA0"}
     with pytest.raises(yg.InputError, match=rf"expected GPUs for {name}='CUDA0'; an actor has none.*gpus_per_actor"):
-        Loading.of("nano", **settings)
+        Loading.of("nano", **settings).sized(1)
 
 
 def test_an_engine_object_cannot_travel() -> None:

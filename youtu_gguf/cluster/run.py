@@ -85,12 +85,10 @@ def run(
             model,
             mmproj,
             engine,
-            cpus=size.cpus,
-            gpus=size.gpus,
             calibration=calibration,
             progress=progress,
             **settings,
-        )
+        ).sized(size.cpus, size.gpus)
 
     return run_loading(loading, images, tasks, fspath(out), pool, chosen, retry=retry, restart=restart, told=told)
 
