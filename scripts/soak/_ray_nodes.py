@@ -98,19 +98,25 @@ class RayNodes:
         self._host.stdin.flush()
         self.raylets.append(psutil.Process(self._reply()["raylet"]))
 
-    def kill(self, index: int) -> None:
-        """Kill every process of a node, as a power cut does."""
+    def kill(self, index: int) -> int:
+        """Kill every process of a node, as a power cut does; return how many actors with a model it had."""
         raylet = self.raylets.pop(index)
-        end_all([raylet, *raylet.children(recursive=True)])
+        processes = [raylet, *raylet.children(recursive=True)]
+        n_actors = len({actor.pid for actor in self.actors()} & {process.pid for process in processes})
+        end_all(processes)
+        return n_actors
 
     def processes(self) -> list[psutil.Process]:
         """Return everything that runs because of the cluster, programs with its environment included."""
         return list(processes_with(MARK, self.mark))
 
     def actors(self) -> list[psutil.Process]:
-        """Return the processes that have a worker of ours below them: those of actors."""
-        parents = {process.ppid() for process in self.children()}
-        return [process for process in self.processes() if process.pid in parents]
+        """Return the actors that have a model in a child."""
+        parents = set()
+        for child in self.children():
+            with contextlib.suppress(psutil.Error):
+                parents.add(child.parent())
+        return [parent for parent in parents if parent is not None and parent.name().startswith("ray::")]
 
     def children(self) -> list[psutil.Process]:
         """Return the processes that have a model."""
@@ -170,6 +176,7 @@ def host(folder: str, cpus: Sequence[int]) -> None:
     for line in sys.stdin:
         print(json.dumps({"raylet": _raylet(cluster.add_node(num_cpus=int(line)))}), flush=True)
     cluster.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)  # the other side may have been killed
 
 
 def _raylet(node: Any) -> int:
