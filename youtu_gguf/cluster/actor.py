@@ -44,6 +44,7 @@ class Summary:
         n_images: Images in it.
         broken: Names of images with errors, and the first error of each.
         busy_s: Seconds that it took.
+        attempt: How often it was begun, this time included.
         fault: What would affect every image; the shard is then not finished.
     """
 
@@ -52,6 +53,7 @@ class Summary:
     n_images: int
     broken: Sequence[tuple[str, str]] = ()
     busy_s: float = 0.0
+    attempt: int = 1
     fault: YoutuError | None = field(default=None, repr=False)
 
 
