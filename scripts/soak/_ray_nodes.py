@@ -63,9 +63,10 @@ class RayNodes:
         root = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+        self._folder = tempfile.mkdtemp(prefix="rn-", dir="/tmp")  # a socket's path has 107 characters at most
+        quiet["RAY_TMPDIR"] = self._folder  # the default also says there which Ray runs on this machine
         self.env = {**os.environ, **quiet, **(env or {}), MARK: self.mark}
         self.env.pop("RAY_ADDRESS", None)
-        self._folder = tempfile.mkdtemp(prefix="rn-", dir="/tmp")  # a socket's path has 107 characters at most
         self._host = subprocess.Popen(
             [sys.executable, __file__, self._folder, *map(str, cpus)],
             env=self.env,
@@ -169,7 +170,8 @@ def host(folder: str, cpus: Sequence[int]) -> None:
     from ray.cluster_utils import Cluster
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    head = {"num_cpus": cpus[0], "include_dashboard": False, "temp_dir": folder}
+    (Path(folder) / "ray").mkdir()
+    head = {"num_cpus": cpus[0], "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.head_node, *(cluster.add_node(num_cpus=n) for n in cpus[1:])]
     print(json.dumps({"address": cluster.address, "raylets": [_raylet(node) for node in nodes]}), flush=True)
