@@ -11,8 +11,9 @@ from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.batch import Worker
-from youtu_gguf.batch.image import Work
-from youtu_gguf.batch.shards import Shard, run_shard
+from youtu_gguf.batch.image import Questions
+from youtu_gguf.batch.shard import run_shard
+from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import ModelFileError, YoutuError
 
@@ -24,13 +25,13 @@ class Job:
     Attributes:
         load: Loads the model, when called with `progress=`.
         identity: What the model must be: see `batch.messages.identity_of`.
-        work: The questions.
+        questions: What is asked about each image.
         out: Address of the output folder.
     """
 
     load: Callable[..., yg.Model]
     identity: Mapping[str, Any]
-    work: Work
+    questions: Questions
     out: str
 
 
@@ -71,11 +72,10 @@ class ShardActor:
     def _do(self, shard: Shard) -> Summary:
         node, started = socket.gethostname(), time.monotonic()
         try:
-            rows = run_shard(self._ready(), shard, self._job.work, Store(self._job.out))
+            done = run_shard(self._ready, shard, self._job.questions, Store(self._job.out), about={"node": node})
         except YoutuError as exc:
             return Summary(shard.name, node, len(shard.items), fault=exc)
-        broken = [(row["image"], "") for row in rows if row["n_errors"]]
-        return Summary(shard.name, node, len(rows), broken, time.monotonic() - started)
+        return Summary(shard.name, node, done.n_images, done.broken, time.monotonic() - started)
 
     def _ready(self) -> Worker:
         if self._worker is None:

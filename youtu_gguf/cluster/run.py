@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from youtu_gguf.batch.image import name_of
-from youtu_gguf.batch.shards import Item, cut, finished
+from youtu_gguf.batch.parts import Parts
+from youtu_gguf.batch.shards import Item, cut, pending
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.actor import Job, ShardActor, Summary
 from youtu_gguf.cluster.pool import Pool
@@ -29,12 +29,11 @@ def run(items: Sequence[Item], job: Job, how: Pool, told: Callable[[Summary], No
     Raises:
         YoutuError: An error that would affect every image.
     """
-    known = finished(Store(job.out))
-    open_ = [item for item in items if known.get(name_of(item.name), "") != item.etag]
-    totals = Totals(skipped=len(items) - len(open_))
-    if not open_:  # Ray has no data sets without rows
+    open_ = pending(items, Parts(Store(job.out)).index())
+    totals = Totals(skipped=open_.n_finished)
+    if not open_.items:  # Ray has no data sets without rows
         return totals
-    for summary in _summaries([*cut(open_, how.shard_size, "000001")], job, how):
+    for summary in _summaries([*cut(open_.items, how.shard_size, "000001")], job, how):
         if summary.fault is not None:
             raise summary.fault
         totals.done += summary.n_images
