@@ -15,6 +15,7 @@ from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
 from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.paths import find_images
 from youtu_gguf.batch.shards import Item, cut, pending
+from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
@@ -88,12 +89,10 @@ def run(
             model,
             mmproj,
             engine,
-            cpus=size.cpus,
-            gpus=size.gpus,
             calibration=calibration,
             progress=progress,
             **settings,
-        )
+        ).sized(size.cpus, size.gpus)
 
     return Run(images, Questions(tuple(tasks), chosen), fspath(out), pool, loading, retry, restart).go(told)
 
