@@ -9,14 +9,16 @@ from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.atomic import json_bytes
+from youtu_gguf.batch.addresses import is_local
 from youtu_gguf.batch.image import PARTS as PIECES
 from youtu_gguf.batch.image import Done, ImageWork, Questions, name_of
 from youtu_gguf.batch.journal import Line
 from youtu_gguf.batch.messages import Died
 from youtu_gguf.batch.parts import PARTS, SUFFIX, Parts, Row
 from youtu_gguf.batch.run import Asker, Batch, errors_in
-from youtu_gguf.batch.shards import Item, Shard
-from youtu_gguf.batch.store import Store, is_local
+from youtu_gguf.batch.shards import Shard
+from youtu_gguf.batch.sources import Item
+from youtu_gguf.batch.store import Store
 
 
 @dataclass(frozen=True)

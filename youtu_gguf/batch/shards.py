@@ -7,24 +7,10 @@ from dataclasses import dataclass, field
 
 from youtu_gguf.batch.image import name_of
 from youtu_gguf.batch.parts import Index
+from youtu_gguf.batch.sources import Item
 
 SHARD_SIZE = 64
 """Images in a shard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An image of a batch in shards.
-
-    Attributes:
-        name: As the user named it; what its line is named after.
-        address: Where every machine finds it: an absolute path, or an address of a store.
-        etag: What its file system said of it when the batch began; None where it was not there.
-    """
-
-    name: str
-    address: str
-    etag: str | None
 
 
 @dataclass(frozen=True)

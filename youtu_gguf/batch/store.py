@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 from youtu_gguf.atomic import write_bytes
+from youtu_gguf.batch.addresses import file_system, is_local, joined
+from youtu_gguf.batch.faults import attempt
 from youtu_gguf.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileInfo, FileSystem
+    from pyarrow.fs import FileInfo
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stat:
     """What a file system says of a file: its size in bytes, and what changes when the file does."""
 
     size: int
     etag: str
+
+    @classmethod
+    def of(cls, size: int, mtime_ns: int | None) -> Self:
+        """Make it of a size in bytes and the time of the last change, where the file system knows that."""
+        return cls(size, f"{size:x}-{mtime_ns or 0:x}")
 
 
 class Store:
@@ -80,68 +87,37 @@ class Store:
         except OSError as exc:
             raise OutputError(f"expected to delete {name} in {self.address}; got: {exc}.") from exc
 
-    def files(self, below: str = "") -> Mapping[str, Stat]:
-        """Return the files in the folder `below` of this one, at every depth, by their names from here; none hidden."""
+    def files(self, below: str = "", *, deep: bool = True, hidden: bool = False) -> dict[str, Stat]:
+        """Return the files in the folder `below` of this one, by their names from here, in order of names.
+
+        Args:
+            below: The folder; without files if there is no such folder.
+            deep: At every depth.
+            hidden: Also those with a name that begins with a dot, or in such a folder.
+
+        Raises:
+            InputError: It cannot be listed.
+        """
         from pyarrow.fs import FileSelector, FileType
 
-        selector = FileSelector(self._path(below), recursive=True, allow_not_found=True)
-        try:
-            infos = self._files.get_file_info(selector)
-        except OSError as exc:
-            raise InputError(f"expected to list {self.address}/{below}; got: {exc}.") from exc
-        start = len(self._path(""))
-        found = {info.path[start:].lstrip("/"): info for info in infos if info.type == FileType.File}
-        return {name: stat_of(found[name]) for name in sorted(found) if not _is_hidden(name)}
+        selector = FileSelector(self._path(below), recursive=deep, allow_not_found=True)
+        infos = attempt(lambda: self._files.get_file_info(selector), "list", joined(self.address, below))
+        start = len(self._base.rstrip("/")) + 1
+        found = {info.path[start:]: stat_of(info) for info in infos if info.type == FileType.File}
+        return {name: found[name] for name in sorted(found) if hidden or not is_hidden(name)}
 
     def _path(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base
 
 
-def is_local(address: str) -> bool:
-    """Return whether an address is a path on this machine."""
-    return "://" not in address
-
-
-def file_system(address: str) -> tuple[FileSystem, str]:
-    """Return the file system of an address, and the path in it.
-
-    Raises:
-        InputError: There is none, or a package for it is missing.
-    """
-    try:
-        from pyarrow import ArrowInvalid, fs
-    except ImportError as exc:
-        raise InputError(
-            f'{address} needs a package that is missing. Install it: pip install "youtu_gguf[ray]".'
-        ) from exc
-    if is_local(address):
-        return fs.LocalFileSystem(), str(Path(address).absolute())
-    try:
-        files, path = fs.FileSystem.from_uri(address)
-    except ArrowInvalid:
-        return _with_fsspec(address)
-    except (OSError, ValueError) as exc:
-        raise InputError(f"expected an address that can be reached; got {address}: {exc}.") from exc
-    return files, path.rstrip("/")
-
-
-def _with_fsspec(address: str) -> tuple[Any, str]:
-    from pyarrow.fs import FileSystem
-
-    try:
-        files, path = FileSystem.from_uri(f"fsspec+{address}")
-    except (OSError, ValueError, ImportError) as exc:
-        raise InputError(f"expected an address such as s3://bucket/folder; got {address}: {exc}.") from exc
-    return files, path.rstrip("/")
-
-
 def stat_of(info: FileInfo) -> Stat:
     """Return what is kept of a file's description."""
-    return Stat(info.size, f"{info.size:x}-{info.mtime_ns:x}")
+    return Stat.of(info.size, info.mtime_ns)
 
 
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))
+def is_hidden(name: str) -> bool:
+    """Return whether a part of a relative path begins with a dot."""
+    return name.startswith(".") or "/." in name
 
 
 @contextmanager
