@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike, fspath
-from pathlib import Path
 from threading import Lock
 from typing import Literal, Unpack
 
+from youtu_gguf.batch.addresses import absolute, joined
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
-from youtu_gguf.batch.parts import Parts
-from youtu_gguf.batch.paths import find_images
-from youtu_gguf.batch.shards import Item, cut, pending
-from youtu_gguf.batch.sources import Item
+from youtu_gguf.batch.journal import FILES
+from youtu_gguf.batch.parts import PARTS, Parts
+from youtu_gguf.batch.shards import cut, pending
+from youtu_gguf.batch.sources import Item, find_items
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
-from youtu_gguf.cluster.connect import connected, nodes_of_cluster
+from youtu_gguf.cluster.conductor import flow_elsewhere
+from youtu_gguf.cluster.connect import connected, is_elsewhere, nodes_of_cluster
 from youtu_gguf.cluster.counts import Counted
 from youtu_gguf.cluster.flow import flow
 from youtu_gguf.cluster.pool import Pool, Size, size_of
@@ -27,11 +28,15 @@ from youtu_gguf.cluster.report import Report
 from youtu_gguf.cluster.weights import Loading, Loads
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import InputError
+from youtu_gguf.output.datasets import DATASETS
 from youtu_gguf.types import ProgressFn, no_progress
 
 DEFAULT_FORMATS = ("coco", "yolo")
 """Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take 60
 times the room (docs/cluster.md)."""
+
+WRITTEN = (PARTS, "attempts", "drivers", FILES, *DATASETS)
+"""Folders in the output folder that are never searched for images."""
 
 Told = Callable[[Report], None]
 """Called when a report has changed, one call at a time, in any thread."""
@@ -132,8 +137,9 @@ class Run:
                 report.seconds = time.monotonic() - started
                 told(report)
 
-        store = Store(self.out)
-        items = [Item(path.as_posix(), str(Path.cwd() / path), _etag(path)) for path in find_images(self.images)]
+        out = absolute(self.out)
+        store = Store(out)
+        items = find_items(self.images, [joined(out, name) for name in WRITTEN])
         to_do = pending(items, Parts(store).index(), retry=self.retry)
         report.begin(len(items), to_do.broken, to_do.n_finished)
         if to_do.items:  # Ray has no data sets without rows
@@ -151,11 +157,12 @@ class Run:
 
         with connected(self.pool.cluster):
             size = size_of(self.pool, nodes_of_cluster())
-            job = Job(self.loading(size), self.questions, self.out)
+            job = Job(self.loading(size), self.questions, absolute(self.out))
             report.stage = "loading the model"
             told(report)
             shards = [*cut(items, self.pool.shard_size, f"{time.time_ns()}")]
-            with closing(flow(shards, job, size, counted)) as summaries:
+            run_there = flow_elsewhere if is_elsewhere() else flow
+            with closing(run_there(shards, job, size, counted)) as summaries:
                 for summary in summaries:
                     if summary.fault is not None:
                         raise summary.fault
@@ -174,11 +181,3 @@ def formats_of(formats: Sequence[str] | None, tasks: Sequence[Asked]) -> tuple[s
     if formats is None:
         return tuple(name for name in DEFAULT_FORMATS if any(has_form(asked.kind, name) for asked in tasks))
     return checked_formats(formats, tasks)
-
-
-def _etag(path: Path) -> str | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return f"{stat.st_size:x}-{stat.st_mtime_ns:x}"
