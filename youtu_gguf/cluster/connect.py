@@ -103,7 +103,7 @@ def _own_ray(undo: ExitStack) -> dict[str, Any]:
 def _init(ray: Any, cluster: str, options: dict[str, Any]) -> None:
     from ray.exceptions import AuthenticationError
 
-    quiet = {} if cluster.startswith("ray://") else {"log_to_driver": False, "logging_level": "error"}
+    quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         ray.init(address=cluster, **quiet, **options)
     except AuthenticationError as exc:
