@@ -92,6 +92,15 @@ class Parts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def names(self, shard: str = "") -> tuple[str, ...]:
+        """Return the names of all parts, or of those of a shard, in order.
+
+        Raises:
+            InputError: The store cannot be listed.
+        """
+        names = self._store.files(PARTS)
+        return tuple(name for name in names if name.startswith(f"{PARTS}/{shard}") and name.endswith(SUFFIX))
+
     def index(self) -> Index:
         """Return which images are finished.
 
@@ -100,7 +109,7 @@ class Parts:
         """
         import pyarrow as pa
 
-        names = tuple(name for name in self._store.files(PARTS) if name.endswith(SUFFIX))
+        names = self.names()
         with ThreadPoolExecutor(_READERS) as pool:
             tables = [*pool.map(self._index_of, names, range(len(names)))]
         table = pa.concat_tables([_index_schema().empty_table(), *tables]).combine_chunks()
