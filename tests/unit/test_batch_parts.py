@@ -33,7 +33,7 @@ def parts(tmp_path: Path) -> Parts:
 
 def test_rows_are_read_as_they_were_written(parts: Parts) -> None:
     assert parts.rows(SECOND) == [row("b", "2"), row("ä")]
-    assert parts.about(SECOND)["run"] == "000002-0000"
+    assert [about["run"] for about in parts.index().about] == ["000001-0000", "000002-0000"]
 
 
 def test_files_are_left_in_the_store_unless_they_are_wanted(parts: Parts) -> None:
@@ -111,7 +111,7 @@ def test_a_part_that_cannot_be_read_is_named_with_what_to_do(
     tmp_path: Path, parts: Parts, data: bytes, words: str
 ) -> None:
     (tmp_path / FIRST).write_bytes(data)
-    for read in (parts.index, lambda: parts.rows(FIRST), lambda: parts.about(FIRST)):
+    for read in (parts.index, lambda: parts.rows(FIRST)):
         with pytest.raises(yg.InputError, match=rf"{FIRST} in .*{words}") as failed:
             read()
         assert "the next run does its images again" in str(failed.value)

@@ -85,8 +85,8 @@ def test_lines_and_files_are_those_of_batch(tmp_path: Path, images: list[Path]) 
     assert {name for row in rows for name in row.pieces} == {name for name in written if name.endswith(".parts.jsonl")}
     assert [row.n_errors for row in rows] == [1, 1, 1, 1, 1, 1]
     assert len(done.broken) == 6
-    (part,) = Parts(store).names()
-    assert Parts(store).about(part) == {"format": 1, "shard": "000001-0000-000000", "node": "here"}
+    (about,) = Parts(store).index().about
+    assert about == {"format": 1, "shard": "000001-0000-000000", "node": "here"}
 
 
 def test_etags_are_those_of_the_listing_and_none_for_what_could_not_be_read(tmp_path: Path, images: list[Path]) -> None:

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from youtu_gguf.atomic import writing
-from youtu_gguf.batch.addresses import file_system, is_local
-from youtu_gguf.batch.faults import attempt
+from youtu_gguf.batch.addresses import is_local
 from youtu_gguf.batch.image import Done, ImageWork, line_of
 from youtu_gguf.batch.messages import Died
 from youtu_gguf.batch.run import Asker
 from youtu_gguf.batch.sources import Item
+from youtu_gguf.batch.store import read_at
 from youtu_gguf.errors import InputError
 from youtu_gguf.locks import locked
 
@@ -138,18 +138,12 @@ def _fetch(address: str, path: Path) -> InputError | None:
         with writing(path):
             path.symlink_to(address)
         return None
-    files, name = file_system(address)
-
-    def read() -> bytes:
-        with files.open_input_stream(name) as file:
-            return bytes(file.read())
-
     try:
-        data = attempt(read, "read", address)
-    except FileNotFoundError:
-        return None
+        data = read_at(address)
     except InputError as exc:
         return exc
+    if data is None:
+        return None
     with writing(path):
         path.write_bytes(data)
     return None

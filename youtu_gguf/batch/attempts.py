@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from youtu_gguf.atomic import json_bytes
-from youtu_gguf.batch.journal import Line
+from youtu_gguf.batch.ledger import MemoryLedger
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import EngineError, InputError, YoutuError
@@ -58,7 +58,7 @@ class Note:
         return begun
 
 
-class Attempt:
+class Attempt(MemoryLedger):
     """An attempt at a shard, which is the journal of its images: a context manager.
 
     Args:
@@ -67,7 +67,6 @@ class Attempt:
 
     Attributes:
         number: How often the shard was begun, this time included.
-        lines: The lines of images that are finished, by their names.
 
     Raises:
         EngineError: Several attempts have ended before they began an image.
@@ -84,12 +83,10 @@ class Attempt:
                 f"before they began an image, last on {before.node}. If memory ran out there, use fewer actors, or a "
                 "smaller model or context. Then run the same command again."
             )
-        self.lines: dict[str, Line] = {}
         self._before = replace(before, lost=before.tries(), in_progress=())
+        super().__init__(self._before.lost)
         self.number = before.attempt + 1
         self._is_silent = True
-        self._lost = dict(self._before.lost)
-        self._in_progress: dict[str, None] = {}
         self._write()
 
     def begin(self, name: str) -> None:
@@ -98,8 +95,8 @@ class Attempt:
         Raises:
             OutputError: That cannot be written.
         """
-        self._in_progress[name] = None
-        if self.number > 1 or self._lost:
+        super().begin(name)
+        if self.number > 1 or self.lost:
             self._is_silent = False
             self._write()
 
@@ -112,35 +109,9 @@ class Attempt:
         if not self._is_silent:
             self._write()
 
-    def add(self, name: str, line: Line) -> None:
-        """Keep the line of a finished image."""
-        self.lines[name] = line
-        self._in_progress.pop(name, None)
-        self._lost.pop(name, None)
-
-    def tries(self, name: str) -> int:
-        """Return how often an image without a line was begun, in this attempt and in those before."""
-        return self._lost.get(name, 0) + (name in self._in_progress)
-
-    def lose(self, name: str) -> None:
-        """Note that the process died while it was at work on an image that was begun."""
-        self._lost[name] = self.tries(name)
-        self._in_progress.pop(name, None)
-
-    def let_go(self) -> None:
-        """Take back that the images in progress were begun."""
-        self._in_progress.clear()
-
-    def drop(self, unwanted: Callable[[Line], bool]) -> None:
-        """Delete the lines of images that must be done again."""
-        self.lines = {name: line for name, line in self.lines.items() if not unwanted(line)}
-
-    def clear_files(self, name: str) -> None:
-        """Do nothing: files are in memory."""
-
     def _write(self) -> None:
         silent = self._before.silent + 1 if self._is_silent else 0
-        note = Note(self.number, silent, socket.gethostname(), self._lost, tuple(self._in_progress))
+        note = Note(self.number, silent, socket.gethostname(), self.lost, tuple(self.in_progress))
         self._store.write(self._name, json_bytes(asdict(note)))
 
     def __enter__(self) -> Self:
@@ -153,8 +124,8 @@ class Attempt:
             self._store.remove(self._name)
             return
         with suppress(YoutuError):  # what ended the attempt matters more; and it was not the shard
-            if self._before.attempt or self._lost:
-                self._store.write(self._name, json_bytes(asdict(replace(self._before, lost=self._lost))))
+            if self._before.attempt or self.lost:
+                self._store.write(self._name, json_bytes(asdict(replace(self._before, lost=self.lost))))
             else:
                 self._store.remove(self._name)
 
