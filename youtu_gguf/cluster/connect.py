@@ -83,6 +83,7 @@ def nodes_of_cluster() -> list[Node]:
             node["NodeManagerHostname"] or node["NodeManagerAddress"],
             node["Resources"].get("CPU", 0.0),
             node["Resources"].get("GPU", 0.0),
+            node["NodeID"],
         )
         for node in alive
     ]
