@@ -185,19 +185,28 @@ def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
     environment.setdefault(BLAS_TIMEOUT_VARIABLE, BLAS_TIMEOUT)
 
 
+def ray_is_to_speak() -> bool:
+    """Whether the user wants to see what Ray's core writes to stderr."""
+    return "RAY_BACKEND_LOG_LEVEL" in os.environ
+
+
 @contextmanager
 def ray_environment(*, own: bool, environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
-    """Keep Ray silent and offline in a `with` block; a Ray that is started there (`own`) to this process and children.
+    """Keep Ray offline in a `with` block, and one that is started there (`own`) apart from all others.
 
-    Ray 2.60 reports usage to its makers unless told not to, and writes notes of its core to stderr. A Ray that it
-    starts would take a token from the user's home folder, or leave one there; it has one of its own here, and `RAY_ADDRESS`,
-    which may name another Ray, does not count.
+    Ray 2.60 reports usage to its makers unless told not to. One that it starts would take its token from the user's
+    home folder, or leave one there. Here it has a token of its own, and `RAY_ADDRESS`, which may name another Ray, does
+    not count.
     """
-    ours = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": environment.get("RAY_BACKEND_LOG_LEVEL", "fatal")}
+    ours = {"RAY_USAGE_STATS_ENABLED": "0"}
     if own:
-        ours |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    named = (*ours, *(("RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH") if own else ()))
-    before = {name: environment.pop(name, None) for name in named}
+        ours["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    # Ray sets RAY_AUTH_MODE itself where it starts a cluster and the variable is not set.
+    named = (*ours, "RAY_AUTH_MODE", *(("RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH") if own else ()))
+    before = {name: environment.get(name) for name in named}
+    if own:
+        for name in named:
+            environment.pop(name, None)
     environment.update(ours)
     try:
         yield

@@ -63,9 +63,10 @@ class RayNodes:
         root = Path(__file__).resolve().parents[2]
         path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+        self._folder = tempfile.mkdtemp(prefix="rn-", dir="/tmp")  # a socket's path has 107 characters at most
+        quiet["RAY_TMPDIR"] = self._folder  # the default also says there which Ray runs on this machine
         self.env = {**os.environ, **quiet, **(env or {}), MARK: self.mark}
         self.env.pop("RAY_ADDRESS", None)
-        self._folder = tempfile.mkdtemp(prefix="rn-", dir="/tmp")  # a socket's path has 107 characters at most
         self._host = subprocess.Popen(
             [sys.executable, __file__, self._folder, *map(str, cpus)],
             env=self.env,
@@ -98,19 +99,25 @@ class RayNodes:
         self._host.stdin.flush()
         self.raylets.append(psutil.Process(self._reply()["raylet"]))
 
-    def kill(self, index: int) -> None:
-        """Kill every process of a node, as a power cut does."""
+    def kill(self, index: int) -> int:
+        """Kill every process of a node, as a power cut does; return how many actors with a model it had."""
         raylet = self.raylets.pop(index)
-        end_all([raylet, *raylet.children(recursive=True)])
+        processes = [raylet, *raylet.children(recursive=True)]
+        n_actors = len({actor.pid for actor in self.actors()} & {process.pid for process in processes})
+        end_all(processes)
+        return n_actors
 
     def processes(self) -> list[psutil.Process]:
         """Return everything that runs because of the cluster, programs with its environment included."""
         return list(processes_with(MARK, self.mark))
 
     def actors(self) -> list[psutil.Process]:
-        """Return the processes that have a worker of ours below them: those of actors."""
-        parents = {process.ppid() for process in self.children()}
-        return [process for process in self.processes() if process.pid in parents]
+        """Return the actors that have a model in a child."""
+        parents = set()
+        for child in self.children():
+            with contextlib.suppress(psutil.Error):
+                parents.add(child.parent())
+        return [parent for parent in parents if parent is not None and parent.name().startswith("ray::")]
 
     def children(self) -> list[psutil.Process]:
         """Return the processes that have a model."""
@@ -163,13 +170,15 @@ def host(folder: str, cpus: Sequence[int]) -> None:
     from ray.cluster_utils import Cluster
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    head = {"num_cpus": cpus[0], "include_dashboard": False, "temp_dir": folder}
+    (Path(folder) / "ray").mkdir()
+    head = {"num_cpus": cpus[0], "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.head_node, *(cluster.add_node(num_cpus=n) for n in cpus[1:])]
     print(json.dumps({"address": cluster.address, "raylets": [_raylet(node) for node in nodes]}), flush=True)
     for line in sys.stdin:
         print(json.dumps({"raylet": _raylet(cluster.add_node(num_cpus=int(line)))}), flush=True)
     cluster.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)  # the other side may have been killed
 
 
 def _raylet(node: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from youtu_gguf.cluster.pool import FREE_CPUS, Node
@@ -57,6 +57,7 @@ def connected(cluster: str) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+            _forget_token()
 
 
 def nodes_of_cluster() -> list[Node]:
@@ -112,14 +113,21 @@ def _quiet() -> Iterator[None]:
             handler.setLevel(level)
 
 
+def _forget_token() -> None:
+    """Let the next connection of this process read its token again; Ray's core keeps the first one."""
+    with suppress(ImportError, AttributeError):  # names of Ray's own, which it may change
+        from ray._raylet import AuthenticationTokenLoader, Config
+
+        AuthenticationTokenLoader.instance().reset_cache()
+        Config.initialize("")
+
+
 @contextmanager
 def _signals_kept() -> Iterator[None]:
     """Put back how this process ends at SIGTERM, which a `with` block may change."""
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        before = signal.getsignal(signal.SIGTERM)
         yield
     finally:
-        try:
+        with suppress(ValueError):  # another thread than the main one, where Ray changes nothing
             signal.signal(signal.SIGTERM, before)
-        except ValueError:  # another thread than the main one, where Ray changes nothing
-            pass

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from youtu_gguf.arguments import LARGEST, apply_rules, as_float, as_int, number, short_repr, whole
+from youtu_gguf.arguments import LARGEST, apply_rules, as_float, as_int, short_repr, whole
 from youtu_gguf.batch.shards import SHARD_SIZE
 from youtu_gguf.errors import InputError
 
@@ -20,11 +20,17 @@ MOST_IMAGES = 10_000
 
 MOST_ACTORS = 100_000
 
+SHOWN = 8
+"""Machines that a message names."""
+
 
 def _actors(_name: str, value: Any) -> tuple[int, int]:
     """Return the least and the most number of actors; a number alone is both."""
-    bounds = value if isinstance(value, tuple | list) else (value, value)
-    least, most = (as_int(bound) for bound in bounds) if len(bounds) == 2 else (None, None)
+    match value:
+        case [first, last]:
+            least, most = as_int(first), as_int(last)
+        case _:
+            least = most = as_int(value)
     if least is None or most is None or not 1 <= least <= most <= MOST_ACTORS:
         raise InputError(
             f"expected a number of actors of at least 1, or the least and the most, as 2:8; got {short_repr(value)}."
@@ -37,8 +43,7 @@ def _gpus(_name: str, value: Any) -> float:
     gpus = as_float(value)
     if gpus is None or not 0 <= gpus <= LARGEST or (gpus > 1 and gpus != int(gpus)):
         raise InputError(
-            "expected GPUs for each actor: 0, a part of one such as 0.5, or a whole number; got "
-            f"{short_repr(value)}."
+            f"expected GPUs for each actor: 0, a part of one such as 0.5, or a whole number; got {short_repr(value)}."
         )
     return gpus
 
@@ -115,7 +120,8 @@ def size_of(pool: Pool, nodes: Sequence[Node]) -> Size:
     """
     gpus = pool.gpus_per_actor
     cpus = pool.cpus_per_actor or _usual_cpus(nodes, gpus)
-    there = "; ".join(map(str, nodes[:8])) + (f"; and {len(nodes) - 8} more" if len(nodes) > 8 else "")
+    more = len(nodes) - SHOWN
+    there = "; ".join(map(str, nodes[:SHOWN])) + (f"; and {more} more" if more > 0 else "")
     room = sum(node.room(cpus, gpus) for node in nodes)
     size = f"{cpus} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
     if not room:

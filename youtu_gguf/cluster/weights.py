@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, Self, Unpack, cast, get_args
@@ -18,11 +18,12 @@ from youtu_gguf.calibration.storage import in_force
 from youtu_gguf.config import PROCESSOR, LoadSettings, make_settings
 from youtu_gguf.environment import default_api_key, default_engine, default_model, hub_cache
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
+from youtu_gguf.facts import REPOSITORY
 from youtu_gguf.gguf.fingerprint import fingerprint
 from youtu_gguf.gguf.pair import check_pair
 from youtu_gguf.hub.local import as_spec, find_pulled
-from youtu_gguf.hub.models import fetch_missing, pinned
-from youtu_gguf.hub.spec import DEFAULT_SPEC, NANO
+from youtu_gguf.hub.models import fetch_missing, find, pinned
+from youtu_gguf.hub.spec import NANO
 from youtu_gguf.types import CalibrationWord, EngineName, ProgressFn, no_progress
 
 LLAMA = "llama-cpp-python"
@@ -71,11 +72,13 @@ class Wanted:
 
         Raises:
             InputError: That cannot be a path.
+            ModelFileError: No model is named, and the published one is not on this machine.
         """
         beside = None if mmproj is None else str(checked_path("mmproj", mmproj).absolute())
         named = model or default_model()
         if named is None:
-            return cls(str(DEFAULT_SPEC), beside)
+            find(None, beside)
+            named = REPOSITORY
         spec = as_spec(named)
         if spec is not None or named == NANO:
             return cls(str(spec or named), beside)
@@ -162,7 +165,7 @@ class Loading:
         engine: "native", "server", or the address of a server.
         wanted: The model's files; None with the address of a server.
         found: Those that this run began with; a node that has them under the same path takes them.
-        settings: For `load`, with `threads` always, and with `device="cpu"` where an actor has no GPU.
+        settings: For `load`; see `sized`.
         calibration: That in force where the run began; a node's own is not looked up.
         identity: What results depend on of the model: see `batch.messages.identity_of`.
         build: The versions where the run began.
@@ -185,21 +188,17 @@ class Loading:
         mmproj: str | PathLike[str] | None = None,
         engine: str | None = "native",
         *,
-        cpus: int = 1,
-        gpus: float = 0.0,
         calibration: CalibrationWord | Calibration = "stored",
         ask: Ask | None = None,
         progress: ProgressFn = no_progress,
         **settings: Unpack[LoadSettings],
     ) -> Self:
-        """Find the model of a run, without loading it.
+        """Find the model of a run, without loading it. `sized` then says what actors have of a machine.
 
         Args:
             model: As for `load`. A path must lead to the same files on every node.
             mmproj: As for `load`.
             engine: As for `load`, but no engine of your own.
-            cpus: Processors of an actor, which are its threads where `threads` does not say less.
-            gpus: GPUs of an actor; without any, the model is computed on processors.
             calibration: As for `load`; "stored" means what is stored on this machine.
             ask: Looks for files that are not on this machine where the actors will run; None pulls them to this one.
             progress: Called while files are pulled to this machine.
@@ -210,7 +209,7 @@ class Loading:
             ServerError: The server at the address does not answer.
             InputError: An invalid argument.
         """
-        chosen = _for_actors(settings, cpus, gpus)
+        make_settings(**settings)
         engine = engine or default_engine() or "native"
         if not isinstance(engine, str):
             raise InputError(
@@ -219,10 +218,10 @@ class Loading:
             )
         given = given_calibration(calibration)
         if is_address(engine):
-            chosen["api_key"] = chosen.get("api_key") or default_api_key()
-            with yg.load(model, mmproj, engine, **chosen) as remote:
+            settings["api_key"] = settings.get("api_key") or default_api_key()
+            with yg.load(model, mmproj, engine, **settings) as remote:
                 name = next(iter(remote.files))
-            return cls(engine, chosen, identity(name=name), Build.here(), name=name)
+            return cls(engine, settings, identity(name=name), Build.here(), name=name)
         if engine not in get_args(EngineName):
             raise InputError(f'engine must be "native", "server" or "http://host:port/v1"; got {engine!r}.')
         wanted = Wanted.of(model, mmproj)
@@ -233,12 +232,31 @@ class Loading:
         if given is None:
             given = in_force(found.title, lambda: found.fingerprint) if has_states else DEFAULT
         about = identity(given if has_states else None, fingerprint=found.fingerprint)
-        return cls(engine, chosen, about, Build.here(), wanted, found, given)
+        return cls(engine, settings, about, Build.here(), wanted, found, given)
+
+    def sized(self, cpus: int, gpus: float = 0.0) -> Self:
+        """Return the same with what an actor has of a machine, which Ray does not keep it to.
+
+        Args:
+            cpus: Processors of an actor, which are its threads where `threads` does not say less.
+            gpus: GPUs of an actor; without any, the model is computed on processors.
+
+        Raises:
+            InputError: The settings ask for more than that.
+        """
+        threads = self.settings.get("threads") or cpus
+        if threads > cpus:
+            raise InputError(
+                f"expected at most {cpus} threads, the processors of an actor; got threads={threads}. Raise "
+                "cpus_per_actor, or leave threads out."
+            )
+        chosen = {**self.settings, "threads": int(threads)}
+        return replace(self, settings=chosen if gpus else chosen | _on_processors(self.settings))
 
     @property
-    def threads(self) -> int:
-        """Threads of an actor."""
-        return int(self.settings["threads"])
+    def about(self) -> dict[str, Any]:
+        """What results may differ by in rounding, for the record: threads and versions."""
+        return {"threads": self.settings.get("threads"), **asdict(self.build)}
 
     def load(self, progress: ProgressFn = no_progress) -> yg.Model:
         """Load the model on a node, after a check that it is the same one.
@@ -308,25 +326,15 @@ def is_address(engine: str) -> bool:
     return engine.startswith(("http://", "https://"))
 
 
-def _for_actors(settings: LoadSettings, cpus: int, gpus: float) -> LoadSettings:
-    """Return the settings of a run, checked, with what is said of an actor's processors and GPUs."""
-    make_settings(**settings)
-    threads = settings.get("threads") or cpus
-    if threads > cpus:
-        raise InputError(
-            f"expected at most {cpus} threads, the processors of an actor; got threads={threads}. Raise "
-            "cpus_per_actor, or leave threads out."
-        )
-    chosen = cast("LoadSettings", {**settings, "threads": int(threads)})
-    if gpus:
-        return chosen
+def _on_processors(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that keep a model off GPUs, after a check that no other device is named."""
     for name in ("device", "mmproj_device"):
         if str(settings.get(name) or PROCESSOR).lower() != PROCESSOR:
             raise InputError(
                 f"expected GPUs for {name}={settings.get(name)!r}; an actor has none. Set gpus_per_actor, or leave "
                 f"{name} out."
             )
-    return cast("LoadSettings", {**chosen, "device": PROCESSOR})
+    return {"device": PROCESSOR}
 
 
 def _other_version(node: str, package: str, here: str, expected: str) -> EngineError:
