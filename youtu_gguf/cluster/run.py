@@ -12,7 +12,8 @@ from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
 from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.paths import find_images
 from youtu_gguf.batch.run import NAMED
-from youtu_gguf.batch.shards import Item, cut, pending
+from youtu_gguf.batch.shards import cut, pending
+from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
