@@ -32,7 +32,10 @@ FORMAT = 3
 """Raised when settings.json changes so that older folders cannot be resumed. 1 had a model's file names and sizes, 2
 "files" for "formats"."""
 
-_WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
+COLLECTED = "collected"
+"""In the settings of a folder that was not written by a batch: what its files were collected from."""
+
+WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
 """What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
 
 Line = dict[str, Any]
@@ -183,7 +186,7 @@ class Journal:
             (self.folder / name).unlink(missing_ok=True)
         files = self.folder / FILES
         for path in list(files.glob("*/*")):
-            if _WRITTEN.fullmatch(path.relative_to(files).as_posix()):
+            if WRITTEN.fullmatch(path.relative_to(files).as_posix()):
                 path.unlink()
         for folder in (*files.glob("*"), files):
             with suppress(OSError):  # it holds other files
@@ -204,13 +207,18 @@ class Journal:
             before = dict(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError) as exc:
             raise InputError(f"expected the settings of a batch in {path}; got: {exc}. Name another folder.") from exc
+        if COLLECTED in before:
+            raise InputError(
+                f"{self.folder} holds what `youtu-gguf collect` made of {before[COLLECTED]}, where its batch resumes. "
+                "Name another folder."
+            )
         if before.get("format") != FORMAT:
             raise InputError(
                 f"{self.folder} was written by another version of this package, whose settings cannot be compared with "
                 "these. Name another folder, or start over with --restart."
             )
         if before != wanted:
-            was = "; ".join(_differences(before, wanted))
+            was = "; ".join(differences(before, wanted))
             raise InputError(
                 f"{self.folder} holds results made with other settings ({was}). Name another folder, use the same "
                 "settings as before, or start over with --restart."
@@ -253,11 +261,11 @@ def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:
     return {}
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
     """Yield in words what two settings differ in, those within settings by both names."""
     for name in {**before, **now}:
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{above}{name}.")
+            yield from differences(old, new, f"{above}{name}.")
         elif old != new:
             yield f"{above}{name}: {old} before, {new} now"

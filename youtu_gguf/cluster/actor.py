@@ -15,7 +15,9 @@ from youtu_gguf.batch.shard import run_shard
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.counts import Noting
+from youtu_gguf.cluster.nodes import assigned_gpus
 from youtu_gguf.cluster.weights import Loads
+from youtu_gguf.environment import share_of_machine
 from youtu_gguf.errors import YoutuError
 
 
@@ -88,7 +90,9 @@ class ShardActor:
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.loading.load)
-            self._job.loading.check(worker.identity, socket.gethostname())
+            loading = self._job.loading
+            share = share_of_machine(int(loading.about["threads"]), assigned_gpus())
+            worker = Worker(loading.load, environment=share)
+            loading.check(worker.identity, socket.gethostname())
             self._worker = worker
         return self._worker
