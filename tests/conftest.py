@@ -75,3 +75,15 @@ def pytest_unconfigure() -> None:
     for name in ("outnull_file", "errnull_file"):
         if utilities is not None and hasattr(utilities, name):
             getattr(utilities, name).close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give all tests of tests/cluster to one worker, since they share a Ray, and those of any other file to one."""
+    from xdist.scheduler.loadfile import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/cluster" if nodeid.startswith("tests/cluster/") else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

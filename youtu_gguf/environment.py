@@ -6,8 +6,9 @@ Importing it must not import NumPy, whose threads `limit_blas` sets before that.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,12 @@ when scripts/soak/encode_sizes.py --cuda-graphs passes on a CUDA device."""
 BLAS_THREADS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 """Most threads of NumPy's OpenBLAS; the first that is set counts. By default it has one for each processor, whatever
 the quota of a container (OpenBLAS, README)."""
+
+GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+NO_GPU = "-1"
+"""Which GPUs a process sees, by vendor; a number that no GPU has hides all. llama.cpp takes memory of every GPU that it
+sees, also where it computes nothing there. Sources: NVIDIA, CUDA C++ Programming Guide, "CUDA Environment Variables";
+AMD, ROCm documentation, "GPU isolation techniques"."""
 
 BLAS_TIMEOUT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
 BLAS_TIMEOUT = "16"
@@ -156,6 +163,17 @@ def worker_environment() -> dict[str, str]:
     return environment
 
 
+def share_of_machine(threads: int, gpus: Sequence[str]) -> dict[str, str]:
+    """Return the variables of a process that may use a part of the machine, where nothing else tells it which.
+
+    Args:
+        threads: Most threads of NumPy's libraries.
+        gpus: Numbers or UUIDs of the GPUs that it sees, as their vendor's tools have them.
+    """
+    visible = ",".join(gpus) or NO_GPU
+    return dict.fromkeys(BLAS_THREADS_VARIABLES, str(threads)) | dict.fromkeys(GPU_VARIABLES, visible)
+
+
 def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
     """Keep NumPy's threads within what this process may use, and let them sleep when they have no work.
 
@@ -165,6 +183,44 @@ def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
     if not any(name in environment for name in BLAS_THREADS_VARIABLES):
         environment[BLAS_THREADS_VARIABLES[0]] = str(usable_cores())
     environment.setdefault(BLAS_TIMEOUT_VARIABLE, BLAS_TIMEOUT)
+
+
+def ray_is_to_speak() -> bool:
+    """Whether the user wants to see what Ray's core writes to stderr."""
+    return "RAY_BACKEND_LOG_LEVEL" in os.environ
+
+
+@contextmanager
+def ray_environment(*, own: bool, environment: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Keep Ray offline in a `with` block, and one that is started there (`own`) apart from all others.
+
+    Ray 2.60 reports usage to its makers unless told not to. One that it starts would take its token from the user's
+    home folder, or leave one there. Here it has a token of its own, and `RAY_ADDRESS`, which may name another Ray, does
+    not count.
+    """
+    ours = {"RAY_USAGE_STATS_ENABLED": "0"}
+    if own:
+        ours["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    # Ray sets RAY_AUTH_MODE itself where it starts a cluster and the variable is not set.
+    named = (*ours, "RAY_AUTH_MODE", *(("RAY_ADDRESS", "RAY_AUTH_TOKEN_PATH") if own else ()))
+    before = {name: environment.get(name) for name in named}
+    if own:
+        for name in named:
+            environment.pop(name, None)
+    environment.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
+
+
+def store_variables() -> tuple[tuple[str, str], ...]:
+    """Return the variables by which libraries find object stores and the keys for them."""
+    prefixes = ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "HADOOP_", "HF_")
+    return tuple(sorted(item for item in os.environ.items() if item[0].startswith(prefixes)))
 
 
 def data_folder() -> Path | None:

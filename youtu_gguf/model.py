@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, Unpack, get_args
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from youtu_gguf.arguments import checked_name, checked_path
-from youtu_gguf.calibration.assumptions import DEFAULT, OWN_MODELS, Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, Calibration, given_calibration
 from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
 from youtu_gguf.environment import default_engine
@@ -16,7 +16,7 @@ from youtu_gguf.hub.models import fetch_missing
 from youtu_gguf.images import load as images
 from youtu_gguf.scene.chat import Chat
 from youtu_gguf.scene.scene import Scene
-from youtu_gguf.types import Counts, EngineName, ProgressFn, no_progress
+from youtu_gguf.types import CalibrationWord, Counts, EngineName, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def load(
     engine: str | Engine | None = "native",
     progress: ProgressFn | None = None,
     *,
-    calibration: Literal["stored", "default"] | Calibration = "stored",
+    calibration: CalibrationWord | Calibration = "stored",
     **settings: Unpack[LoadSettings],
 ) -> Model:
     """Load a model pair.
@@ -62,7 +62,7 @@ def load(
         EngineError: llama.cpp cannot load it.
         InputError: An unknown engine, calibration or setting.
     """
-    given = _given_calibration(calibration)
+    given = given_calibration(calibration)
     chosen = make_settings(**settings)
     report = progress or no_progress
     if engine is None:
@@ -89,22 +89,12 @@ def load(
     return Model(loaded, chosen, given, {path.name: path.stat().st_size for path in files}, report, loaded.pair)
 
 
-def _given_calibration(calibration: object) -> Calibration | None:
-    """Return the calibration a caller names; None where it is to be looked up."""
-    if isinstance(calibration, Calibration):
-        return calibration
-    if calibration not in ("stored", "default"):
-        raise InputError(f'calibration must be "stored", "default" or a Calibration; got {calibration!r}.')
-    return DEFAULT if calibration == "default" else None
-
-
 def _stored_calibration(pair: ModelPair) -> Calibration:
-    from youtu_gguf.calibration.storage import read_for
+    from youtu_gguf.calibration.storage import in_force
+    from youtu_gguf.gguf.fingerprint import fingerprint
 
-    stored = read_for(pair)
-    if stored is not None:
-        return stored.calibration
-    return OWN_MODELS.get(str(pair.model.metadata.get("general.name")), DEFAULT)
+    title = str(pair.model.metadata.get("general.name"))
+    return in_force(title, lambda: fingerprint(pair.model, pair.projector))
 
 
 def _find_pair(

@@ -17,7 +17,7 @@ from PIL import Image
 
 import youtu_gguf as yg
 from youtu_gguf.batch import Asked, Batch, Finished, Journal, Written, checked_formats, write_datasets
-from youtu_gguf.batch.datasets import image_ids
+from youtu_gguf.batch.datasets import image_ids, numbers_of
 from youtu_gguf.cli.lines import parse_line
 from youtu_gguf.errors import InputError
 from youtu_gguf.facts import BIN_TOKENS
@@ -257,8 +257,18 @@ def test_numbers_of_images_depend_on_their_names_alone() -> None:
     assert list(ids) == sorted(names)
     assert all(0 < n < 1 << 52 for n in ids.values())
     assert {name: ids[name] for name in names[::7]} == {name: image_ids(names[::7])[name] for name in names[::7]}
-    crowded = image_ids(names[:15], bits=4)
-    assert sorted(crowded.values()) == [*range(1, 16)]
+    assert sorted(numbers_of(names[:15], bits=4).tolist()) == [*range(1, 16)]
+
+
+def test_of_two_names_with_the_same_number_the_later_has_the_next_that_is_free() -> None:
+    names = [f"{n:02}" for n in range(40)]
+    alone = [int(numbers_of([name], bits=6)[0]) for name in names]
+    expected: list[int] = []
+    for first in alone:
+        following = (n % 64 for n in range(first, first + 64))
+        expected.append(next(n for n in following if n and n not in expected))
+    assert numbers_of(names, bits=6).tolist() == expected
+    assert expected != alone
 
 
 @pytest.mark.parametrize(

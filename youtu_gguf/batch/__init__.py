@@ -1,6 +1,6 @@
 """The same questions for many images. The results are in a folder, and a later run resumes there. See docs/batch.md."""
 
-from youtu_gguf.batch.datasets import Finished, Written, write_datasets
+from youtu_gguf.batch.datasets import Finished, FinishedImage, Written, write_datasets
 from youtu_gguf.batch.image import Asked, checked_formats
 from youtu_gguf.batch.journal import FILES, Journal
 from youtu_gguf.batch.paths import find_images
@@ -12,6 +12,7 @@ __all__ = [
     "Asked",
     "Batch",
     "Finished",
+    "FinishedImage",
     "Journal",
     "Tally",
     "Worker",

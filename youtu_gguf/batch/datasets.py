@@ -11,12 +11,16 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from youtu_gguf.atomic import replacing, replacing_folder, writing
 from youtu_gguf.errors import InputError
@@ -51,24 +55,43 @@ class Written:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedImage:
+    """An image that is finished.
+
+    Attributes:
+        number: Its number in data sets, 1 or more.
+        name: Its name.
+        line: Its line, or as much of it as data sets need: `size`, `error`, and of `results` what says of parts and
+            errors.
+        read: Returns the bytes of one of its files, by the name in its line.
+    """
+
+    number: int
+    name: str
+    line: Line
+    read: Callable[[str], bytes]
+
+
 @dataclass(frozen=True)
 class Finished:
     """Images that are finished, and what was asked about them.
 
     Attributes:
-        folder: The journal's.
+        folder: Where data sets are written.
         asked: The questions.
-        images: Number, name and line of each image, in the order of the data sets.
+        images: In the order of the data sets. They are gone through several times, and need not be in memory.
     """
 
     folder: Path
     asked: Sequence[Asked]
-    images: Sequence[tuple[int, str, Line]] = field(repr=False)
+    images: Iterable[FinishedImage] = field(repr=False)
 
     @classmethod
     def of(cls, folder: Path, asked: Sequence[Asked], lines: Mapping[str, Line]) -> Finished:
         """Return the images of a journal, in the order of their names."""
-        return cls(folder, asked, [(id_, name, lines[name]) for name, id_ in image_ids(lines).items()])
+        read = partial(read_file, folder)
+        return cls(folder, asked, [FinishedImage(n, name, lines[name], read) for name, n in image_ids(lines).items()])
 
     def joining(self, dataset: Dataset, tasks: Sequence[int], left_out: dict[str, str]) -> Joining:
         """Return what a data set of some tasks is made of.
@@ -80,61 +103,92 @@ class Finished:
         """
         named = (self.asked[n].arguments.get("classes") or () for n in tasks)
         classes = dict.fromkeys(name for names in named if isinstance(names, tuple | list) for name in names)
-        return Joining([*self._pieces(dataset.name, tasks, left_out)], tuple(classes), left_out.__setitem__)
+        pieces = _Anew(partial(self._pieces, dataset.name, tasks, left_out))
+        return Joining(pieces, tuple(classes), left_out.__setitem__)
 
     def _pieces(self, form: str, tasks: Sequence[int], left_out: dict[str, str]) -> Iterator[Piece]:
-        for id_, name, line in self.images:
+        for image in self.images:
+            number, name, line = image.number, image.name, image.line
             if "results" not in line:
                 if form == "csv":
-                    yield Piece(id_, name, Size(0, 0), partial(_failed, line))
+                    yield Piece(number, name, Size(0, 0), partial(_failed, line))
                 continue
             size = Size(*line["size"])
             for n in tasks:
                 result = line["results"][n]
                 if form == "csv":
-                    yield Piece(id_, name, size, partial(self._rows, n, result))
+                    yield Piece(number, name, size, partial(self._rows, n, result, image.read))
                 elif form in result.get("unwritten", {}):
                     left_out[name] = result["unwritten"][form]
                 elif "parts" in result and form in result["parts"]["formats"]:
-                    yield Piece(id_, name, size, partial(self._part, result, form))
+                    yield Piece(number, name, size, partial(_part, result, form, image.read))
 
-    def _rows(self, n: int, result: Line) -> list[dict[str, Any]]:
+    def _rows(self, n: int, result: Line, read: Callable[[str], bytes]) -> list[dict[str, Any]]:
         """Return the rows of a result or of its error."""
-        rows = _failed(result) if "error" in result else self._part(result, "csv")
+        rows = _failed(result) if "error" in result else _part(result, "csv", read)
         return [{"task": self.asked[n].words, **row} for row in rows]
 
-    def _part(self, result: Line, form: str) -> Part:
-        file = result["parts"]["file"]
-        try:
-            told = (self.folder / file).read_bytes().split(b"\n")
-            return json.loads(told[result["parts"]["formats"].index(form)])
-        except (OSError, ValueError, IndexError) as exc:
-            raise InputError(
-                f"expected in {file} what a batch wrote for {form}; got: {exc}. Delete the image's line in "
-                "results.jsonl, and run the same command again."
-            ) from exc
+
+@dataclass(frozen=True)
+class _Anew:
+    """Pieces that are made whenever they are gone through."""
+
+    make: Callable[[], Iterator[Piece]]
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self.make()
 
 
 def _failed(line: Line) -> list[dict[str, Any]]:
     return [{ERROR: line["error"]["message"]}]
 
 
-def image_ids(names: Iterable[str], bits: int = ID_BITS) -> dict[str, int]:
-    """Return a number for each name, in the order of the names: the first bits of its SHA-256.
+def _part(result: Line, form: str, read: Callable[[str], bytes]) -> Part:
+    file = result["parts"]["file"]
+    try:
+        return json.loads(read(file).split(b"\n")[result["parts"]["formats"].index(form)])
+    except (OSError, ValueError, IndexError) as exc:
+        raise InputError(
+            f"expected in {file} what a batch wrote for {form}; got: {exc}. Delete the image's line in "
+            "results.jsonl, and run the same command again."
+        ) from exc
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """Return the bytes of a file that a batch wrote for an image in `folder`, by the name in the image's line.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return (folder / name).read_bytes()
+
+
+def image_ids(names: Iterable[str]) -> dict[str, int]:
+    """Return the number of each name, in the order of the names."""
+    in_order = sorted(names)
+    return dict(zip(in_order, numbers_of(in_order).tolist(), strict=True))
+
+
+def numbers_of(names: Iterable[str], bits: int = ID_BITS) -> npt.NDArray[np.uint64]:
+    """Return a number for each of `names`, which are in order: the first bits of its SHA-256.
 
     So an image has the same number in a folder that has grown. Of two names with the same bits the later has the next
     number that is free; that 100,000 names have such a pair in 52 bits is as likely as one in a million.
     """
-    ids: dict[str, int] = {}
+    numbers = np.fromiter((_first_bits(name, bits) for name in names), np.uint64)
+    if numbers.all() and len(np.unique(numbers)) == len(numbers):
+        return numbers
     taken = {0}
-    for name in sorted(names):
-        digest = hashlib.sha256(name.encode(errors="backslashreplace")).digest()
-        number = int.from_bytes(digest[:8]) >> (64 - bits)
-        while number in taken:
-            number = (number + 1) % (1 << bits)
-        taken.add(number)
-        ids[name] = number
-    return ids
+    for n in range(len(numbers)):
+        while int(numbers[n]) in taken:
+            numbers[n] = (int(numbers[n]) + 1) % (1 << bits)
+        taken.add(int(numbers[n]))
+    return numbers
+
+
+def _first_bits(name: str, bits: int) -> int:
+    digest = hashlib.sha256(name.encode(errors="backslashreplace")).digest()
+    return int.from_bytes(digest[:8]) >> (64 - bits)
 
 
 def write_datasets(finished: Finished, formats: Sequence[str]) -> Iterator[Written]:
@@ -170,7 +224,7 @@ def _written(finished: Finished, dataset: Dataset, tasks: Sequence[int], path: P
                 for name, chunks in files:
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     _write(folder / name, chunks)
-    n_images = len({piece.name for piece in joining.pieces} - left_out.keys())
+    n_images = sum(name not in left_out for name, _ in groupby(joining.pieces, lambda piece: piece.name))
     return Written(path, n_images, tuple(left_out.items()))
 
 

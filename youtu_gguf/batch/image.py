@@ -105,29 +105,19 @@ class ImageWork(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
-    """The same questions for every image.
+class Questions:
+    """The same questions for every image. The caller of `ask` keeps the files.
 
     Attributes:
         asked: The questions.
-        folder: The journal's folder.
         formats: Formats of `output.DATASETS`, of which a part is written for each value, and of `output.WRITERS`, of
             which a file is.
         masks: How lines tell masks.
     """
 
     asked: tuple[Asked, ...]
-    folder: Path
     formats: tuple[str, ...] = (NPZ,)
     masks: MaskForm = "runs"
-
-    def do(self, model: yg.Model, path: Path) -> Done:
-        """Ask all questions about an image, write its files, and return its line.
-
-        Raises:
-            YoutuError: An error that would affect every image.
-        """
-        return self.ask(model, path, path.as_posix(), self._put)
 
     def ask(self, model: yg.Model, path: Path, name: str, put: Put) -> Done:
         """Ask all questions about an image, give its files to `put`, and return its line.
@@ -217,6 +207,27 @@ class Work:
             line["parts"] = {"file": f"{stem}{PARTS}", "formats": list(parts)}
             put(line["parts"]["file"], *map(json_bytes, parts.values()))
         return line | ({"unwritten": unwritten} if unwritten else {})
+
+
+@dataclass(frozen=True)
+class Work:
+    """Questions for every image, whose files are written to a folder.
+
+    Attributes:
+        questions: The questions.
+        folder: The journal's folder.
+    """
+
+    questions: Questions
+    folder: Path
+
+    def do(self, model: yg.Model, path: Path) -> Done:
+        """Ask all questions about an image, write its files, and return its line.
+
+        Raises:
+            YoutuError: An error that would affect every image.
+        """
+        return self.questions.ask(model, path, path.as_posix(), self._put)
 
     def _put(self, file: str, *data: bytes | memoryview) -> None:
         path = self.folder / file

@@ -7,6 +7,7 @@ from typing import Any
 
 import youtu_gguf as yg
 from youtu_gguf.batch.image import Done
+from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.errors import YoutuError
 from youtu_gguf.gguf.fingerprint import fingerprint
 
@@ -49,11 +50,20 @@ Message = Ready | Done | Ended | Note | tuple[str, int, int]
 
 def identity_of(model: yg.Model) -> dict[str, Any]:
     """Return what results depend on of a model, as JSON: its weights, by content, and its calibration in force."""
+    calibration = model.calibration if model.engine.has_states else None
     if model.pair is None:
-        weights: dict[str, Any] = {"name": name_of_model(model)}
-    else:
-        weights = {"fingerprint": fingerprint(model.pair.model, model.pair.projector)}
-    return {"model": weights} | ({"calibration": asdict(model.calibration)} if model.engine.has_states else {})
+        return identity(calibration, name=name_of_model(model))
+    return identity(calibration, fingerprint=fingerprint(model.pair.model, model.pair.projector))
+
+
+def identity(calibration: Calibration | None = None, **weights: str | None) -> dict[str, Any]:
+    """Return what results depend on of a model, as JSON.
+
+    Args:
+        calibration: That in force; None where the engine gives no states, which alone depend on it.
+        weights: `fingerprint=` of its files; `name=` where it has none.
+    """
+    return {"model": weights} | ({} if calibration is None else {"calibration": asdict(calibration)})
 
 
 def name_of_model(model: yg.Model) -> str | None:

@@ -6,10 +6,13 @@ import glob
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from youtu_gguf.arguments import checked_path, is_there
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
+
+T = TypeVar("T")
 
 
 def find_images(named: Sequence[str], *, leave_out: Sequence[Path] = ()) -> list[Path]:
@@ -28,14 +31,28 @@ def find_images(named: Sequence[str], *, leave_out: Sequence[Path] = ()) -> list
     Raises:
         InputError: A list cannot be read, a folder or pattern has no image, or no image is named.
     """
-    names = (name for given in named for name in (_lines(given[1:]) if given.startswith("@") else [given]))
-    found = list(dict.fromkeys(path for name in names for path in _expand(name, leave_out)))
-    if not found:
+    names = (name for given in named for name in (read_list(given[1:]) if given.startswith("@") else [given]))
+    return required(dict.fromkeys(path for name in names for path in expand(name, leave_out)))
+
+
+def required(found: Iterable[T]) -> list[T]:
+    """Return what was found.
+
+    Raises:
+        InputError: It is nothing.
+    """
+    images = list(found)
+    if not images:
         raise InputError("expected images, folders or patterns; got none. Name at least one, or add it to the list.")
-    return found
+    return images
 
 
-def _expand(name: str, leave_out: Sequence[Path]) -> Iterator[Path]:
+def expand(name: str, leave_out: Sequence[Path] = ()) -> Iterator[Path]:
+    """Yield the images of one name: see `find_images`.
+
+    Raises:
+        InputError: A folder or pattern has no image.
+    """
     path = checked_path("image", name)
     name = str(path)
     if is_there(path) and path.is_dir():
@@ -47,19 +64,34 @@ def _expand(name: str, leave_out: Sequence[Path]) -> Iterator[Path]:
         yield path
         return
     hidden = {folder.resolve() for folder in leave_out}
-    yield from _required(
-        (file for file in found if is_there(file) and file.is_file() and hidden.isdisjoint(file.resolve().parents)),
-        what,
-    )
+    files = [file for file in found if is_there(file) and file.is_file() and hidden.isdisjoint(file.resolve().parents)]
+    if not files:
+        raise none_found(what)
+    yield from files
 
 
-def _lines(name: str) -> list[str]:
+def none_found(what: str) -> InputError:
+    """Return the error for a folder or pattern without images."""
+    return InputError(f"expected {what}; found none. Check the path.")
+
+
+def read_list(name: str) -> list[str]:
+    """Return the names in a list of images: in the file `name`, or on standard input for "-".
+
+    Raises:
+        InputError: It cannot be read.
+    """
     try:
         data = sys.stdin.buffer.read() if name == "-" else checked_path("list", name).read_bytes()
     except OSError as exc:
         raise InputError(
             f"expected a list of images, one path per line; got {name}: {exc.strerror}. Check the path."
         ) from exc
+    return lines_of(data)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Return the names in a list of images."""
     lines = (line.strip() for line in data.decode("utf-8-sig", errors="surrogateescape").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -69,10 +101,3 @@ def _below(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix.lower() in SUFFIXES and not hidden:
             yield path
-
-
-def _required(paths: Iterable[Path], what: str) -> list[Path]:
-    found = list(paths)
-    if not found:
-        raise InputError(f"expected {what}; found none. Check the path.")
-    return found

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import youtu_gguf as yg
-from youtu_gguf.batch.image import NPZ, Asked, Done, ImageWork, Work, digest_of, folder_of, line_of, name_of
+from youtu_gguf.batch.image import NPZ, Asked, Done, ImageWork, Questions, Work, digest_of, folder_of, line_of, name_of
 from youtu_gguf.batch.journal import Journal, Line
+from youtu_gguf.batch.ledger import Ledger
 from youtu_gguf.batch.messages import Died, identity_of
 from youtu_gguf.batch.worker import Worker
 from youtu_gguf.errors import EngineError, InputError
@@ -81,8 +82,9 @@ class Batch:
         model: Answers the questions, or does the images in its own way. A `Worker` survives images that kill the
             process; with a model in this process, the next run on the same journal begins such an image once more, and
             then records it.
-        asked: The questions; or other work, which `formats` and `masks` say nothing about.
-        journal: Where the results go.
+        asked: The questions, whose files go to the folder of the journal; or other work, which `formats` and `masks`
+            say nothing about.
+        journal: Where the results go; for questions, a `Journal`.
         formats: As for `Work`; see `checked_formats`.
         masks: How lines tell masks.
         name: Names an image in its line and in the journal.
@@ -92,7 +94,7 @@ class Batch:
         self,
         model: yg.Model | Asker,
         asked: Sequence[Asked] | ImageWork,
-        journal: Journal,
+        journal: Ledger,
         *,
         formats: Sequence[str] = (NPZ,),
         masks: MaskForm = "runs",
@@ -100,7 +102,8 @@ class Batch:
     ) -> None:
         self._asker: Asker = _Here(model) if isinstance(model, yg.Model) else model
         if isinstance(asked, Sequence):
-            asked = Work(tuple(asked), journal.folder, tuple(formats), masks)
+            assert isinstance(journal, Journal)
+            asked = Work(Questions(tuple(asked), tuple(formats), masks), journal.folder)
         self._asker.prepare(asked)
         self._name = name
         self._journal = journal

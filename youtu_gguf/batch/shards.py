@@ -1,186 +1,80 @@
-"""A batch in shards: images that are done together and whose results are written together, whoever does them.
-
-A shard becomes one Parquet file in `parts/` of the output folder, written once and never changed. The parts say what is
-finished. Nothing here knows how shards come to workers.
-"""
+"""A batch in shards: images that are done together and whose results are written together, whoever does them."""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import youtu_gguf as yg
-from youtu_gguf.atomic import json_bytes
-from youtu_gguf.batch.image import Done, Work, name_of
-from youtu_gguf.batch.journal import Line
-from youtu_gguf.batch.run import Batch, errors_in
-from youtu_gguf.batch.store import Store, is_local
-from youtu_gguf.batch.worker import Worker
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-PARTS = "parts"
-"""Folder of the parts in the output folder."""
+from youtu_gguf.batch.image import name_of
+from youtu_gguf.batch.parts import Index
+from youtu_gguf.batch.sources import Item
 
 SHARD_SIZE = 64
 """Images in a shard."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """An image of a batch in shards.
+class Shard:
+    """Images that are done together, and whose results are in parts that are named after the shard.
 
     Attributes:
-        name: As the user named it; what its line is named after.
-        address: Where every machine finds it: an absolute path, or an address of a store.
-        etag: What its file system said of it when the batch began; None where it was not there.
+        name: Of the shard.
+        items: The images.
+        lost: How often images of these were in progress when an earlier run was killed; see `attempts`.
     """
-
-    name: str
-    address: str
-    etag: str | None
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Images that are done together: those of the part `parts/NAME.parquet`."""
 
     name: str
     items: tuple[Item, ...] = field(repr=False)
+    lost: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
-class ShardWork:
-    """The questions of `work` for the images of a shard, named by their files; results stay in memory."""
+class Pending:
+    """What a run has to do, and what earlier runs have done.
 
-    work: Work
-    names: Mapping[Path, str]
-
-    def do(self, model: yg.Model, path: Path) -> Done:
-        """Ask all questions about an image; return its line and its files."""
-        files: dict[str, bytes] = {}
-
-        def put(file: str, *data: bytes | memoryview) -> None:
-            files[file] = b"".join(data)
-
-        done = self.work.ask(model, path, self.names[path], put)
-        return Done(path, done.line, done.engine_works, files)
-
-
-def cut(items: Sequence[Item], size: int, prefix: str) -> Iterator[Shard]:
-    """Cut images into shards, in their order."""
-    for start in range(0, len(items), size):
-        yield Shard(f"{prefix}-{start // size:06}", tuple(items[start : start + size]))
-
-
-class _Ledger:
-    """The journal of a shard: in memory."""
-
-    def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
-        self._tries: dict[str, int] = {}
-        self._in_progress: set[str] = set()
-
-    def add(self, name: str, line: Line) -> None:
-        self.lines[name] = line
-        self._in_progress.discard(name)
-
-    def begin(self, name: str) -> None:
-        self._in_progress.add(name)
-
-    def tries(self, name: str) -> int:
-        return self._tries.get(name, 0) + (name in self._in_progress)
-
-    def lose(self, name: str) -> None:
-        self._tries[name] = self.tries(name)
-        self._in_progress.discard(name)
-
-    def let_go(self) -> None:
-        self._in_progress.clear()
-
-    def drop(self, unwanted: Callable[[Line], bool]) -> None:
-        self.lines = {name: line for name, line in self.lines.items() if not unwanted(line)}
-
-    def clear_files(self, name: str) -> None:
-        pass
-
-
-def run_shard(worker: Worker, shard: Shard, work: Work, store: Store) -> list[dict[str, Any]]:
-    """Do the images of a shard and write its part. Return the rows of the part.
-
-    Raises:
-        YoutuError: An error that would affect every image.
+    Attributes:
+        items: Images that are to be done.
+        n_finished: Other images that were asked for.
+        broken: Of these, the names of those with errors.
     """
-    assert all(is_local(item.address) for item in shard.items)
-    items = {Path(item.address): item for item in shard.items}
-    names = {path: item.name for path, item in items.items()}
-    ledger = _Ledger()
-    rows = []
-    run = Batch(worker, ShardWork(work, names), ledger, name=lambda path: name_of(names[path]))  # type: ignore[arg-type]
-    for path in run.run(list(items)):
-        item = items[path]
-        line = ledger.lines[name_of(item.name)]
-        rows.append(_row(item, line, {}))
-    store.write(f"{PARTS}/{shard.name}.parquet", encode(rows, {}))
-    return rows
+
+    items: Sequence[Item] = field(repr=False)
+    n_finished: int
+    broken: Sequence[str] = field(repr=False)
 
 
-def _row(item: Item, line: Line, files: Mapping[str, bytes]) -> dict[str, Any]:
-    width, height = line.get("size", (None, None))
-    return {
-        "image": name_of(item.name),
-        "etag": item.etag,
-        "sha256": line["sha256"],
-        "width": width,
-        "height": height,
-        "n_errors": len(errors_in(line)),
-        "seconds": line["seconds"],
-        "line": json_bytes(line),
-        "files": [{"name": name, "data": data} for name, data in files.items()],
-    }
+def pending(items: Sequence[Item], index: Index, *, retry: bool = False) -> Pending:
+    """Compare the images of a run with those that are finished.
 
-
-def schema() -> pa.Schema:
-    """Return the columns of a part."""
+    An image is done again if its file has changed, or could not be read, and with `retry` if it has errors.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return pa.schema(
-        [
-            ("image", pa.string()),
-            ("etag", pa.string()),
-            ("sha256", pa.string()),
-            ("width", pa.int32()),
-            ("height", pa.int32()),
-            ("n_errors", pa.int32()),
-            ("seconds", pa.float64()),
-            ("line", pa.binary()),
-            ("files", pa.list_(pa.struct([("name", pa.string()), ("data", pa.binary())]))),
-        ]
-    )
+    names = pa.array([name_of(item.name) for item in items], pa.string())
+    places = pc.index_in(names, index.table["image"].combine_chunks())
+    found = index.table.select(["etag", "n_errors"]).take(places)
+    is_same = pc.equal(found["etag"], pa.array([item.etag for item in items], pa.string()))
+    has_errors = pc.greater(found["n_errors"], 0)
+    is_finished = pc.and_(is_same, pc.invert(has_errors)) if retry else is_same
+    finished = pc.fill_null(is_finished, fill_value=False)
+    broken = names.filter(pc.and_(finished, has_errors).combine_chunks())
+    to_do = [item for item, done in zip(items, finished.to_pylist(), strict=True) if not done]
+    return Pending(to_do, len(items) - len(to_do), broken.to_pylist())
 
 
-def encode(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> bytes:
-    """Return a Parquet file of rows."""
-    import pyarrow as pa
-    from pyarrow import parquet
+def cut(items: Sequence[Item], size: int, run: str, lost: Mapping[str, int] | None = None) -> Iterator[Shard]:
+    """Cut images into the shards of a run, in their order.
 
-    table = pa.Table.from_pylist(list(rows), schema()).replace_schema_metadata({"youtu_gguf": json.dumps(about)})
-    out = io.BytesIO()
-    parquet.write_table(table, out, compression="zstd")
-    return out.getvalue()
-
-
-def finished(store: Store) -> dict[str, str | None]:
-    """Return the etag of every image that is finished, by its name; of several rows of an image that of the last."""
-    from pyarrow import parquet
-
-    known: dict[str, str | None] = {}
-    for name in store.files(PARTS):
-        table = parquet.read_table(io.BytesIO(store.read(name) or b""), columns=["image", "etag"])
-        known |= dict(zip(table["image"].to_pylist(), table["etag"].to_pylist(), strict=True))
-    return known
+    Args:
+        items: The images.
+        size: The most images in a shard.
+        run: The name of the run, with which those of its shards begin.
+        lost: What `attempts.take_over` has returned.
+    """
+    for start in range(0, len(items), size):
+        some = tuple(items[start : start + size])
+        counts = (
+            {name: lost[name] for name in map(name_of, (item.name for item in some)) if name in lost} if lost else {}
+        )
+        yield Shard(f"{run}-{start // size:06}", some, counts)

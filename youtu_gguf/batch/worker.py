@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ class Worker:
     Args:
         load: Loads the model when it is called with `progress=`; must be picklable, as `partial(yg.load, "nano")` is.
         progress: Called while the model loads for the first time.
+        environment: Variables of the process, in place of those that this one has.
 
     Attributes:
         identity: See `identity_of`.
@@ -62,10 +63,16 @@ class Worker:
         YoutuError: What `load` raises.
     """
 
-    def __init__(self, load: Callable[..., yg.Model], progress: ProgressFn = no_progress) -> None:
+    def __init__(
+        self,
+        load: Callable[..., yg.Model],
+        progress: ProgressFn = no_progress,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._load = load
         _pickled(load)
-        self._process = _Process(load)
+        self._environment = environment or {}
+        self._process = self._started()
         ready = self._until_ready(progress)
         self.identity, self.n_parallel, self.name = ready.identity, ready.n_parallel, ready.name
         self._work: ImageWork | None = None
@@ -79,7 +86,7 @@ class Worker:
     def start(self, path: Path) -> None:
         """Begin an image, in a new process if the last one has died."""
         if self._process.dead:
-            self._process = _Process(self._load)
+            self._process = self._started()
             if self._until_ready(no_progress).identity != self.identity:
                 raise ModelFileError("the model's files have changed while a batch was using them. Start it again.")
             self._process.send(self._work)
@@ -105,6 +112,9 @@ class Worker:
         if self._busy:
             self._process.close()
             self._busy = 0
+
+    def _started(self) -> _Process:
+        return _Process(self._load, {**worker_environment(), **self._environment})
 
     def _until_ready(self, progress: ProgressFn) -> Ready:
         try:
@@ -136,11 +146,11 @@ class Worker:
 class _Process:
     """One life of a worker, as its parent sees it."""
 
-    def __init__(self, load: Callable[..., yg.Model]) -> None:
+    def __init__(self, load: Callable[..., yg.Model], environment: Mapping[str, str]) -> None:
         try:
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-c", _START, *sys.path],
-                env=worker_environment(),
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -4,9 +4,10 @@ Facts: "Not published".
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from youtu_gguf.types import Normalise, Refinement
+from youtu_gguf.errors import InputError
+from youtu_gguf.types import CalibrationWord, Normalise, Refinement
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,16 @@ DEFAULT = Calibration()
 OWN_MODELS = {"Youtu-VL-nano": Calibration(normalise="pixels")}
 """By `general.name` of the file: what replaces the defaults for models of this package, about which nothing is unknown.
 Nano was trained on upsampled scores (scripts/nano/losses.py)."""
+
+
+def given_calibration(calibration: object) -> Calibration | None:
+    """Return the calibration that a caller of `load` names; None where it is to be looked up.
+
+    Raises:
+        InputError: It is none.
+    """
+    if isinstance(calibration, Calibration):
+        return calibration
+    if calibration not in get_args(CalibrationWord):
+        raise InputError(f'calibration must be "stored", "default" or a Calibration; got {calibration!r}.')
+    return DEFAULT if calibration == "default" else None

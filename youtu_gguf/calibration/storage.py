@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from youtu_gguf.atomic import json_bytes, write_bytes, writing
-from youtu_gguf.calibration.assumptions import Calibration
+from youtu_gguf.calibration.assumptions import DEFAULT, OWN_MODELS, Calibration
 from youtu_gguf.calibration.report import CalibrationReport
 from youtu_gguf.environment import CALIBRATIONS_VARIABLE, calibrations_folder, no_home
 from youtu_gguf.errors import InputError, ModelFileError
@@ -19,6 +19,8 @@ from youtu_gguf.hub.models import find
 from youtu_gguf.types import Normalise, Refinement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from youtu_gguf.gguf.pair import ModelPair
 
 FORMAT = 2
@@ -123,6 +125,24 @@ def read_for(pair: ModelPair) -> StoredCalibration | None:
     Raises:
         ModelFileError: It is damaged.
     """
+    return _read_if_any(lambda: fingerprint(pair.model, pair.projector))
+
+
+def in_force(title: str, key: Callable[[], str]) -> Calibration:
+    """Return what `load` assumes about model files: what is stored for them on this machine, else what is known.
+
+    Args:
+        title: `general.name` of the language model.
+        key: Returns the fingerprint of the pair; called only if anything is stored.
+
+    Raises:
+        ModelFileError: The stored calibration is damaged.
+    """
+    stored = _read_if_any(key)
+    return OWN_MODELS.get(title, DEFAULT) if stored is None else stored.calibration
+
+
+def _read_if_any(key: Callable[[], str]) -> StoredCalibration | None:
     folder = calibrations_folder()
     try:
         if folder is None or not folder.is_dir() or not any(path.suffix == ".json" for path in folder.iterdir()):
@@ -132,7 +152,7 @@ def read_for(pair: ModelPair) -> StoredCalibration | None:
             f"expected to read the stored calibrations in {folder}; got: {exc}. Set {CALIBRATIONS_VARIABLE} to a "
             'folder of your own, or load with calibration="default".'
         ) from exc
-    return _read(_path(fingerprint(pair.model, pair.projector)))
+    return _read(_path(key()))
 
 
 def _key(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> str:

@@ -1,6 +1,7 @@
 """Many machines: the same questions for a million images, on Ray Data. See docs/cluster.md."""
 
 from youtu_gguf.cluster.pool import Pool
-from youtu_gguf.cluster.run import Totals, run
+from youtu_gguf.cluster.report import NodeReport, Report
+from youtu_gguf.cluster.run import run
 
-__all__ = ["Pool", "Totals", "run"]
+__all__ = ["NodeReport", "Pool", "Report", "run"]

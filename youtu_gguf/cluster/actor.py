@@ -5,16 +5,17 @@ from __future__ import annotations
 import pickle
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import youtu_gguf as yg
 from youtu_gguf.batch import Worker
-from youtu_gguf.batch.image import Work
-from youtu_gguf.batch.shards import Shard, run_shard
+from youtu_gguf.batch.image import Questions
+from youtu_gguf.batch.shard import run_shard
+from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
-from youtu_gguf.errors import ModelFileError, YoutuError
+from youtu_gguf.cluster.weights import Loads
+from youtu_gguf.errors import YoutuError
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class Job:
     """What every actor is told.
 
     Attributes:
-        load: Loads the model, when called with `progress=`.
-        identity: What the model must be: see `batch.messages.identity_of`.
-        work: The questions.
+        loading: How the model is loaded, and what it must be.
+        questions: What is asked about each image.
         out: Address of the output folder.
+        about: What every part says of the run.
     """
 
-    load: Callable[..., yg.Model]
-    identity: Mapping[str, Any]
-    work: Work
+    loading: Loads
+    questions: Questions
     out: str
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Summary:
         n_images: Images in it.
         broken: Names of images with errors, and the first error of each.
         busy_s: Seconds that it took.
+        attempt: How often it was begun, this time included.
         fault: What would affect every image; the shard is then not finished.
     """
 
@@ -52,6 +54,7 @@ class Summary:
     n_images: int
     broken: Sequence[tuple[str, str]] = ()
     busy_s: float = 0.0
+    attempt: int = 1
     fault: YoutuError | None = field(default=None, repr=False)
 
 
@@ -69,16 +72,16 @@ class ShardActor:
     def _do(self, shard: Shard) -> Summary:
         node, started = socket.gethostname(), time.monotonic()
         try:
-            rows = run_shard(self._ready(), shard, self._job.work, Store(self._job.out))
+            done = run_shard(
+                self._ready, shard, self._job.questions, Store(self._job.out), about={**self._job.about, "node": node}
+            )
         except YoutuError as exc:
             return Summary(shard.name, node, len(shard.items), fault=exc)
-        broken = [(row["image"], "") for row in rows if row["n_errors"]]
-        return Summary(shard.name, node, len(rows), broken, time.monotonic() - started)
+        return Summary(shard.name, node, done.n_images, done.broken, time.monotonic() - started, done.attempt)
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.load)
-            if worker.identity != self._job.identity:
-                raise ModelFileError("the model's files differ from those of the driver.")
+            worker = Worker(self._job.loading.load)
+            self._job.loading.check(worker.identity, socket.gethostname())
             self._worker = worker
         return self._worker

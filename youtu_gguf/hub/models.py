@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from youtu_gguf.hub.listing import LocalPair
     from youtu_gguf.hub.local import PulledPair
+    from youtu_gguf.hub.spec import Spec
 
 LOG = logging.getLogger("youtu_gguf")
 
@@ -83,6 +85,27 @@ def fetch_missing(wanted: str | PathLike[str] | None, progress: ProgressFn) -> P
         if not constants.is_offline_mode():
             return pull(str(spec), progress=_of_both(progress)).model
     return _locate(wanted)
+
+
+def pinned(spec: Spec, model: Path) -> Spec | None:
+    """Return the spec that means exactly the file `model`, on this machine and elsewhere.
+
+    Args:
+        spec: The spec that it was found or pulled for.
+        model: The language model's file, as `fetch_missing` returns it.
+
+    Returns:
+        With the encoding in the file's name and the commit that it was pulled at; None for a plain file in `models/`,
+        whose commit is not known.
+    """
+    from youtu_gguf.gguf.choice import quant_of
+    from youtu_gguf.hub.local import snapshots
+
+    cache = hub_cache()
+    for folder in () if cache is None else snapshots(spec, cache):
+        if model.is_relative_to(folder):
+            return replace(spec, quant=quant_of(model) or spec.quant, revision=folder.name)
+    return None
 
 
 def require_library() -> None:

@@ -6,11 +6,13 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from youtu_gguf.atomic import json_bytes
-from youtu_gguf.batch import FILES, Asked, Finished
+from youtu_gguf.batch import FILES, Asked, Finished, FinishedImage
+from youtu_gguf.batch.datasets import read_file
 from youtu_gguf.errors import InputError
 from youtu_gguf.output.datasets import DATASETS, Chunks, Dataset
 from youtu_gguf.serve.batch_runs import asked_of
@@ -85,7 +87,7 @@ class BatchResults:
     def _write_dataset(self, path: Path, dataset: Dataset, task: int | None) -> None:
         left_out: dict[str, str] = {}
         joining = self._finished().joining(dataset, self._tasks(task), left_out)
-        if not joining.pieces and dataset.name != "csv":
+        if joining.is_empty and dataset.name != "csv":
             message = (
                 "no image has boxes, outlines, masks or joints yet, or no task finds any. Take as=csv or as=jsonl."
             )
@@ -104,8 +106,11 @@ class BatchResults:
             raise ApiError(400, "invalid_argument", f"{exc} Name it with task=0, 1, ...", param="task") from exc
 
     def _finished(self) -> Finished:
-        images = [(index + 1, name, line) for index, name, line in self.images]
-        return Finished(self.folder / "journal", self.asked, images)
+        journal = self.folder / "journal"
+        images = [
+            FinishedImage(index + 1, name, line, partial(read_file, journal)) for index, name, line in self.images
+        ]
+        return Finished(journal, self.asked, images)
 
     def _tasks(self, task: int | None) -> Sequence[int]:
         return range(len(self.asked)) if task is None else (task,)
@@ -129,7 +134,7 @@ class BatchResults:
             _add(archive, MEDIA["csv"][1], table)
             for n, asked in enumerate(self.asked):
                 joining = finished.joining(DATASETS["coco"], (n,), {})
-                if joining.pieces:
+                if not joining.is_empty:
                     _add(archive, f"coco-{n + 1}-{asked.question.task}.json", next(DATASETS["coco"].files(joining))[1])
             for index, name, line in self.images:
                 for file in (file for result in line.get("results", ()) for file in result.get("files", ())):

@@ -190,10 +190,11 @@ class BatchRun:
         """Ask all questions about an image, in a thread of the queue."""
         assert self._work is not None
         job.task = _TASK
-        asked = tuple(replace(one, question=_ended_by(one.question, job)) for one in self._work.asked)
+        questions = self._work.questions
+        asked = tuple(replace(one, question=_ended_by(one.question, job)) for one in questions.asked)
         try:
             with self._working, self._core.holder.use() as model:
-                done = replace(self._work, asked=asked).do(model, path)
+                done = replace(self._work, questions=replace(questions, asked=asked)).do(model, path)
         except YoutuError as exc:
             return exc
         if job.cancel.is_set():  # by its id, which the log has: nothing of it counts

@@ -13,6 +13,7 @@ Arrays are checked once, when a value is made, and are read-only from then on.
 from youtu_gguf.types.answers import Action, Count, Text, in_words
 from youtu_gguf.types.arrays import F32, I32, U8, Bits, Frozen, checked, extent, handed_over, run_lengths
 from youtu_gguf.types.choices import (
+    CalibrationWord,
     CountBy,
     DepthUnit,
     Draft,
@@ -54,6 +55,7 @@ __all__ = [
     "Bits",
     "Box",
     "Boxes",
+    "CalibrationWord",
     "Count",
     "CountBy",
     "Counts",

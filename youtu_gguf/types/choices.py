@@ -36,6 +36,9 @@ Find = Literal["names", "everything"]
 Present = Literal["model", "all"]
 """Which of the given classes are segmented: those that the model says are there, or all."""
 
+CalibrationWord = Literal["stored", "default"]
+"""Which calibration is in force: what is stored for the model's files on this machine, or the defaults."""
+
 FocalWord = Literal["unknown", "assumed"]
 """What a focal length may be in place of pixels: none at all, or that of a telephone's camera where none is known."""
 

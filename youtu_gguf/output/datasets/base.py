@@ -7,7 +7,7 @@ joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ LeaveOut = Callable[[str, str], None]
 """Called with the name of an image that a data set cannot have, and why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One value's place in a data set.
 
@@ -47,14 +47,20 @@ class Joining:
     """What a data set is made of.
 
     Attributes:
-        pieces: Those of one image follow each other.
+        pieces: Those of one image follow each other. They are made anew each time that they are gone through, so that
+            memory need not hold them.
         categories: Names whose numbers come first; others follow as they appear.
         leave_out: Told of images that the data set cannot have.
     """
 
-    pieces: Sequence[Piece]
+    pieces: Iterable[Piece]
     categories: Iterable[str] = ()
     leave_out: LeaveOut = lambda _name, _why: None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no pieces."""
+        return next(iter(self.pieces), None) is None
 
 
 class Dataset(Protocol):

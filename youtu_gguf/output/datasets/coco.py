@@ -1,8 +1,9 @@
-"""One COCO file of many images, written as its parts are read: memory holds the list of images alone."""
+"""One COCO file of many images, written as its parts are read: memory holds one image and the categories."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from youtu_gguf.errors import InputError
@@ -37,18 +38,9 @@ class JoinedCoco:
         yield "", _chunks(joining.pieces, joining.categories)
 
 
-def _chunks(pieces: Sequence[Piece], categories: Iterable[str]) -> Iterator[bytes]:
-    images = {
-        piece.image_id: {
-            "id": piece.image_id,
-            "file_name": piece.name,
-            "width": piece.size.width,
-            "height": piece.size.height,
-        }
-        for piece in pieces
-    }
+def _chunks(pieces: Iterable[Piece], categories: Iterable[str]) -> Iterator[bytes]:
     yield b'{"images": '
-    yield from array(images.values())
+    yield from array(_images(pieces))
     yield b', "annotations": '
     known = _Categories()
     first = tuple(dict.fromkeys(categories))
@@ -56,6 +48,17 @@ def _chunks(pieces: Sequence[Piece], categories: Iterable[str]) -> Iterator[byte
     yield b', "categories": '
     yield from array(known.forms(first))
     yield b"}\n"
+
+
+def _images(pieces: Iterable[Piece]) -> Iterator[dict[str, Any]]:
+    for image_id, group in groupby(pieces, lambda piece: piece.image_id):
+        piece = next(group)
+        yield {
+            "id": image_id,
+            "file_name": piece.name,
+            "width": piece.size.width,
+            "height": piece.size.height,
+        }
 
 
 def _annotations(pieces: Iterable[Piece], known: _Categories, first: Sequence[str]) -> Iterator[dict[str, Any]]:

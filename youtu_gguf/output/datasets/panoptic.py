@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from youtu_gguf.errors import InputError
@@ -52,12 +52,11 @@ class JoinedPanoptic:
             yield f"{_FOLDER}/{_file(pieces[0].image_id)}", [_whole(pieces).png]
 
 
-def _listed(pieces: Sequence[Piece], categories: dict[str, int], things: set[str]) -> Iterator[bytes]:
-    images = [of_image for _, of_image in by_image(pieces)]
+def _listed(pieces: Iterable[Piece], categories: dict[str, int], things: set[str]) -> Iterator[bytes]:
     yield b'{"images": '
     yield from array(
         {"id": first.image_id, "file_name": first.name, "width": first.size.width, "height": first.size.height}
-        for first, *_ in images
+        for _, (first, *_) in by_image(pieces)
     )
     yield b', "annotations": '
     yield from array(
@@ -66,7 +65,7 @@ def _listed(pieces: Sequence[Piece], categories: dict[str, int], things: set[str
             "file_name": _file(of_image[0].image_id),
             "segments_info": [_form(segment, categories, things) for segment in _whole(of_image).segments],
         }
-        for of_image in images
+        for _, of_image in by_image(pieces)
     )
     yield b', "categories": '
     yield from array(

@@ -1,0 +1,79 @@
+"""Faults for whole commands: workers of batches that do not survive some pictures, or whose model does nothing.
+
+A command that is run with `faulty_environment` has them wherever its workers run, on other nodes too. Only what
+answers is replaced; commands, drivers and actors are those that users have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from youtu_gguf.engines.base import Session
+from youtu_gguf.engines.prefix import Prefix
+from youtu_gguf.testing import FakeEngine
+
+KIND, SEEN = "YOUTU_GGUF_FAULTS", "YOUTU_GGUF_FAULTS_SEEN"
+DEADLY, NULL = "deadly", "null"
+"""Workers end at pictures with a corner in one of two colours; or answer at once, without looking."""
+
+CRASH, WITH_ACTOR = (255, 0, 255), (0, 255, 255)
+"""A picture that llama.cpp fails an assertion at, and one that takes the process with it that started llama.cpp's."""
+
+CORNER_PX = 32
+TOLERANCE = 8
+"""What rounding may change of a corner's colour."""
+
+
+def faulty_environment(kind: str, seen: Path | None = None) -> dict[str, str]:
+    """Return variables of the environment for a command with faulty workers.
+
+    Pictures are noted in `seen` before they are looked at, a line each: the process, and a digest of the pixels.
+    """
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join(
+        filter(None, (str(Path(__file__).with_name("_faulty")), str(root), os.environ.get("PYTHONPATH")))
+    )
+    return {"PYTHONPATH": path, KIND: kind} | ({SEEN: str(seen)} if seen else {})
+
+
+def marked(rgb: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return a copy with a corner of a colour."""
+    copy = rgb.copy()
+    copy[:CORNER_PX, :CORNER_PX] = colour
+    return copy
+
+
+def install(environment: Mapping[str, str] = os.environ) -> None:
+    """Make the engine of this process faulty, as the environment says."""
+    from youtu_gguf.engines.native.engine import NativeEngine
+
+    opened, seen = NativeEngine.open, environment.get(SEEN)
+    null = FakeEngine({}) if environment.get(KIND) == NULL else None
+
+    def open_(engine: NativeEngine, prefix: Prefix) -> Session:
+        if null is not None:
+            return null.open(prefix)
+        meet_end(prefix.images[0].rgb, seen)
+        return opened(engine, prefix)
+
+    setattr(NativeEngine, "open", open_)  # noqa: B010 - types say that methods are not to be replaced
+
+
+def meet_end(rgb: NDArray[np.uint8], seen: str | None = None) -> None:
+    """Note a picture, and end the process at one of the deadly colours."""
+    if seen:
+        with Path(seen).open("a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()} {hashlib.sha256(rgb.tobytes()).hexdigest()}\n")
+    corner = rgb[2, 2].astype(int)
+    if np.abs(corner - WITH_ACTOR).max() <= TOLERANCE:
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if np.abs(corner - CRASH).max() <= TOLERANCE:
+        os.abort()

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""A batch on a cluster that loses processes and machines must give the results of an undisturbed one on one machine.
+
+    python scripts/soak/cluster_kill.py --images 200
+
+Draws scenes, of which llama.cpp does not survive one and one cannot be read, and runs `youtu-gguf batch` on them twice:
+on this machine alone, and on a Ray of three nodes. There a child of an actor, an actor, a node, and then the driver are
+killed with SIGKILL. The same command then finishes the batch, and once more has nothing to do. With --s3, images and
+results are in an object store on this machine (moto's).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts.soak._cluster_batch import (
+    Command,
+    differences,
+    left_of_runs,
+    make_images,
+    n_redone,
+    n_seen,
+    renamed,
+    seconds_until_gone,
+    stored,
+    written,
+)
+from scripts.soak._faults import DEADLY, faulty_environment
+from scripts.soak._ray_nodes import RayNodes, end_all, wait_until
+
+KILLS = {"child": 0.1, "actor": 0.25, "node": 0.4, "driver": 0.6}
+"""What is killed, and how much of the batch has been begun by then."""
+
+AT_ONCE = 2
+"""Shards that an actor holds, which are done again after its death."""
+
+RETRIED = 2
+"""Pictures that are begun again without an actor's death: that which crashes, and that which a killed child was at."""
+
+
+def check(
+    folder: Path, n: int, *, shard_size: int = 8, s3: bool = False, tell: Callable[[str], None] = print
+) -> list[str]:
+    """Run the batch, undisturbed and killed; return what is wrong."""
+    make_images(folder / "images", n, crash=n // 3, broken=n // 2)
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    faults = faulty_environment(DEADLY, folder / "seen") | {"TMPDIR": str(temporary)}
+    with ExitStack() as stack:
+        where = stack.enter_context(object_store_with(folder / "images")) if s3 else str(folder)
+        nodes = stack.enter_context(RayNodes((1, 1, 1), faults))
+        command = Command(f"{where}/images", f"{where}/out", nodes.env, shard_size=shard_size)
+        alone = Command(str(folder / "images"), str(folder / "alone"), nodes.env, formats=command.formats)
+        started = time.monotonic()
+        undisturbed = alone.alone(folder / "alone")
+        tell(f"undisturbed, on this machine: {time.monotonic() - started:.1f} s, exit code {undisturbed.returncode}")
+        expected = written(folder / "alone")
+        (folder / "seen").unlink()
+        faults_found = [*killed(command, nodes, folder / "seen", n, tell)]
+        got = stored(command.out)
+        if s3:
+            expected = renamed(expected, str(folder), where)
+        faults_found += differences(expected, got)
+        if len(got.lines) != n or set(got.rows.values()) != {1}:
+            faults_found.append(
+                f"expected {n} rows, one for each image; got {sum(got.rows.values())} of {len(got.lines)}"
+            )
+        if len(got.broken) != 2:
+            faults_found.append(f"expected errors of two images; got them of {', '.join(got.broken)}")
+        tell(f"{len(got.lines)} images, {sum(got.rows.values())} rows, {len(got.broken)} with errors")
+    faults_found += [f"left after the end of Ray: {process}" for process in nodes.processes()]
+    faults_found += [
+        f"left in the temporary folder: {path}" for path in temporary.rglob("*") if "ray" not in path.parts
+    ]
+    return faults_found
+
+
+def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable[[str], None]) -> Iterator[str]:
+    """Run a batch through all kills to its end, and yield what is wrong."""
+    started = time.monotonic()
+    driver = command.start()
+    lost = 0
+
+    def until(part: float) -> None:
+        def reached() -> bool:
+            if driver.poll() is not None:
+                raise RuntimeError(f"the driver ended with exit code {driver.returncode}: {driver.communicate()}")
+            return n_seen(seen) >= part * n and len(nodes.actors()) == int(command.actors)
+
+        wait_until(reached, f"{part:.0%} of the images", 600.0)
+
+    for what, part in KILLS.items():
+        until(part)
+        if what == "child":
+            end_all(nodes.children()[:1])
+        elif what == "actor":
+            end_all([*nodes.actors()][:1])
+            lost += 1
+        elif what == "node":
+            lost += nodes.kill(next(i for i, raylet in enumerate(nodes.raylets) if i and has_actor(nodes, i)))
+        else:
+            lost += len(nodes.actors())
+            driver.kill()
+            driver.communicate()
+            tell(f"after the driver's death, its processes were there for {seconds_until_gone(nodes):.1f} s")
+        tell(f"killed: {what}, after {n_seen(seen)} of {n} pictures, at {time.monotonic() - started:.1f} s")
+    nodes.add(1)
+    again = command.run()
+    tell(again.stdout.strip().splitlines()[-1] if again.stdout else again.stderr)
+    if again.returncode != 1:
+        yield f"expected exit code 1 of a run with errors; got {again.returncode}: {again.stderr}"
+    tell(f"after the end, processes were there for {seconds_until_gone(nodes):.1f} s")
+    redone, bound = n_redone(seen) - RETRIED, lost * AT_ONCE * command.shard_size
+    tell(f"begun again after the deaths of {lost} actors: {redone} pictures (at most {bound})")
+    if redone > bound:
+        yield f"expected at most {bound} pictures to be done again; got {redone}"
+    before = n_seen(seen)
+    nothing = command.run()
+    tell(nothing.stdout.strip().splitlines()[-1] if nothing.stdout else nothing.stderr)
+    if nothing.returncode != 0 or n_seen(seen) != before:
+        yield f"expected nothing to do and exit code 0; got {nothing.returncode}: {nothing.stdout} {nothing.stderr}"
+    yield from (f"left after the end of the run: {line}" for line in left_of_runs(nodes))
+
+
+def has_actor(nodes: RayNodes, index: int) -> bool:
+    """Return whether a node has an actor with a model."""
+    below = {process.pid for process in nodes.raylets[index].children(recursive=True)}
+    return any(actor.pid in below for actor in nodes.actors())
+
+
+@contextmanager
+def object_store_with(images: Path) -> Iterator[str]:
+    """Yield the address of a bucket on this machine that has the images in its folder `images`."""
+    from pyarrow import fs
+    from tests.object_store import object_store
+
+    with object_store() as address:
+        files, bucket = fs.FileSystem.from_uri(address)
+        fs.copy_files(str(images), f"{bucket}/images", destination_filesystem=files)
+        yield address
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--shard-size", type=int, default=8)
+    parser.add_argument("--s3", action="store_true", help="images and results in an object store")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = check(Path(folder), args.images, shard_size=args.shard_size, s3=args.s3)
+    print("\n".join(found) or "no difference")
+    sys.exit(bool(found))
+
+
+if __name__ == "__main__":
+    main()
