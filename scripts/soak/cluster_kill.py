@@ -140,6 +140,7 @@ def has_actor(nodes: RayNodes, index: int) -> bool:
 def object_store_with(images: Path) -> Iterator[str]:
     """Yield the address of a bucket on this machine that has the images in its folder `images`."""
     from pyarrow import fs
+
     from tests.object_store import object_store
 
     with object_store() as address:
