@@ -217,6 +217,12 @@ def ray_environment(*, own: bool, environment: MutableMapping[str, str] = os.env
                 environment[name] = value
 
 
+def store_variables() -> tuple[tuple[str, str], ...]:
+    """Return the variables by which libraries find object stores and the keys for them."""
+    prefixes = ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "STORAGE_EMULATOR_", "HADOOP_", "HF_")
+    return tuple(sorted(item for item in os.environ.items() if item[0].startswith(prefixes)))
+
+
 def data_folder() -> Path | None:
     """Return the folder for what is installed for this user, such as llama-server; None where the user has no home."""
     from platformdirs import user_data_path

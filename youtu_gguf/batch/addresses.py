@@ -8,26 +8,17 @@ stands, without escapes. pyarrow serves the schemes of `ARROW`, with its options
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from youtu_gguf.errors import InputError
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
 
 ARROW = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs"})
 """Schemes that pyarrow serves by itself.
 
 Source: Arrow's documentation, "FileSystem.from_uri".
 """
-
-WHOLE = frozenset(
-    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "ocilake", "tos", "hf", "memory"}
-)
-"""Schemes whose files appear when they are complete, by one request, and replace earlier ones so."""
 
 _SCHEME = re.compile(r"(?:fsspec\+)?([A-Za-z][A-Za-z0-9.-]+(?:\+[a-z]+)?)://")  # one letter is a drive of Windows
 _OPTIONS = re.compile(r"\?(?:[a-z_]+=[^&/]*)(?:&[a-z_]+=[^&/]*)*$")
@@ -68,6 +59,11 @@ def local_path(address: str) -> str:
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
 
 
+def absolute(address: str) -> str:
+    """Return an address that means the same in processes with another working folder; nothing else is changed."""
+    return str(Path.cwd() / local_path(address)) if is_local(address) else address
+
+
 def split(address: str) -> Parts:
     """Return the parts of an address that is not local; the path has no slash at either end."""
     scheme = _SCHEME.match(address)
@@ -87,6 +83,16 @@ def joined(address: str, name: str) -> str:
     return "/".join(part for part in (root, path, name) if part) + options
 
 
+def parent(address: str) -> tuple[str, str]:
+    """Return the address of the folder that holds what is at `address`, and the name in it."""
+    if is_local(address):
+        path = Path(local_path(address))
+        return str(path.parent), path.name
+    root, path_, options = split(address)
+    folder, _, name = path_.rpartition("/")
+    return (f"{root}/{folder}" if folder else root) + options, name
+
+
 def shown(address: str) -> str:
     """Return an address as messages and results have it: without options, and without the keys before `@`."""
     if is_local(address):
@@ -94,58 +100,6 @@ def shown(address: str) -> str:
     root, path, _ = split(address)
     root = _KEYS.sub("", root)
     return f"{root}/{path}" if path else root
-
-
-def file_system(address: str) -> tuple[FileSystem, str]:
-    """Return the file system of an address, and the path in it.
-
-    Raises:
-        InputError: There is none, or a package for it is missing.
-    """
-    try:
-        from pyarrow import fs
-    except ImportError as exc:
-        raise InputError(
-            f'{shown(address)} needs pyarrow, which is missing. Install it: pip install "youtu_gguf[ray]".'
-        ) from exc
-    if is_local(address):
-        return fs.LocalFileSystem(), str(Path(local_path(address)).absolute())
-    root, path, options = split(address)
-    if root.startswith("fsspec+") or scheme_of(address) not in ARROW:
-        return _with_fsspec(address.removeprefix("fsspec+"))
-    files, base = _of_arrow(root, options)
-    return files, f"{base.rstrip('/')}/{path}".rstrip("/")
-
-
-@lru_cache(maxsize=64)
-def _of_arrow(root: str, options: str) -> tuple[Any, str]:
-    """Return pyarrow's file system, one for each root, since its connections are kept with it."""
-    from pyarrow import fs
-
-    if root.startswith("s3://") and "allow_delayed_open=" not in options:  # one request for a small file, not three
-        options = f"{options}&allow_delayed_open=true" if options else "?allow_delayed_open=true"
-    try:
-        files, base = fs.FileSystem.from_uri(f"{root}/{options}")
-    except (OSError, ValueError) as exc:
-        raise InputError(
-            f"expected an address such as s3://bucket/folder; got {shown(root)}: {in_short(exc)}."
-        ) from exc
-    return files, base
-
-
-def _with_fsspec(address: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-    from pyarrow.fs import FSSpecHandler, PyFileSystem
-
-    try:
-        files, path = url_to_fs(address)
-    except ImportError as exc:  # says which package
-        raise InputError(f"{shown(address)} needs a package that is missing: {in_short(exc)}.") from exc
-    except (OSError, ValueError) as exc:
-        raise InputError(
-            f"expected a path, or an address such as s3://bucket/folder; got {shown(address)}: {in_short(exc)}."
-        ) from exc
-    return PyFileSystem(FSSpecHandler(files)), path.rstrip("/")
 
 
 def in_short(exc: BaseException) -> str:

@@ -65,7 +65,7 @@ def run_shard(
     store: Store,
     *,
     about: Mapping[str, Any] | None = None,
-    told: Callable[[str], None] = lambda _name: None,
+    told: Callable[[Line], None] = lambda _line: None,
 ) -> ShardDone:
     """Do the images of a shard and write its parts.
 
@@ -75,7 +75,7 @@ def run_shard(
         questions: What is asked about each image.
         store: The output folder.
         about: What the parts say about themselves beside the shard: run, machine and so on.
-        told: Called with the name of each image that is done.
+        told: Called with the line of each image that is done.
 
     Raises:
         YoutuError: An error that would affect every image.
@@ -88,8 +88,9 @@ def run_shard(
     rows: list[Row] = []
     for path in Batch(asker, work, ledger, name=lambda path: name_of(items[path].name)).run([*items]):
         item = items[path]
-        rows.append(row_of(item, ledger.lines[name_of(item.name)], asker.files.pop(path, {})))
-        told(item.name)
+        line = ledger.lines[name_of(item.name)]
+        rows.append(row_of(item, line, asker.files.pop(path, {})))
+        told(line)
     Parts(store).write(f"{PARTS}/{shard.name}{SUFFIX}", rows, {"shard": shard.name, **(about or {})})
     return ShardDone(len(rows), [*_broken(ledger.lines)])
 

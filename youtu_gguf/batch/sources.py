@@ -12,17 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-from youtu_gguf.batch.addresses import file_system, is_local, joined, local_path, shown, split
+from youtu_gguf.batch.addresses import is_local, joined, local_path, parent, shown, split
+from youtu_gguf.batch.backends import Found, Local, Stat, backend_of
 from youtu_gguf.batch.faults import attempt
 from youtu_gguf.batch.paths import expand, lines_of, none_found, read_list, required
-from youtu_gguf.batch.store import Stat, Store, stat_of
+from youtu_gguf.batch.store import Store, read_at
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileInfo
 
 MANY = 50
 """Objects of one folder that are named one by one: from so many on the folder is listed instead of asking for each."""
@@ -77,34 +74,24 @@ def find_items(named: Sequence[str], leave_out: Sequence[str] = ()) -> list[Item
 def _read_list(name: str) -> list[str]:
     if is_local(name):
         return read_list(name if name == "-" else local_path(name))
-    folder, file = _parent(name)
-    data = Store(folder).read(file)
+    data = read_at(name)
     if data is None:
         raise InputError(f"expected a list of images, one per line; got {shown(name)}: it is missing. Check it.")
     return lines_of(data)
 
 
 def _local(name: str, leave_out: Sequence[Path]) -> Iterator[Item]:
-    base = Path.cwd()
+    base, files = Path.cwd(), Local()
     for path in expand(local_path(name), leave_out):
-        yield Item(path.as_posix(), str(base / path), _etag(path))
+        found = files.look(str(path))
+        yield Item(path.as_posix(), str(base / path), found.etag if isinstance(found, Stat) else None)
 
 
-def _etag(path: Path) -> str | None:
-    try:
-        stat = path.stat()
-    except (OSError, ValueError):  # a list may hold a name with a zero byte
-        return None
-    return Stat.of(stat.st_size, stat.st_mtime_ns).etag
-
-
-def _remote(name: str, infos: Mapping[str, FileInfo], leave_out: Sequence[str]) -> Iterator[Item]:
-    from pyarrow.fs import FileType
-
+def _remote(name: str, infos: Mapping[str, Found], leave_out: Sequence[str]) -> Iterator[Item]:
     info = infos[name]
-    if info.type == FileType.File:
-        yield Item(shown(name), name, stat_of(info).etag)
-    elif info.type == FileType.Directory:
+    if isinstance(info, Stat):
+        yield Item(shown(name), name, info.etag)
+    elif info == "folder":
         found = {file: stat for file, stat in Store(name).files().items() if is_image(file)}
         what = f"images ({', '.join(sorted(SUFFIXES))}) in the folder {shown(name)}"
         yield from _listed(name, sorted(found, key=lambda file: file.split("/")), found, leave_out, what)
@@ -159,37 +146,25 @@ def fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
     return same and fits(names[1:], pattern[1:])
 
 
-def _looked_up(addresses: Sequence[str]) -> dict[str, FileInfo]:
+def _looked_up(addresses: Sequence[str]) -> dict[str, Found]:
     """Return what is at addresses: by one listing of each folder that many of them are in, else by a request each."""
     inside: dict[str, list[str]] = defaultdict(list)
     for address in dict.fromkeys(addresses):
-        folder, name = _parent(address)
+        folder, name = parent(address)
         inside[folder if is_image(name) else ""].append(address)
     several = {folder for folder, found in inside.items() if folder and len(found) >= MANY}
     single = [address for folder, found in inside.items() if folder not in several for address in found]
     with ThreadPoolExecutor(THREADS) as pool:
-        infos = dict(zip(single, pool.map(_info, single), strict=True))
-        for found in pool.map(_infos, several, (inside[folder] for folder in several)):
-            infos |= found
+        infos = dict(zip(single, pool.map(_look, single), strict=True))
+        for folder, stats in zip(several, pool.map(_files, several), strict=True):
+            infos |= {address: stats.get(parent(address)[1]) for address in inside[folder]}
     return infos
 
 
-def _info(address: str) -> FileInfo:
-    files, path = file_system(address)
-    return attempt(lambda: files.get_file_info(path), "read", address)
+def _look(address: str) -> Found:
+    backend, path = backend_of(address)
+    return attempt(lambda: backend.look(path), "read", address)
 
 
-def _infos(folder: str, addresses: Sequence[str]) -> dict[str, FileInfo]:
-    from pyarrow.fs import FileInfo, FileSelector, FileType
-
-    files, path = file_system(folder)
-    selector = FileSelector(path, allow_not_found=True)
-    infos = {info.base_name: info for info in attempt(lambda: files.get_file_info(selector), "list", folder)}
-    return {one: infos.get(_parent(one)[1]) or FileInfo(path, FileType.NotFound) for one in addresses}
-
-
-def _parent(address: str) -> tuple[str, str]:
-    """Return the folder of an address, and the name in it."""
-    root, path, options = split(address)
-    folder, _, name = path.rpartition("/")
-    return (f"{root}/{folder}" if folder else root) + options, name
+def _files(folder: str) -> dict[str, Stat]:
+    return Store(folder).files(deep=False, hidden=True)

@@ -14,6 +14,7 @@ from youtu_gguf.batch.image import Questions
 from youtu_gguf.batch.shard import run_shard
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
+from youtu_gguf.cluster.counts import Noting
 from youtu_gguf.cluster.weights import Loads
 from youtu_gguf.errors import YoutuError
 
@@ -27,12 +28,14 @@ class Job:
         questions: What is asked about each image.
         out: Address of the output folder.
         about: What every part says of the run.
+        counts: Handle of the actor `Counts`, if there is one.
     """
 
     loading: Loads
     questions: Questions
     out: str
     about: Mapping[str, Any] = field(default_factory=dict)
+    counts: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,16 @@ class ShardActor:
 
     def _do(self, shard: Shard) -> Summary:
         node, started = socket.gethostname(), time.monotonic()
+        noting = Noting(self._job.counts, shard.name)
         try:
+            about = {**self._job.about, "node": node}
             done = run_shard(
-                self._ready, shard, self._job.questions, Store(self._job.out), about={**self._job.about, "node": node}
+                self._ready, shard, self._job.questions, Store(self._job.out), about=about, told=noting.add
             )
         except YoutuError as exc:
             return Summary(shard.name, node, len(shard.items), fault=exc)
+        finally:
+            noting.end()
         return Summary(shard.name, node, done.n_images, done.broken, time.monotonic() - started, done.attempt)
 
     def _ready(self) -> Worker:

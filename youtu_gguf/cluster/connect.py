@@ -116,10 +116,11 @@ def _quiet() -> Iterator[None]:
 def _forget_token() -> None:
     """Let the next connection of this process read its token again; Ray's core keeps the first one."""
     with suppress(ImportError, AttributeError):  # names of Ray's own, which it may change
-        from ray._raylet import AuthenticationTokenLoader, Config
+        from ray import _raylet
 
-        AuthenticationTokenLoader.instance().reset_cache()
-        Config.initialize("")
+        core: Any = _raylet
+        core.AuthenticationTokenLoader.instance().reset_cache()
+        core.Config.initialize("")
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from youtu_gguf.cluster.counts import Counted, Counts, asking
 from youtu_gguf.errors import EngineError
 
 if TYPE_CHECKING:
@@ -18,35 +20,56 @@ IN_FLIGHT = 2
 """Shards that an actor has at a time: one that it does, and the next; it does both again after its death."""
 
 
-def summaries(shards: Sequence[Shard], job: Job, size: Size) -> Iterator[Summary]:
+def flow(
+    shards: Sequence[Shard], job: Job, size: Size, counted: Callable[[Counted], None] = lambda _counted: None
+) -> Generator[Summary]:
     """Have shards done by actors of the Ray that this process is connected to; yield a summary of each, in any order.
 
-    Every shard is a block of its own: Ray Data would put such small rows into one, which one actor does.
+    Close the iterator to end it early; the actors then end, and so do their children.
+
+    Args:
+        shards: What is to be done.
+        job: What every actor is told.
+        size: How many actors, and what they take.
+        counted: Called in another thread, every few seconds, with how far shards are that are not finished.
 
     Raises:
         EngineError: Ray failed.
     """
+    import ray
+
+    with ray_errors():
+        counts: Any = ray.remote(Counts).options(num_cpus=0).remote()
+        try:
+            with asking(counts, counted), closing(_summaries(shards, replace(job, counts=counts), size)) as found:
+                yield from found
+        finally:
+            ray.kill(counts)
+
+
+def _summaries(shards: Sequence[Shard], job: Job, size: Size) -> Generator[Summary]:
+    """Run the data set. A shard is a block of its own; Ray Data would put such small rows into one, for one actor."""
     import ray.data
 
     from youtu_gguf.cluster.actor import ShardActor
 
     rows = [{"shard": pickle.dumps(shard)} for shard in shards]
-    with ray_errors():
-        data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            ShardActor,
-            fn_constructor_args=(job,),
-            batch_size=1,
-            num_cpus=size.cpus,
-            num_gpus=size.gpus or None,
-            compute=ray.data.ActorPoolStrategy(
-                min_size=size.least, max_size=size.most, max_tasks_in_flight_per_actor=IN_FLIGHT
-            ),
-        )
-        context: Any = data.context
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        context.execution_no_progress_timeout_s = -1  # a shard takes as long as its images
-        for row in data.iter_rows():
+    data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        ShardActor,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        num_cpus=size.cpus,
+        num_gpus=size.gpus or None,
+        compute=ray.data.ActorPoolStrategy(
+            min_size=size.least, max_size=size.most, max_tasks_in_flight_per_actor=IN_FLIGHT
+        ),
+    )
+    context: Any = data.context
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = -1  # a shard takes as long as its images
+    with closing(iter(data.iter_rows())) as found:
+        for row in found:
             yield pickle.loads(row["summary"])
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Unpack
 
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
 from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.paths import find_images
-from youtu_gguf.batch.run import NAMED
 from youtu_gguf.batch.shards import Item, cut, pending
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
 from youtu_gguf.cluster.connect import connected, nodes_of_cluster
-from youtu_gguf.cluster.flow import summaries
+from youtu_gguf.cluster.counts import Counted
+from youtu_gguf.cluster.flow import flow
 from youtu_gguf.cluster.pool import Pool, Size, size_of
 from youtu_gguf.cluster.report import Report
 from youtu_gguf.cluster.weights import Loading, Loads
@@ -27,11 +30,11 @@ from youtu_gguf.errors import InputError
 from youtu_gguf.types import ProgressFn, no_progress
 
 DEFAULT_FORMATS = ("coco", "yolo")
-"""Formats where none is named, as far as the tasks have a form in them: what data sets are made of, but no arrays, which
-take 60 times the room (docs/cluster.md)."""
+"""Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take 60
+times the room (docs/cluster.md)."""
 
 Told = Callable[[Report], None]
-"""Called when something has changed in a report."""
+"""Called when a report has changed, one call at a time, in any thread."""
 
 
 def _nothing(_report: Report) -> None:
@@ -68,7 +71,7 @@ def run(
         formats: Formats that are stored besides the lines; None for `DEFAULT_FORMATS`.
         retry: Ask images with errors again.
         restart: Delete earlier results and start over.
-        told: Called with the report as it grows.
+        told: Called with the report whenever it has changed, one call at a time, in any thread.
         progress: Called while the model is looked up or pulled.
         calibration: As for `load`.
         settings: As for `load`.
@@ -91,57 +94,73 @@ def run(
             **settings,
         ).sized(size.cpus, size.gpus)
 
-    return run_loading(loading, images, tasks, fspath(out), pool, chosen, retry=retry, restart=restart, told=told)
+    return Run(images, Questions(tuple(tasks), chosen), fspath(out), pool, loading, retry, restart).go(told)
 
 
-def run_loading(
-    loading: Callable[[Size], Loads],
-    images: Sequence[str],
-    tasks: Sequence[Asked],
-    out: str,
-    pool: Pool,
-    formats: Sequence[str] = (),
-    *,
-    retry: bool = False,
-    restart: bool = False,
-    told: Told = _nothing,
-) -> Report:
-    """Do what `run` does, with a model that is loaded in any way.
+@dataclass(frozen=True)
+class Run:
+    """A run whose model is loaded in any way.
 
-    Args:
-        loading: Returns how actors of a size load the model.
+    Attributes:
         images: As for `run`.
-        tasks: As for `run`.
+        questions: The questions, with checked formats.
         out: As for `run`.
         pool: As for `run`.
-        formats: Checked formats.
+        loading: Returns how actors of a size load the model.
         retry: As for `run`.
         restart: As for `run`.
-        told: As for `run`.
-
-    Raises:
-        YoutuError: As for `run`.
     """
-    started = time.monotonic()
-    store = Store(out)
-    items = [Item(path.as_posix(), str(Path.cwd() / path), _etag(path)) for path in find_images(images)]
-    to_do = pending(items, Parts(store).index(), retry=retry)
-    report = Report(total=len(items), skipped=to_do.n_finished, broken=len(to_do.broken), named=[*to_do.broken[:NAMED]])
-    told(report)
-    try:
+
+    images: Sequence[str]
+    questions: Questions
+    out: str
+    pool: Pool
+    loading: Callable[[Size], Loads]
+    retry: bool = False
+    restart: bool = False
+
+    def go(self, told: Told = _nothing) -> Report:
+        """Do the images that are not finished, and return what was done.
+
+        Raises:
+            YoutuError: As for `run`.
+        """
+        started, report, lock = time.monotonic(), Report(), Lock()
+
+        def tell(report: Report) -> None:
+            with lock:
+                report.seconds = time.monotonic() - started
+                told(report)
+
+        store = Store(self.out)
+        items = [Item(path.as_posix(), str(Path.cwd() / path), _etag(path)) for path in find_images(self.images)]
+        to_do = pending(items, Parts(store).index(), retry=self.retry)
+        report.begin(len(items), to_do.broken, to_do.n_finished)
         if to_do.items:  # Ray has no data sets without rows
-            with connected(pool.cluster):
-                size = size_of(pool, nodes_of_cluster())
-                loads = loading(size)
-                job = Job(loads, Questions(tuple(tasks), tuple(formats)), out)
-                for summary in summaries([*cut(to_do.items, pool.shard_size, f"{time.time_ns()}")], job, size):
+            self._do(to_do.items, report, tell)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def _do(self, items: Sequence[Item], report: Report, told: Told) -> None:
+        report.stage = "starting Ray"
+        told(report)
+
+        def counted(counts: Counted) -> None:
+            report.follow(counts)
+            told(report)
+
+        with connected(self.pool.cluster):
+            size = size_of(self.pool, nodes_of_cluster())
+            job = Job(self.loading(size), self.questions, self.out)
+            report.stage = "loading the model"
+            told(report)
+            shards = [*cut(items, self.pool.shard_size, f"{time.time_ns()}")]
+            with closing(flow(shards, job, size, counted)) as summaries:
+                for summary in summaries:
                     if summary.fault is not None:
                         raise summary.fault
                     report.count(summary)
                     told(report)
-    finally:
-        report.seconds = time.monotonic() - started
-    return report
 
 
 def formats_of(formats: Sequence[str] | None, tasks: Sequence[Asked]) -> tuple[str, ...]:
