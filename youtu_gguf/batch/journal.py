@@ -29,7 +29,10 @@ from youtu_gguf.output import write_bytes
 
 RESULTS, FILES, BEGUN, LOCK = "results.jsonl", "files", "begun.json", ".lock"
 
-_WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
+COLLECTED = "collected"
+"""In the settings of a folder that was not written by a batch: what its files were collected from."""
+
+WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
 """What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
 
 Line = dict[str, Any]
@@ -237,7 +240,7 @@ def clear_results(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     files = folder / FILES
     for path in list(files.glob("*/*")):
-        if _WRITTEN.fullmatch(path.relative_to(files).as_posix()):
+        if WRITTEN.fullmatch(path.relative_to(files).as_posix()):
             path.unlink()
     for inner in (*files.glob("*"), files):
         with suppress(OSError):  # it holds other files

@@ -39,7 +39,7 @@ def compare(data: bytes, wanted: Mapping[str, Any], where: str) -> None:
             "Name another folder, or start over with --restart."
         )
     if before != now:
-        was = "; ".join(_differences(before, now))
+        was = "; ".join(differences(before, now))
         raise InputError(
             f"{where} holds results made with other settings ({was}). Name another folder, use the same settings as "
             "before, or start over with --restart."
@@ -66,11 +66,11 @@ def read_settings(data: bytes, where: str) -> dict[str, Any]:
         ) from exc
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
     """Yield in words what two settings differ in, those within settings by both names."""
     for name in {**before, **now}:
         old, new = before.get(name), now.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _differences(old, new, f"{above}{name}.")
+            yield from differences(old, new, f"{above}{name}.")
         elif old != new:
             yield f"{above}{name}: {old} before, {new} now"
