@@ -30,6 +30,12 @@ WHOLE = frozenset(
 written beside its place and then moved there."""
 
 
+SMALL = 4 << 20
+"""Largest file in bytes that is written to S3 with `allow_delayed_open`, which makes it one request. A larger file is
+written in parts (arrow/filesystem/s3fs.cc). With that option pyarrow 25 waits for ever where the store refuses to begin
+them; without it that is an error."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stat:
     """What a file system says of a file: its size in bytes, and what changes when the file does."""
@@ -119,11 +125,13 @@ class Arrow:
 
     Args:
         files: A `pyarrow.fs.FileSystem`.
+        small: Another for files of up to `SMALL` bytes, which are written by one request.
         is_whole: Whether its scheme is one of `WHOLE`.
     """
 
-    def __init__(self, files: Any, *, is_whole: bool) -> None:
+    def __init__(self, files: Any, small: Any = None, *, is_whole: bool) -> None:
         self._files = files
+        self._small = small or files
         self._is_whole = is_whole
 
     def look(self, path: str) -> Found:
@@ -168,7 +176,8 @@ class Arrow:
             self.remove(temporary)
 
     def _put(self, path: str, data: bytes) -> None:
-        stream = self._files.open_output_stream(path)
+        files = self._small if len(data) <= SMALL else self._files
+        stream = files.open_output_stream(path)
         stream.write(data)
         stream.close()
 
@@ -303,10 +312,11 @@ def _arrow(root: str, options: str, variables: object) -> tuple[Arrow, str]:  # 
     from pyarrow import fs
 
     scheme = scheme_of(root)
-    if scheme == "s3" and "allow_delayed_open=" not in options:  # one request for a small file instead of three
-        options = f"{options}&allow_delayed_open=true" if options else "?allow_delayed_open=true"
     files, base = fs.FileSystem.from_uri(f"{root}/{options}")
-    return Arrow(files, is_whole=scheme in WHOLE), str(base)
+    small = None
+    if scheme == "s3" and "allow_delayed_open=" not in options:
+        small, _ = fs.FileSystem.from_uri(f"{root}/{options}{'&' if options else '?'}allow_delayed_open=true")
+    return Arrow(files, small, is_whole=scheme in WHOLE), str(base)
 
 
 def _fsspec(address: str) -> tuple[Fsspec, str]:

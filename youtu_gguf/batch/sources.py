@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from youtu_gguf.batch.addresses import is_local, joined, local_path, parent, shown, split
+from youtu_gguf.batch.addresses import ARROW, is_local, joined, local_path, parent, scheme_of, shown, split
 from youtu_gguf.batch.backends import Found, Local, Stat, backend_of
 from youtu_gguf.batch.faults import attempt
 from youtu_gguf.batch.paths import expand, lines_of, none_found, read_list, required
@@ -155,7 +155,15 @@ def _looked_up(addresses: Sequence[str]) -> dict[str, Found]:
         infos = dict(zip(single, pool.map(_look, single), strict=True))
         for folder, stats in zip(several, pool.map(_files, several), strict=True):
             infos |= {address: stats.get(parent(address)[1]) for address in inside[folder]}
+    for root in {_root(address) for address, info in infos.items() if info is None}:
+        if scheme_of(root) in ARROW and _look(root) is None:
+            raise InputError(f"expected images in {shown(root)}; it does not exist. Create it, or correct its name.")
     return infos
+
+
+def _root(address: str) -> str:
+    root, _, options = split(address)
+    return root + options
 
 
 def _look(address: str) -> Found:
