@@ -27,8 +27,8 @@ from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import InputError, OutputError, YoutuError
 
-MOST_HELD = 256 << 20
-"""Bytes of files that are held before a part is written."""
+MOST_HELD = 64 << 20
+"""Bytes of files that are held before a part is written, which takes seven times as much for a second."""
 
 REDONE = 8
 """Images in a part of a shard that has ended a process, so that it does not lose more by the next end."""
