@@ -15,6 +15,7 @@ from youtu_gguf.batch.shard import run_shard
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.counts import Noting
+from youtu_gguf.cluster.nodes import actor_environment
 from youtu_gguf.cluster.weights import Loads
 from youtu_gguf.errors import YoutuError
 
@@ -88,7 +89,7 @@ class ShardActor:
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.loading.load)
+            worker = Worker(self._job.loading.load, environment=actor_environment())
             self._job.loading.check(worker.identity, socket.gethostname())
             self._worker = worker
         return self._worker

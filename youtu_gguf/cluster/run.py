@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Unpack
+from typing import Unpack
 
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
 from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.paths import find_images
-from youtu_gguf.batch.shards import Item, cut, pending
+from youtu_gguf.batch.shards import cut, pending
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
@@ -27,7 +27,7 @@ from youtu_gguf.cluster.report import Report
 from youtu_gguf.cluster.weights import Loading, Loads
 from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import InputError
-from youtu_gguf.types import ProgressFn, no_progress
+from youtu_gguf.types import CalibrationWord, ProgressFn, no_progress
 
 DEFAULT_FORMATS = ("coco", "yolo")
 """Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take 60
@@ -55,7 +55,7 @@ def run(
     restart: bool = False,
     told: Told = _nothing,
     progress: ProgressFn = no_progress,
-    calibration: Literal["stored", "default"] | Calibration = "stored",
+    calibration: CalibrationWord | Calibration = "stored",
     **settings: Unpack[LoadSettings],
 ) -> Report:
     """Ask the same questions about many images, on one machine or several; a later run resumes.
