@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -47,6 +49,28 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return cores_within(len(os.sched_getaffinity(0)), ROOT)
     return cores_within(os.cpu_count() or 1, ROOT)
+
+
+def start_of(pid: int) -> float | None:
+    """Return when the process `pid` started, in seconds since the epoch; None if it does not run."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def pid_space() -> str:
+    """Return what tells apart the places where a pid may mean another process: this boot of this machine, or container.
+
+    Linux has both as identifiers (random(4), namespaces(7)). Elsewhere the machine's network address stands for it.
+    """
+    boot = _read(ROOT / "proc/sys/kernel/random/boot_id")
+    if not boot:
+        return f"{platform.node()} {uuid.getnode():x}"
+    return f"{boot} {(ROOT / 'proc/self/ns/pid').readlink()}"
 
 
 def free_disk(folder: Path) -> int:

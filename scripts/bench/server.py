@@ -55,7 +55,7 @@ def timed(run: Callable[[], Any]) -> float:
 def direct(engine: ServerEngine, session: HttpSession, question: str, sampling: Any) -> None:
     """Send the request that the engine sends, and read the response, without the engine."""
     address = engine.supervisor.wait_ready()
-    body = session.body(Request(question, sampling), engine.model)
+    body = session.body(Request(question, sampling), engine.served(address), sampling.max_tokens)
     headers = {"Authorization": f"Bearer {address.key}"}
     with requests.post(address.url + PATH, json=body, headers=headers, stream=True, timeout=3600) as response:
         response.raise_for_status()

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from youtu_gguf.engines.llama_server.process import STOP_S, Binding, ChildProcess, start_of
+from youtu_gguf.engines.llama_server.process import STOP_S, Binding, ChildProcess
+from youtu_gguf.machine import start_of
 
 BINDINGS: tuple[Binding, ...] = ("signal", "pipe")
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"

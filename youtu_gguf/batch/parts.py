@@ -72,11 +72,14 @@ class Index:
 
     Attributes:
         table: The columns of `INDEX`; `part`, the place in `parts`; and `row`, the place in the part, from 0.
-        parts: Names of the parts, such as "parts/000001-000000.parquet", in order; the last row of an image counts.
+        parts: Names of the parts, such as "parts/000001-3f2a-000000.parquet", in order; the last row of an image
+            counts.
+        about: What each part says about itself: its run, shard, machine and so on.
     """
 
     table: pa.Table = field(repr=False)
     parts: tuple[str, ...] = field(repr=False)
+    about: tuple[Mapping[str, Any], ...] = field(repr=False)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -92,6 +95,15 @@ class Parts:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def names(self, shard: str = "") -> tuple[str, ...]:
+        """Return the names of all parts, or of those of a shard, in order.
+
+        Raises:
+            InputError: The store cannot be listed.
+        """
+        names = self._store.files(PARTS)
+        return tuple(name for name in names if name.startswith(f"{PARTS}/{shard}") and name.endswith(SUFFIX))
+
     def index(self) -> Index:
         """Return which images are finished.
 
@@ -100,11 +112,14 @@ class Parts:
         """
         import pyarrow as pa
 
-        names = tuple(name for name in self._store.files(PARTS) if name.endswith(SUFFIX))
+        names = self.names()
         with ThreadPoolExecutor(_READERS) as pool:
-            tables = [*pool.map(self._index_of, names, range(len(names)))]
-        table = pa.concat_tables([_index_schema().empty_table(), *tables]).combine_chunks()
-        return Index(_last(table), names)
+            read = [*pool.map(self._index_of, names)]
+        places = pa.array([n for n, (columns, _) in enumerate(read) for _ in range(columns.num_rows)], pa.int32())
+        rows = pa.array([n for columns, _ in read for n in range(columns.num_rows)], pa.int32())
+        table = pa.concat_tables([_empty(), *(columns for columns, _ in read)])
+        table = table.append_column("part", places).append_column("row", rows)
+        return Index(_last(table), names, tuple(about for _, about in read))
 
     def rows(self, part: str, *, files: bool = True, pieces: bool = True) -> list[Row]:
         """Return the rows of a part; without `files` and `pieces` these are not read from the store.
@@ -116,15 +131,6 @@ class Parts:
         columns = [name for name in schema().names if wanted.get(name, True)]
         return [*map(_row, self._read(part, columns).to_pylist())]
 
-    def about(self, part: str) -> Mapping[str, Any]:
-        """Return what the part says about itself: its run, shard, machine and so on.
-
-        Raises:
-            InputError: The part cannot be read.
-        """
-        with self._opened(part) as (_, about):
-            return about
-
     def write(self, part: str, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
         """Write a part.
 
@@ -133,13 +139,9 @@ class Parts:
         """
         self._store.write(part, encode(rows, about))
 
-    def _index_of(self, part: str, number: int) -> pa.Table:
-        import pyarrow as pa
-
-        table = self._read(part, INDEX)
-        n = table.num_rows
-        places = [pa.array([number] * n, pa.int32()), pa.array(range(n), pa.int32())]
-        return pa.table([*table.columns, *places], _index_schema())
+    def _index_of(self, part: str) -> tuple[pa.Table, Mapping[str, Any]]:
+        with self._opened(part) as (file, about):
+            return file.read(list(INDEX), use_threads=False), about
 
     def _read(self, part: str, columns: Sequence[str]) -> pa.Table:
         with self._opened(part) as (file, _):
@@ -152,11 +154,8 @@ class Parts:
 
         where = f"{part} in {self._store.address}"
         remedy = "Delete that file; the next run does its images again."
-        data = self._store.read(part)
-        if data is None:
-            raise InputError(f"expected {where}; it was deleted meanwhile. Run the same command again.")
         try:
-            with ParquetFile(io.BytesIO(data)) as file:
+            with self._store.open(part) as source, ParquetFile(source, pre_buffer=True) as file:
                 about = json.loads((file.schema_arrow.metadata or {})[_ABOUT.encode()])
                 if about["format"] != FORMAT:
                     raise InputError(
@@ -164,6 +163,8 @@ class Parts:
                         f"of another version. Use that version, or delete the file; the next run does its images again."
                     )
                 yield file, about
+        except FileNotFoundError as exc:
+            raise InputError(f"expected {where}; it was deleted meanwhile. Run the same command again.") from exc
         except KeyError as exc:
             raise InputError(f"expected {where} to be a part of a batch; it lacks {exc}. {remedy}") from exc
         except (pa.ArrowException, ValueError, OSError) as exc:
@@ -203,11 +204,8 @@ def schema() -> pa.Schema:
     return pa.schema(columns)
 
 
-def _index_schema() -> pa.Schema:
-    import pyarrow as pa
-
-    whole = schema()
-    return pa.schema([*(whole.field(name) for name in INDEX), ("part", pa.int32()), ("row", pa.int32())])
+def _empty() -> pa.Table:
+    return schema().empty_table().select(list(INDEX))
 
 
 def _last(table: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import youtu_gguf as yg
 from youtu_gguf.batch.image import NPZ, Asked, Done, ImageWork, Questions, Work, digest_of, folder_of, line_of, name_of
 from youtu_gguf.batch.journal import Journal, Line
+from youtu_gguf.batch.ledger import Ledger
 from youtu_gguf.batch.messages import Died, identity_of
 from youtu_gguf.batch.worker import Worker
 from youtu_gguf.errors import EngineError, InputError
@@ -71,43 +72,6 @@ class Asker(Protocol):
 
     def stop(self) -> None:
         """Give up the images in progress."""
-        ...
-
-
-class Ledger(Protocol):
-    """Where a batch finds what is finished, and records what it does, as in a `Journal`."""
-
-    @property
-    def lines(self) -> Mapping[str, Line]:
-        """The line of every finished image, by the name of the image."""
-        ...
-
-    def add(self, name: str, line: Line) -> None:
-        """Add the line of a finished image."""
-        ...
-
-    def begin(self, name: str) -> None:
-        """Note that an image is begun, before it can do harm."""
-        ...
-
-    def tries(self, name: str) -> int:
-        """Return how often an image without a line was begun."""
-        ...
-
-    def lose(self, name: str) -> None:
-        """Note that the process died while it was at work on an image that was begun."""
-        ...
-
-    def let_go(self) -> None:
-        """Take back that the images in progress were begun."""
-        ...
-
-    def drop(self, unwanted: Callable[[Line], bool]) -> None:
-        """Delete the lines of images that must be done again."""
-        ...
-
-    def clear_files(self, name: str) -> None:
-        """Delete the folder `name`, which an earlier run wrote for an image that is not finished."""
         ...
 
 
@@ -284,16 +248,22 @@ class _Here:
 
 
 def settings_of(
-    model: yg.Model | Worker, asked: Sequence[Asked], options: Mapping[str, Any], formats: Sequence[str] = (NPZ,)
+    model: yg.Model | Worker | Mapping[str, Any],
+    asked: Sequence[Asked],
+    options: Mapping[str, Any],
+    formats: Sequence[str] = (NPZ,),
 ) -> dict[str, Any]:
     """Return the settings that the results of a batch depend on; the journal compares them.
 
-    A model counts by the content of its files, wherever they are and whatever their names.
+    A model counts by the content of its files, wherever they are and whatever their names. In its place may be what
+    `identity_of` says of it.
     """
+    if isinstance(model, Worker):
+        model = model.identity
     return {
         "schema": SCHEMA,
         "version": yg.__version__,
-        **(model.identity if isinstance(model, Worker) else identity_of(model)),
+        **(identity_of(model) if isinstance(model, yg.Model) else model),
         "tasks": [asked.words for asked in asked],
         "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
         "formats": sorted(formats),

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import youtu_gguf as yg
+from youtu_gguf.arguments import is_there
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.batch.addresses import is_local
+from youtu_gguf.batch.ahead import FEW, ReadingAhead
+from youtu_gguf.batch.attempts import Attempt
 from youtu_gguf.batch.image import PARTS as PIECES
 from youtu_gguf.batch.image import Done, ImageWork, Questions, name_of
 from youtu_gguf.batch.journal import Line
 from youtu_gguf.batch.messages import Died
 from youtu_gguf.batch.parts import PARTS, SUFFIX, Parts, Row
-from youtu_gguf.batch.run import Asker, Batch, errors_in
+from youtu_gguf.batch.run import TRIES, Asker, Batch, errors_in
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
+from youtu_gguf.errors import InputError, OutputError, YoutuError
+
+MOST_HELD = 256 << 20
+"""Bytes of files that are held before a part is written."""
+
+REDONE = 8
+"""Images in a part of a shard that has ended a process, so that it does not lose more by the next end."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +78,11 @@ def run_shard(
     store: Store,
     *,
     about: Mapping[str, Any] | None = None,
-    told: Callable[[Line], None] = lambda _line: None,
+    told: Callable[[Line], object] = lambda _line: None,
 ) -> ShardDone:
     """Do the images of a shard and write its parts.
+
+    What an earlier attempt at the shard has finished is kept; so is what this one has, if it ends with an error.
 
     Args:
         ready: Returns what does the images, as a `Worker` does; called once, when the shard is begun.
@@ -78,21 +93,62 @@ def run_shard(
         told: Called with the line of each image that is done.
 
     Raises:
+        InputError: None of the images can be read on this machine.
         YoutuError: An error that would affect every image.
     """
-    assert all(is_local(item.address) for item in shard.items)
-    items = {Path(item.address): item for item in shard.items}
-    ledger = _Ledger()
-    asker = _Keeping(ready())
-    work = ShardWork(questions, {path: item.name for path, item in items.items()})
-    rows: list[Row] = []
-    for path in Batch(asker, work, ledger, name=lambda path: name_of(items[path].name)).run([*items]):
-        item = items[path]
-        line = ledger.lines[name_of(item.name)]
-        rows.append(row_of(item, line, asker.files.pop(path, {})))
-        told(line)
-    Parts(store).write(f"{PARTS}/{shard.name}{SUFFIX}", rows, {"shard": shard.name, **(about or {})})
-    return ShardDone(len(rows), [*_broken(ledger.lines)])
+    with Attempt(store, shard) as attempt:
+        parts = Parts(store)
+        earlier = _finished(parts, shard) if attempt.number > 1 else {}
+        items = [item for item in shard.items if name_of(item.name) not in earlier]
+        _check_there(items)
+        begun_first = [item for item in items if 0 < attempt.tries(name_of(item.name)) < TRIES]
+        items = [*begun_first, *(item for item in items if item not in begun_first)]
+        if items:
+            with ReadingAhead(ready(), items) as asker:
+                writer = _Writer(parts, shard, attempt, asker, {"shard": shard.name, **(about or {})})
+                _run(writer, questions, told)
+        lines = {**earlier, **attempt.lines}
+        return ShardDone(len(shard.items), [*_broken(lines)], attempt.number)
+
+
+def _run(writer: _Writer, questions: Questions, told: Callable[[Line], object]) -> None:
+    names = {path: item.name for path, item in writer.places.items()}
+    batch = Batch(writer, ShardWork(questions, names), writer.attempt, name=lambda path: name_of(names[path]))
+    try:
+        for path in batch.run([*names]):
+            told(writer.attempt.lines[name_of(names[path])])
+            if writer.is_full():
+                writer.write()
+    except OutputError:
+        raise
+    except BaseException:
+        with suppress(YoutuError):
+            writer.write()
+        raise
+    writer.check()
+    writer.write()
+
+
+def _check_there(items: Sequence[Item]) -> None:
+    """Refuse that none of the images that were there when the run began is on this machine.
+
+    Raises:
+        InputError: So it is.
+    """
+    listed = [item for item in items if item.etag is not None and is_local(item.address)]
+    if len(listed) >= FEW and not any(is_there(Path(item.address)) for item in listed):
+        raise InputError(
+            f"expected the images on {socket.gethostname()} too; of {len(listed)} none is there, the first is "
+            f"{listed[0].address}. Share their folder under the same path on every machine, or name it by an address "
+            "such as s3://bucket/folder."
+        )
+
+
+def _finished(parts: Parts, shard: Shard) -> dict[str, Line]:
+    """Return the lines of images that earlier attempts at a shard have finished."""
+    etags = {name_of(item.name): item.etag for item in shard.items}
+    rows = [row for part in parts.names(shard.name) for row in parts.rows(part, files=False, pieces=False)]
+    return {row.image: json.loads(row.line) for row in rows if row.etag is not None and row.etag == etags[row.image]}
 
 
 def row_of(item: Item, line: Line, files: Mapping[str, bytes]) -> Row:
@@ -119,12 +175,17 @@ def _broken(lines: Mapping[str, Line]) -> Iterator[tuple[str, str]]:
             yield name, f"{error['class']}: {error['message']}"
 
 
-class _Keeping:
-    """An `Asker` that keeps the files of images that are done."""
+class _Writer:
+    """An `Asker` that has another do the images, keeps their files, and writes them and their lines into parts."""
 
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
-        self.files: dict[Path, Mapping[str, bytes]] = {}
+    def __init__(
+        self, parts: Parts, shard: Shard, attempt: Attempt, asker: ReadingAhead, about: Mapping[str, Any]
+    ) -> None:
+        self._parts, self._shard, self._asker, self._about = parts, shard, asker, about
+        self.attempt, self.places, self.check = attempt, asker.places, asker.check
+        self._files: dict[str, Mapping[str, bytes]] = {}
+        self._written: set[str] = set()
+        self._n_parts = 0
 
     @property
     def n_parallel(self) -> int:
@@ -139,41 +200,33 @@ class _Keeping:
     def wait(self) -> Done | Died:
         outcome = self._asker.wait()
         if isinstance(outcome, Done):
-            self.files[outcome.path] = outcome.files
+            self._files[name_of(self.places[outcome.path].name)] = outcome.files
         return outcome
 
     def stop(self) -> None:
         self._asker.stop()
 
+    def is_full(self) -> bool:
+        """Return whether the next part should be written now."""
+        n_bytes = sum(len(data) for files in self._files.values() for data in files.values())
+        n_images = len(self.attempt.lines) - len(self._written)
+        return n_bytes >= MOST_HELD or (self.attempt.number > 1 and n_images >= REDONE)
 
-class _Ledger:
-    """The journal of a shard: in memory."""
+    def write(self) -> None:
+        """Write what is finished and in no part yet.
 
-    def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
-        self._lost: dict[str, int] = {}
-        self._in_progress: set[str] = set()
-
-    def add(self, name: str, line: Line) -> None:
-        self.lines[name] = line
-        self._in_progress.discard(name)
-        self._lost.pop(name, None)
-
-    def begin(self, name: str) -> None:
-        self._in_progress.add(name)
-
-    def tries(self, name: str) -> int:
-        return self._lost.get(name, 0) + (name in self._in_progress)
-
-    def lose(self, name: str) -> None:
-        self._lost[name] = self.tries(name)
-        self._in_progress.discard(name)
-
-    def let_go(self) -> None:
-        self._in_progress.clear()
-
-    def drop(self, unwanted: Callable[[Line], bool]) -> None:
-        self.lines = {name: line for name, line in self.lines.items() if not unwanted(line)}
-
-    def clear_files(self, name: str) -> None:
-        """Do nothing: no earlier run has left files."""
+        Raises:
+            OutputError: It cannot be written.
+        """
+        rows = []
+        for item in self._shard.items:
+            name = name_of(item.name)
+            if name in self.attempt.lines and name not in self._written:
+                self._written.add(name)
+                rows.append(row_of(item, self.attempt.lines[name], self._files.pop(name, {})))
+        if not rows:
+            return
+        self.attempt.rest()
+        self._n_parts += 1
+        which = "" if self.attempt.number == self._n_parts == 1 else f"_{self.attempt.number}-{self._n_parts}"
+        self._parts.write(f"{PARTS}/{self._shard.name}{which}{SUFFIX}", rows, self._about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from youtu_gguf.batch.image import name_of
@@ -15,10 +15,17 @@ SHARD_SIZE = 64
 
 @dataclass(frozen=True)
 class Shard:
-    """Images that are done together, and whose results are in parts that are named after the shard."""
+    """Images that are done together, and whose results are in parts that are named after the shard.
+
+    Attributes:
+        name: Of the shard.
+        items: The images.
+        lost: How often images of these were in progress when an earlier run was killed; see `attempts`.
+    """
 
     name: str
     items: tuple[Item, ...] = field(repr=False)
+    lost: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,18 @@ def pending(items: Sequence[Item], index: Index, *, retry: bool = False) -> Pend
     return Pending(to_do, len(items) - len(to_do), broken.to_pylist())
 
 
-def cut(items: Sequence[Item], size: int, run: str) -> Iterator[Shard]:
-    """Cut images into the shards of a run, in their order."""
+def cut(items: Sequence[Item], size: int, run: str, lost: Mapping[str, int] | None = None) -> Iterator[Shard]:
+    """Cut images into the shards of a run, in their order.
+
+    Args:
+        items: The images.
+        size: The most images in a shard.
+        run: The name of the run, with which those of its shards begin.
+        lost: What `attempts.take_over` has returned.
+    """
     for start in range(0, len(items), size):
-        yield Shard(f"{run}-{start // size:06}", tuple(items[start : start + size]))
+        some = tuple(items[start : start + size])
+        counts = (
+            {name: lost[name] for name in map(name_of, (item.name for item in some)) if name in lost} if lost else {}
+        )
+        yield Shard(f"{run}-{start // size:06}", some, counts)

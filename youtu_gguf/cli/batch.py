@@ -184,11 +184,12 @@ def _write_datasets(finished: Finished, formats: Sequence[str]) -> bool:
         print(f"Wrote {written.path}: {written.n_images} images")
         if written.left_out:
             is_complete = False
-            print(f"Left out of {written.path}: {_shown(written.left_out)}.", file=sys.stderr)
+            print(f"Left out of {written.path}: {left_out_in_words(written.left_out)}.", file=sys.stderr)
     return is_complete
 
 
-def _shown(left_out: Sequence[tuple[str, str]]) -> str:
+def left_out_in_words(left_out: Sequence[tuple[str, str]]) -> str:
+    """Return the images that a data set cannot have, and why; of many the first."""
     shown = "; ".join(f"{name}, since {why}" for name, why in left_out[:SHOWN_LEFT_OUT])
     rest = len(left_out) - SHOWN_LEFT_OUT
     return f"{shown}; and {rest} more" if rest > 0 else shown

@@ -15,8 +15,9 @@ from youtu_gguf.batch.shard import run_shard
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
 from youtu_gguf.cluster.counts import Noting
-from youtu_gguf.cluster.nodes import actor_environment
+from youtu_gguf.cluster.nodes import assigned_gpus
 from youtu_gguf.cluster.weights import Loads
+from youtu_gguf.environment import share_of_machine
 from youtu_gguf.errors import YoutuError
 
 
@@ -89,7 +90,13 @@ class ShardActor:
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.loading.load, environment=actor_environment())
-            self._job.loading.check(worker.identity, socket.gethostname())
+            loading = self._job.loading
+            share = share_of_machine(int(loading.about["threads"]), assigned_gpus())
+            worker = Worker(loading.load, environment=share)
+            try:
+                loading.check(worker.identity, socket.gethostname())
+            except YoutuError:
+                worker.close()
+                raise
             self._worker = worker
         return self._worker

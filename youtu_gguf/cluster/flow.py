@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from youtu_gguf.cluster.pool import Size
 
 IN_FLIGHT = 2
-"""Shards that an actor has at a time: one that it does, and the next; it does both again after its death."""
+"""Shards that an actor has at a time: one that it does, and the next. After its death both are done again."""
+
+KEPT = "Finished images are kept; run the same command again to resume."
 
 
-def flow(
-    shards: Sequence[Shard], job: Job, size: Size, counted: Callable[[Counted], None] = lambda _counted: None
-) -> Generator[Summary]:
-    """Have shards done by actors of the Ray that this process is connected to; yield a summary of each, in any order.
+def flow(shards: Sequence[Shard], job: Job, size: Size, counted: Callable[[Counted], None]) -> Generator[Summary]:
+    """Have shards done by actors of the Ray that this process is part of; yield a summary of each, in any order.
 
     Close the iterator to end it early; the actors then end, and so do their children.
 
@@ -85,8 +85,18 @@ def ray_errors() -> Iterator[None]:
     try:
         yield
     except RayError as exc:
-        first = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
-        raise EngineError(
-            f"Ray failed: {type(exc).__name__}: {first}. Finished images are kept; run the same command again to "
-            "resume."
-        ) from exc
+        raise EngineError(in_words(exc)) from exc
+
+
+def in_words(exc: BaseException) -> str:
+    """Return what an error of Ray means to the user, without its pages of frames."""
+    from ray.exceptions import RayTaskError
+
+    cause: BaseException = exc
+    while isinstance(cause, RayTaskError) and isinstance(cause.cause, BaseException):
+        cause = cause.cause
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    words = " ".join((lines[-1:] if isinstance(cause, RayTaskError) else lines[:2]) or [type(cause).__name__])
+    if "No module named" in str(exc):
+        words += ' Install the same version of it on every machine: pip install "youtu_gguf[ray]".'
+    return f"Ray failed: {type(cause).__name__}: {words[:400]} {KEPT}"

@@ -12,7 +12,6 @@ from youtu_gguf import machine as here
 from youtu_gguf.cluster.machines import Gpu, Machine, Needs
 from youtu_gguf.cluster.pool import FREE_CPUS, Node
 from youtu_gguf.cluster.weights import SAME_WEIGHTS, Found, Wanted
-from youtu_gguf.environment import share_of_machine
 from youtu_gguf.errors import EngineError, YoutuError
 from youtu_gguf.hub.local import as_spec
 
@@ -104,17 +103,15 @@ def ask_a_node(cpus: int, gpus: float) -> Callable[[Wanted], Found]:
     return ask
 
 
-def actor_environment() -> dict[str, str]:
-    """Return the variables of a process that may use what Ray has assigned to this actor, and nothing else.
+def assigned_gpus() -> list[str]:
+    """Return the GPUs that Ray has assigned to this actor or task.
 
-    Ray reserves processors and GPUs, but does not keep a process to them. Without GPUs it hides none
-    (ray-project/ray#62492, and `RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO` in its sources).
+    Ray reserves GPUs, but does not hide the others from a process without any (ray-project/ray#62492, and
+    `RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO` in its sources).
     """
     import ray
 
-    context = ray.get_runtime_context()
-    gpus = context.get_accelerator_ids().get("GPU", ())
-    return share_of_machine(max(1, int(context.get_assigned_resources().get("CPU", 1))), [*map(str, gpus)])
+    return [*map(str, ray.get_runtime_context().get_accelerator_ids().get("GPU", ()))]
 
 
 def _answer(question: Question, node: Node) -> Machine:

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from os import PathLike, fspath
-from pathlib import Path
 from threading import Lock
-from typing import Unpack
+from typing import Any, Self, Unpack
 
+from youtu_gguf.batch.addresses import absolute, joined
+from youtu_gguf.batch.attempts import clear, let_go, take_over
+from youtu_gguf.batch.folder import check_settings
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
-from youtu_gguf.batch.parts import Parts
-from youtu_gguf.batch.paths import find_images
+from youtu_gguf.batch.journal import FILES
+from youtu_gguf.batch.parts import PARTS, Parts
+from youtu_gguf.batch.questions import question_to_json
+from youtu_gguf.batch.run import settings_of
 from youtu_gguf.batch.shards import cut, pending
-from youtu_gguf.batch.sources import Item
+from youtu_gguf.batch.sources import Item, find_items
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
-from youtu_gguf.cluster.connect import connected, nodes_of_cluster
+from youtu_gguf.cluster.claim import Claim
+from youtu_gguf.cluster.conductor import flow_elsewhere
+from youtu_gguf.cluster.connect import connected, is_elsewhere, nodes_of_cluster
 from youtu_gguf.cluster.counts import Counted
 from youtu_gguf.cluster.flow import flow
+from youtu_gguf.cluster.nodes import ask_a_node
 from youtu_gguf.cluster.pool import Pool, Size, size_of
 from youtu_gguf.cluster.report import Report
-from youtu_gguf.cluster.weights import Loading, Loads
+from youtu_gguf.cluster.weights import Ask, Found, Loading, Loads, Wanted
 from youtu_gguf.config import LoadSettings
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, YoutuError
+from youtu_gguf.output.datasets import DATASETS
 from youtu_gguf.types import CalibrationWord, ProgressFn, no_progress
 
 DEFAULT_FORMATS = ("coco", "yolo")
 """Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take 60
 times the room (docs/cluster.md)."""
+
+WRITTEN = (PARTS, "attempts", "drivers", FILES, *DATASETS)
+"""Folders in the output folder that are never searched for images."""
 
 Told = Callable[[Report], None]
 """Called when a report has changed, one call at a time, in any thread."""
@@ -84,17 +95,10 @@ def run(
     """
     chosen = formats_of(formats, tasks)
 
-    def loading(size: Size) -> Loads:
-        return Loading.of(
-            model,
-            mmproj,
-            engine,
-            calibration=calibration,
-            progress=progress,
-            **settings,
-        ).sized(size.cpus, size.gpus)
+    def loading(ask: Ask | None) -> Loads:
+        return Loading.of(model, mmproj, engine, calibration=calibration, ask=ask, progress=progress, **settings)
 
-    return Run(images, Questions(tuple(tasks), chosen), fspath(out), pool, loading, retry, restart).go(told)
+    return Run(images, Questions(tuple(tasks), chosen), fspath(out), pool, loading, settings, retry, restart).go(told)
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,8 @@ class Run:
         questions: The questions, with checked formats.
         out: As for `run`.
         pool: As for `run`.
-        loading: Returns how actors of a size load the model.
+        loading: Returns how actors load the model, given what looks for it on the cluster; None to look here.
+        options: Settings of the model, as for `settings_of`.
         retry: As for `run`.
         restart: As for `run`.
     """
@@ -115,7 +120,8 @@ class Run:
     questions: Questions
     out: str
     pool: Pool
-    loading: Callable[[Size], Loads]
+    loading: Callable[[Ask | None], Loads]
+    options: Mapping[str, Any] = field(default_factory=dict)
     retry: bool = False
     restart: bool = False
 
@@ -127,40 +133,101 @@ class Run:
         """
         started, report, lock = time.monotonic(), Report(), Lock()
 
-        def tell(report: Report) -> None:
+        def tell() -> None:
             with lock:
                 report.seconds = time.monotonic() - started
                 told(report)
 
-        store = Store(self.out)
-        items = [Item(path.as_posix(), str(Path.cwd() / path), _etag(path)) for path in find_images(self.images)]
-        to_do = pending(items, Parts(store).index(), retry=self.retry)
-        report.begin(len(items), to_do.broken, to_do.n_finished)
-        if to_do.items:  # Ray has no data sets without rows
-            self._do(to_do.items, report, tell)
+        def stage(words: str) -> None:
+            report.stage = words
+            tell()
+
+        stage("looking for images")
+        store = Store(absolute(self.out))
+        with Claim(store, stage) as claim, _Cluster(self.pool, stage) as cluster:
+            loads = self.loading(cluster.ask)
+            check_settings(store, self._settings(loads), restart=self.restart)
+            items = find_items(self.images, [joined(store.address, name) for name in WRITTEN])
+            to_do = pending(items, Parts(store).index(), retry=self.retry)
+            report.begin(len(items), to_do.broken, to_do.n_finished)
+            tell()
+            if to_do.items:  # Ray has no data sets without rows
+                self._do(to_do.items, store, claim, cluster, loads, report, tell)
         report.seconds = time.monotonic() - started
         return report
 
-    def _do(self, items: Sequence[Item], report: Report, told: Told) -> None:
-        report.stage = "starting Ray"
-        told(report)
-
+    def _do(
+        self,
+        items: Sequence[Item],
+        store: Store,
+        claim: Claim,
+        cluster: _Cluster,
+        loads: Loads,
+        report: Report,
+        tell: Callable[[], None],
+    ) -> None:
         def counted(counts: Counted) -> None:
             report.follow(counts)
-            told(report)
+            tell()
 
-        with connected(self.pool.cluster):
-            size = size_of(self.pool, nodes_of_cluster())
-            job = Job(self.loading(size), self.questions, self.out)
-            report.stage = "loading the model"
-            told(report)
-            shards = [*cut(items, self.pool.shard_size, f"{time.time_ns()}")]
-            with closing(flow(shards, job, size, counted)) as summaries:
+        size = cluster.connect()
+        loads = loads.sized(size.cpus, size.gpus)
+        shards = [*cut(items, self.pool.shard_size, claim.run, take_over(store, claim.run))]
+        job = Job(loads, self.questions, store.address, {"run": claim.run, **loads.about})
+        report.stage = "loading the model"
+        tell()
+        try:
+            with closing((flow_elsewhere if is_elsewhere() else flow)(shards, job, size, counted)) as summaries:
                 for summary in summaries:
+                    claim.check()
                     if summary.fault is not None:
                         raise summary.fault
                     report.count(summary)
-                    told(report)
+                    tell()
+        except BaseException:
+            with suppress(YoutuError):  # what ended the run matters more
+                let_go(store, claim.run)
+            raise
+        clear(store)
+
+    def _settings(self, loads: Loads) -> dict[str, Any]:
+        asked = self.questions.asked
+        settings = settings_of(loads.identity, asked, self.options, self.questions.formats)
+        return {**settings, "questions": [*map(question_to_json, asked)]}
+
+
+class _Cluster:
+    """The cluster of a run, which is connected to when it is first needed: a context manager."""
+
+    def __init__(self, pool: Pool, stage: Callable[[str], None]) -> None:
+        self._pool = pool
+        self._stage = stage
+        self._size: Size | None = None
+        self._undo = ExitStack()
+        self.ask: Ask | None = None if pool.cluster == "local" else self._ask
+
+    def connect(self) -> Size:
+        """Connect, once, and return the size of the actors.
+
+        Raises:
+            InputError: There is no such cluster, or no room.
+            EngineError: The cluster cannot be used.
+        """
+        if self._size is None:
+            self._stage("starting Ray" if self._pool.cluster == "local" else f"connecting to {self._pool.cluster}")
+            self._undo.enter_context(connected(self._pool.cluster))
+            self._size = size_of(self._pool, nodes_of_cluster())
+        return self._size
+
+    def _ask(self, wanted: Wanted) -> Found:
+        size = self.connect()
+        return ask_a_node(size.cpus, size.gpus)(wanted)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_of_exception: object) -> None:
+        self._undo.close()
 
 
 def formats_of(formats: Sequence[str] | None, tasks: Sequence[Asked]) -> tuple[str, ...]:
@@ -174,11 +241,3 @@ def formats_of(formats: Sequence[str] | None, tasks: Sequence[Asked]) -> tuple[s
     if formats is None:
         return tuple(name for name in DEFAULT_FORMATS if any(has_form(asked.kind, name) for asked in tasks))
     return checked_formats(formats, tasks)
-
-
-def _etag(path: Path) -> str | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return f"{stat.st_size:x}-{stat.st_mtime_ns:x}"

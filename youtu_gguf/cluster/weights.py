@@ -144,6 +144,15 @@ class Loads(Protocol):
         """What results depend on of the model: see `batch.messages.identity_of`."""
         ...
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What results may differ by in rounding, for the record."""
+        ...
+
+    def sized(self, cpus: int, gpus: float = 0.0) -> Self:
+        """Return the same with what an actor has of a machine."""
+        ...
+
     def load(self, progress: ProgressFn = no_progress) -> yg.Model:
         """Load the model."""
         ...

@@ -39,7 +39,8 @@ AnswerFn = Callable[[Request], Answer]
 """How a question on the scene is answered."""
 
 CUT_SHORT = {
-    "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest",
+    "length": "the answer was cut off at the token limit; raise max_tokens or n_ctx for the rest, "
+    "or the context of a server that has its own",
     "time": "the answer was cut off at the time limit; raise max_s for the rest",
     "loop": "the answer repeated itself or went on without saying anything new, and was ended there",
     "cancelled": "the answer was cancelled before its end",

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-from youtu_gguf.config import PENALTY_LAST_N, TOP_K, Sampling
+from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Piece, PromptCost
-from youtu_gguf.engines.http.transport import excerpt
+from youtu_gguf.engines.http.refusals import excerpt
+from youtu_gguf.engines.http.room import prompt_tokens
+from youtu_gguf.engines.http.served import Served, beyond_openai
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.engines.repetition import LoopGuard
 from youtu_gguf.engines.stops import StopSearch
@@ -24,8 +26,8 @@ from youtu_gguf.types import Finish, Part, PreparedImage
 PNG_LEVEL = 1
 """Compression of the image that is sent: the fastest, because the file is read once."""
 
-TEXT_ALLOWANCE = 64
-"""Upper bound of a turn's tokens beside images and texts: those of the template and the special tokens."""
+COMPLETE = frozenset(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "tool_calls", "function_call"))
+"""Reasons to finish that leave the answer whole: OpenAI's, and other words that servers have for them."""
 
 UrlOf = Callable[[PreparedImage], str]
 """From a prepared image to its URL."""
@@ -40,14 +42,17 @@ def image_url(image: PreparedImage) -> str:
     return "data:image/png;base64," + base64.b64encode(png.getbuffer()).decode("ascii")
 
 
-def request_body(prefix: Prefix, question: str, sampling: Sampling, model: str, url_of: UrlOf) -> dict[str, Any]:
+def request_body(
+    prefix: Prefix, question: str, sampling: Sampling, served: Served, max_tokens: int, url_of: UrlOf
+) -> dict[str, Any]:
     """Return the JSON of a chat completion that asks as the native engine does.
 
     Args:
         prefix: What precedes the question.
         question: The question.
         sampling: How tokens are drawn.
-        model: Name the server knows the model by.
+        served: The model on the server.
+        max_tokens: Most tokens of the answer: those of `sampling`, or fewer where the server has no room for them.
         url_of: Gives an image as `image_url` does.
     """
     messages: list[dict[str, Any]] = [{"role": "system", "content": prefix.system}]
@@ -59,9 +64,9 @@ def request_body(prefix: Prefix, question: str, sampling: Sampling, model: str, 
     messages.append({"role": "user", "content": _content((*prefix.parts, question), url_of)})
     scores = {"logprobs": True, "top_logprobs": 1} if sampling.scores else {}
     return {
-        "model": model,
+        "model": served.name,
         "messages": messages,
-        "max_tokens": sampling.max_tokens,
+        "max_tokens": max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": sampling.seed,
@@ -69,15 +74,7 @@ def request_body(prefix: Prefix, question: str, sampling: Sampling, model: str, 
         "stream_options": {"include_usage": True},
         **scores,
         **_format(sampling),
-        # Beyond OpenAI's fields: the names of llama-server and of vLLM. Other servers ignore or refuse them.
-        "repeat_penalty": sampling.repeat_penalty,
-        "repetition_penalty": sampling.repeat_penalty,
-        "repeat_last_n": PENALTY_LAST_N,
-        "top_k": TOP_K,
-        "min_p": 0,
-        "skip_special_tokens": False,  # the tags and coordinates of an answer are special tokens with vLLM
-        "reasoning_format": "none",  # llama-server must not look for reasoning in an answer
-        "return_progress": True,  # llama-server then reports its progress with the prompt
+        **beyond_openai(served.kind, sampling),
     }
 
 
@@ -124,6 +121,7 @@ class Reply:
         self._usage: Mapping[str, Any] = {}
         self._timings: Mapping[str, Any] = {}
         self._prompt_progress: Mapping[str, Any] = {}
+        self._reasons = False
         self.progress: tuple[int, int] | None = None
 
     @property
@@ -154,14 +152,15 @@ class Reply:
         self._usage = event.get("usage") or self._usage
         self._timings = event.get("timings") or self._timings
         for choice in event.get("choices") or ():
-            text = choice.get("delta", {}).get("content") or ""
+            delta, reason = choice.get("delta", {}), choice.get("finish_reason")
+            self._reasons |= bool(delta.get("reasoning") or delta.get("reasoning_content"))
             tokens = (choice.get("logprobs") or {}).get("content") or ()
-            for piece in _split(text, tokens):
+            for piece in _split(delta.get("content") or "", tokens, at_end=reason == "stop"):
                 if self._finish is None:
                     yield from self._stops.add(piece)
                     self._count(piece)
-            if choice.get("finish_reason") and self._finish is None:
-                self._finish = "length" if choice["finish_reason"] == "length" else "stop"
+            if reason and self._finish is None:
+                self._finish = _finish_of(str(reason))
 
     def _count(self, piece: Piece) -> None:
         self.n_tokens += piece.n_tokens
@@ -180,7 +179,7 @@ class Reply:
 
         Raises:
             ServerError: The server has not given a reason.
-            EngineError: The server has resized the image.
+            EngineError: The server has resized the image, or has taken the answer for reasoning.
         """
         held = self._stops.rest()
         text = "".join(piece.text for piece in held)
@@ -190,6 +189,11 @@ class Reply:
         if self._finish is None:
             raise ServerError("the server broke off in the middle of an answer. Ask again.", retry=True)
         self._check_size()
+        if self._reasons and not self.n_tokens:
+            raise EngineError(
+                "the server must give the answer as content; it took all of it for reasoning. Start it without "
+                "--reasoning-parser."
+            )
         n_written = _number(self._usage, "completion_tokens") - (self._finish == "stop")  # the end is a token too
         n_rest = n_held + max(0, n_written - self.n_tokens)
         return Piece(text, n_rest, self._finish, prompt=self._prompt())
@@ -205,25 +209,43 @@ class Reply:
 
     def _check_size(self) -> None:
         """Refuse an answer about a resized image: its coordinates would be wrong, and no one would notice."""
-        prefix, n_prompt = self._prefix, _number(self._usage, "prompt_tokens")
-        n_image = sum(image.grid.n_tokens for image in prefix.images)
-        n_text = sum(len(text.encode()) for text in (*prefix.texts, self._question))
-        allowed = TEXT_ALLOWANCE * (1 + len(prefix.turns))
-        if prefix.images and n_prompt and not n_image <= n_prompt <= n_image + n_text + allowed:
+        expected, n_prompt = prompt_tokens(self._prefix, self._question), _number(self._usage, "prompt_tokens")
+        if self._prefix.images and n_prompt and not expected.least <= n_prompt <= expected.most:
             raise EngineError(
-                f"the server must take the image as {n_image} tokens; it made a prompt of {n_prompt} of it, so it has "
-                "resized the image and its coordinates mean nothing. Start it with --image-max-tokens 2048, or lower "
-                "image_max_tokens to what it takes."
+                f"the server must take the image as {expected.least} tokens; it made a prompt of {n_prompt} of it, so "
+                "it has resized the image or has a model other than Youtu-VL, and coordinates in its answers mean "
+                "nothing. Start a llama-server with --image-max-tokens 2048, or lower image_max_tokens to what it "
+                "takes."
             )
 
 
-def _split(text: str, tokens: Any) -> Iterator[Piece]:
-    """Return a piece per token. Of the tokens that make one character, the last writes it and the others nothing."""
+def _finish_of(reason: str) -> Finish:
+    """Return how an answer ended, by the server's reason.
+
+    Raises:
+        ServerError: The server has given the answer up.
+    """
+    if reason == "length":
+        return "length"
+    if reason == "repetition":  # vLLM's own detection of it
+        return "loop"
+    if reason not in COMPLETE:
+        raise ServerError(f'the server gave up the answer in the middle, with the reason "{reason}".', retry=True)
+    return "stop"
+
+
+def _split(text: str, tokens: Any, *, at_end: bool) -> Iterator[Piece]:
+    """Return a piece per token. Of the tokens that make one character, the last writes it and the others nothing.
+
+    `at_end` says that the answer ends with these. vLLM then counts the token that ends it among them, unwritten.
+    """
     if not tokens:
         if text:
             yield Piece(text, n_tokens=1)
         return
     written = [str(token["token"]) for token in tokens]
+    if at_end and written[-1] and "".join(written[:-1]) == text:
+        written, tokens = written[:-1], tokens[:-1]
     if "".join(written) != text:
         written = [*[""] * (len(tokens) - 1), text]
     for part, token in zip(written, tokens, strict=True):

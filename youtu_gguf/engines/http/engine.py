@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from youtu_gguf.engines.base import Vocabulary
+from youtu_gguf.engines.http.refusals import excerpt
+from youtu_gguf.engines.http.served import LLAMA_SERVER, SGLANG, VLLM, Served, find_served, read_models
 from youtu_gguf.engines.http.session import HttpSession
-from youtu_gguf.engines.http.transport import Address, Hangup, excerpt, get_json
+from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError, get_json
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.environment import default_api_key
 from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError
-from youtu_gguf.facts import BEGIN
+from youtu_gguf.facts import BEGIN, COORDINATE_TOKENS
 from youtu_gguf.types import Counts, ProgressFn, no_progress
 
 if TYPE_CHECKING:
     from youtu_gguf.config import Settings
 
 
-LLAMA_SERVER = "llamacpp"
-"""What a llama-server says it is in its list of models (server-context.cpp)."""
+LOG = logging.getLogger("youtu_gguf.http")
 
 
 class HttpEngine(ABC):
@@ -93,6 +97,17 @@ class HttpEngine(ABC):
         return session
 
     @abstractmethod
+    def served(self, address: Address) -> Served:
+        """Return what is known of the model; see `engines.http.session.Host`."""
+
+    def learn_context(self, n_context: int) -> None:  # noqa: B027 - nothing is to be learned of a server of our own
+        """Note the size of the context, from a server that refused more."""
+
+    def list_models(self) -> list[str]:
+        """Return the name of the only model."""
+        return [self.model]
+
+    @abstractmethod
     def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
         """Give the server's address; see `engines.http.session.Host`."""
 
@@ -134,26 +149,81 @@ class RemoteEngine(HttpEngine):
         super().__init__(settings, progress)
         self.address = Address(checked_url(url), settings.server.api_key or default_api_key())
         self.name = self.address.url
-        self.model = model or self._first_model()
+        self._lock = threading.Lock()
+        self._served: Served | None = None
+        self._named = model
+        self.model = model or self.served(self.address).name
 
-    def _first_model(self) -> str:
-        listed = get_json(self.address, "/models", self.connect_s)
+    def served(self, address: Address) -> Served:  # noqa: ARG002
+        """Return what the server says of the model. With the name of a model it is not asked before the first question.
+
+        Raises:
+            NotSentError: The server cannot be reached.
+            EngineError: It does not list its models, and none is named; or it is a llama-server with another template.
+        """
+        with self._lock:
+            if self._served is None:
+                self._served = self._look_up()
+            return self._served
+
+    def learn_context(self, n_context: int) -> None:
+        """Note the size of the context."""
+        with self._lock:
+            self._served = replace(self._served or Served(self.model), n_context=n_context)
+
+    def list_models(self) -> list[str]:
+        """Ask the server for the names of its models; return none where it does not tell."""
+        with suppress(ServerError, TypeError, LookupError, AttributeError):
+            return [model.name for model in read_models(get_json(self.address, "/models", self.connect_s))]
+        return []
+
+    def _look_up(self) -> Served:
+        listed: object = None
         try:
-            first = listed["data"][0]
-            if first.get("owned_by") == LLAMA_SERVER:
-                self._check_template()
-            return str(first["id"])
+            listed = get_json(self.address, "/models", self.connect_s)
+            models = read_models(listed)
         except (TypeError, LookupError, AttributeError) as exc:
+            if self._named is not None:
+                return Served(self._named)
             raise EngineError(
                 f"{self.name} must list its models; got {excerpt(listed)}. Name the model, or check the address."
             ) from exc
+        except ServerError as exc:
+            if self._named is None or isinstance(exc, NotSentError):
+                raise
+            return Served(self._named)
+        served = models[0] if self._named is None else find_served(models, self._named)
+        if served.kind == LLAMA_SERVER:
+            self._check_template()
+        elif served.kind in (VLLM, SGLANG):
+            self._check_tokens(served)
+        return served
+
+    def _check_tokens(self, served: Served) -> None:
+        """Warn of a model that has no tokens for coordinates, which is not Youtu-VL."""
+        count: object = None
+        with suppress(ServerError):
+            asked = {"model": served.name, "prompt": "".join(COORDINATE_TOKENS), "add_special_tokens": False}
+            found = get_json(self._root, "/tokenize", self.connect_s, asked)
+            count = found.get("count") if isinstance(found, dict) else None
+        if isinstance(count, int) and count != len(COORDINATE_TOKENS):
+            LOG.warning(
+                '"%s" at %s is not Youtu-VL: it has no tokens for coordinates. It can answer in words; expect no '
+                "boxes, outlines, poses or clicks from it.",
+                served.name,
+                self.name,
+            )
+
+    @property
+    def _root(self) -> Address:
+        """Where the server has what is not of OpenAI's API."""
+        return Address(self.address.url.removesuffix("/v1"), self.address.key)
 
     def _check_template(self) -> None:
         """Refuse a llama-server that does not know the model's chat template, and then takes another."""
         template: object = None
         with suppress(ServerError):
-            root = Address(self.address.url.removesuffix("/v1"), self.address.key)
-            properties = get_json(root, "/props", self.connect_s)
+            properties = get_json(self._root, "/props", self.connect_s)
             template = properties.get("chat_template") if isinstance(properties, dict) else None
         if isinstance(template, str) and BEGIN not in template:
             raise EngineError(

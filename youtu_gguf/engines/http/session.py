@@ -15,9 +15,13 @@ from youtu_gguf.backoff import Backoff
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import PatchStates, Piece, PrefixCost, Request, no_states, stream_answer
 from youtu_gguf.engines.http.chat import Reply, image_url, request_body
+from youtu_gguf.engines.http.explain import Asked, explained, is_refused
+from youtu_gguf.engines.http.refusals import read_overflow
+from youtu_gguf.engines.http.room import prompt_tokens, room_for_answer
+from youtu_gguf.engines.http.served import Served
 from youtu_gguf.engines.http.transport import Address, Hangup, RefusedError, stream_events
 from youtu_gguf.engines.prefix import Prefix
-from youtu_gguf.errors import CapabilityError, EngineError, InputError, ServerError, YoutuError
+from youtu_gguf.errors import CapabilityError, EngineError, ServerError, YoutuError
 from youtu_gguf.forks import Owner
 from youtu_gguf.prompts import as_words
 from youtu_gguf.types import Finish, PreparedImage, ProgressFn, no_progress
@@ -30,35 +34,28 @@ PATH = "/chat/completions"
 FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER = 0.25, 10.0, 0.5
 """Pauses between tries; up to half of each is random. Our own choice."""
 
-CONTEXT_EXCEEDED = "exceed_context_size_error"
-"""Type of llama-server's error for a prompt that does not fit (server-common.cpp)."""
-
-CONTEXT_FULL = ("Context size has been exceeded", "failed to process mtmd chunk")
-"""llama-server's messages when answers together have filled the context: to all of them, or to one whose image no
-longer fits (server-context.cpp)."""
+SHORTENED = 2
+"""How often a question is sent again with a smaller `max_tokens`, after a server has refused a larger one."""
 
 
-class Host(Protocol):
+class Host(Asked, Protocol):
     """The engine that makes the calls."""
-
-    @property
-    def name(self) -> str:
-        """Name of the engine, for messages."""
-        ...
-
-    @property
-    def model(self) -> str:
-        """Name of the model on the server."""
-        ...
 
     @property
     def control_tokens(self) -> Collection[str]:
         """Control tokens of the model, as far as they are known."""
         ...
 
-    @property
-    def n_slots(self) -> int:
-        """Calls to make at once."""
+    def served(self, address: Address) -> Served:
+        """Return what is known of the model there; ask the server if that has not been done.
+
+        Raises:
+            EngineError: The server cannot be reached, or cannot be used.
+        """
+        ...
+
+    def learn_context(self, n_context: int) -> None:
+        """Note how many tokens the prompt and the answer may have together."""
         ...
 
     @property
@@ -111,6 +108,7 @@ class Call:
         self.reply = Reply(session.sent, request.question, request.sampling)
         self._host, self._session, self._news = host, session, news
         self._hangup = Hangup()
+        self._max_tokens = request.sampling.max_tokens
         self.deadline = time.monotonic() + request.sampling.max_s
         self._thread = threading.Thread(target=self._run, name=f"youtu-gguf {host.name}", daemon=True)
         self._thread.start()
@@ -131,28 +129,53 @@ class Call:
             for event in self._events():
                 self._news.put((self, event))
         except BaseException as exc:  # noqa: BLE001 - raised in the thread that waits
-            end = exc
+            end = explained(exc, self._session.prefix, self._host)
         self._news.put((self, end))
 
     def _events(self) -> Iterator[dict[str, Any]]:
         """Yield the answer's events; repeat the request where that may help and no event has come yet."""
-        body = self._session.body(self.request, self._host.model)
         backoff = Backoff(
             FIRST_PAUSE_S, LONGEST_PAUSE_S, self._hangup.gone.wait, retries=self._host.retries, jitter=JITTER
         )
-        started = False
+        started, refused = False, 0
         while not self._hangup.gone.is_set():
             try:
                 with self._host.using(self._hangup) as address:
-                    limits = {"connect_s": self._host.connect_s, "stall_s": self._host.stall_s}
-                    for event in stream_events(address, PATH, body, self._hangup, **limits):
+                    for event in self._ask(address):
                         started = True
                         yield event
                     return
             except ServerError as exc:
+                if not started and refused < SHORTENED and self._shorten(exc):
+                    refused += 1
+                    continue
                 asked = exc.after_s if isinstance(exc, RefusedError) else 0.0
                 if started or not self._host.may_retry(exc) or not backoff.pause(asked):
                     raise
+
+    def _ask(self, address: Address) -> Iterator[dict[str, Any]]:
+        """Send the question, with no more tokens for the answer than the server is known to have room for."""
+        served = self._host.served(address)
+        if served.n_context is not None:
+            prompt = prompt_tokens(self._session.sent, self.request.question)
+            self._max_tokens = min(self._max_tokens, room_for_answer(served.n_context, prompt))
+        body = self._session.body(self.request, served, self._max_tokens)
+        limits = {"connect_s": self._host.connect_s, "stall_s": self._host.stall_s}
+        return stream_events(address, PATH, body, self._hangup, **limits)
+
+    def _shorten(self, error: ServerError) -> bool:
+        """Lower the limit of the answer if it was too high for the server; return whether it was."""
+        overflow = read_overflow(error.words) if isinstance(error, RefusedError) and is_refused(error) else None
+        if overflow is None:
+            return False
+        self._host.learn_context(overflow.n_context)
+        if overflow.n_prompt is None:
+            room = room_for_answer(overflow.n_context, prompt_tokens(self._session.sent, self.request.question))
+        else:
+            room = overflow.n_context - overflow.n_prompt
+        shorter = 0 < room < self._max_tokens
+        self._max_tokens = room if shorter else self._max_tokens
+        return shorter
 
 
 News = queue.SimpleQueue[tuple[Call, Received]]
@@ -227,7 +250,7 @@ class HttpParallelGeneration:
                 self._report(call, "prefill", *call.reply.progress)
             return wrote
         if received is not None and not (isinstance(received, ServerError) and call.reply.ended):
-            raise self._session.explain(received)
+            raise received
         end = call.reply.end()
         return [(self._drop(call), end)]
 
@@ -274,30 +297,14 @@ class HttpSession:
         """Zero: the time that a server spends on the image is part of its answers' time."""
         return PrefixCost()
 
-    def body(self, request: Request, model: str) -> dict[str, Any]:
-        """Return the JSON that is sent for `request`."""
-        return request_body(self.sent, request.question, request.sampling, model, self._url_of)
+    def body(self, request: Request, served: Served, max_tokens: int) -> dict[str, Any]:
+        """Return the JSON that is sent for `request`, with at most `max_tokens` for its answer."""
+        return request_body(self.sent, request.question, request.sampling, served, max_tokens, self._url_of)
 
     def _url_of(self, image: PreparedImage) -> str:
         if image.digest not in self._urls:
             self._urls[image.digest] = image_url(image)
         return self._urls[image.digest]
-
-    def explain(self, error: BaseException) -> BaseException:
-        """Return `error` as the caller should see it."""
-        if isinstance(error, RefusedError) and error.kind == CONTEXT_EXCEEDED:
-            return InputError(
-                f"the question and what precedes it do not fit: {error.words} "
-                f"Raise n_ctx or lower image_max_tokens{self._prefix.instead}."
-            )
-        if isinstance(error, RefusedError) and any(words in error.words for words in CONTEXT_FULL):
-            return ServerError(
-                f"up to {self._host.n_slots} answers at a time, each with its image, have filled the context that they "
-                f"share; the server says: {error.words.rstrip('.')}. "
-                "Ask again, with a lower n_slots or a higher n_ctx.",
-                retry=True,
-            )
-        return error
 
     def patches(
         self,

@@ -16,16 +16,17 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from youtu_gguf.engines.http.refusals import SHOWN, Refusal, excerpt, read_refusal
 from youtu_gguf.errors import EngineError, ServerError, YoutuError
 
 LONGEST_LINE = 4 << 20
 """Bytes. An event has some hundred bytes; a server that sends longer lines is not an OpenAI-compatible one."""
 
-SHOWN = 300
-"""Characters of a server's message that our messages repeat."""
-
 RETRIABLE = frozenset((408, 409, 425, 429))
 """Besides 5xx, the statuses after which the same request may succeed (RFC 9110, RFC 6585, RFC 8470)."""
+
+NEVER = frozenset((501, 505))
+"""Of 5xx, the statuses that say that the server cannot do what was asked (RFC 9110)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class RefusedError(ServerError):
     """
 
     def __init__(self, url: str, status: int, words: str, kind: str = "", after_s: float = 0.0) -> None:
-        retry = status in RETRIABLE or status >= requests.codes.server_error
+        retry = status in RETRIABLE or (status >= requests.codes.server_error and status not in NEVER)
         again = f". Ask again in {after_s:,.0f} s." if after_s else ""
         super().__init__(f"{url} answered with status {status}: {words}{again or _remedy(status)}", retry=retry)
         self.status, self.words, self.kind, self.after_s = status, words, kind, after_s
@@ -153,15 +154,15 @@ def _session(address: Address, url: str, hangup: Hangup) -> Iterator[requests.Se
                 raise (EngineError(variables) if variables else _translated(exc, url, hangup)) from exc
 
 
-def get_json(address: Address, path: str, timeout_s: float) -> Any:
-    """Return the JSON at `path` below the address.
+def get_json(address: Address, path: str, timeout_s: float, body: Mapping[str, Any] | None = None) -> Any:
+    """Return the JSON at `path` below the address, or what is answered there when `body` is posted.
 
     Raises:
         ServerError: The server cannot be reached, refuses, or does not answer with JSON.
     """
-    url = address.url + path
+    url, method = address.url + path, "GET" if body is None else "POST"
     with _session(address, url, Hangup()) as session:
-        response = session.get(url, timeout=timeout_s, allow_redirects=False)
+        response = session.request(method, url, json=body, timeout=timeout_s, allow_redirects=False)
         _check(response, url)
         return response.json()
 
@@ -182,7 +183,7 @@ def stream_events(
             _check(response, url)
             kind = response.headers.get("Content-Type", "")
             if not kind.startswith("text/event-stream"):
-                raise _nonsense(url, f"{kind or 'no content type'}: {_words(response)[0]}")
+                raise _nonsense(url, f"{kind or 'no content type'}: {_refusal(response).words}")
             for line in _lines(response, url):
                 if hangup.gone.is_set():
                     return
@@ -239,26 +240,20 @@ def _check(response: requests.Response, url: str) -> None:
     if response.is_redirect:
         where = f"{response.headers['Location']!r:.{SHOWN}}"
         raise ServerError(f"{url} redirects to {where}. Name that address instead.")
-    words, kind = _words(response)
+    refusal = _refusal(response)
     wait = response.headers.get("Retry-After", "")
-    raise RefusedError(url, response.status_code, words, kind, float(wait) if wait.isdigit() else 0.0)
+    after_s = float(wait) if wait.isdigit() else 0.0
+    raise RefusedError(url, response.status_code, refusal.words, refusal.kind, after_s)
 
 
-def _words(response: requests.Response) -> tuple[str, str]:
-    """Return the message in an answer, shortened by `excerpt`, and the type of the error if it names one."""
+def _refusal(response: requests.Response) -> Refusal:
+    """Return the error in an answer, or else its beginning."""
     start = next(response.iter_content(LONGEST_LINE), b"")
     with suppress(ValueError):
-        error = json.loads(start).get("error", "") if start.startswith(b"{") else ""
-        if isinstance(error, dict):
-            return excerpt(error.get("message", "")), str(error.get("type", ""))
-        if error:
-            return excerpt(error), ""
-    return excerpt(start.decode("utf-8", "replace")), ""
-
-
-def excerpt(words: object) -> str:
-    """Return a server's words as a message may repeat them: on one line, and cut to `SHOWN` characters."""
-    return " ".join(str(words).split())[:SHOWN] or "nothing"
+        found = read_refusal(json.loads(start))
+        if found is not None:
+            return found
+    return Refusal(excerpt(start.decode("utf-8", "replace")))
 
 
 def _lines(response: requests.Response, url: str) -> Iterator[bytes]:
@@ -277,11 +272,9 @@ def _event(data: bytes, url: str) -> dict[str, Any]:
         raise _nonsense(url, excerpt(data.decode("utf-8", "replace"))) from exc
     if not isinstance(event, dict):
         raise _nonsense(url, excerpt(event))
-    if error := event.get("error"):
-        known = error if isinstance(error, dict) else {"message": error}
-        code = known.get("code")
-        status = code if isinstance(code, int) else requests.codes.server_error
-        raise RefusedError(url, status, excerpt(known.get("message", error)), str(known.get("type", "")))
+    refusal = read_refusal(event)
+    if refusal is not None:
+        raise RefusedError(url, refusal.code or requests.codes.server_error, refusal.words, refusal.kind)
     return event
 
 

@@ -10,6 +10,7 @@ from weakref import finalize
 
 from youtu_gguf.config import PROCESSOR
 from youtu_gguf.engines.http.engine import HttpEngine
+from youtu_gguf.engines.http.served import LLAMA_SERVER, Served
 from youtu_gguf.engines.http.transport import Address, Hangup, NotSentError
 from youtu_gguf.engines.llama_server.binary import LlamaServer, find_llama_server, list_devices
 from youtu_gguf.engines.llama_server.supervisor import Program, Supervisor
@@ -67,6 +68,10 @@ class ServerEngine(HttpEngine):
     def using(self, hangup: Hangup) -> AbstractContextManager[Address]:
         """Give the server's address, once it is ready."""
         return self.supervisor.using(hangup)
+
+    def served(self, address: Address) -> Served:  # noqa: ARG002
+        """Return the model. An answer ends where the context does, so its size is not told."""
+        return Served(self.model, LLAMA_SERVER)
 
     def may_retry(self, error: ServerError) -> bool:
         """Retry only what has not been sent: the caller decides whether to repeat a lost answer."""

@@ -18,6 +18,7 @@ import psutil
 
 from youtu_gguf.atomic import writing
 from youtu_gguf.errors import EngineError
+from youtu_gguf.machine import start_of
 
 Binding = Literal["signal", "pipe"]
 """What kills the child when this process dies, however it dies: the kernel's signal on Linux, elsewhere a launcher that
@@ -221,15 +222,6 @@ def check_log(path: Path) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-
-
-def start_of(pid: int) -> float | None:
-    """Return when the process `pid` started, in seconds since the epoch; None if it does not run."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
-        return None
 
 
 def wait_ended(processes: Sequence[psutil.Process], seconds: float) -> bool:
