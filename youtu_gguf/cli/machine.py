@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
+from youtu_gguf.cli.cluster import Actors, ClusterName, CpusPerActor, GpusPerActor, pool_of, refuse_without_cluster
 from youtu_gguf.cli.common import AsJson, ContextLength, Device, Mmproj, ModelName, size_of
 from youtu_gguf.cli.help import MODEL
+from youtu_gguf.cli.nodes import plan_there
+from youtu_gguf.config import LoadSettings
 from youtu_gguf.errors import EngineError, InputError, ModelFileError
 
 
@@ -28,14 +31,32 @@ def plan(
     ] = 2048,
     device: Device = None,
     as_json: AsJson = False,
+    cluster: ClusterName = None,
+    actors: Actors = None,
+    cpus_per_actor: CpusPerActor = None,
+    gpus_per_actor: GpusPerActor = None,
 ) -> None:
     """Estimate the memory a model needs.
 
     Compares it with the free memory of this machine, and recommends settings that fit. The model need not be
     downloaded. The exit code is 4 if it does not fit with the given settings.
+
+    With --cluster it asks every machine of a cluster, and says how many actors of a batch each has room for, what
+    limits them, and which options to give to batch.
     """
     if named is not None and model is not None:
         raise InputError(f"expected one model; got {named!r} and --model {model!r}. Remove one.")
+    pool = {"actors": actors, "cpus_per_actor": cpus_per_actor, "gpus_per_actor": gpus_per_actor}
+    if cluster is not None:
+        if device is not None:
+            raise InputError(
+                f"expected no device for a cluster, whose actors have GPUs by --gpus-per-actor; got {device!r}."
+            )
+        limits: LoadSettings = {"n_ctx": n_ctx, "image_max_tokens": image_max_tokens}
+        chosen = pool_of(cluster, {**pool, "gpus_per_actor": None})
+        plan_there(chosen, gpus_per_actor, model or named, mmproj, encoding, limits, as_json=as_json)
+        return
+    refuse_without_cluster((), pool)
     found = yg.weights.plan(
         model or named, mmproj, encoding, n_ctx=n_ctx, image_max_tokens=image_max_tokens, device=device
     )

@@ -25,7 +25,7 @@ takes memory, and a shard takes longer."""
 NEARLY = 0.9
 """Share of the processors that count as all of them, where the choice is between actors of fewer and more threads."""
 
-Limit = Literal["CPUs", "memory", "GPUs", "GPU memory"]
+Limit = Literal["CPUs", "memory", "GPUs", "GPU memory", "a problem"]
 """What limits the actors of a machine."""
 
 
@@ -89,7 +89,9 @@ class Machine(Node):
     problem: str = ""
 
     def fit(self, cpus: int, gpus: float) -> Fit:
-        """Return how many actors of a size it has room for."""
+        """Return how many actors of a size it has room for; none where there is a problem."""
+        if self.problem:
+            return Fit(0, "a problem")
         fits = [Fit(math.floor(min(self.cpus, self.cores) / cpus), "CPUs")]
         if self.needs is not None:
             fits.append(
@@ -102,8 +104,13 @@ class Machine(Node):
         return min(fits, key=lambda fit: fit.actors)
 
     def room(self, cpus: int, gpus: float) -> int:
-        """Return how many actors of a size it has room for; none where there is a problem."""
-        return 0 if self.problem else self.fit(cpus, gpus).actors
+        """Return how many actors of a size it has room for."""
+        return self.fit(cpus, gpus).actors
+
+    def __str__(self) -> str:
+        gpus = f", {self.gpus:g} GPUs" if self.gpus else ""
+        why = f" ({self.problem})" if self.problem else ""
+        return f"{self.name}: {self.cpus:g} CPUs{gpus}, {self.free / 1e9:.1f} GB free{why}"
 
     def _by_gpu_memory(self, gpus: float, needed: int) -> int:
         if gpus > 1:  # the layers are spread over several

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import youtu_gguf as yg
+from youtu_gguf import machine as here
 from youtu_gguf.cluster.machines import Gpu, Machine, Needs
 from youtu_gguf.cluster.pool import FREE_CPUS, Node
 from youtu_gguf.cluster.weights import SAME_WEIGHTS, Found, Wanted
 from youtu_gguf.errors import EngineError, YoutuError
 from youtu_gguf.hub.local import as_spec
-from youtu_gguf.machine import usable_cores, usable_memory
 
 ANSWER_S = 120.0
 """Longest wait for what a machine says of itself. A Ray worker that has to start, and import this package from a disk
@@ -46,7 +46,7 @@ class Question:
 
     def answer(self, node: Node) -> Machine:
         """Return what this machine says of itself, which Ray calls `node`."""
-        memory = usable_memory()
+        memory = here.usable_memory()
         needs, problem = None, ""
         devices: tuple[Gpu, ...] = ()
         try:
@@ -57,12 +57,12 @@ class Question:
                 problem = f"no {self.wanted.model} there"
         except YoutuError as exc:
             problem = str(exc)
-        return Machine(node.name, node.cpus, node.gpus, node.id, usable_cores(), *memory, devices, needs, problem)
+        return Machine(node.name, node.cpus, node.gpus, node.id, here.usable_cores(), *memory, devices, needs, problem)
 
 
 def this_machine(question: Question) -> list[Machine]:
     """Return the machine that a Ray of our own would be, without starting one."""
-    cores = usable_cores()
+    cores = here.usable_cores()
     machine = question.answer(Node(socket.gethostname(), cores + FREE_CPUS))
     return [replace(machine, gpus=float(len(machine.devices)))]
 
@@ -104,7 +104,11 @@ def ask_a_node(cpus: int, gpus: float) -> Callable[[Wanted], Found]:
 
 
 def assigned_gpus() -> list[str]:
-    """Return the GPUs that Ray has assigned to this actor or task."""
+    """Return the GPUs that Ray has assigned to this actor or task.
+
+    Ray reserves GPUs, but does not hide the others from a process without any (ray-project/ray#62492, and
+    `RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO` in its sources).
+    """
     import ray
 
     return [*map(str, ray.get_runtime_context().get_accelerator_ids().get("GPU", ()))]

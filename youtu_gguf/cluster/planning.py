@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Unpack
 
 from youtu_gguf.cluster.connect import connected, nodes_of_cluster
-from youtu_gguf.cluster.machines import Machine, Needs, recommended
+from youtu_gguf.cluster.machines import Fit, Machine, Needs, recommended
 from youtu_gguf.cluster.nodes import Question, survey, this_machine
 from youtu_gguf.cluster.pool import Pool, Size
 from youtu_gguf.cluster.weights import Wanted
@@ -27,15 +27,21 @@ class ClusterPlan:
         model: What was asked about.
         needs: What it takes.
         machines: The cluster's.
-        size: The actors to run; None where there is no room for any.
-        refusal: Why there is none; "" otherwise.
+        size: The actors to run; None where there is no room for them.
+        gpus_per_actor: GPUs of each.
+        refusal: Why there is no room; "" otherwise.
     """
 
     model: str
     needs: Needs
     machines: tuple[Machine, ...]
     size: Size | None
+    gpus_per_actor: float
     refusal: str = ""
+
+    def fit(self, machine: Machine) -> Fit:
+        """Return how many of the actors a machine has room for; without any to run, of the smallest."""
+        return machine.fit(self.size.cpus if self.size else 1, self.gpus_per_actor)
 
 
 def plan(
@@ -74,11 +80,12 @@ def plan(
     machines = [replace(machine, needs=needs) for machine in machines]
     if gpus_per_actor is None:
         gpus_per_actor = 1.0 if any(machine.gpus and machine.devices for machine in machines) else 0.0
+    pool = replace(pool, gpus_per_actor=gpus_per_actor)
     try:
-        size = recommended(machines, replace(pool, gpus_per_actor=gpus_per_actor))
+        size = recommended(machines, pool)
     except InputError as exc:
-        return ClusterPlan(wanted.model, needs, tuple(machines), None, str(exc))
-    return ClusterPlan(wanted.model, needs, tuple(machines), size)
+        return ClusterPlan(wanted.model, needs, tuple(machines), None, gpus_per_actor, str(exc))
+    return ClusterPlan(wanted.model, needs, tuple(machines), size, gpus_per_actor)
 
 
 def _wanted(model: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> Wanted:
