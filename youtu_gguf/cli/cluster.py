@@ -44,12 +44,13 @@ SETTLED_S = 5.0
 """Time left is not told before so much has been seen."""
 
 
-def _actors(typed: str) -> tuple[int, int]:
+def _actors(typed: str) -> tuple[int, int] | str:
+    """Return the numbers that were typed; what is no number is left for the pool's own rule."""
     least, _, most = typed.partition(":")
     try:
         return int(least), int(most or least)
     except ValueError:
-        raise InputError(f"expected a number of actors, or the least and the most, as 2:8; got {typed!r}.") from None
+        return typed
 
 
 ClusterName = Annotated[
@@ -304,7 +305,7 @@ def _pace_in_words(pace: Pace, report: Report) -> str:
 def duration(seconds: float) -> str:
     """Return a time in words: 45 s, 3 min, 2 h 10 min, 3 d 4 h."""
     minutes = round(seconds / 60)
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if round(seconds) < 60:  # noqa: PLR2004 - a minute
         return f"{max(1, round(seconds))} s"
     hours, rest = divmod(minutes, 60)
     days, of_day = divmod(hours, 24)
