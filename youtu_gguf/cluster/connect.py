@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -106,7 +107,9 @@ def _init(ray: Any, cluster: str, options: dict[str, Any]) -> None:
 
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
-        ray.init(address=cluster, **quiet, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a connection that fails: the error says it too
+            ray.init(address=cluster, **quiet, **options)
     except AuthenticationError as exc:
         raise EngineError(f"the cluster {cluster} refuses this process: {_in_short(exc)}. {TOKEN}.") from exc
     except (ConnectionError, RuntimeError, OSError, ValueError, TimeoutError) as exc:
@@ -122,9 +125,9 @@ def _refusal(cluster: str, exc: Exception) -> EngineError | InputError:
     if cluster == "auto" and isinstance(exc, ConnectionError):
         return InputError(
             f"expected a Ray that runs on this machine; got: {_in_short(exc)}. Start one (ray start --head), or use "
-            "the cluster local."
+            f"the cluster local. If one runs, it may refuse this process: {TOKEN[0].lower()}{TOKEN[1:]}."
         )
-    remedy = "Check its logs." if cluster == "local" else "Check the address, and that the cluster runs."
+    remedy = "Check its logs." if cluster == "local" else f"Check the address, and that the cluster runs. {TOKEN}."
     return EngineError(f"Ray cannot be used ({cluster}): {_in_short(exc)}. {remedy}")
 
 
