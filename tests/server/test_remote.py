@@ -172,6 +172,7 @@ BAD: dict[str, tuple[Reply, type[yg.YoutuError], str, bool | None]] = {
         "status 503: Loading model",
         True,
     ),
+    "501": (Reply((b'{"error": {"message": "no chat"}}',), 501), yg.ServerError, "status 501: no chat", False),
     "429": (Reply((b"{}",), 429), yg.ServerError, "status 429", True),
     "400": (Reply((b'{"error": "no such parameter"}',), 400), yg.ServerError, "no such parameter", False),
     "401": (Reply((b"",), 401), yg.ServerError, "YOUTU_GGUF_API_KEY", False),
@@ -200,6 +201,18 @@ BAD: dict[str, tuple[Reply, type[yg.YoutuError], str, bool | None]] = {
         True,
     ),
     "a line without end": (Reply((b"data: " + b"x" * (5 << 20),)), yg.ServerError, "a line of more than", True),
+    "an error of the flat form": (
+        Reply((b'{"object": "error", "message": "no", "type": "BadRequestError", "code": 400}',), 400),
+        yg.ServerError,
+        "status 400: no",
+        False,
+    ),
+    "an error of the flat form among the events": (
+        Reply((words("two "), event({"object": "error", "message": "gone", "code": 500}), event(b"[DONE]"))),
+        yg.ServerError,
+        "status 500: gone",
+        True,
+    ),
     "an error among the events": (
         Reply((words("two "), event({"error": {"code": 500, "message": "out of memory"}}))),
         yg.ServerError,
@@ -254,6 +267,22 @@ def test_what_cannot_help_or_has_begun_is_not_retried(chat: Chat, reply: Reply) 
     with pytest.raises(yg.ServerError):
         ask(chat, retries=5)
     assert len(chat.bodies) == 1
+
+
+def test_an_answer_that_has_begun_is_not_asked_for_again_with_less(chat: Chat) -> None:
+    full = event({"error": {"code": 400, "message": "This model's maximum context length is 900 tokens."}})
+    chat.replies = [Reply((words("two "), full))]
+    with pytest.raises(yg.InputError, match="900 tokens"):
+        ask(chat, retries=5)
+    assert len(chat.bodies) == 1
+
+
+@pytest.mark.parametrize("listed", ["no", {"data": []}, {"error": "no such path"}])
+def test_a_named_model_needs_no_list(chat: Chat, listed: object) -> None:
+    chat.models = listed
+    with yg.load("named", engine=chat.url) as model:
+        assert model.open(PICTURE).ask("Why?").raw == "two words"
+    assert {"repeat_penalty", "repetition_penalty"} <= chat.bodies[0].keys()
 
 
 def test_a_server_may_say_how_long_to_wait(chat: Chat) -> None:
