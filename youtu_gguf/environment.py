@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,6 +189,11 @@ def limit_blas(environment: MutableMapping[str, str] = os.environ) -> None:
 def ray_is_to_speak() -> bool:
     """Whether the user wants to see what Ray's core writes to stderr."""
     return "RAY_BACKEND_LOG_LEVEL" in os.environ
+
+
+def ray_folder() -> Path:
+    """Return the folder where Ray keeps its sockets and logs: that of `RAY_TMPDIR`, or the one for temporary files."""
+    return _folder("RAY_TMPDIR") or Path(tempfile.gettempdir())
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def pid_space() -> str:
     boot = _read(ROOT / "proc/sys/kernel/random/boot_id")
     if not boot:
         return f"{platform.node()} {uuid.getnode():x}"
-    return f"{boot} {os.readlink(ROOT / 'proc/self/ns/pid')}"
+    return f"{boot} {(ROOT / 'proc/self/ns/pid').readlink()}"
 
 
 def free_disk(folder: Path) -> int:

@@ -36,7 +36,7 @@ from scripts.soak._cluster_batch import (
 from scripts.soak._faults import DEADLY, faulty_environment
 from scripts.soak._ray_nodes import RayNodes, end_all, wait_until
 
-KILLS = {"child": 0.1, "actor": 0.25, "node": 0.4, "driver": 0.6}
+KILLS = {"child": 0.05, "actor": 0.15, "node": 0.3, "driver": 0.5}
 """What is killed, and how much of the batch has been begun by then."""
 
 AT_ONCE = 2
@@ -89,23 +89,23 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
     driver = command.start()
     lost = 0
 
-    def until(part: float) -> None:
-        def reached() -> bool:
-            if driver.poll() is not None:
-                raise RuntimeError(f"the driver ended with exit code {driver.returncode}: {driver.communicate()}")
-            return n_seen(seen) >= part * n and len(nodes.actors()) == int(command.actors)
+    for what, part in KILLS.items():
+
+        def reached(what: str = what, part: float = part) -> bool:
+            there = with_actor(nodes) if what == "node" else nodes.actors()
+            return driver.poll() is not None or (n_seen(seen) >= part * n and bool(there))
 
         wait_until(reached, f"{part:.0%} of the images", 600.0)
-
-    for what, part in KILLS.items():
-        until(part)
+        if driver.poll() is not None:
+            yield f"the driver ended before the {what} was killed: {driver.communicate()}"
+            break
         if what == "child":
             end_all(nodes.children()[:1])
         elif what == "actor":
             end_all([*nodes.actors()][:1])
             lost += 1
         elif what == "node":
-            lost += nodes.kill(next(i for i, raylet in enumerate(nodes.raylets) if i and has_actor(nodes, i)))
+            lost += nodes.kill(with_actor(nodes)[0])
         else:
             lost += len(nodes.actors())
             driver.kill()
@@ -130,16 +130,18 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
     yield from (f"left after the end of the run: {line}" for line in left_of_runs(nodes))
 
 
-def has_actor(nodes: RayNodes, index: int) -> bool:
-    """Return whether a node has an actor with a model."""
-    below = {process.pid for process in nodes.raylets[index].children(recursive=True)}
-    return any(actor.pid in below for actor in nodes.actors())
+def with_actor(nodes: RayNodes) -> list[int]:
+    """Return which nodes have an actor with a model; the head, which Ray does not survive, is left out."""
+    actors = {actor.pid for actor in nodes.actors()}
+    below = [{process.pid for process in raylet.children(recursive=True)} for raylet in nodes.raylets]
+    return [index for index, pids in enumerate(below) if index and pids & actors]
 
 
 @contextmanager
 def object_store_with(images: Path) -> Iterator[str]:
     """Yield the address of a bucket on this machine that has the images in its folder `images`."""
     from pyarrow import fs
+
     from tests.object_store import object_store
 
     with object_store() as address:

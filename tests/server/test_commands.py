@@ -18,8 +18,8 @@ from PIL import Image
 import youtu_gguf as yg
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.server.conftest import Serve
-from youtu_gguf.machine import start_of
 from youtu_gguf.engines.llama_server.supervisor import free_port
+from youtu_gguf.machine import start_of
 
 START = ("server", "start", "-m", "nano", "--n-ctx", "2048", "--threads", "1", "--quiet")
 

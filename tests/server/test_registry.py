@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from youtu_gguf.machine import start_of
 from youtu_gguf.engines.llama_server.registry import KEPT_LOGS, Record, Who, end, log_folder, running, tidy
+from youtu_gguf.machine import start_of
 
 NOBODY = Who(2**22 - 7, 1.0)
 

@@ -248,16 +248,22 @@ class _Here:
 
 
 def settings_of(
-    model: yg.Model | Worker, asked: Sequence[Asked], options: Mapping[str, Any], formats: Sequence[str] = (NPZ,)
+    model: yg.Model | Worker | Mapping[str, Any],
+    asked: Sequence[Asked],
+    options: Mapping[str, Any],
+    formats: Sequence[str] = (NPZ,),
 ) -> dict[str, Any]:
     """Return the settings that the results of a batch depend on; the journal compares them.
 
-    A model counts by the content of its files, wherever they are and whatever their names.
+    A model counts by the content of its files, wherever they are and whatever their names. In its place may be what
+    `identity_of` says of it.
     """
+    if isinstance(model, Worker):
+        model = model.identity
     return {
         "schema": SCHEMA,
         "version": yg.__version__,
-        **(model.identity if isinstance(model, Worker) else identity_of(model)),
+        **(identity_of(model) if isinstance(model, yg.Model) else model),
         "tasks": [asked.words for asked in asked],
         "options": {name: value for name, value in sorted(options.items()) if name in OPTIONS},
         "formats": sorted(formats),

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from youtu_gguf.arguments import checked_path
+from youtu_gguf.cli import cluster as on_cluster
+from youtu_gguf.cli.cluster import SOME_BROKEN
 from youtu_gguf.cli.common import ModelOptions
 from youtu_gguf.cli.lines import parse_line, table, usage
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from youtu_gguf.batch import Asked, Batch, Finished, Tally
-
-SOME_BROKEN = 1
-"""Exit code if some images or questions gave no result, or a data set lacks images."""
 
 SHOWN_LEFT_OUT = 5
 """Images that are named which a data set cannot have."""
@@ -41,7 +41,7 @@ Tasks = Annotated[
     typer.Option("--task", "-t", metavar="TASK", help="Task to run on every image (see above). May be repeated."),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; created if it does not exist.")
+    str, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the results; created if it does not exist.")
 ]
 TASKS_HELP = "\b\nTasks, each with the options of its command (see youtu-gguf TASK --help):\n" + table(
     [(usage(name).removesuffix(" [OPTIONS]"), task.summary) for name, task in TASKS.items()]
@@ -59,12 +59,18 @@ def batch(
         typer.Option(
             "--format",
             metavar="FORMAT,...",
-            help="What to write (see below). [default: npz, the arrays of each result; none: nothing but the lines]",
+            help="What to write (see below). [default: npz, the arrays of each result; with --cluster coco,yolo; none: "
+            "nothing but the lines]",
             show_default=False,
         ),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Ask images with errors again.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Delete earlier results and start over.")] = False,
+    cluster: on_cluster.ClusterName = None,
+    actors: on_cluster.Actors = None,
+    cpus_per_actor: on_cluster.CpusPerActor = None,
+    gpus_per_actor: on_cluster.GpusPerActor = None,
+    shard_size: on_cluster.ShardSize = None,
 ) -> None:
     """Run the same tasks on many images.
 
@@ -76,22 +82,53 @@ def batch(
     Data sets of all images (coco, yolo, labelme, panoptic, csv, ...) are made at the end, and whenever the same
     command is run again. Other formats are those of --output, a file for each image: npz, png, depth.png, ...
 
+    With --cluster, several models work at the same time, on one machine or on many. Results are stored in parts, and
+    `youtu-gguf collect FOLDER` makes the lines and data sets of them.
+
     Example: youtu-gguf batch photos -t "detect car person" -t depth -o results --format coco,npz
     """
-    from youtu_gguf.batch import (
-        FILES,
-        Asked,
-        Batch,
-        Finished,
-        Journal,
-        Worker,
-        find_images,
-        settings_of,
-    )
+    from youtu_gguf.batch import Asked
 
     lines = [(typed, parse_line(typed)) for typed in task]
     asked = [Asked(typed, line.question, {"arguments": line.arguments}) for typed, line in lines]
-    chosen = _formats(formats, asked)
+    pool = {
+        "actors": actors,
+        "cpus_per_actor": cpus_per_actor,
+        "gpus_per_actor": gpus_per_actor,
+        "shard_size": shard_size,
+    }
+    if cluster is None:
+        on_cluster.refuse_without_cluster([*images, output], pool)
+        _batch_here(images, asked, checked_path("output", output), options, formats, retry=retry, restart=restart)
+        return
+    with ending_in_order():
+        on_cluster.batch_there(
+            images,
+            asked,
+            output,
+            options,
+            on_cluster.pool_of(cluster, pool),
+            _named(formats, asked),
+            retry=retry,
+            restart=restart,
+        )
+
+
+def _batch_here(
+    images: Sequence[str],
+    asked: Sequence[Asked],
+    output: Path,
+    options: ModelOptions,
+    formats: str | None,
+    *,
+    retry: bool,
+    restart: bool,
+) -> None:
+    from youtu_gguf.batch import FILES, Batch, Finished, Journal, Worker, find_images, settings_of
+    from youtu_gguf.batch.image import NPZ
+
+    named = _named(formats, asked)
+    chosen = (NPZ,) if named is None else named
     paths = find_images(images, leave_out=[output / folder for folder in (FILES, *chosen)])
     with ending_in_order():
         with shown(not options.quiet) as display:
@@ -112,12 +149,12 @@ def batch(
         raise typer.Exit(SOME_BROKEN)
 
 
-def _formats(typed: str | None, asked: Sequence[Asked]) -> tuple[str, ...]:
+def _named(typed: str | None, asked: Sequence[Asked]) -> tuple[str, ...] | None:
+    """Return the formats that were typed; None where none were."""
     from youtu_gguf.batch import checked_formats
-    from youtu_gguf.batch.image import NPZ
 
     if typed is None:
-        return (NPZ,)
+        return None
     named = [name.strip() for name in typed.split(",")]
     return () if named == ["none"] else checked_formats(named, asked)
 
@@ -147,11 +184,12 @@ def _write_datasets(finished: Finished, formats: Sequence[str]) -> bool:
         print(f"Wrote {written.path}: {written.n_images} images")
         if written.left_out:
             is_complete = False
-            print(f"Left out of {written.path}: {_shown(written.left_out)}.", file=sys.stderr)
+            print(f"Left out of {written.path}: {left_out_in_words(written.left_out)}.", file=sys.stderr)
     return is_complete
 
 
-def _shown(left_out: Sequence[tuple[str, str]]) -> str:
+def left_out_in_words(left_out: Sequence[tuple[str, str]]) -> str:
+    """Return the images that a data set cannot have, and why; of many the first."""
     shown = "; ".join(f"{name}, since {why}" for name, why in left_out[:SHOWN_LEFT_OUT])
     rest = len(left_out) - SHOWN_LEFT_OUT
     return f"{shown}; and {rest} more" if rest > 0 else shown

@@ -11,10 +11,12 @@ ANSWER = "Answer options"
 """Group of the options about how the model answers."""
 MODEL = "Model options"
 """Group of the options about which model answers, and where it runs."""
+CLUSTER = "Cluster options"
+"""Group of the options about the machines that work together."""
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose options stand in groups: its own, those about the answer, those about the model."""
+    """A command whose options stand in groups: its own, those about a cluster, the answer and the model."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of a command line; the message of an invalid value says what was expected."""
@@ -30,7 +32,9 @@ class GroupedCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each group of options; `rich_help_panel` names the group of an option."""
-        groups: dict[str, list[tuple[str, str]]] = {title: [] for title in ("Arguments", "Options", ANSWER, MODEL)}
+        groups: dict[str, list[tuple[str, str]]] = {
+            title: [] for title in ("Arguments", "Options", CLUSTER, ANSWER, MODEL)
+        }
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is None:

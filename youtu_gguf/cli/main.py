@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.cli import batch, calibrate, chat, evaluate, machine, models, serve, server, weights
+from youtu_gguf.cli import batch, calibrate, chat, collect, evaluate, machine, models, serve, server, weights
 from youtu_gguf.cli.common import Command, command
 from youtu_gguf.cli.help import GroupedCommand, GroupedCommands
 from youtu_gguf.cli.tasks import task_command
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 GROUPS: dict[str, tuple[Command, ...]] = {
-    "Many questions, many images": (chat.chat, batch.batch, serve.serve),
+    "Many questions, many images": (chat.chat, batch.batch, collect.collect, serve.serve),
     "Models": (models.pull, models.list_, models.path, models.rm),
     "Model files": (weights.inspect, weights.slim, weights.quantize, weights.synth),
     "This machine": (machine.doctor, machine.plan, calibrate.calibrate),

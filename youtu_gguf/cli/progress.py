@@ -23,6 +23,9 @@ STAGES = {
     "quantize": "quantising",
     "calibrate": "looking at test images",
     "instances": "masking objects",
+    "index": "looking for finished images",
+    "parts": "reading the parts",
+    "dataset": "writing a data set",
 }
 ROUNDS = {"instances": "object"}
 """Stages that run other stages once for each thing, and the name of such a thing."""

@@ -14,7 +14,10 @@ from youtu_gguf.batch.image import Questions
 from youtu_gguf.batch.shard import run_shard
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.store import Store
+from youtu_gguf.cluster.counts import Noting
+from youtu_gguf.cluster.nodes import assigned_gpus
 from youtu_gguf.cluster.weights import Loads
+from youtu_gguf.environment import share_of_machine
 from youtu_gguf.errors import YoutuError
 
 
@@ -27,12 +30,14 @@ class Job:
         questions: What is asked about each image.
         out: Address of the output folder.
         about: What every part says of the run.
+        counts: Handle of the actor `Counts`, if there is one.
     """
 
     loading: Loads
     questions: Questions
     out: str
     about: Mapping[str, Any] = field(default_factory=dict)
+    counts: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,17 +76,27 @@ class ShardActor:
 
     def _do(self, shard: Shard) -> Summary:
         node, started = socket.gethostname(), time.monotonic()
+        noting = Noting(self._job.counts, shard.name)
         try:
+            about = {**self._job.about, "node": node}
             done = run_shard(
-                self._ready, shard, self._job.questions, Store(self._job.out), about={**self._job.about, "node": node}
+                self._ready, shard, self._job.questions, Store(self._job.out), about=about, told=noting.add
             )
         except YoutuError as exc:
             return Summary(shard.name, node, len(shard.items), fault=exc)
+        finally:
+            noting.end()
         return Summary(shard.name, node, done.n_images, done.broken, time.monotonic() - started, done.attempt)
 
     def _ready(self) -> Worker:
         if self._worker is None:
-            worker = Worker(self._job.loading.load)
-            self._job.loading.check(worker.identity, socket.gethostname())
+            loading = self._job.loading
+            share = share_of_machine(int(loading.about["threads"]), assigned_gpus())
+            worker = Worker(loading.load, environment=share)
+            try:
+                loading.check(worker.identity, socket.gethostname())
+            except YoutuError:
+                worker.close()
+                raise
             self._worker = worker
         return self._worker

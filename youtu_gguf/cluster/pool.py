@@ -84,16 +84,18 @@ class Node:
         name: Its host's name or address.
         cpus: Processors.
         gpus: GPUs.
+        id: Ray's name for it.
     """
 
     name: str
     cpus: float
     gpus: float = 0.0
+    id: str = ""
 
     def room(self, cpus: int, gpus: float) -> int:
         """Return how many actors of a size it has room for."""
         by_cpus = math.floor(self.cpus / cpus)
-        return min(by_cpus, _gpu_actors(self.gpus, gpus)) if gpus else by_cpus
+        return min(by_cpus, gpu_actors(self.gpus, gpus)) if gpus else by_cpus
 
     def __str__(self) -> str:
         gpus = f", {self.gpus:g} GPUs" if self.gpus else ""
@@ -157,12 +159,12 @@ def _usual_cpus(nodes: Sequence[Node], gpus: float) -> int:
     if not able:
         return 1
     shares = Counter(
-        max(1, int((node.cpus - FREE_CPUS) // (_gpu_actors(node.gpus, gpus) if gpus else 1))) for node in able
+        max(1, int((node.cpus - FREE_CPUS) // (gpu_actors(node.gpus, gpus) if gpus else 1))) for node in able
     )
     most = max(shares.values())
     return min(share for share, n in shares.items() if n == most)
 
 
-def _gpu_actors(there: float, gpus: float) -> int:
+def gpu_actors(there: float, gpus: float) -> int:
     """Return how many actors GPUs allow. A part of a GPU is always a part of one and the same."""
     return math.floor(there) * math.floor(1 / gpus + 1e-9) if gpus < 1 else math.floor(there / gpus)

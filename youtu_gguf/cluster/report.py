@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from youtu_gguf.batch.run import NAMED
 from youtu_gguf.cluster.actor import Summary
+from youtu_gguf.cluster.counts import Counted
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Report:
         named: The first of these.
         seconds: How long the run took.
         nodes: What each machine did, by its name.
+        stage: What goes on before the first image is done.
     """
 
     total: int = 0
@@ -47,8 +50,31 @@ class Report:
     seconds: float = 0.0
     nodes: dict[str, NodeReport] = field(default_factory=dict)
 
+    stage: str = ""
+    _broken_earlier: int = field(default=0, repr=False)
+    _in_progress: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    _ended: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def seen(self) -> int:
+        """Images done in this run, those of shards that are not finished too."""
+        return self.done + sum(done for done, _ in self._in_progress.values())
+
+    @property
+    def broken_now(self) -> int:
+        """Images with errors in this run, those of shards that are not finished too."""
+        return self.broken - self._broken_earlier + sum(broken for _, broken in self._in_progress.values())
+
+    def begin(self, total: int, broken: Sequence[str], skipped: int) -> None:
+        """Note the images that were named, those that an earlier run finished, and those of them with errors."""
+        self.total, self.skipped = total, skipped
+        self.broken = self._broken_earlier = len(broken)
+        self.named = [*broken[:NAMED]]
+
     def count(self, summary: Summary) -> None:
         """Count a shard that is finished."""
+        self._ended.add(summary.shard)
+        self._in_progress.pop(summary.shard, None)
         self.done += summary.n_images
         self.broken += len(summary.broken)
         self.named += [name for name, _ in summary.broken][: NAMED - len(self.named)]
@@ -57,3 +83,7 @@ class Report:
         node.broken += len(summary.broken)
         node.busy_s += summary.busy_s
         node.redone += summary.attempt > 1
+
+    def follow(self, counted: Counted) -> None:
+        """Note how far shards are that are not finished."""
+        self._in_progress |= {shard: counts for shard, counts in counted.items() if shard not in self._ended}

@@ -144,6 +144,15 @@ class Loads(Protocol):
         """What results depend on of the model: see `batch.messages.identity_of`."""
         ...
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What results may differ by in rounding, for the record."""
+        ...
+
+    def sized(self, cpus: int, gpus: float = 0.0) -> Self:
+        """Return the same with what an actor has of a machine."""
+        ...
+
     def load(self, progress: ProgressFn = no_progress) -> yg.Model:
         """Load the model."""
         ...
@@ -170,6 +179,7 @@ class Loading:
         identity: What results depend on of the model: see `batch.messages.identity_of`.
         build: The versions where the run began.
         name: Of the model at a server's address.
+        gpus: GPUs of an actor; see `sized`.
     """
 
     engine: str
@@ -180,6 +190,7 @@ class Loading:
     found: Found | None = None
     calibration: Calibration = DEFAULT
     name: str | None = None
+    gpus: float = 0.0
 
     @classmethod
     def of(
@@ -251,7 +262,7 @@ class Loading:
                 "cpus_per_actor, or leave threads out."
             )
         chosen = {**self.settings, "threads": int(threads)}
-        return replace(self, settings=chosen if gpus else chosen | _on_processors(self.settings))
+        return replace(self, gpus=gpus, settings=chosen if gpus else chosen | _on_processors(self.settings))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -263,9 +274,16 @@ class Loading:
 
         Raises:
             ModelFileError: Its files are missing or broken there, or others than those of the run.
-            EngineError: Other versions are installed there, or llama.cpp cannot load it.
+            EngineError: Other versions are installed there, it has no GPU for an actor that is to have one, or
+                llama.cpp cannot load it.
         """
-        self.check_build(socket.gethostname())
+        node = socket.gethostname()
+        self.check_build(node)
+        if self.gpus and self.engine == "native" and not yg.weights.gpus():
+            raise EngineError(
+                f"expected {self.gpus:g} GPUs for an actor; llama.cpp sees none on {node}. Install a llama-cpp-python "
+                "that was built for them there (docs/gpu.md), or leave gpus_per_actor out."
+            )
         settings = cast("LoadSettings", self.settings)
         if self.wanted is None:
             return yg.load(self.name, None, self.engine, progress, **settings)

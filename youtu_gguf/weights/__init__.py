@@ -4,7 +4,7 @@ from youtu_gguf.hub.listing import LocalPair
 from youtu_gguf.hub.local import PulledPair
 from youtu_gguf.hub.models import find, list_models, list_unfinished, pull, remove
 from youtu_gguf.weights.inspect import Inspection, inspect
-from youtu_gguf.weights.plan import Plan, Setup, plan
+from youtu_gguf.weights.plan import Plan, Setup, gpus, plan
 from youtu_gguf.weights.quantize import Quantized, quantize
 from youtu_gguf.weights.slim import Slimmed, slim
 from youtu_gguf.weights.synthetic.pair import write_synthetic_pair
@@ -18,6 +18,7 @@ __all__ = [
     "Setup",
     "Slimmed",
     "find",
+    "gpus",
     "inspect",
     "list_models",
     "list_unfinished",

@@ -57,6 +57,8 @@ class Setup:
     n_ctx: int
     image_max_tokens: int
     memory: Memory
+    shared: int = 0
+    """Of these bytes, those of files that are mapped: all processes of a machine have them together."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,13 @@ def plan(
     return Plan(files.name, files.sizes_from, first, recommended, free, total, **on_gpu)
 
 
+def gpus() -> tuple[Device, ...]:
+    """Return the GPUs of this machine as llama.cpp sees them; a process that asks takes some memory of each."""
+    from youtu_gguf.engines.native.llama.devices import devices
+
+    return tuple(device for device in devices() if device.is_gpu)
+
+
 def _find(wanted: str | PathLike[str] | None, mmproj: str | PathLike[str] | None) -> _Files:
     from youtu_gguf.engines.native.llama.memory import head_bytes
     from youtu_gguf.hub.local import as_spec
@@ -210,7 +219,8 @@ def _setup(
         settings.cache_bytes,
         settings.vision,
     )
-    return Setup(encoding, slim, n_ctx, image_tokens, memory)
+    mapped = memory.weights + (0 if settings.vision == "mtmd" else memory.projector)  # mtmd copies the projector
+    return Setup(encoding, slim, n_ctx, image_tokens, memory, 0 if settings.repack else mapped)
 
 
 def _alternatives(files: _Files, settings: Settings, first: Setup) -> list[Setup]:

@@ -16,9 +16,9 @@ import psutil
 
 from youtu_gguf.atomic import write_bytes, writing
 from youtu_gguf.engines.llama_server.process import STOP_S, wait_ended
-from youtu_gguf.machine import start_of
 from youtu_gguf.environment import state_folder
 from youtu_gguf.errors import InputError, OutputError
+from youtu_gguf.machine import start_of
 
 CLOCK_S = 2.0
 """Largest difference between two readings of the start of one process: they move when the clock is set."""

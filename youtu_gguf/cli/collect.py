@@ -1,0 +1,87 @@
+"""The command that makes files of what a batch on many machines has finished."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from youtu_gguf.cli.batch import left_out_in_words
+from youtu_gguf.cli.cluster import SOME_BROKEN
+from youtu_gguf.cli.common import Quiet
+from youtu_gguf.cli.progress import Displays
+from youtu_gguf.errors import InputError
+
+if TYPE_CHECKING:
+    from youtu_gguf.batch import Written
+
+
+def collect(
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Output folder of a batch with --cluster: a path, or an address.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for the files; created if it does not exist. [default: OUT itself]",
+            show_default=False,
+        ),
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT,...",
+            help="What to write: jsonl, and formats that the batch was asked for. [default: all of these]",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make one folder of the results of a batch with --cluster.
+
+    Writes what `batch` without --cluster would have written: results.jsonl with a line of JSON per image, in the order
+    of the images' names; the data sets (coco, yolo, ...); and in files/ what formats such as npz have for each image.
+
+    While the batch runs, this collects what is finished. Run it again for the rest: each file is then replaced when the
+    new one is complete.
+
+    Example: youtu-gguf collect s3://bucket/results -o results --format jsonl,coco
+    """
+    from youtu_gguf.batch.addresses import is_local, local_path
+    from youtu_gguf.batch.collect import Collection
+    from youtu_gguf.batch.store import Store
+
+    if output is None and not is_local(out):
+        raise InputError(f"expected a folder on this machine for the files; {out} is elsewhere. Name one with -o.")
+    folder = output or Path(local_path(out))
+    displays = Displays(not quiet)
+    with displays.shown():
+        displays.report("index", 0, 0)
+        found = Collection(Store(out))
+    chosen = found.formats if formats is None else [name.strip() for name in formats.split(",")]
+    is_complete = True
+    with closing(found.write(folder, chosen, displays.report)) as outputs:
+        while True:
+            with displays.shown():
+                written = next(outputs, None)
+            if written is None:
+                break
+            is_complete = _said(written) and is_complete
+    print(f"{found.n_images} images finished; {found.n_broken} with errors")
+    if not is_complete:
+        raise typer.Exit(SOME_BROKEN)
+
+
+def _said(written: Written) -> bool:
+    """Say what was written, and return whether it has all images that have results."""
+    print(f"Wrote {written.path}: {written.n_images} images")
+    if written.left_out:
+        print(f"Left out of {written.path}: {left_out_in_words(written.left_out)}.", file=sys.stderr)
+    return not written.left_out
