@@ -110,13 +110,6 @@ def test_a_json_schema_is_sent_as_a_response_format(chat: Chat) -> None:
     assert chat.bodies[0]["response_format"] == {"type": "json_schema", "json_schema": expected}
 
 
-def test_the_first_model_that_is_listed_is_asked_unless_one_is_named(chat: Chat) -> None:
-    ask(chat)
-    with yg.load("another", engine=chat.url) as model:
-        model.open(PICTURE).ask("Why?")
-    assert [body["model"] for body in chat.bodies] == ["the-model", "another"]
-
-
 def test_a_batch_is_not_gone_on_with_by_another_model(chat: Chat, tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     asked = [Asked("ask Why?", yg.Question("ask", ("Why?",)))]
@@ -269,22 +262,6 @@ def test_what_cannot_help_or_has_begun_is_not_retried(chat: Chat, reply: Reply) 
     assert len(chat.bodies) == 1
 
 
-def test_an_answer_that_has_begun_is_not_asked_for_again_with_less(chat: Chat) -> None:
-    full = event({"error": {"code": 400, "message": "This model's maximum context length is 900 tokens."}})
-    chat.replies = [Reply((words("two "), full))]
-    with pytest.raises(yg.InputError, match="900 tokens"):
-        ask(chat, retries=5)
-    assert len(chat.bodies) == 1
-
-
-@pytest.mark.parametrize("listed", ["no", {"data": []}, {"error": "no such path"}])
-def test_a_named_model_needs_no_list(chat: Chat, listed: object) -> None:
-    chat.models = listed
-    with yg.load("named", engine=chat.url) as model:
-        assert model.open(PICTURE).ask("Why?").raw == "two words"
-    assert {"repeat_penalty", "repetition_penalty"} <= chat.bodies[0].keys()
-
-
 def test_a_server_may_say_how_long_to_wait(chat: Chat) -> None:
     chat.replies = [Reply((b"",), 429, headers={"Retry-After": "1"}), Reply()]
     started = time.monotonic()
@@ -357,13 +334,6 @@ def test_questions_together_are_sent_together_up_to_the_slots(chat: Chat) -> Non
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(yg.ServerError, match=r"http://127\.0\.0\.1:9/v1/models cannot be reached"):
         yg.load(engine="http://127.0.0.1:9/v1")
-
-
-@pytest.mark.parametrize("listed", [{}, [], {"data": []}, {"data": [{}]}, "no", None])
-def test_a_server_that_lists_no_model_is_refused(chat: Chat, listed: object) -> None:
-    chat.models = listed
-    with pytest.raises(yg.EngineError, match="must list its models"):
-        yg.load(engine=chat.url)
 
 
 @pytest.mark.parametrize(
