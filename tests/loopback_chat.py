@@ -98,7 +98,7 @@ def _handler(chat: Chat) -> Callable[..., BaseHTTPRequestHandler]:
             chat.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             reply = chat.next()
             self.close_connection = True
-            with suppress(OSError):
+            try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.kind)
                 self.send_header("Transfer-Encoding", "chunked")
@@ -112,6 +112,8 @@ def _handler(chat: Chat) -> Callable[..., BaseHTTPRequestHandler]:
                     self._wait()
                 if not reply.broken:
                     self.wfile.write(b"0\r\n\r\n")
+            except OSError:  # it has gone while this was written
+                chat.hung_up.set()
 
         def _wait(self) -> None:
             self.connection.settimeout(0.02)
