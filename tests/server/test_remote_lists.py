@@ -35,9 +35,10 @@ def test_an_answer_that_has_begun_is_not_asked_for_again_with_less(chat: Chat) -
     assert len(chat.bodies) == 1
 
 
+@pytest.mark.parametrize("status", [200, 404, 500])
 @pytest.mark.parametrize("listed", ["no", {"data": []}, {"error": "no such path"}])
-def test_a_named_model_needs_no_list(chat: Chat, listed: object) -> None:
-    chat.models = listed
+def test_a_named_model_needs_no_list(chat: Chat, listed: object, status: int) -> None:
+    chat.models, chat.models_status = listed, status
     with yg.load("named", engine=chat.url) as model:
         assert model.open(PICTURE).ask("Why?").raw == "two words"
     assert {"repeat_penalty", "repetition_penalty"} <= chat.bodies[0].keys()
