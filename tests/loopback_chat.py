@@ -62,7 +62,7 @@ class Chat:
 
     Attributes:
         replies: To the next requests, one after the other; when there is one left, it is for all that come.
-        models: What /models gives.
+        models: What /models gives, with the status `models_status`.
         bodies: The JSON of every request.
         keys: The authorization of every request.
         hung_up: Set when a client has gone before the end of an answer.
@@ -71,6 +71,7 @@ class Chat:
 
     replies: list[Reply] = field(default_factory=lambda: [Reply()])
     models: object = field(default_factory=lambda: {"data": [{"id": "the-model"}]})
+    models_status: int = 200
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -88,7 +89,7 @@ def _handler(chat: Chat) -> Callable[..., BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             chat.keys.append(self.headers["Authorization"])
             data = json.dumps(chat.models).encode()
-            self.send_response(200)
+            self.send_response(chat.models_status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -98,7 +99,7 @@ def _handler(chat: Chat) -> Callable[..., BaseHTTPRequestHandler]:
             chat.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             reply = chat.next()
             self.close_connection = True
-            with suppress(OSError):
+            try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.kind)
                 self.send_header("Transfer-Encoding", "chunked")
@@ -112,6 +113,8 @@ def _handler(chat: Chat) -> Callable[..., BaseHTTPRequestHandler]:
                     self._wait()
                 if not reply.broken:
                     self.wfile.write(b"0\r\n\r\n")
+            except OSError:  # it has gone while this was written
+                chat.hung_up.set()
 
         def _wait(self) -> None:
             self.connection.settimeout(0.02)

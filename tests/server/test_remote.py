@@ -110,13 +110,6 @@ def test_a_json_schema_is_sent_as_a_response_format(chat: Chat) -> None:
     assert chat.bodies[0]["response_format"] == {"type": "json_schema", "json_schema": expected}
 
 
-def test_the_first_model_that_is_listed_is_asked_unless_one_is_named(chat: Chat) -> None:
-    ask(chat)
-    with yg.load("another", engine=chat.url) as model:
-        model.open(PICTURE).ask("Why?")
-    assert [body["model"] for body in chat.bodies] == ["the-model", "another"]
-
-
 def test_a_batch_is_not_gone_on_with_by_another_model(chat: Chat, tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     asked = [Asked("ask Why?", yg.Question("ask", ("Why?",)))]
@@ -172,6 +165,7 @@ BAD: dict[str, tuple[Reply, type[yg.YoutuError], str, bool | None]] = {
         "status 503: Loading model",
         True,
     ),
+    "501": (Reply((b'{"error": {"message": "no chat"}}',), 501), yg.ServerError, "status 501: no chat", False),
     "429": (Reply((b"{}",), 429), yg.ServerError, "status 429", True),
     "400": (Reply((b'{"error": "no such parameter"}',), 400), yg.ServerError, "no such parameter", False),
     "401": (Reply((b"",), 401), yg.ServerError, "YOUTU_GGUF_API_KEY", False),
@@ -200,6 +194,18 @@ BAD: dict[str, tuple[Reply, type[yg.YoutuError], str, bool | None]] = {
         True,
     ),
     "a line without end": (Reply((b"data: " + b"x" * (5 << 20),)), yg.ServerError, "a line of more than", True),
+    "an error of the flat form": (
+        Reply((b'{"object": "error", "message": "no", "type": "BadRequestError", "code": 400}',), 400),
+        yg.ServerError,
+        "status 400: no",
+        False,
+    ),
+    "an error of the flat form among the events": (
+        Reply((words("two "), event({"object": "error", "message": "gone", "code": 500}), event(b"[DONE]"))),
+        yg.ServerError,
+        "status 500: gone",
+        True,
+    ),
     "an error among the events": (
         Reply((words("two "), event({"error": {"code": 500, "message": "out of memory"}}))),
         yg.ServerError,
@@ -328,13 +334,6 @@ def test_questions_together_are_sent_together_up_to_the_slots(chat: Chat) -> Non
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(yg.ServerError, match=r"http://127\.0\.0\.1:9/v1/models cannot be reached"):
         yg.load(engine="http://127.0.0.1:9/v1")
-
-
-@pytest.mark.parametrize("listed", [{}, [], {"data": []}, {"data": [{}]}, "no", None])
-def test_a_server_that_lists_no_model_is_refused(chat: Chat, listed: object) -> None:
-    chat.models = listed
-    with pytest.raises(yg.EngineError, match="must list its models"):
-        yg.load(engine=chat.url)
 
 
 @pytest.mark.parametrize(

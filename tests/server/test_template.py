@@ -63,6 +63,10 @@ def test_a_llama_server_with_another_template_is_refused(tmp_path: Path) -> None
         url, key = address_of(model)
         with pytest.raises(yg.EngineError, match=r"the model's own chat template.*im_start"):
             yg.load(engine=url, api_key=key)
+        with yg.load(path.stem, engine=url, api_key=key) as named:
+            scene = named.open(RGB)
+            with pytest.raises(yg.EngineError, match=r"the model's own chat template.*im_start"):
+                scene.describe()
 
 
 def test_other_servers_are_not_asked_for_their_template() -> None:

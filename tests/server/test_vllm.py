@@ -121,7 +121,7 @@ def test_a_prompt_that_does_not_fit_is_the_callers_error(serve: ServeVllm, versi
     vllm = serve(version=version, max_model_len=300)
     with load(vllm) as model, pytest.raises(yg.InputError, match=r"do not fit: .*300.*lower image_max_tokens"):
         model.open(PICTURE).ask("word " * n_words)
-    assert len(vllm.bodies) <= 3
+    assert len(vllm.bodies) <= 2  # the first may have asked for too many tokens too
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -164,6 +164,17 @@ def test_a_busy_or_dead_engine_is_asked_again(serve: ServeVllm, version: Version
     with load(vllm, retries=2) as model:
         assert model.open(PICTURE).detect(["cat"]).labels == ("cat",)
     assert len(vllm.bodies) == 3
+
+
+def test_a_server_that_was_not_there_is_looked_at_when_it_is(serve: ServeVllm) -> None:
+    vllm = serve()
+    vllm.kill()
+    with load(vllm, "youtu-vl") as model:
+        with pytest.raises(yg.ServerError, match="cannot be reached"):
+            model.open(PICTURE).ask("Why?")
+        vllm.start()
+        assert model.open(PICTURE).ask("Why?").finish == "stop"
+    assert "repeat_penalty" not in vllm.bodies[0]
 
 
 def test_a_wrong_key_names_the_setting(serve: ServeVllm) -> None:
@@ -254,7 +265,9 @@ def images(tmp_path: Path) -> list[Path]:
 def test_a_batch_keeps_the_slots_busy_and_survives_what_goes_wrong(
     serve: ServeVllm, tmp_path: Path, images: list[Path]
 ) -> None:
-    calm, rough = serve(), serve(faults=["dead", None, "cut", None, "abort", "busy", None, "dead in the middle"])
+    apart: list[Fault | None] = [None] * 9  # a batch asks a question once more, which then must not fail again
+    calm = serve()
+    rough = serve(faults=["dead", "cut", *apart, "abort", "busy", *apart, "dead in the middle"])
     for vllm, name in ((calm, "calm"), (rough, "rough")):
         with load(vllm, n_slots=4, retries=3) as model:
             run(model, tmp_path / name, images)
@@ -269,7 +282,8 @@ def test_a_batch_goes_on_when_the_server_is_started_again(serve: ServeVllm, tmp_
         run(model, tmp_path / "calm", images)
 
     def restart() -> None:
-        while len(killed.bodies) < 11:
+        deadline = time.monotonic() + 20
+        while len(killed.bodies) < 11 and time.monotonic() < deadline:
             time.sleep(0.002)
         killed.kill()
         time.sleep(0.3)
