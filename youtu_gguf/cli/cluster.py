@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -43,12 +44,13 @@ SETTLED_S = 5.0
 """Time left is not told before so much has been seen."""
 
 
-def _actors(typed: str) -> tuple[int, int]:
+def _actors(typed: str) -> tuple[int, int] | str:
+    """Return the numbers that were typed; what is no number is left for the pool's own rule."""
     least, _, most = typed.partition(":")
     try:
         return int(least), int(most or least)
     except ValueError:
-        raise InputError(f"expected a number of actors, or the least and the most, as 2:8; got {typed!r}.") from None
+        return typed
 
 
 ClusterName = Annotated[
@@ -153,7 +155,7 @@ def batch_there(
         show(report)
 
     try:
-        with core_silenced(), cluster_bar(enabled=not options.quiet) as show:
+        with ray_silenced(), cluster_bar(enabled=not options.quiet) as show:
             last = run_on_cluster(
                 images,
                 asked,
@@ -184,14 +186,38 @@ def batch_there(
 
 
 @contextmanager
-def core_silenced() -> Iterator[None]:
-    """Keep off the terminal what Ray's core writes to stderr; our own words still come.
+def ray_silenced() -> Iterator[None]:
+    """Keep off the terminal what Ray writes there; our own words still come.
 
-    Ray 2.60 logs there that the arguments of actors are in its object store, in every run, and what it sees of actors
-    that die. `RAY_BACKEND_LOG_LEVEL` in the environment lets all of it through.
+    Ray 2.60's core logs to stderr, in every run, that the arguments of actors are in its object store; and a thread of
+    it prints to stdout what happens to actors and machines (ray/_private/worker.py, `listen_error_messages`). There is
+    no switch for either. `RAY_BACKEND_LOG_LEVEL` in the environment lets all of it through.
     """
+    if ray_is_to_speak():
+        yield
+        return
+    with redirect_stdout(cast("TextIO", _OfOthers(sys.stdout))), _core_silenced():
+        yield
+
+
+class _OfOthers:
+    """A stream without what threads of Ray write to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what is not Ray's."""
+        return len(text) if threading.current_thread().name.startswith("ray_") else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _core_silenced() -> Iterator[None]:
     theirs = sys.stderr
-    if ray_is_to_speak() or not _is_descriptor(theirs, _STDERR):
+    if not _is_descriptor(theirs, _STDERR):
         yield
         return
     theirs.flush()
@@ -279,7 +305,7 @@ def _pace_in_words(pace: Pace, report: Report) -> str:
 def duration(seconds: float) -> str:
     """Return a time in words: 45 s, 3 min, 2 h 10 min, 3 d 4 h."""
     minutes = round(seconds / 60)
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if round(seconds) < 60:  # noqa: PLR2004 - a minute
         return f"{max(1, round(seconds))} s"
     hours, rest = divmod(minutes, 60)
     days, of_day = divmod(hours, 24)
