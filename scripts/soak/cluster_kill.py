@@ -50,7 +50,7 @@ def check(
     folder: Path, n: int, *, shard_size: int = 8, s3: bool = False, tell: Callable[[str], None] = print
 ) -> list[str]:
     """Run the batch, undisturbed and killed; return what is wrong."""
-    make_images(folder / "images", n, crash=n // 3, broken=n // 2)
+    make_images(folder / "images", n, crash=n * 5 // 6, broken=n // 2)
     temporary = folder / "tmp"
     temporary.mkdir()
     faults = faulty_environment(DEADLY, folder / "seen") | {"TMPDIR": str(temporary)}

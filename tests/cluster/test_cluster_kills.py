@@ -28,7 +28,7 @@ N, SHARD_SIZE = 24, 3
 def test_a_batch_survives_a_picture_a_child_an_actor_a_node_and_its_driver(
     nodes: RayNodes, seen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_images(tmp_path / "images", N, crash=11, broken=17)
+    make_images(tmp_path / "images", N, crash=20, broken=17)
     command = Command(
         str(tmp_path / "images"), str(tmp_path / "out"), nodes.env, shard_size=SHARD_SIZE, tasks=TASKS, formats="npz"
     )
