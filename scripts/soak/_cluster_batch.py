@@ -98,9 +98,10 @@ class Results:
     rows: Counter[str]
 
     @property
-    def broken(self) -> list[str]:
-        """Names of images with errors."""
-        return sorted(name for name, line in self.lines.items() if '"error"' in json.dumps(line))
+    def broken(self) -> dict[str, str]:
+        """Images with errors, and the line of each."""
+        told = {name: json.dumps(line) for name, line in self.lines.items()}
+        return {name: line for name, line in sorted(told.items()) if '"error"' in line}
 
 
 def stored(out: str) -> Results:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from youtu_gguf.engines.base import Session
 from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine
 
-KIND, SEEN = "YOUTU_GGUF_FAULTS", "YOUTU_GGUF_FAULTS_SEEN"
+KIND, SEEN, PAUSE = "YOUTU_GGUF_FAULTS", "YOUTU_GGUF_FAULTS_SEEN", "YOUTU_GGUF_FAULTS_PAUSE"
 DEADLY, NULL = "deadly", "null"
 """Workers end at pictures with a corner in one of two colours; or answer at once, without looking."""
 
@@ -31,16 +32,19 @@ TOLERANCE = 8
 """What rounding may change of a corner's colour."""
 
 
-def faulty_environment(kind: str, seen: Path | None = None) -> dict[str, str]:
+def faulty_environment(kind: str, seen: Path | None = None, pause_s: float = 0.0) -> dict[str, str]:
     """Return variables of the environment for a command with faulty workers.
 
-    Pictures are noted in `seen` before they are looked at, a line each: the process, and a digest of the pixels.
+    Args:
+        kind: `DEADLY` or `NULL`.
+        seen: Pictures are noted there before they are looked at, a line each: the process, and a digest of the pixels.
+        pause_s: How much longer a picture takes, so that there is time to kill what works on it.
     """
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(
         filter(None, (str(Path(__file__).with_name("_faulty")), str(root), os.environ.get("PYTHONPATH")))
     )
-    return {"PYTHONPATH": path, KIND: kind} | ({SEEN: str(seen)} if seen else {})
+    return {"PYTHONPATH": path, KIND: kind} | ({SEEN: str(seen)} if seen else {}) | {PAUSE: str(pause_s)}
 
 
 def marked(rgb: NDArray[np.uint8], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -61,6 +65,7 @@ def install(environment: Mapping[str, str] = os.environ) -> None:
         if null is not None:
             return null.open(prefix)
         meet_end(prefix.images[0].rgb, seen)
+        time.sleep(float(environment.get(PAUSE, "0")))
         return opened(engine, prefix)
 
     setattr(NativeEngine, "open", open_)  # noqa: B010 - types say that methods are not to be replaced

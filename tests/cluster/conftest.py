@@ -23,6 +23,9 @@ from scripts.soak._ray_nodes import RayNodes
 from tests.object_store import object_store
 
 FOLDER = Path(__file__).parent
+PAUSE_S = 0.25
+"""How much longer each picture takes: actors of Ray start slowly, beside what nano takes for a picture."""
+
 N_IMAGES, N_CRASH, N_BROKEN = 12, 5, 8
 
 
@@ -52,7 +55,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def nodes(bucket: str, scratch: Path) -> Iterator[RayNodes]:
     """Three nodes. Nothing of them is left at the end."""
-    env = {**faulty_environment(DEADLY, scratch / "seen"), "TMPDIR": str(scratch)}
+    env = {**faulty_environment(DEADLY, scratch / "seen", PAUSE_S), "TMPDIR": str(scratch)}
     with RayNodes((1, 1, 1), env) as running:
         yield running
     left = running.processes()

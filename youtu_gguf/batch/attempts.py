@@ -96,7 +96,7 @@ class Attempt(MemoryLedger):
             OutputError: That cannot be written.
         """
         super().begin(name)
-        if self.number > 1 or self.lost:
+        if self.number > 1 or self.lost or not self._is_silent:  # a note that names an image must not grow old
             self._is_silent = False
             self._write()
 
