@@ -20,9 +20,10 @@ from youtu_gguf.atomic import json_bytes, replacing, write_bytes, writing
 from youtu_gguf.batch.datasets import Finished, Written, write_datasets
 from youtu_gguf.batch.image import Asked
 from youtu_gguf.batch.image_files import ImageFiles
-from youtu_gguf.batch.journal import COLLECTED, FILES, LOCK, RESULTS, SETTINGS, differences
+from youtu_gguf.batch.journal import COLLECTED, FILES, LOCK, RESULTS
 from youtu_gguf.batch.parts import Parts, Row
 from youtu_gguf.batch.questions import json_to_question
+from youtu_gguf.batch.settings import SETTINGS, differences
 from youtu_gguf.batch.spool import InOrder, Records, SpooledImages
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import InputError

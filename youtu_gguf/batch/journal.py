@@ -14,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +22,12 @@ from typing import IO, Any, Self
 
 from youtu_gguf.atomic import DISK_FULL, json_bytes, writing
 from youtu_gguf.batch.datasets import clear_datasets
+from youtu_gguf.batch.settings import FORMAT, SETTINGS, compare
 from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
 
-SETTINGS, RESULTS, FILES, BEGUN, LOCK = "settings.json", "results.jsonl", "files", "begun.json", ".lock"
-
-FORMAT = 3
-"""Raised when settings.json changes so that older folders cannot be resumed. 1 had a model's file names and sizes, 2
-"files" for "formats"."""
+RESULTS, FILES, BEGUN, LOCK = "results.jsonl", "files", "begun.json", ".lock"
 
 COLLECTED = "collected"
 """In the settings of a folder that was not written by a batch: what its files were collected from."""
@@ -70,7 +67,7 @@ class Journal:
         try:
             with writing(folder):
                 if restart:
-                    self._clear()
+                    clear_results(self.folder)
                 for stale in (
                     *folder.glob(f".{RESULTS}.*"),
                     *folder.glob(f".{SETTINGS}.*"),
@@ -181,48 +178,20 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _clear(self) -> None:
-        for name in (RESULTS, SETTINGS, BEGUN):
-            (self.folder / name).unlink(missing_ok=True)
-        files = self.folder / FILES
-        for path in list(files.glob("*/*")):
-            if WRITTEN.fullmatch(path.relative_to(files).as_posix()):
-                path.unlink()
-        for folder in (*files.glob("*"), files):
-            with suppress(OSError):  # it holds other files
-                folder.rmdir()
-        clear_datasets(self.folder)
-
     def _check(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS
-        wanted = json.loads(json.dumps(settings))
         if not path.exists():
             if (self.folder / RESULTS).exists():
                 raise InputError(
                     f"expected {SETTINGS} beside {self.folder / RESULTS}; it is missing. Name another folder."
                 )
-            write_bytes(path, json_bytes(wanted, indent=2))
+            write_bytes(path, json_bytes(json.loads(json.dumps(settings)), indent=2))
             return
         try:
-            before = dict(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError) as exc:
+            data = path.read_bytes()
+        except OSError as exc:
             raise InputError(f"expected the settings of a batch in {path}; got: {exc}. Name another folder.") from exc
-        if COLLECTED in before:
-            raise InputError(
-                f"{self.folder} holds what `youtu-gguf collect` made of {before[COLLECTED]}, where its batch resumes. "
-                "Name another folder."
-            )
-        if before.get("format") != FORMAT:
-            raise InputError(
-                f"{self.folder} was written by another version of this package, whose settings cannot be compared with "
-                "these. Name another folder, or start over with --restart."
-            )
-        if before != wanted:
-            was = "; ".join(differences(before, wanted))
-            raise InputError(
-                f"{self.folder} holds results made with other settings ({was}). Name another folder, use the same "
-                "settings as before, or start over with --restart."
-            )
+        compare(data, settings, str(self.folder))
 
     def _read(self) -> None:
         path = self.folder / RESULTS
@@ -253,19 +222,27 @@ class Journal:
         write_bytes(self.folder / RESULTS, b"".join(map(json_bytes, self.lines.values())))
 
 
+def clear_results(folder: Path) -> None:
+    """Delete what batches have written to a folder, and nothing else.
+
+    Raises:
+        OSError: Something cannot be deleted.
+    """
+    for name in (RESULTS, SETTINGS, BEGUN):
+        (folder / name).unlink(missing_ok=True)
+    files = folder / FILES
+    for path in list(files.glob("*/*")):
+        if WRITTEN.fullmatch(path.relative_to(files).as_posix()):
+            path.unlink()
+    for inner in (*files.glob("*"), files):
+        with suppress(OSError):  # it holds other files
+            inner.rmdir()
+    clear_datasets(folder)
+
+
 def _counts(path: Path, lines: Mapping[str, Line]) -> dict[str, int]:
     """Return what `begun.json` says of images without a line; nothing where it is missing or half-written."""
     with suppress(OSError, ValueError, AttributeError):
         read = json.loads(path.read_bytes())
         return {name: n for name, n in read.items() if type(n) is int and n > 0 and name not in lines}
     return {}
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Yield in words what two settings differ in, those within settings by both names."""
-    for name in {**before, **now}:
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from differences(old, new, f"{above}{name}.")
-        elif old != new:
-            yield f"{above}{name}: {old} before, {new} now"

@@ -17,15 +17,12 @@ from youtu_gguf.batch.addresses import is_local, joined, local_path, parent, sho
 from youtu_gguf.batch.backends import Found, Local, Stat, backend_of
 from youtu_gguf.batch.faults import attempt
 from youtu_gguf.batch.paths import expand, lines_of, none_found, read_list, required
-from youtu_gguf.batch.store import Store, read_at
+from youtu_gguf.batch.store import THREADS, Store, read_at
 from youtu_gguf.errors import InputError
 from youtu_gguf.images.formats import SUFFIXES
 
 MANY = 50
 """Objects of one folder that are named one by one: from so many on the folder is listed instead of asking for each."""
-
-THREADS = 16
-"""Requests at a time, where objects are asked for one by one."""
 
 
 @dataclass(frozen=True, slots=True)

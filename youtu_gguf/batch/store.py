@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -9,6 +11,9 @@ from youtu_gguf.batch.addresses import is_local, joined, parent, shown
 from youtu_gguf.batch.backends import Stat, backend_of
 from youtu_gguf.batch.faults import attempt
 from youtu_gguf.errors import OutputError
+
+THREADS = 16
+"""Requests at a time, where each is for one object."""
 
 
 class Store:
@@ -73,6 +78,16 @@ class Store:
             OutputError: It cannot be deleted.
         """
         attempt(lambda: self._backend.remove(self._path(name)), "delete", joined(self.address, name), OutputError)
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Delete files, several at a time.
+
+        Raises:
+            OutputError: One cannot be deleted.
+        """
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(self.remove, names):
+                pass
 
     def files(self, below: str = "", *, deep: bool = True, hidden: bool = False) -> dict[str, Stat]:
         """Return the files in the folder `below` of this one, by their names from here, in order of names.

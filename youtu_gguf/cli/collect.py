@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from youtu_gguf.cli.cluster import SOME_BROKEN, left_out_in_words
+from youtu_gguf.cli.batch import left_out_in_words
+from youtu_gguf.cli.cluster import SOME_BROKEN
 from youtu_gguf.cli.common import Quiet
 from youtu_gguf.cli.progress import Displays
 from youtu_gguf.errors import InputError

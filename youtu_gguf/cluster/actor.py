@@ -93,6 +93,10 @@ class ShardActor:
             loading = self._job.loading
             share = share_of_machine(int(loading.about["threads"]), assigned_gpus())
             worker = Worker(loading.load, environment=share)
-            loading.check(worker.identity, socket.gethostname())
+            try:
+                loading.check(worker.identity, socket.gethostname())
+            except YoutuError:
+                worker.close()
+                raise
             self._worker = worker
         return self._worker

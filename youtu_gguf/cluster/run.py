@@ -12,12 +12,12 @@ from typing import Any, Self, Unpack
 
 from youtu_gguf.batch.addresses import absolute, joined
 from youtu_gguf.batch.attempts import clear, let_go, take_over
+from youtu_gguf.batch.folder import check_settings
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
 from youtu_gguf.batch.journal import FILES
 from youtu_gguf.batch.parts import PARTS, Parts
 from youtu_gguf.batch.questions import question_to_json
 from youtu_gguf.batch.run import settings_of
-from youtu_gguf.batch.settings import check_settings
 from youtu_gguf.batch.shards import cut, pending
 from youtu_gguf.batch.sources import Item, find_items
 from youtu_gguf.batch.store import Store

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import youtu_gguf as yg
-from youtu_gguf.batch.journal import RESULTS, SETTINGS
+from youtu_gguf.batch.journal import RESULTS
+from youtu_gguf.batch.settings import SETTINGS
 from youtu_gguf.evaluate.base import Benchmark, Data, Prediction, Preset
 from youtu_gguf.evaluate.data.files import entry, inside, read_json, read_json_lines
 from youtu_gguf.evaluate.describe import value_of
