@@ -15,9 +15,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import youtu_gguf as yg
-from youtu_gguf.atomic import json_bytes
 from youtu_gguf.batch import Asked, Batch, Finished, Journal, Written, settings_of, write_datasets
 from youtu_gguf.batch.collect import Collection
+from youtu_gguf.batch.folder import check_settings
 from youtu_gguf.batch.image import Questions
 from youtu_gguf.batch.parts import Parts, Row
 from youtu_gguf.batch.questions import json_to_question, question_to_json
@@ -82,8 +82,7 @@ def run(out: str, parts: dict[str, Sequence[str]], formats: Sequence[str] = FORM
     asked = asked_about()
     questions = [*map(question_to_json, asked)]
     with model() as loaded:
-        settings = settings_of(loaded, asked, {}, formats) | {"questions": questions, "format": 1}
-    store.write("settings.json", json_bytes(settings, indent=2))
+        check_settings(store, settings_of(loaded, asked, {}, formats) | {"questions": questions})
     for name, names in parts.items():
         Parts(store).write(f"parts/{name}.parquet", rows(names, formats), {})
     return store
@@ -221,7 +220,7 @@ def test_a_format_that_the_run_has_not_stored_is_refused_with_those_that_it_has(
 def test_a_batch_does_not_resume_where_results_were_collected(folder: Path) -> None:
     run("out", {"1-0": NAMES[:1]})
     collect("out", "collected")
-    with pytest.raises(InputError, match=r"holds what `youtu-gguf collect` made of .*out, where its batch resumes"):
+    with pytest.raises(InputError, match=r"collected is the output of `youtu-gguf collect`, and only that can"):
         batch("collected", NAMES)
 
 

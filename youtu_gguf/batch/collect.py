@@ -20,7 +20,7 @@ from youtu_gguf.atomic import json_bytes, replacing, write_bytes, writing
 from youtu_gguf.batch.datasets import Finished, Written, write_datasets
 from youtu_gguf.batch.image import Asked
 from youtu_gguf.batch.image_files import ImageFiles
-from youtu_gguf.batch.journal import COLLECTED, FILES, LOCK, RESULTS
+from youtu_gguf.batch.journal import FILES, LOCK, RESULTS
 from youtu_gguf.batch.parts import Parts, Row
 from youtu_gguf.batch.questions import json_to_question
 from youtu_gguf.batch.settings import SETTINGS, differences
@@ -33,6 +33,9 @@ from youtu_gguf.types import ProgressFn, no_progress
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+COLLECTED = "collected"
+"""In the settings of a folder that was collected: what its files were made of. No batch resumes there."""
 
 LINES = "jsonl"
 """The format that is all lines in one file."""
@@ -192,7 +195,8 @@ def _kept(folder: Path, out: Store, settings: Mapping[str, Any]) -> Iterator[Non
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(locked(folder / LOCK, refuse))
         if out.folder is None or out.folder.resolve() != folder.resolve():
-            _check_folder(folder, {**settings, COLLECTED: str(out.folder.absolute() if out.folder else out.address)})
+            kept = {name: value for name, value in settings.items() if name != "cluster"}
+            _check_folder(folder, kept | {COLLECTED: str(out.folder or out)})
         yield
 
 

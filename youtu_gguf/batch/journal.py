@@ -29,9 +29,6 @@ from youtu_gguf.output import write_bytes
 
 RESULTS, FILES, BEGUN, LOCK = "results.jsonl", "files", "begun.json", ".lock"
 
-COLLECTED = "collected"
-"""In the settings of a folder that was not written by a batch: what its files were collected from."""
-
 WRITTEN = re.compile(r"[\w.-]+-[0-9a-f]{8}/\.?\d+-[a-z_]+\.[\w.-]+")
 """What a batch writes below `FILES` (see `batch.run.folder_of`); a half-written file has a dot before its name."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -153,7 +154,7 @@ def batch_there(
         show(report)
 
     try:
-        with core_silenced(), cluster_bar(enabled=not options.quiet) as show:
+        with ray_silenced(), cluster_bar(enabled=not options.quiet) as show:
             last = run_on_cluster(
                 images,
                 asked,
@@ -184,14 +185,38 @@ def batch_there(
 
 
 @contextmanager
-def core_silenced() -> Iterator[None]:
-    """Keep off the terminal what Ray's core writes to stderr; our own words still come.
+def ray_silenced() -> Iterator[None]:
+    """Keep off the terminal what Ray writes there; our own words still come.
 
-    Ray 2.60 logs there that the arguments of actors are in its object store, in every run, and what it sees of actors
-    that die. `RAY_BACKEND_LOG_LEVEL` in the environment lets all of it through.
+    Ray 2.60's core logs to stderr, in every run, that the arguments of actors are in its object store; and a thread of
+    it prints to stdout what happens to actors and machines (ray/_private/worker.py, `listen_error_messages`). There is
+    no switch for either. `RAY_BACKEND_LOG_LEVEL` in the environment lets all of it through.
     """
+    if ray_is_to_speak():
+        yield
+        return
+    with redirect_stdout(cast("TextIO", _OfOthers(sys.stdout))), _core_silenced():
+        yield
+
+
+class _OfOthers:
+    """A stream without what threads of Ray write to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what is not Ray's."""
+        return len(text) if threading.current_thread().name.startswith("ray_") else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _core_silenced() -> Iterator[None]:
     theirs = sys.stderr
-    if ray_is_to_speak() or not _is_descriptor(theirs, _STDERR):
+    if not _is_descriptor(theirs, _STDERR):
         yield
         return
     theirs.flush()

@@ -57,6 +57,7 @@ def collect(
     from youtu_gguf.batch.addresses import is_local, local_path
     from youtu_gguf.batch.collect import Collection
     from youtu_gguf.batch.store import Store
+    from youtu_gguf.cluster.claim import at_work
 
     if output is None and not is_local(out):
         raise InputError(f"expected a folder on this machine for the files; {out} is elsewhere. Name one with -o.")
@@ -64,7 +65,8 @@ def collect(
     displays = Displays(not quiet)
     with displays.shown():
         displays.report("index", 0, 0)
-        found = Collection(Store(out))
+        store = Store(out)
+        found = Collection(store)
     chosen = found.formats if formats is None else [name.strip() for name in formats.split(",")]
     is_complete = True
     with closing(found.write(folder, chosen, displays.report)) as outputs:
@@ -75,6 +77,8 @@ def collect(
                 break
             is_complete = _said(written) and is_complete
     print(f"{found.n_images} images finished; {found.n_broken} with errors")
+    for driver in at_work(store):
+        print(f"A batch may still be at work there ({driver}). Collect again when it has ended.", file=sys.stderr)
     if not is_complete:
         raise typer.Exit(SOME_BROKEN)
 
