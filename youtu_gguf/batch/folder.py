@@ -25,7 +25,7 @@ def check_settings(store: Store, settings: Mapping[str, Any], *, restart: bool =
     Args:
         store: The output folder, held by this driver.
         settings: The settings that the results depend on, as JSON; they must be the same in every run.
-        restart: Delete what earlier runs wrote, and nothing else.
+        restart: Delete what earlier runs wrote, and nothing else; nothing at all where another command wrote it.
 
     Raises:
         InputError: The folder was written with other settings, or by something else; or it cannot be read.
@@ -53,10 +53,10 @@ def clear(store: Store) -> None:
         InputError: The folder cannot be read.
         OutputError: Something cannot be deleted.
     """
-    data = store.read(SETTINGS)
-    if data is None or "cluster" not in read_settings(data, str(store)):
-        return
     names = [name for folder in ("parts", "attempts") for name in store.files(folder) if _OURS.fullmatch(name)]
+    data = store.read(SETTINGS)
+    if not names and (data is None or "cluster" not in read_settings(data, str(store))):
+        return
     store.remove_all(names)
     if store.folder is not None:
         with writing(store.folder):

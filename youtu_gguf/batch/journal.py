@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 
 from youtu_gguf.atomic import DISK_FULL, json_bytes, writing
 from youtu_gguf.batch.datasets import clear_datasets
-from youtu_gguf.batch.settings import FORMAT, SETTINGS, compare
+from youtu_gguf.batch.settings import FORMAT, SETTINGS, compare, of_another
 from youtu_gguf.errors import InputError, OutputError
 from youtu_gguf.locks import locked
 from youtu_gguf.output import write_bytes
@@ -62,9 +62,9 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.enter_context(locked(folder / LOCK, self._refuse))
         try:
+            if restart:
+                self._restart()
             with writing(folder):
-                if restart:
-                    clear_results(self.folder)
                 for stale in (
                     *folder.glob(f".{RESULTS}.*"),
                     *folder.glob(f".{SETTINGS}.*"),
@@ -174,6 +174,14 @@ class Journal:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _restart(self) -> None:
+        path = self.folder / SETTINGS
+        with suppress(OSError, ValueError, TypeError):  # what cannot be read is deleted
+            if "cluster" in dict(json.loads(path.read_bytes())):  # its parts would be worthless without settings
+                raise of_another(str(self.folder), "cluster", is_its=True)
+        with writing(self.folder):
+            clear_results(self.folder)
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS

@@ -30,10 +30,9 @@ def compare(data: bytes, wanted: Mapping[str, Any], where: str) -> None:
         InputError: They differ; says in what.
     """
     before, now = read_settings(data, where), json.loads(json.dumps(wanted))
-    for key, maker in MAKERS.items():
+    for key in MAKERS:
         if (key in before) != (key in now):
-            other = f"is the output of `{maker}`" if key in before else f"is no output of `{maker}`"
-            raise InputError(f"{where} {other}, and only that can add to it. Name another folder.")
+            raise of_another(where, key, is_its=key in before)
     if any(before.get(key) != now.get(key) for key in ("format", "cluster")):
         raise InputError(
             f"{where} was written by another version of this package, whose settings cannot be compared with these. "
@@ -45,6 +44,12 @@ def compare(data: bytes, wanted: Mapping[str, Any], where: str) -> None:
             f"{where} holds results made with other settings ({was}). Name another folder, use the same settings as "
             "before, or start over with --restart."
         )
+
+
+def of_another(where: str, key: str, *, is_its: bool) -> InputError:
+    """Return the error for a folder that is the output of what `MAKERS` has under `key`, or is not though it should."""
+    other = f"is the output of `{MAKERS[key]}`" if is_its else f"is no output of `{MAKERS[key]}`"
+    return InputError(f"{where} {other}, so this command cannot use it. Name another folder.")
 
 
 def read_settings(data: bytes, where: str) -> dict[str, Any]:
