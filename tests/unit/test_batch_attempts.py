@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,3 +159,32 @@ def test_a_note_of_another_program_is_named(tmp_path: Path, shard: Shard, told: 
     store.write(f"attempts/{shard.name}.json", told)
     with pytest.raises(yg.InputError, match=rf"attempts/{shard.name}\.json.*Delete that file"):
         run_shard(Here, shard, QUESTIONS, store)
+
+
+SCRIPT = """
+import sys
+from functools import partial
+from pathlib import Path
+from tests import fragile
+from tests.mortal import QUESTIONS, shard_of
+from youtu_gguf.batch import Worker
+from youtu_gguf.batch.shard import run_shard
+from youtu_gguf.batch.store import Store
+with Worker(partial(fragile.load, {20: "with its parent"})) as worker:
+    run_shard(lambda: worker, shard_of(["images"]), QUESTIONS, Store("out"))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_an_image_that_ends_a_process_with_its_child_is_recorded_by_the_fourth(tmp_path: Path, shard: Shard) -> None:
+    path = os.pathsep.join(filter(None, sys.path))
+    for expected in (-signal.SIGKILL, -signal.SIGKILL, -signal.SIGKILL, 0):
+        command, environment = [sys.executable, "-c", SCRIPT], {**os.environ, "PYTHONPATH": path}
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == expected, ended.stderr
+    out = str(tmp_path / "out")
+    assert list(errors(out)) == ["2.png"]
+    assert len(rows_of(out)) == len(shard.items)
+    assert list(Store(out).files("attempts")) == []
