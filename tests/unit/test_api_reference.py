@@ -9,7 +9,7 @@ import pytest
 import youtu_gguf as yg
 
 PAGES = Path(__file__).parents[2] / "docs" / "api"
-NAMESPACES = ("calibration", "evaluate", "servers", "weights")
+NAMESPACES = ("calibration", "cluster", "evaluate", "servers", "weights")
 """Those that list their names; `doctor` and `testing` have two each."""
 
 
