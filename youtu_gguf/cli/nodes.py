@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from youtu_gguf.cli.cluster import core_silenced
+from youtu_gguf.cli.cluster import ray_silenced
 from youtu_gguf.cli.common import size_of
 from youtu_gguf.errors import EngineError
 
@@ -38,7 +38,7 @@ def plan_there(
     """
     from youtu_gguf.cluster.planning import plan
 
-    with core_silenced():
+    with ray_silenced():
         found = plan(pool, model, mmproj, encoding, gpus_per_actor=gpus_per_actor, **settings)
     if as_json:
         fits = [asdict(found.fit(machine)) for machine in found.machines]
