@@ -108,7 +108,7 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
             end_all([*nodes.actors()][:1])
             lost += 1
         elif what == "node":
-            lost += nodes.kill(with_actor(nodes)[0])
+            lost += nodes.kill(wait_until(lambda: with_actor(nodes), "a node with an actor")[0])
         else:
             lost += len(nodes.actors())
             driver.kill()

@@ -68,6 +68,17 @@ def test_what_kills_the_process_once_is_asked_again(tmp_path: Path, images: list
 
 
 @posix
+def test_a_worker_whose_process_died_at_the_last_image_does_another_batch(tmp_path: Path, images: list[Path]) -> None:
+    asked = [Asked("describe", yg.Question("describe"))]
+    with Worker(partial(fragile.load, {FATAL: "killed"})) as worker:
+        for name, some in (("first", images[:3]), ("second", images[3:])):
+            with Journal(tmp_path / name, {}) as journal:
+                for _ in Batch(worker, asked, journal, formats=()).run(some):
+                    pass
+    assert (list(errors(tmp_path / "first")), errors(tmp_path / "second")) == (["2.png"], {})
+
+
+@posix
 def test_the_others_in_progress_are_not_blamed(tmp_path: Path, images: list[Path]) -> None:
     run(tmp_path / "out", images, partial(fragile.load, {FATAL: "killed"}, n_parallel=3))
     assert list(errors(tmp_path / "out")) == ["2.png"]

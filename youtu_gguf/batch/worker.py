@@ -81,7 +81,8 @@ class Worker:
     def prepare(self, work: ImageWork) -> None:
         """Set what is to be done with every image."""
         self._work = work
-        self._process.send(work)
+        if not self._process.dead:  # the next one is told when it starts
+            self._process.send(work)
 
     def start(self, path: Path) -> None:
         """Begin an image, in a new process if the last one has died."""
