@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 import signal
+import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from youtu_gguf.machine import usable_cores
 
 STORE_BYTES = 512 << 20
 """Object store of a Ray of our own: it holds names of images, 10 KB for a shard. Ray would take 30 % of the memory."""
+
+ANSWER_S = 5.0
+"""How long a Ray may take to accept a connection."""
 
 TOKEN = (
     "Give this user the cluster's token: in ~/.ray/auth_token, or in a file that $RAY_AUTH_TOKEN_PATH names, with "
@@ -59,12 +63,41 @@ def connected(cluster: str) -> Iterator[None]:
                     "ray.shutdown() first."
                 )
         else:
+            if cluster == "auto":
+                check_answers()
             undo.callback(_forget_token)
             options = _own_ray(undo) if cluster == "local" else {}
             undo.callback(ray.shutdown)
             with _signals_kept():  # Ray ends a process in its own way at SIGTERM
                 _init(ray, cluster, options)
         yield
+
+
+def check_answers() -> None:
+    """Refuse a Ray at which nothing answers: Ray 2.60 would try for minutes.
+
+    The address is that of `RAY_ADDRESS`, or what the last `ray start` on this machine has left in Ray's folder.
+
+    Raises:
+        InputError: Nothing answers there.
+    """
+    address: str | None = None
+    with suppress(
+        ImportError, AttributeError, ConnectionError, ValueError
+    ):  # a name of Ray's own; `init` then says why
+        from ray._private.services import canonicalize_bootstrap_address
+
+        address = canonicalize_bootstrap_address("auto")
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+    except OSError as exc:
+        raise InputError(
+            f"expected a Ray at {address}, which RAY_ADDRESS or an earlier `ray start` names; got: {exc}. Start one "
+            "(ray start --head), unset RAY_ADDRESS, or use the cluster local."
+        ) from exc
 
 
 def is_elsewhere() -> bool:
