@@ -74,6 +74,7 @@ EVALUATED = {
     "eval score": "eval score nyuv2 {folder}/nyuv2 {folder}/results",
     "eval table": "eval table {folder}/results",
 }
+CLUSTERED = {"collect": "collect {folder}/results -o {folder}/collected"}
 EXPECTED = {
     "eval list": "the authors': test 90.4",
     "eval nyuv2": "NYUv2 depth, test (samples: 1 of 2, images: 1, failed: 0, model: ",
@@ -122,13 +123,22 @@ def places(pair: Pair, photographs: dict[str, Path], tmp_path: Path) -> SimpleNa
 
 
 def test_no_command_is_forgotten() -> None:
-    tried = {*ON_FILES, *PULLED, *SERVED, *EVALUATED, "serve"} - {f"eval {name}" for name in BENCHMARKS}
+    tried = {*ON_FILES, *PULLED, *SERVED, *EVALUATED, *CLUSTERED, "serve"} - {f"eval {name}" for name in BENCHMARKS}
     assert tried == set(commands(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("name", ON_FILES)
 def test_command_on_files(name: str, places: SimpleNamespace) -> None:
     assert EXPECTED.get(name, "") in run(ON_FILES[name], places)
+
+
+def test_commands_on_a_cluster(places: SimpleNamespace) -> None:
+    options = f"--cluster local --actors 1 --cpus-per-actor 1 -q --max-tokens 8 {LOAD}"
+    run_apart(f"batch {{image}} -t depth -t detect -o {{folder}}/results {options}", places)
+    for name, line in CLUSTERED.items():
+        assert "results.jsonl" in run(line, places), name
+    (line,) = (places.folder / "collected/results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert '"error"' not in line
 
 
 @pytest.mark.usefixtures("hub")

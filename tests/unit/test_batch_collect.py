@@ -220,7 +220,9 @@ def test_a_format_that_the_run_has_not_stored_is_refused_with_those_that_it_has(
 def test_a_batch_does_not_resume_where_results_were_collected(folder: Path) -> None:
     run("out", {"1-0": NAMES[:1]})
     collect("out", "collected")
-    with pytest.raises(InputError, match=r"collected is the output of `youtu-gguf collect`, and only that can"):
+    with pytest.raises(
+        InputError, match=r"collected is the output of `youtu-gguf collect`, so this command cannot use it"
+    ):
         batch("collected", NAMES)
 
 

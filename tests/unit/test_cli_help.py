@@ -12,8 +12,8 @@ from youtu_gguf.cli.main import app
 from youtu_gguf.tasks import TASKS
 
 COMMANDS = (
-    *TASKS, "chat", "batch", "serve", "eval", "pull", "list", "path", "rm", "inspect", "slim", "quantize", "synth",
-    "doctor", "plan", "calibrate", "server",
+    *TASKS, "chat", "batch", "collect", "serve", "eval", "pull", "list", "path", "rm", "inspect", "slim", "quantize",
+    "synth", "doctor", "plan", "calibrate", "server",
 )  # fmt: skip
 GROUPED = ("server start", "server status", "server stop", "server logs", "eval list", "eval score", "eval table")
 HEAVY = ("llama_cpp", "cv2", "PIL", "gguf", "huggingface_hub", "requests", "psutil", "rich")
