@@ -171,7 +171,7 @@ def batch_there(
                 **options.settings(),
             )
     except BaseException:
-        if last.seen:
+        if last.seconds:  # the run had begun
             print_summary(last)
             print("Finished images are kept. Run the same command again to resume.", file=sys.stderr)
         raise
