@@ -30,8 +30,9 @@ class Requests(logging.Handler):
             method, path = found.groups()
             if path.startswith("?") or "list-type" in path:
                 method = "LIST"
-            folder = "/".join(re.sub(r"[?].*", "", path).split("/")[:2])
-            self.counts[method, folder if "/" in folder else folder.split("-")[0]] += 1
+            first, _, rest = re.sub(r"[?].*", "", path).partition("/")
+            folder = rest.partition("/")[0] if first.startswith("out") else first.partition("-")[0]
+            self.counts[method, folder] += 1
 
 
 @contextmanager

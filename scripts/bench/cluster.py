@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a batch on a cluster costs outside the actors, and where a million images on 64 GPUs would stop.
 
-    python scripts/bench/cluster.py --images 640
+    python scripts/bench/cluster.py --images 6400
 
 Runs `youtu-gguf batch --cluster auto` on a Ray of this machine with a model that answers at once, so that what is left
 is the cost of everything else, and sums the processor time of each kind of process: the driver, Ray's own processes,
@@ -43,6 +43,9 @@ from scripts.soak._ray_nodes import RayNodes
 SAMPLE_S = 0.2
 BAR_S = 0.02
 """Processor seconds outside the actors that an image may cost."""
+
+N_COUNTED = 640
+"""Images that requests are counted with: counts have no noise, and the store on this machine is slow."""
 
 LEAST = 0.005
 """Requests of a shard or an image below this belong to the run."""
@@ -232,6 +235,8 @@ def request_costs(folder: Path, images: int) -> tuple[dict[tuple[str, str], floa
         files, bucket = fs.FileSystem.from_uri(address)
         for n, size in sizes:
             source = folder / f"images-{n}"
+            if not source.exists():
+                make_images(source, n)
             fs.copy_files(str(source), f"{bucket}/images-{n}", destination_filesystem=files)
             out = f"{address}/out-{n}-{size}"
             command = Command(f"{address}/images-{n}", out, nodes.env, "1", size, "none", TASKS)
@@ -262,7 +267,7 @@ def total(costs: Mapping[tuple[str, str], float], methods: tuple[str, ...]) -> f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=640)
+    parser.add_argument("--images", type=int, default=6400)
     parser.add_argument("--names", type=int, default=50_000, help="names for the driver's costs")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds that an idle Ray is watched")
     parser.add_argument("--list-only", metavar="FOLDER", help=argparse.SUPPRESS)
@@ -278,23 +283,27 @@ def main() -> None:
         resting = idle(nodes, args.idle) / len(nodes.raylets)
         part_bytes = sum(path.stat().st_size for path in folder.glob(f"out-{args.images}-64/parts/*")) / args.images
         names = names_cost(folder, args.names)
-        shard, image = request_costs(folder, args.images)
+        shard, image = request_costs(folder, min(args.images, N_COUNTED))
     print_runs(runs)
     of_run, of_shard, of_image = solve(runs)
     print(f"Ray's start: {start:.1f} s; idle: {resting:.3f} processors a node")
     print(f"a run: {of_run:.2f} s; a shard: {of_shard * 1000:.1f} ms; an image: {of_image * 1000:.2f} ms")
     each = of_image + of_shard / 64
-    print(f"outside the actors, in shards of 64: {each:.4f} s an image (bar: {BAR_S})")
+    whole = runs[1].seconds_of() / runs[1].images
+    print(f"outside the actors, in shards of 64: {each * 1000:.2f} ms an image; with the run's own cost {whole:.4f} s")
+    print(f"{'more' if whole > BAR_S else 'not more'} than {BAR_S} s an image")
     print(f"the driver's names: {names.seconds * 1e6:.1f} us and {names.size:.0f} bytes each")
     print_requests(shard, image)
     driver_s = solve(runs, ("driver",))[1:] @ np.array((1, 64))
     ray_s = solve(runs, OUTSIDE[1:])[1:] @ np.array((1, 64))
     reads, writes = total(image, READS), total(shard, WRITES)
+    if min(driver_s, ray_s) <= 0:
+        raise SystemExit("the costs of shards are less than the noise of these runs; ask for more --images")
     costs = Costs(
         driver_s, ray_s, resting, of_run, names.seconds, names.size, reads, total(shard, READS), writes, part_bytes
     )
     print("\n".join(["", *table(costs, 1_000_000, 64, 64)]))
-    sys.exit(each > BAR_S)
+    sys.exit(int(whole > BAR_S))
 
 
 if __name__ == "__main__":
