@@ -112,7 +112,9 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
         else:
             lost += len(nodes.actors())
             driver.kill()
-            driver.communicate()
+            yield from (
+                f"Ray's words reached the terminal: {text}" for text in driver.communicate() if "(raylet)" in text
+            )
             tell(f"after the driver's death, its processes were there for {seconds_until_gone(nodes):.1f} s")
         hits.append((n_seen(seen), children - {child.pid for child in nodes.children()}))
         tell(f"killed: {what}, after {n_seen(seen)} of {n} pictures, at {time.monotonic() - started:.1f} s")

@@ -19,6 +19,8 @@ def test_an_object_store_gets_what_a_folder_gets(nodes: RayNodes, bucket: str, s
     command = Command(f"{bucket}/images", f"{bucket}/out", nodes.env, shard_size=4, tasks=("detect circle", "depth"))
     ended = command.run()
     assert ended.returncode == 1, ended.stderr
+    workers = {line.split()[0] for line in seen.read_text("utf-8").splitlines()}
+    assert len(workers) == 4  # one of each actor, and two in place of those that one picture killed
     here = replace(command, images=str(images))
     assert here.alone(images.parent / "alone").returncode == 1
     got = stored(command.out)
