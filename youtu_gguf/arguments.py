@@ -142,6 +142,11 @@ def checked_path(name: str, value: Any) -> Path:
     return path
 
 
+def is_server(engine: str) -> bool:
+    """Return whether the name of an engine is the address of a server."""
+    return engine.startswith(("http://", "https://"))
+
+
 def is_there(path: Path) -> bool:
     """Return whether a file or folder exists and may be looked at.
 

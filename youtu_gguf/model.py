@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack, get_args
 
-from youtu_gguf.arguments import checked_name, checked_path
+from youtu_gguf.arguments import checked_name, checked_path, is_server
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration, given_calibration
 from youtu_gguf.config import LoadSettings, Settings, make_settings
 from youtu_gguf.engines.base import Engine
@@ -69,7 +69,7 @@ def load(
         engine = default_engine() or "native"
     if not isinstance(engine, str):
         return Model(engine, chosen, given or DEFAULT, progress=report)
-    if engine.startswith(("http://", "https://")):
+    if is_server(engine):
         from youtu_gguf.engines.http.engine import RemoteEngine
 
         if mmproj is not None:

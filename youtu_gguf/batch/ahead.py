@@ -14,9 +14,9 @@ from typing import Self
 
 from youtu_gguf.atomic import writing
 from youtu_gguf.batch.addresses import is_local
-from youtu_gguf.batch.image import Done, ImageWork, line_of
+from youtu_gguf.batch.image import Done, line_of
 from youtu_gguf.batch.messages import Died
-from youtu_gguf.batch.run import Asker
+from youtu_gguf.batch.run import Asker, Through
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import read_at
 from youtu_gguf.errors import InputError
@@ -32,7 +32,7 @@ PREFIX, LOCK = "youtu-gguf-shard-", ".lock"
 """How the names of temporary folders begin; the file in each that its owner holds."""
 
 
-class ReadingAhead:
+class ReadingAhead(Through):
     """An `Asker` that has another do the images, and reads those that are elsewhere. A context manager.
 
     Args:
@@ -47,7 +47,7 @@ class ReadingAhead:
     """
 
     def __init__(self, asker: Asker, items: Sequence[Item]) -> None:
-        self._asker = asker
+        super().__init__(asker)
         self._stack = ExitStack()
         self.places: dict[Path, Item] = {}
         self._readings: dict[Path, Future[InputError | None] | None] = {}
@@ -65,33 +65,20 @@ class ReadingAhead:
             self.places[path] = item
         self._pool = self._stack.enter_context(_threads()) if self._readings else None
 
-    @property
-    def n_parallel(self) -> int:
-        """Images to begin before waiting."""
-        return self._asker.n_parallel
-
-    def prepare(self, work: ImageWork) -> None:
-        """Set what is to be done with every image."""
-        self._asker.prepare(work)
-
     def start(self, path: Path) -> None:
         """Begin an image as soon as it is here."""
         error = self._read(path) if path in self._readings else None
         if error is None:
-            self._asker.start(path)
+            super().start(path)
             return
         self._failed.append(Done(path, line_of(self.places[path].name, None, error)))
 
     def wait(self) -> Done | Died:
         """Return the next image that is done, or that all in progress are lost."""
-        outcome = self._failed.popleft() if self._failed else self._asker.wait()
+        outcome = self._failed.popleft() if self._failed else super().wait()
         if isinstance(outcome, Done) and outcome.path in self._readings:
             outcome.path.unlink(missing_ok=True)
         return outcome
-
-    def stop(self) -> None:
-        """Give up the images in progress."""
-        self._asker.stop()
 
     def check(self) -> None:
         """Refuse that no image at all could be read.

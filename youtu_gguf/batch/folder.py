@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from youtu_gguf.atomic import json_bytes, writing
+from youtu_gguf.batch import attempts, parts
+from youtu_gguf.batch.attempts import FOLDER as ATTEMPTS
 from youtu_gguf.batch.journal import clear_results
+from youtu_gguf.batch.parts import PARTS
 from youtu_gguf.batch.settings import FORMAT, SETTINGS, compare, read_settings
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import InputError
@@ -15,7 +18,9 @@ from youtu_gguf.errors import InputError
 CLUSTER_FORMAT = 1
 """Under "cluster" in the settings of a folder with parts. Raised when parts change so that they cannot be resumed."""
 
-_OURS = re.compile(r"parts/\d{6,}-[\w.-]+\.parquet|attempts/\d{6,}-[\w.-]+\.json")
+_OURS = re.compile(
+    rf"{PARTS}/\d{{6,}}-[\w.-]+{re.escape(parts.SUFFIX)}|{ATTEMPTS}/\d{{6,}}-[\w.-]+{re.escape(attempts.SUFFIX)}"
+)
 """What a batch in shards writes, besides its settings and claims of drivers."""
 
 
@@ -38,7 +43,7 @@ def check_settings(store: Store, settings: Mapping[str, Any], *, restart: bool =
     if data is not None:
         compare(data, wanted, str(store))
         return
-    if any(map(_OURS.fullmatch, store.files("parts"))):
+    if any(map(_OURS.fullmatch, store.files(PARTS))):
         raise InputError(
             f"expected {SETTINGS} beside the parts in {store}; it is missing. Name another folder, or start over with "
             "--restart."
@@ -53,7 +58,7 @@ def clear(store: Store) -> None:
         InputError: The folder cannot be read.
         OutputError: Something cannot be deleted.
     """
-    names = [name for folder in ("parts", "attempts") for name in store.files(folder) if _OURS.fullmatch(name)]
+    names = [name for folder in (PARTS, ATTEMPTS) for name in store.files(folder) if _OURS.fullmatch(name)]
     data = store.read(SETTINGS)
     if not names and (data is None or "cluster" not in read_settings(data, str(store))):
         return

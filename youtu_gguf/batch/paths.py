@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,11 +64,22 @@ def expand(name: str, leave_out: Sequence[Path] = ()) -> Iterator[Path]:
     else:
         yield path
         return
-    hidden = {folder.resolve() for folder in leave_out}
-    files = [file for file in found if is_there(file) and file.is_file() and hidden.isdisjoint(file.resolve().parents)]
+    is_apart = _outside([folder.resolve() for folder in leave_out])
+    files = [file for file in found if is_there(file) and file.is_file() and is_apart(file)]
     if not files:
         raise none_found(what)
     yield from files
+
+
+def _outside(folders: Collection[Path]) -> Callable[[Path], bool]:
+    """Return a function that says whether a file is in none of `folders`; it looks at each folder of files once."""
+
+    @cache
+    def is_outside(folder: Path) -> bool:
+        place = folder.resolve()
+        return not any(place == one or one in place.parents for one in folders)
+
+    return lambda file: not folders or is_outside(file.resolve().parent if file.is_symlink() else file.parent)
 
 
 def none_found(what: str) -> InputError:

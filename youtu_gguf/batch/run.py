@@ -75,6 +75,34 @@ class Asker(Protocol):
         ...
 
 
+class Through:
+    """An `Asker` that has another do the images; classes that add something to that derive from it."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    @property
+    def n_parallel(self) -> int:
+        """Images to begin before waiting."""
+        return self._asker.n_parallel
+
+    def prepare(self, work: ImageWork) -> None:
+        """Set what is to be done with every image."""
+        self._asker.prepare(work)
+
+    def start(self, path: Path) -> None:
+        """Begin an image."""
+        self._asker.start(path)
+
+    def wait(self) -> Done | Died:
+        """Return the next image that is done, or that all images in progress are lost."""
+        return self._asker.wait()
+
+    def stop(self) -> None:
+        """Give up the images in progress."""
+        self._asker.stop()
+
+
 class Batch:
     """Asks many images the same questions, all questions of an image together.
 

@@ -17,11 +17,11 @@ from youtu_gguf.batch.addresses import is_local
 from youtu_gguf.batch.ahead import FEW, ReadingAhead
 from youtu_gguf.batch.attempts import Attempt
 from youtu_gguf.batch.image import PARTS as PIECES
-from youtu_gguf.batch.image import Done, ImageWork, Questions, name_of
+from youtu_gguf.batch.image import Done, Questions, name_of
 from youtu_gguf.batch.journal import Line
 from youtu_gguf.batch.messages import Died
 from youtu_gguf.batch.parts import PARTS, SUFFIX, Parts, Row
-from youtu_gguf.batch.run import TRIES, Asker, Batch, errors_in
+from youtu_gguf.batch.run import TRIES, Asker, Batch, Through, errors_in
 from youtu_gguf.batch.shards import Shard
 from youtu_gguf.batch.sources import Item
 from youtu_gguf.batch.store import Store
@@ -175,36 +175,24 @@ def _broken(lines: Mapping[str, Line]) -> Iterator[tuple[str, str]]:
             yield name, f"{error['class']}: {error['message']}"
 
 
-class _Writer:
+class _Writer(Through):
     """An `Asker` that has another do the images, keeps their files, and writes them and their lines into parts."""
 
     def __init__(
         self, parts: Parts, shard: Shard, attempt: Attempt, asker: ReadingAhead, about: Mapping[str, Any]
     ) -> None:
-        self._parts, self._shard, self._asker, self._about = parts, shard, asker, about
+        super().__init__(asker)
+        self._parts, self._shard, self._about = parts, shard, about
         self.attempt, self.places, self.check = attempt, asker.places, asker.check
         self._files: dict[str, Mapping[str, bytes]] = {}
         self._written: set[str] = set()
         self._n_parts = 0
 
-    @property
-    def n_parallel(self) -> int:
-        return self._asker.n_parallel
-
-    def prepare(self, work: ImageWork) -> None:
-        self._asker.prepare(work)
-
-    def start(self, path: Path) -> None:
-        self._asker.start(path)
-
     def wait(self) -> Done | Died:
-        outcome = self._asker.wait()
+        outcome = super().wait()
         if isinstance(outcome, Done):
             self._files[name_of(self.places[outcome.path].name)] = outcome.files
         return outcome
-
-    def stop(self) -> None:
-        self._asker.stop()
 
     def is_full(self) -> bool:
         """Return whether the next part should be written now."""

@@ -15,19 +15,16 @@ import typer
 
 from youtu_gguf.arguments import checked_path
 from youtu_gguf.cli import cluster as on_cluster
-from youtu_gguf.cli.cluster import SOME_BROKEN
 from youtu_gguf.cli.common import ModelOptions
 from youtu_gguf.cli.lines import parse_line, table, usage
 from youtu_gguf.cli.progress import is_watched, on_stderr, shown
+from youtu_gguf.cli.tally import SOME_BROKEN, print_counts, print_named, print_written
 from youtu_gguf.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from youtu_gguf.batch import Asked, Batch, Finished, Tally
-
-SHOWN_LEFT_OUT = 5
-"""Images that are named which a data set cannot have."""
 
 Images = Annotated[
     list[str],
@@ -179,20 +176,8 @@ def _write_datasets(finished: Finished, formats: Sequence[str]) -> bool:
     """Write the data sets of all images, and return whether each has all images that have results."""
     from youtu_gguf.batch import write_datasets
 
-    is_complete = True
-    for written in write_datasets(finished, formats):
-        print(f"Wrote {written.path}: {written.n_images} images")
-        if written.left_out:
-            is_complete = False
-            print(f"Left out of {written.path}: {left_out_in_words(written.left_out)}.", file=sys.stderr)
-    return is_complete
-
-
-def left_out_in_words(left_out: Sequence[tuple[str, str]]) -> str:
-    """Return the images that a data set cannot have, and why; of many the first."""
-    shown = "; ".join(f"{name}, since {why}" for name, why in left_out[:SHOWN_LEFT_OUT])
-    rest = len(left_out) - SHOWN_LEFT_OUT
-    return f"{shown}; and {rest} more" if rest > 0 else shown
+    incomplete = [written.path for written in write_datasets(finished, formats) if not print_written(written)]
+    return not incomplete
 
 
 @contextmanager
@@ -214,15 +199,8 @@ def ending_in_order() -> Iterator[None]:
 
 
 def _summary(tally: Tally, n: int, seconds: float) -> None:
-    rate = f" ({tally.done / seconds * 60:.1f} per minute)" if tally.done else ""
-    print(
-        f"{tally.done + tally.skipped} of {n} images finished: {tally.done} now, in {seconds:.1f} s{rate}, "
-        f"{tally.skipped} earlier; {tally.broken} with errors"
-    )
-    if tally.broken:
-        rest = tally.broken - len(tally.named)
-        more = f" and {rest} more" if rest else ""
-        print(f"With errors: {', '.join(tally.named)}{more}.", file=sys.stderr)
+    print_counts(tally, n, seconds)
+    print_named(tally)
 
 
 @contextmanager

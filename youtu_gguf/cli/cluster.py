@@ -16,6 +16,7 @@ import typer
 
 from youtu_gguf.cli.help import CLUSTER
 from youtu_gguf.cli.progress import is_watched, on_stderr
+from youtu_gguf.cli.tally import SOME_BROKEN, print_counts, print_named
 from youtu_gguf.environment import ray_is_to_speak
 from youtu_gguf.errors import InputError
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from youtu_gguf.batch import Asked
     from youtu_gguf.cli.common import ModelOptions
     from youtu_gguf.cluster import Pool, Report
-
-SOME_BROKEN = 1
-"""Exit code if some images or questions gave no result, or a data set lacks images."""
 
 _STDERR = 2
 
@@ -171,7 +169,7 @@ def batch_there(
                 **options.settings(),
             )
     except BaseException:
-        if last.seconds:  # the run had begun
+        if last.begun:
             print_summary(last)
             print("Finished images are kept. Run the same command again to resume.", file=sys.stderr)
         raise
@@ -316,11 +314,7 @@ def duration(seconds: float) -> str:
 
 def print_summary(report: Report) -> None:
     """Print what was done, and with several machines, or shards that were begun again, what each of them did."""
-    rate = f" ({report.done / report.seconds * 60:.1f} per minute)" if report.done else ""
-    print(
-        f"{report.done + report.skipped} of {report.total} images finished: {report.done} now, in "
-        f"{report.seconds:.1f} s{rate}, {report.skipped} earlier; {report.broken} with errors"
-    )
+    print_counts(report, report.total, report.seconds)
     if len(report.nodes) > 1 or any(node.redone for node in report.nodes.values()):
         ordered = sorted(report.nodes.items(), key=lambda named: (-named[1].broken, -named[1].images, named[0]))
         for name, node in ordered[:SHOWN_NODES]:
@@ -329,7 +323,4 @@ def print_summary(report: Report) -> None:
             print(f"  {name}: {node.images} images, {node.busy_s / node.images:.2f} s each{errors}{redone}")
         if len(ordered) > SHOWN_NODES:
             print(f"  and {len(ordered) - SHOWN_NODES} more machines")
-    if report.broken:
-        rest = report.broken - len(report.named)
-        more = f" and {rest} more" if rest else ""
-        print(f"With errors: {', '.join(report.named)}{more}.", file=sys.stderr)
+    print_named(report)

@@ -5,18 +5,14 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from youtu_gguf.cli.batch import left_out_in_words
-from youtu_gguf.cli.cluster import SOME_BROKEN
 from youtu_gguf.cli.common import Quiet
 from youtu_gguf.cli.progress import Displays
+from youtu_gguf.cli.tally import SOME_BROKEN, print_written
 from youtu_gguf.errors import InputError
-
-if TYPE_CHECKING:
-    from youtu_gguf.batch import Written
 
 
 def collect(
@@ -75,17 +71,9 @@ def collect(
                 written = next(outputs, None)
             if written is None:
                 break
-            is_complete = _said(written) and is_complete
+            is_complete = print_written(written) and is_complete
     print(f"{found.n_images} images finished; {found.n_broken} with errors")
     for driver in at_work(store):
         print(f"A batch may still be at work there ({driver}). Collect again when it has ended.", file=sys.stderr)
     if not is_complete:
         raise typer.Exit(SOME_BROKEN)
-
-
-def _said(written: Written) -> bool:
-    """Say what was written, and return whether it has all images that have results."""
-    print(f"Wrote {written.path}: {written.n_images} images")
-    if written.left_out:
-        print(f"Left out of {written.path}: {left_out_in_words(written.left_out)}.", file=sys.stderr)
-    return not written.left_out

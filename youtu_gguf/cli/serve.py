@@ -18,7 +18,7 @@ from urllib.parse import quote
 import typer
 
 import youtu_gguf as yg
-from youtu_gguf.arguments import checked_key, checked_path, is_there
+from youtu_gguf.arguments import checked_key, checked_path, is_server, is_there
 from youtu_gguf.cli.common import CacheFolder, Drafting, Engine, FileOptions, Language
 from youtu_gguf.cli.help import MODEL
 from youtu_gguf.cli.progress import shown
@@ -308,7 +308,7 @@ def _loader(options: ServeOptions) -> Callable[[], yg.Model]:
 def _small_if_none(options: ServeOptions) -> str | None:
     """Return the small model's name if no model was named and none was pulled; say so."""
     engine = options.engine or default_engine() or ""
-    if default_model() is not None or engine.startswith(("http://", "https://")):
+    if default_model() is not None or is_server(engine):
         return None
     try:
         yg.weights.find()

@@ -35,6 +35,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from youtu_gguf.atomic import json_bytes
+from youtu_gguf.batch.attempts import FOLDER as ATTEMPTS
+from youtu_gguf.batch.parts import PARTS
 from youtu_gguf.batch.store import Store
 from youtu_gguf.errors import EngineError, InputError, YoutuError
 from youtu_gguf.machine import pid_space, start_of
@@ -58,7 +60,7 @@ TRUST_S = 1.0
 CLOCK_S = 2.0
 """Largest difference between two readings of the start of one process: they move when the clock is set."""
 
-NUMBERED = ("parts", "attempts")
+NUMBERED = (PARTS, ATTEMPTS)
 """Folders whose files begin with the number of their run."""
 
 T = TypeVar("T")

@@ -40,6 +40,7 @@ class Report:
         seconds: How long the run took.
         nodes: What each machine did, by its name.
         stage: What goes on before the first image is done.
+        begun: Whether actors have got images to do.
     """
 
     total: int = 0
@@ -51,6 +52,7 @@ class Report:
     nodes: dict[str, NodeReport] = field(default_factory=dict)
 
     stage: str = ""
+    begun: bool = False
     _broken_earlier: int = field(default=0, repr=False)
     _in_progress: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
     _ended: set[str] = field(default_factory=set, repr=False)

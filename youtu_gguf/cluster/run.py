@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Self, Unpack
 
 from youtu_gguf.batch.addresses import absolute, joined
+from youtu_gguf.batch.attempts import FOLDER as ATTEMPTS
 from youtu_gguf.batch.attempts import clear, let_go, take_over
 from youtu_gguf.batch.folder import check_settings
 from youtu_gguf.batch.image import Asked, Questions, checked_formats, has_form
@@ -23,7 +24,7 @@ from youtu_gguf.batch.sources import Item, find_items
 from youtu_gguf.batch.store import Store
 from youtu_gguf.calibration.assumptions import Calibration
 from youtu_gguf.cluster.actor import Job
-from youtu_gguf.cluster.claim import Claim
+from youtu_gguf.cluster.claim import DRIVERS, Claim
 from youtu_gguf.cluster.conductor import flow_elsewhere
 from youtu_gguf.cluster.connect import connected, is_elsewhere, nodes_of_cluster
 from youtu_gguf.cluster.counts import Counted
@@ -38,10 +39,10 @@ from youtu_gguf.output.datasets import DATASETS
 from youtu_gguf.types import CalibrationWord, ProgressFn, no_progress
 
 DEFAULT_FORMATS = ("coco", "yolo")
-"""Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take 60
-times the room (docs/cluster.md)."""
+"""Formats where none is named, as far as the tasks have a form in them: what data sets are made of. Arrays take a
+hundred times the room and more (docs/cluster.md)."""
 
-WRITTEN = (PARTS, "attempts", "drivers", FILES, *DATASETS)
+WRITTEN = (PARTS, ATTEMPTS, DRIVERS, FILES, *DATASETS)
 """Folders in the output folder that are never searched for images."""
 
 Told = Callable[[Report], None]
@@ -174,7 +175,7 @@ class Run:
         loads = loads.sized(size.cpus, size.gpus)
         shards = [*cut(items, self.pool.shard_size, claim.run, take_over(store, claim.run))]
         job = Job(loads, self.questions, store.address, {"run": claim.run, **loads.about})
-        report.stage = "loading the model"
+        report.stage, report.begun = "loading the model", True
         tell()
         try:
             with closing((flow_elsewhere if is_elsewhere() else flow)(shards, job, size, counted)) as summaries:

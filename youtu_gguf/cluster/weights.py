@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self, Unpack, cast, get_args
 
 import youtu_gguf as yg
-from youtu_gguf.arguments import checked_path
+from youtu_gguf.arguments import checked_path, is_server
 from youtu_gguf.batch.messages import identity
 from youtu_gguf.calibration.assumptions import DEFAULT, Calibration, given_calibration
 from youtu_gguf.calibration.storage import in_force
@@ -228,7 +228,7 @@ class Loading:
                 f"{engine!r}."
             )
         given = given_calibration(calibration)
-        if is_address(engine):
+        if is_server(engine):
             settings["api_key"] = settings.get("api_key") or default_api_key()
             with yg.load(model, mmproj, engine, **settings) as remote:
                 name = next(iter(remote.files))
@@ -337,11 +337,6 @@ class Loading:
                 f"{self.found.fingerprint}; {node} has {here.model} with {here.fingerprint}. {SAME_WEIGHTS}"
             )
         return here
-
-
-def is_address(engine: str) -> bool:
-    """Return whether an engine is a server's address."""
-    return engine.startswith(("http://", "https://"))
 
 
 def _on_processors(settings: Mapping[str, Any]) -> dict[str, str]:
