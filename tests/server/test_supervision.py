@@ -236,7 +236,9 @@ def test_a_model_that_vanishes_is_reported_when_the_server_is_started_again(tmp_
     with yg.load(*files, engine="server", restarts=1, **NANO) as model:
         model.open(RGB).ask("Why?")
         files[0].unlink()
-        servers()[0].kill()
+        server = servers()[0]
+        server.kill()
+        server.wait(SECONDS)  # until then it may still accept the question, and end in the middle of the answer
         with pytest.raises(yg.EngineError, match=r"ended 2 times in a row(.|\n)*No such file"):
             model.open(RGB).ask("Why?")
 
