@@ -63,6 +63,9 @@ class Here:
     def prepare(self, work: ImageWork) -> None:
         self._work = work
 
+    def make_ready(self, path: Path) -> None:
+        pass
+
     def start(self, path: Path) -> None:
         self._begun.append(path)
         self.asked.append(path.name)

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from scripts.nano.scenes import TEST_SEEDS, draw
-from scripts.soak._faults import CRASH, marked
+from scripts.soak._faults import CRASH, DONE, marked
 from scripts.soak._ray_nodes import RayNodes, wait_until
 from youtu_gguf.batch.image import folder_of
 
@@ -176,14 +176,35 @@ def timeless(value: Any) -> Any:
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
+@dataclass(frozen=True)
+class Noted:
+    """A line of the file of pictures: see `faulty_environment`.
+
+    Attributes:
+        process: Which one noted it.
+        digest: Of the picture.
+        is_done: Whether the picture was done then; otherwise it was begun.
+    """
+
+    process: int
+    digest: str
+    is_done: bool
+
+
+def notes(seen: Path) -> list[Noted]:
+    """Return the lines of the file of pictures."""
+    lines = seen.read_text("utf-8").splitlines() if seen.exists() else []
+    return [Noted(int(process), digest, DONE in more) for process, digest, *more in map(str.split, lines)]
+
+
 def n_seen(seen: Path) -> int:
-    """Return how many pictures were begun: see `faulty_environment`."""
-    return seen.read_bytes().count(b"\n") if seen.exists() else 0
+    """Return how many pictures were begun."""
+    return sum(not note.is_done for note in notes(seen))
 
 
 def n_redone(seen: Path) -> int:
     """Return how many pictures were begun again."""
-    digests = [line.split()[1] for line in seen.read_text("utf-8").splitlines()]
+    digests = [note.digest for note in notes(seen) if not note.is_done]
     return len(digests) - len({*digests})
 
 

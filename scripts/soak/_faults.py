@@ -21,6 +21,7 @@ from youtu_gguf.engines.prefix import Prefix
 from youtu_gguf.testing import FakeEngine
 
 KIND, SEEN, PAUSE = "YOUTU_GGUF_FAULTS", "YOUTU_GGUF_FAULTS_SEEN", "YOUTU_GGUF_FAULTS_PAUSE"
+DONE = "done"
 DEADLY, NULL = "deadly", "null"
 """Workers end at pictures with a corner in one of two colours; or answer at once, without looking."""
 
@@ -37,7 +38,8 @@ def faulty_environment(kind: str, seen: Path | None = None, pause_s: float = 0.0
 
     Args:
         kind: `DEADLY` or `NULL`.
-        seen: Pictures are noted there before they are looked at, a line each: the process, and a digest of the pixels.
+        seen: Pictures are noted there before they are looked at, a line each: the process, and a digest of the pixels;
+            and again when they are done, or end the process, with the word `DONE` behind.
         pause_s: How much longer a picture takes, so that there is time to kill what works on it.
     """
     root = Path(__file__).resolve().parents[2]
@@ -64,21 +66,39 @@ def install(environment: Mapping[str, str] = os.environ) -> None:
     def open_(engine: NativeEngine, prefix: Prefix) -> Session:
         if null is not None:
             return null.open(prefix)
-        meet_end(prefix.images[0].rgb, seen)
+        noted = meet_end(prefix.images[0].rgb, seen)
         time.sleep(float(environment.get(PAUSE, "0")))
-        return opened(engine, prefix)
+        session = opened(engine, prefix)
+        close = session.close
+
+        def close_and_note() -> None:
+            close()
+            note(seen, f"{noted} {DONE}")
+
+        setattr(session, "close", close_and_note)  # noqa: B010 - types say that methods are not to be replaced
+        return session
 
     setattr(NativeEngine, "open", open_)  # noqa: B010 - types say that methods are not to be replaced
 
 
-def meet_end(rgb: NDArray[np.uint8], seen: str | None = None) -> None:
-    """Note a picture, and end the process at one of the deadly colours."""
-    if seen:
-        with Path(seen).open("a", encoding="utf-8") as file:
-            file.write(f"{os.getpid()} {hashlib.sha256(rgb.tobytes()).hexdigest()}\n")
+def meet_end(rgb: NDArray[np.uint8], seen: str | None = None) -> str:
+    """Note a picture, and end the process at one of the deadly colours; return what was noted."""
+    line = f"{os.getpid()} {hashlib.sha256(rgb.tobytes()).hexdigest()}"
+    note(seen, line)
     corner = rgb[2, 2].astype(int)
-    if np.abs(corner - WITH_ACTOR).max() <= TOLERANCE:
+    deadly = [np.abs(corner - colour).max() <= TOLERANCE for colour in (WITH_ACTOR, CRASH)]
+    if any(deadly):
+        note(seen, f"{line} {DONE}")
+    if deadly[0]:
         os.kill(os.getppid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
-    if np.abs(corner - CRASH).max() <= TOLERANCE:
+    if deadly[1]:
         os.abort()
+    return line
+
+
+def note(seen: str | None, line: str) -> None:
+    """Add a line to a file, if there is one."""
+    if seen:
+        with Path(seen).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")

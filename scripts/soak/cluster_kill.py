@@ -12,22 +12,29 @@ results are in an object store on this machine (moto's).
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.soak._cluster_batch import (
+    GONE_S,
     Command,
     differences,
     left_of_runs,
     make_images,
     n_redone,
     n_seen,
+    notes,
     renamed,
     seconds_until_gone,
     stored,
@@ -83,40 +90,107 @@ def check(
     return faults_found
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is killed.
+
+    Attributes:
+        children: The processes that work on pictures and die with it.
+        kill: Kills it, and returns how many actors die.
+    """
+
+    children: Sequence[psutil.Process]
+    kill: Callable[[], int]
+
+
+def target(what: str, nodes: RayNodes, driver: subprocess.Popen[str]) -> Target | None:
+    """Choose what is killed; None while there is nothing of the kind."""
+
+    def end(*processes: psutil.Process) -> int:
+        end_all(processes)
+        return len(processes) if what == "actor" else 0
+
+    def end_driver() -> int:
+        n_actors = len(nodes.actors())
+        driver.kill()
+        return n_actors
+
+    children = nodes.children()
+    if what == "driver":
+        return Target(children, end_driver)
+    if what == "child":
+        return Target(children[:1], partial(end, *children[:1])) if children else None
+    if what == "actor":
+        above = next(iter(nodes.actors()), None)
+        return None if above is None else Target(within(above, children), partial(end, above))
+    index = next(iter(with_actor(nodes)), None)
+    return None if index is None else Target(within(nodes.raylets[index], children), partial(nodes.kill, index))
+
+
+def within(above: psutil.Process, children: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return those of some processes that a process has started, or those that it has."""
+    below = {process.pid for process in above.children(recursive=True)}
+    return [child for child in children if child.pid in below]
+
+
+def hold(children: Sequence[psutil.Process], seen: Path, lost: set[str]) -> bool:
+    """Stop processes if none is at a picture that was in progress at an earlier death; return whether they are stopped.
+
+    A picture that is in progress at two deaths is blamed for them, and then has an error: that is not what is tested.
+
+    Args:
+        children: The processes.
+        seen: See `faulty_environment`.
+        lost: Digests of those pictures; those of the processes are added.
+    """
+    for child in children:
+        with suppress(psutil.Error):
+            child.suspend()
+    last = {note.process: note for note in notes(seen)}
+    at = [last[child.pid] for child in children if child.pid in last]
+    begun = {note.digest for note in at if not note.is_done}
+    if begun & lost:
+        let_go(children)
+        return False
+    lost |= begun
+    return True
+
+
+def let_go(children: Sequence[psutil.Process]) -> None:
+    """Let stopped processes go on, as far as they are there."""
+    for child in children:
+        with suppress(psutil.Error):
+            child.resume()
+
+
 def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable[[str], None]) -> Iterator[str]:
     """Run a batch through all kills to its end, and yield what is wrong."""
     started = time.monotonic()
     driver = command.start()
-    lost = 0
-    hits: list[tuple[int, set[int]]] = []
-    enough = 2 * command.shard_size
+    n_lost = 0
+    lost: set[str] = set()
     for what, part in KILLS.items():
 
-        def reached(what: str = what, part: float = part) -> bool:
-            there = with_actor(nodes) if what == "node" else nodes.actors()
-            ready = n_seen(seen) >= part * n and bool(there) and all(is_past(seen, *hit, enough) for hit in hits)
-            return ready or driver.poll() is not None
+        def doomed(what: str = what, part: float = part) -> Target | bool:
+            if driver.poll() is not None:
+                return True
+            found = target(what, nodes, driver) if n_seen(seen) >= part * n else None
+            return found if found is not None and hold(found.children, seen, lost) else False
 
-        wait_until(reached, f"{part:.0%} of the images", 600.0)
-        if driver.poll() is not None:
+        found = wait_until(doomed, f"a {what} to kill after {part:.0%} of the images", 600.0)
+        if not isinstance(found, Target):
             yield f"the driver ended before the {what} was killed: {driver.communicate()}"
             break
-        children = {child.pid for child in nodes.children()}
-        if what == "child":
-            end_all(nodes.children()[:1])
-        elif what == "actor":
-            end_all([*nodes.actors()][:1])
-            lost += 1
-        elif what == "node":
-            lost += nodes.kill(wait_until(lambda: with_actor(nodes), "a node with an actor")[0])
-        else:
-            lost += len(nodes.actors())
-            driver.kill()
+        parents = [child.parent() for child in found.children]
+        n_lost += found.kill()
+        if what != "child":
+            psutil.wait_procs([parent for parent in parents if parent is not None], GONE_S / 2)
+        let_go(found.children)
+        if what == "driver":
             yield from (
                 f"Ray's words reached the terminal: {text}" for text in driver.communicate() if "(raylet)" in text
             )
             tell(f"after the driver's death, its processes were there for {seconds_until_gone(nodes):.1f} s")
-        hits.append((n_seen(seen), children - {child.pid for child in nodes.children()}))
         tell(f"killed: {what}, after {n_seen(seen)} of {n} pictures, at {time.monotonic() - started:.1f} s")
     nodes.add(1)
     again = command.run()
@@ -124,8 +198,8 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
     if again.returncode != 1:
         yield f"expected exit code 1 of a run with errors; got {again.returncode}: {again.stderr}"
     tell(f"after the end, processes were there for {seconds_until_gone(nodes):.1f} s")
-    redone, bound = n_redone(seen) - RETRIED, lost * AT_ONCE * command.shard_size
-    tell(f"begun again after the deaths of {lost} actors: {redone} pictures (at most {bound})")
+    redone, bound = n_redone(seen) - RETRIED, n_lost * AT_ONCE * command.shard_size
+    tell(f"begun again after the deaths of {n_lost} actors: {redone} pictures (at most {bound})")
     if redone > bound:
         yield f"expected at most {bound} pictures to be done again; got {redone}"
     before = n_seen(seen)
@@ -134,25 +208,6 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
     if nothing.returncode != 0 or n_seen(seen) != before:
         yield f"expected nothing to do and exit code 0; got {nothing.returncode}: {nothing.stdout} {nothing.stderr}"
     yield from (f"left after the end of the run: {line}" for line in left_of_runs(nodes))
-
-
-def is_past(seen: Path, at: int, children: Collection[int], enough: int) -> bool:
-    """Return whether the pictures that processes were at when they were killed are behind their successors.
-
-    A picture that is in progress at two deaths is blamed for them, and then has an error: that is not what is tested.
-
-    Args:
-        seen: See `faulty_environment`.
-        at: Lines that it had then.
-        children: The processes.
-        enough: Pictures after which they are behind in any case, since they may have been done already.
-    """
-    noted = [line.split() for line in seen.read_text("utf-8").splitlines()]
-    then, since = noted[:at], noted[at:]
-    last = {child: digest for child, digest in then if int(child) in children}
-    now = dict(since)  # the last one of each
-    again = {digest for child, digest in since if now[child] != digest}
-    return len(since) >= enough or all(digest in again for digest in last.values())
 
 
 def with_actor(nodes: RayNodes) -> list[int]:

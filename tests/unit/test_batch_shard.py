@@ -18,6 +18,7 @@ from tests.unit.test_batch import timeless
 from youtu_gguf.batch import Asked, Batch, Journal
 from youtu_gguf.batch.ahead import AHEAD, PREFIX, ReadingAhead, temporary_folder
 from youtu_gguf.batch.image import Questions
+from youtu_gguf.batch.ledger import MemoryLedger
 from youtu_gguf.batch.parts import Parts
 from youtu_gguf.batch.shard import ShardWork, run_shard
 from youtu_gguf.batch.shards import Shard
@@ -50,6 +51,31 @@ def remote(images: list[Path]) -> Iterator[list[str]]:
         files.pipe(f"/photos/{path.name}", path.read_bytes())
     yield [f"{REMOTE}/{path.name}" for path in images]
     files.rm("/photos", recursive=True)
+
+
+class Watched(Here):
+    """Notes what a journal knows of each image before and after it is begun."""
+
+    def __init__(self, journal: MemoryLedger) -> None:
+        super().__init__()
+        self._journal = journal
+        self.tries: list[tuple[int, int]] = []
+
+    def make_ready(self, path: Path) -> None:
+        super().make_ready(path)
+        self._before = self._journal.tries(path.as_posix())
+
+    def start(self, path: Path) -> None:
+        super().start(path)
+        self.tries.append((self._before, self._journal.tries(path.as_posix())))
+
+
+def test_an_image_is_not_blamed_for_deaths_before_it_is_looked_at(images: list[Path]) -> None:
+    journal = MemoryLedger()
+    watched = Watched(journal)
+    names = {path: path.as_posix() for path in images}
+    assert [*Batch(watched, ShardWork(QUESTIONS, names), journal).run(images)] == images
+    assert watched.tries == [(0, 1)] * len(images)
 
 
 def lines(out: Path) -> list[dict[str, object]]:

@@ -59,6 +59,9 @@ class Dying:
     def prepare(self, work: ImageWork) -> None:
         pass
 
+    def make_ready(self, path: Path) -> None:
+        pass
+
     def start(self, path: Path) -> None:
         pass
 

@@ -51,6 +51,7 @@ class ReadingAhead(Through):
         self._stack = ExitStack()
         self.places: dict[Path, Item] = {}
         self._readings: dict[Path, Future[InputError | None] | None] = {}
+        self._errors: dict[Path, InputError] = {}
         self._failed: deque[Done] = deque()
         self._n_read = 0
         self._n_failed = 0
@@ -65,9 +66,17 @@ class ReadingAhead(Through):
             self.places[path] = item
         self._pool = self._stack.enter_context(_threads()) if self._readings else None
 
-    def start(self, path: Path) -> None:
-        """Begin an image as soon as it is here."""
+    def make_ready(self, path: Path) -> None:
+        """Wait until an image is here, or cannot be read."""
         error = self._read(path) if path in self._readings else None
+        if error is not None:
+            self._errors[path] = error
+            return
+        super().make_ready(path)
+
+    def start(self, path: Path) -> None:
+        """Begin an image."""
+        error = self._errors.pop(path, None)
         if error is None:
             super().start(path)
             return

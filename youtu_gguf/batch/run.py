@@ -62,6 +62,10 @@ class Asker(Protocol):
         """Set what is to be done with every image."""
         ...
 
+    def make_ready(self, path: Path) -> None:
+        """Do what comes before an image can do harm: bring back a process that has died, and the image to it."""
+        ...
+
     def start(self, path: Path) -> None:
         """Begin an image."""
         ...
@@ -89,6 +93,10 @@ class Through:
     def prepare(self, work: ImageWork) -> None:
         """Set what is to be done with every image."""
         self._asker.prepare(work)
+
+    def make_ready(self, path: Path) -> None:
+        """Do what comes before an image can do harm."""
+        self._asker.make_ready(path)
 
     def start(self, path: Path) -> None:
         """Begin an image."""
@@ -189,6 +197,7 @@ class Batch:
 
     def _begin(self, path: Path) -> None:
         self._journal.clear_files(folder_of(path))
+        self._asker.make_ready(path)  # which takes its time; who dies meanwhile does not die of the image
         self._journal.begin(self._name(path))
         self._running.append(path)
         self._asker.start(path)
@@ -252,6 +261,9 @@ class _Here:
 
     def prepare(self, work: ImageWork) -> None:
         self._work = work
+
+    def make_ready(self, path: Path) -> None:
+        pass
 
     def start(self, path: Path) -> None:
         assert self._work is not None

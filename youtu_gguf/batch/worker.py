@@ -84,13 +84,21 @@ class Worker:
         if not self._process.dead:  # the next one is told when it starts
             self._process.send(work)
 
-    def start(self, path: Path) -> None:
-        """Begin an image, in a new process if the last one has died."""
+    def make_ready(self, path: Path) -> None:  # noqa: ARG002 - others must bring the image
+        """Start a new process if the last one has died, and wait until it has loaded the model.
+
+        Raises:
+            EngineError: It cannot be started, or dies while it loads.
+            ModelFileError: The model is another one by now.
+        """
         if self._process.dead:
             self._process = self._started()
             if self._until_ready(no_progress).identity != self.identity:
                 raise ModelFileError("the model's files have changed while a batch was using them. Start it again.")
             self._process.send(self._work)
+
+    def start(self, path: Path) -> None:
+        """Begin an image; `make_ready` comes before it."""
         self._process.send(path)
         self._busy += 1
 

@@ -129,6 +129,9 @@ class BatchRun:
         assert isinstance(work, Work)  # `run` gives the batch questions
         self._work = work
 
+    def make_ready(self, path: Path) -> None:
+        """Do nothing: the server's process has the model and the image."""
+
     def start(self, path: Path) -> None:
         """Begin an image."""
         self._path = path
