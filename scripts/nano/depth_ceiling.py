@@ -19,9 +19,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts.nano.examples import DEPTH_PX, MAX_TOKENS, bins_on_grid, depth_to_bins
+from scripts.nano.examples import MAX_TOKENS
 from scripts.nano.measures import depth_errors
 from scripts.nano.scenes import TEST_SEEDS, draw
+from scripts.nano.targets import DEPTH_PX, bins_on_grid, depth_to_bins
 from youtu_gguf.decode.depth import bins_to_depth, resize_bins
 from youtu_gguf.facts import DEPTH_SCALES
 from youtu_gguf.images.load import prepare

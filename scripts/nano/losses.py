@@ -16,42 +16,57 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from scripts.nano.examples import LABEL_PX, N_POINTS, TOKEN_PX, Shard
+from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.network import N_WAVES, Ramp
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS
+from scripts.nano.shards import Shard
+from scripts.nano.targets import LABEL_PX, N_POINTS, TOKEN_PX
 from scripts.nano.tokenizer import Tokenizer
 
 HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
 """Image tokens and depth cells of each scene that the losses over many columns sample."""
+LEAST_SAMPLED_TOKENS, LEAST_SAMPLED_CELLS = 192, 1024
+"""The same for a whole batch, at least: large scenes come few at a time."""
+LANGUAGE_SHARES = (0.65, 0.35)
+"""Weights of English and Chinese names in the softmax over the classes."""
 BIN_SIGMA, MARK_SIGMA = 5.0, 2.0
 BLOCK_ROWS = 128
 """Rows of logits processed at a time."""
-SAMPLED_MARKS = 400
-"""Image tokens of a batch whose boxes and outlines are used."""
+SAMPLED_MARKS, SAMPLED_WORDS = 400, 200
+"""Image tokens of a batch whose boxes and outlines are used, and whose words are."""
 NEAR_MARKS, NEAR_PX = 4, 12.0
 """Number of points of its thing that an image token names: the nearest ones; farther ones count less."""
 MIN_SHARE = 4 / 16
 """Share of a token's label cells from which on a class is a positive."""
 THING_WEIGHT = 2.0
 """Weight of a pixel of a thing relative to one of the ground, since things are few and small."""
-SEEN_PX = 384
+MOST_POINTS = 6000
+"""Points of a batch that helpers use."""
+SEEN_PX = 1344
 """Upper limit of the pixel coordinates of helpers."""
 
 
 class Words:
-    """Token ids of everything that dense losses score."""
+    """Token ids of everything that dense losses score.
+
+    Attributes:
+        class_ids: (m,) tokens of the names of the classes, in English and Chinese.
+        mean: (m, 2 K) their shares in the names, the English ones first.
+        colour_ids: (n, forms) tokens that stand for each colour.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        names = [tokenizer.encode(name) for name in CLASSES]
+        both = (*CLASSES, *(CHINESE_NAMES[name] for name in CLASSES))
+        names = [tokenizer.encode(name) for name in both]
         self.class_ids = torch.tensor(sorted({i for ids in names for i in ids}))
         column = {int(token): i for i, token in enumerate(self.class_ids)}
-        self.mean = torch.zeros(len(self.class_ids), len(CLASSES))
+        self.mean = torch.zeros(len(self.class_ids), len(both))
         for k, ids in enumerate(names):
             for token in ids:
                 self.mean[column[token], k] += 1 / len(ids)
         self.class_weights = torch.tensor([THING_WEIGHT if name in THINGS else 1.0 for name in CLASSES])
-        colours = [[tokenizer.encode(form)[-1] for form in (name, f" {name}")] for name in COLOURS]
+        colours = [[tokenizer.encode(form)[-1] for form in (name, f" {name}", CHINESE_NAMES[name])] for name in COLOURS]
         self.colour_ids = torch.tensor(colours)
         self.digit_ids = torch.tensor([tokenizer.encode(digit)[0] for digit in "0123456789"])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
@@ -59,6 +74,13 @@ class Words:
         coordinates = torch.arange(4096) + tokenizer.id("<x_0>")
         self.of_other_losses = torch.cat([self.bin_ids, self.colour_ids.flatten(), self.digit_ids, coordinates])
         self.n_vocab = len(tokenizer.texts)
+
+    def to(self, device: str) -> Words:
+        """Move the ids to a device."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
+        return self
 
 
 def upsampled(scores: Tensor, rows: int, cols: int, factor: int) -> Tensor:
@@ -70,11 +92,21 @@ def upsampled(scores: Tensor, rows: int, cols: int, factor: int) -> Tensor:
 def class_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, labels: Tensor) -> dict[str, Tensor]:
     """Softmax over the classes at label resolution, and sigmoids over the vocabulary at sampled tokens."""
     scores = (hidden @ table[words.class_ids].T).float() @ words.mean
-    fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX)
-    softmax = F.cross_entropy(fine, labels.long(), words.class_weights)
-    counts = F.one_hot(labels.long(), len(CLASSES)).float()
+    fine = upsampled(scores, shard.rows, shard.cols, TOKEN_PX // LABEL_PX).split(len(CLASSES), dim=1)
+    if shard.kind == "stranger":
+        none = torch.zeros(*hidden.shape[:2], len(words.class_ids), dtype=torch.bool, device=hidden.device)
+        alike = sum(
+            -share * F.log_softmax(part, dim=1).mean() for share, part in zip(LANGUAGE_SHARES, fine, strict=True)
+        )
+        return {"class": alike, "words": _sigmoids(hidden, table, words, words.class_ids, none)}
+    target = labels.long()
+    softmax = sum(
+        share * F.cross_entropy(part, target, words.class_weights)
+        for share, part in zip(LANGUAGE_SHARES, fine, strict=True)
+    )
+    counts = F.one_hot(target, len(CLASSES)).float()
     share = counts.view(len(labels), shard.rows, 4, shard.cols, 4, -1).mean(dim=(2, 4)).flatten(1, 2)
-    positive = ((share >= MIN_SHARE).float() @ (words.mean > 0).float().T) > 0
+    positive = ((share >= MIN_SHARE).float().repeat(1, 1, 2) @ (words.mean > 0).float().T) > 0
     return {"class": softmax, "words": _sigmoids(hidden, table, words, words.class_ids, positive)}
 
 
@@ -91,12 +123,12 @@ def core_losses(hidden: Tensor, table: Tensor, words: Words, shard: Shard, label
 def _sigmoids(hidden: Tensor, table: Tensor, words: Words, ids: Tensor, positive: Tensor) -> Tensor:
     """Mean over positives plus mean over the hardest negatives, at sampled image tokens."""
     batch, n, _ = hidden.shape
-    pick = torch.randint(n, (batch, SAMPLED_TOKENS))
-    at = torch.arange(batch)[:, None], pick
+    pick = torch.randint(n, (batch, max(SAMPLED_TOKENS, LEAST_SAMPLED_TOKENS // batch)), device=hidden.device)
+    at = torch.arange(batch, device=hidden.device)[:, None], pick
     logits = (hidden[at] @ table.T).float().flatten(0, 1)
     wanted = positive[at].flatten(0, 1)
     of_ids = logits[:, ids]
-    on = F.softplus(-of_ids)[wanted].mean()
+    on = F.softplus(-of_ids)[wanted].mean() if wanted.any() else logits.new_zeros(())
     negatives = logits.clone()
     negatives[:, ids] = of_ids.masked_fill(wanted, -torch.inf)
     negatives[:, words.of_other_losses] = -torch.inf
@@ -108,29 +140,40 @@ def mark_losses(
 ) -> dict[str, Tensor]:
     """Softmax over the words for what a token's thing looks like.
 
-    These are its colour, on a sign the digit on the token's side, and for each axis the two coordinates of its box and
-    those of the outline's points and joints near the token. The language model can only say what it finds at image
-    tokens; words that are named there need only be copied.
+    These are the words written on it, its colour, on a sign the digit on the token's side, and for each axis the two
+    coordinates of its box and those of the outline's points and joints near the token. The language model can only say
+    what it finds at image tokens; words that are named there need only be copied.
     """
-    owner = torch.from_numpy(shard.owner[chosen]).long().flatten(1)
-    thing = torch.arange(len(owner))[:, None].expand_as(owner), owner.clamp(min=0)
-    kinds = torch.from_numpy(shard.kinds[chosen]).long()[thing]
-    points = torch.from_numpy(shard.points[chosen])[thing].unflatten(-1, (-1, 2))
+    device = hidden.device
+    owner = torch.from_numpy(shard.owner[chosen]).to(device).long().flatten(1)
+    thing = torch.arange(len(owner), device=device)[:, None].expand_as(owner), owner.clamp(min=0)
+    kinds = torch.from_numpy(shard.kinds[chosen]).to(device).long()[thing]
+    points = torch.from_numpy(shard.points[chosen]).to(device)[thing].unflatten(-1, (-1, 2))
     box, marks = points[..., :2, :], points[..., 2:-1, :]
-    middles = _middles(shard)
+    middles = _middles(shard).to(device)
     on_left = middles[:, 0] < box[..., 0].mean(dim=-1)
     things, signs = owner >= 0, (owner >= 0) & (kinds[..., 2] > 0)
+    coloured = (owner >= 0) & (kinds[..., 1] > 0)
+    written = torch.from_numpy(shard.words[chosen]).to(device).long()[thing]
     losses = {}
+    named = ((owner >= 0) & (written > 0).any(dim=-1)).nonzero()
+    if len(named):
+        named = named[torch.randperm(len(named), device=device)[:SAMPLED_WORDS]]
+        ids = written[named[:, 0], named[:, 1]]
+        log_p = F.log_softmax((hidden[named[:, 0], named[:, 1]] @ table.T).float(), dim=1)
+        losses["word"] = -log_p.gather(1, ids)[ids > 0].mean()
+    if coloured.any():
+        logits = hidden[coloured].float() @ table[words.colour_ids].float().mean(dim=1).T
+        losses["colour word"] = F.cross_entropy(logits, kinds[..., 1][coloured] - 1)
     if things.any():
         marked = hidden[things]
-        logits = marked.float() @ table[words.colour_ids].float().mean(dim=1).T
-        losses["colour word"] = F.cross_entropy(logits, kinds[..., 1][things] - 1)
-        pick = torch.randperm(len(marked))[:SAMPLED_MARKS]
+        pick = torch.randperm(len(marked), device=device)[:SAMPLED_MARKS]
         near, shares = _nearest(marks[things][pick], middles.expand(len(owner), -1, -1)[things][pick])
-        losses["box words"] = losses["outline words"] = torch.zeros(())
+        losses["box words"] = losses["outline words"] = hidden.new_zeros((), dtype=torch.float32)
         for i, axis in enumerate(axes):
-            log_p = F.log_softmax((marked[pick] @ table[axis.ids()[:SEEN_PX]].T).float(), dim=1)
-            halves = torch.full((len(pick), 2), 0.5)
+            ids = axis.ids()[: _longest(shard)].to(device)
+            log_p = F.log_softmax((marked[pick] @ table[ids].T).float(), dim=1)
+            halves = torch.full((len(pick), 2), 0.5, device=device)
             losses["box words"] = losses["box words"] + _peaks(log_p, box[things][pick][..., i], halves)
             losses["outline words"] = losses["outline words"] + _peaks(log_p, near[..., i], shares)
     if signs.any():
@@ -138,6 +181,11 @@ def mark_losses(
         digits = torch.where(on_left, kinds[..., 2], kinds[..., 3])
         losses["digit word"] = F.cross_entropy(logits, digits[signs] - 1)
     return losses
+
+
+def _longest(shard: Shard) -> int:
+    """Return how many coordinates occur along the longer side of a shard's images."""
+    return max(shard.rows, shard.cols) * TOKEN_PX + 1
 
 
 def _middles(shard: Shard) -> Tensor:
@@ -156,7 +204,7 @@ def _nearest(marks: Tensor, middles: Tensor) -> tuple[Tensor, Tensor]:
 
 def _peaks(log_p: Tensor, numbers: Tensor, shares: Tensor) -> Tensor:
     """Cross-entropy of (n, k) against Gaussians around some numbers each (n, m) with their shares (n, m)."""
-    away = (torch.arange(log_p.shape[1]) - numbers[..., None]) / MARK_SIGMA
+    away = (torch.arange(log_p.shape[1], device=log_p.device) - numbers[..., None]) / MARK_SIGMA
     wanted = (torch.softmax(-(away**2) / 2, dim=2) * shares[..., None]).sum(dim=1)
     return -(wanted * log_p).sum(dim=1).mean()
 
@@ -164,8 +212,9 @@ def _peaks(log_p: Tensor, numbers: Tensor, shares: Tensor) -> Tensor:
 def depth_loss(hidden: Tensor, table: Tensor, words: Words, shard: Shard, bins: Tensor) -> Tensor:
     """Cross-entropy with a Gaussian around the true bin, at sampled cells of the grid upsampled by two."""
     maps = upsampled(hidden.float(), shard.rows, shard.cols, 2).flatten(2).transpose(1, 2)
-    pick = torch.randint(maps.shape[1], (len(maps), SAMPLED_CELLS))
-    at = torch.arange(len(maps))[:, None], pick
+    n_cells = max(SAMPLED_CELLS, LEAST_SAMPLED_CELLS // len(maps))
+    pick = torch.randint(maps.shape[1], (len(maps), n_cells), device=hidden.device)
+    at = torch.arange(len(maps), device=hidden.device)[:, None], pick
     target = bins.flatten(1)[at].flatten()
     valid = target > 0
     logits = (maps[at].flatten(0, 1)[valid].to(hidden.dtype) @ table[words.bin_ids].T).float()
@@ -174,7 +223,7 @@ def depth_loss(hidden: Tensor, table: Tensor, words: Words, shard: Shard, bins: 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor, sigma: float) -> Tensor:
     """Cross-entropy of (n, k) against Gaussians around `target` (n,)."""
-    numbers = torch.arange(logits.shape[1])
+    numbers = torch.arange(logits.shape[1], device=logits.device)
     wanted = torch.softmax(-(((numbers - target[:, None]) / sigma) ** 2) / 2, dim=1)
     return -(wanted * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
@@ -189,7 +238,7 @@ class SoftTargets(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, ids: Tensor, shares: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        gradient, losses = torch.empty_like(logits), torch.empty(len(logits))
+        gradient, losses = torch.empty_like(logits), torch.empty(len(logits), device=logits.device)
         for start in range(0, len(logits), BLOCK_ROWS):
             at = slice(start, start + BLOCK_ROWS)
             log_p = F.log_softmax(logits[at].float(), dim=1)
@@ -210,7 +259,7 @@ def answer_loss(
     logits: Tensor, targets: Tensor, weights: Tensor, axes: tuple[Ramp, Ramp], sigma: float
 ) -> tuple[Tensor, Tensor]:
     """Next-token loss with Gaussian targets for coordinates; returns the weighted mean and the loss of each token."""
-    offsets = torch.arange(-8, 9)
+    offsets = torch.arange(-8, 9, device=targets.device)
     ids = targets[:, None].repeat(1, len(offsets))
     shares = (offsets == 0).float().repeat(len(targets), 1)
     gaussian = torch.softmax(-((offsets / sigma) ** 2) / 2, dim=0)
@@ -230,19 +279,19 @@ class Helpers(nn.Module):
         super().__init__()
         self.points = nn.Linear(n_embd, (N_POINTS + 2) * 2 * N_WAVES)
         self.kinds = nn.Linear(n_embd, len(THINGS) + 1 + len(COLOURS) + 1 + 11 + 11 + 1)
-        waves = Ramp(0, 1, SEEN_PX, 16.0, 1024.0).waves()
+        waves = Ramp(0, 1, SEEN_PX, 16.0, 2048.0).waves()
         self.register_buffer("waves", waves, persistent=False)
 
     def forward(
         self, tokens: Tensor, shard: Shard, chosen: Tensor, sigma: float, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """Return the losses; `chosen` are the scenes of the shard that `tokens` (batch, n, n_embd) belong to."""
-        index = chosen.numpy()
-        owner = torch.from_numpy(shard.owner[index]).long().flatten(1)
+        index, device = chosen.numpy(), tokens.device
+        owner = torch.from_numpy(shard.owner[index]).to(device).long().flatten(1)
         batch, n = owner.shape
-        centre = torch.from_numpy(shard.centre[index]).flatten(1)
-        thing = torch.arange(batch)[:, None].expand(-1, n), owner.clamp(min=0)
-        kinds = torch.from_numpy(shard.kinds[index]).long()[thing]
+        centre = torch.from_numpy(shard.centre[index]).to(device).flatten(1)
+        thing = torch.arange(batch, device=device)[:, None].expand(-1, n), owner.clamp(min=0)
+        kinds = torch.from_numpy(shard.kinds[index]).to(device).long()[thing]
         kinds = kinds.masked_fill((owner < 0)[..., None], 0)
         parts = self.kinds(tokens).float().split([len(THINGS) + 1, len(COLOURS) + 1, 11, 11, 1], dim=-1)
         named = sum(F.cross_entropy(parts[i].flatten(0, 1), kinds[..., i].flatten()) for i in range(2))
@@ -250,8 +299,10 @@ class Helpers(nn.Module):
         digits = tokens.new_zeros((), dtype=torch.float32)
         if signs.any():
             digits = sum(F.cross_entropy(parts[i].flatten(0, 1)[signs], kinds[..., i].flatten()[signs]) for i in (2, 3))
-        middle = F.binary_cross_entropy_with_logits(parts[4][..., 0], centre.float(), pos_weight=torch.tensor(4.0))
-        points = torch.from_numpy(shard.points[index])[thing]
+        middle = F.binary_cross_entropy_with_logits(
+            parts[4][..., 0], centre.float(), pos_weight=torch.tensor(4.0, device=device)
+        )
+        points = torch.from_numpy(shard.points[index]).to(device)[thing]
         return {
             "kind": named,
             "digit": digits,
@@ -262,16 +313,18 @@ class Helpers(nn.Module):
     def _points(
         self, tokens: Tensor, owner: Tensor, points: Tensor, shard: Shard, sigma: float, rng: np.random.Generator
     ) -> Tensor:
-        own = _middles(shard).expand(len(owner), -1, -1)
+        device = tokens.device
+        own = _middles(shard).to(device).expand(len(owner), -1, -1)
         wanted = torch.cat([points.masked_fill((owner < 0)[..., None], torch.nan), own], dim=-1)
         pick = torch.from_numpy(rng.choice(N_POINTS + 2, 16, replace=False))
-        pick = torch.cat([torch.arange(4), pick, torch.tensor([N_POINTS, N_POINTS + 1])])
+        pick = torch.cat([torch.arange(4), pick, torch.tensor([N_POINTS, N_POINTS + 1])]).to(device)
         weight = self.points.weight.unflatten(0, (N_POINTS + 2, -1))[pick].flatten(0, 1)
         bias = self.points.bias.unflatten(0, (N_POINTS + 2, -1))[pick].flatten()
         known = ~wanted[..., pick].isnan()
         rows, which = known.flatten(0, 1).nonzero(as_tuple=True)
-        keep = torch.from_numpy(rng.permutation(len(rows))[:6000])
+        keep = torch.from_numpy(rng.permutation(len(rows))[:MOST_POINTS]).to(device)
         codes = F.linear(tokens, weight, bias).flatten(0, 1).unflatten(-1, (len(pick), -1))
         chosen = codes[rows[keep], which[keep]]
         target = wanted[..., pick].flatten(0, 1)[rows[keep], which[keep]]
-        return soft_cross_entropy((chosen @ self.waves.to(chosen.dtype).T).float(), target, sigma)
+        waves = self.waves[: _longest(shard)].to(chosen.dtype)
+        return soft_cross_entropy((chosen @ waves.T).float(), target, sigma)

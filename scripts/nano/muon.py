@@ -1,4 +1,4 @@
-"""Muon for matrices and AdamW for the rest, with float32 masters of bfloat16 weights.
+"""Muon for matrices and AdamW for the rest, with float32 masters of the weights, which may be bfloat16.
 
 Muon: Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024): momentum whose direction is made
 nearly orthogonal by five Newton-Schulz steps.
@@ -57,7 +57,7 @@ class Optimizer:
             assert grad is not None
             momentum.lerp_(grad.float(), 1 - MOMENTUM)
             updates.append(grad.float().lerp(momentum, MOMENTUM).reshape(-1, *grad.shape[-2:]))
-        directions = orthogonal(torch.cat(updates))
+        directions = orthogonal(torch.cat(updates), self.named[names[0]].dtype)
         offset = 0
         for name in names:
             master = self.masters[name]
@@ -91,11 +91,11 @@ class Optimizer:
             p.copy_(self.masters[name])
 
 
-def orthogonal(g: Tensor) -> Tensor:
-    """Return the nearly orthogonal matrices closest to `g` (n, rows, cols), float32."""
+def orthogonal(g: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the nearly orthogonal matrices closest to `g` (n, rows, cols), float32, computed in `dtype`."""
     a, b, c = NEWTON_SCHULZ
     flip = g.shape[-2] > g.shape[-1]
-    x = (g.mT if flip else g).bfloat16()
+    x = (g.mT if flip else g).to(dtype)
     x = x / (x.float().norm(dim=(-2, -1), keepdim=True) + 1e-7).to(x.dtype)
     for _ in range(5):
         gram = x @ x.mT

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,8 @@ class Table(nn.Module):
     def forward(self) -> Tensor:
         """Return the whole table (n_vocab, n_embd)."""
         parts = [self.plain, *(getattr(self, f"waves_{name}") @ weight for name, weight in self.maps.items())]
-        return torch.cat(parts)[self.source]
+        table: Tensor = torch.cat(parts)[self.source]
+        return table
 
 
 def _offsets(n_vocab: int, ramps: dict[str, Ramp]) -> list[int]:
@@ -119,9 +120,15 @@ class Weight(nn.Module):
         self.weight = nn.Parameter(torch.randn(*shape) * std)
 
 
+MOST_PLAIN = 1024
+"""Tokens up to which attention is written out in bfloat16 on processors, where that is faster than PyTorch's own, above
+all backwards; beyond it, the scores of all pairs would fill the memory."""
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention in plain products, which on processors are faster than `scaled_dot_product_attention`, above all
-    backwards."""
+    """Attention of (..., n, d); `mask` is True where a row's token sees a column's."""
+    if q.is_cuda or q.dtype == torch.float32 or q.shape[-2] > MOST_PLAIN:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     scores = (q * q.shape[-1] ** -0.5) @ k.mT
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
@@ -139,11 +146,12 @@ class VisionBlock(nn.Module):
         self.attn_q, self.attn_k, self.attn_v, self.attn_out = (nn.Linear(d, d) for _ in range(4))
         self.ffn_up, self.ffn_down = nn.Linear(d, s.vision_n_ff), nn.Linear(s.vision_n_ff, d)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
-        """x (batch, n, d)."""
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], windows: Windows | None) -> Tensor:
+        """x (batch, n, d); without windows, all patches see each other."""
         normed = self.ln1(x)
         q, k, v = (self._heads(layer(normed)) for layer in (self.attn_q, self.attn_k, self.attn_v))
-        mixed = attend(_turn_halves(q, turn), _turn_halves(k, turn), v, mask)
+        q, k = _turn_halves(q, turn), _turn_halves(k, turn)
+        mixed = attend(q, k, v, None) if windows is None else windows.attend(q, k, v)
         x = x + self.attn_out(mixed.transpose(1, 2).flatten(2))
         return x + self.ffn_down(F.gelu(self.ffn_up(self.ln2(x)), approximate="tanh"))
 
@@ -157,17 +165,37 @@ def _turn_halves(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
 
 
+class Windows(NamedTuple):
+    """Which patches see each other: either `mask`, or, of many patches, `members` and `there`.
+
+    `mask` (n, n) is True inside one window. `members` (w, m) are the patches of each window, filled up with 0, and
+    `there` (w, 1, m) is True where one is no filling; `back` (n,) are the places of the patches among the members.
+    """
+
+    mask: Tensor | None
+    members: Tensor
+    there: Tensor
+    back: Tensor
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention of (batch, heads, n, d) inside windows."""
+        if self.mask is not None:
+            return attend(q, k, v, self.mask)
+        cut = [x[:, :, self.members] for x in (q, k, v)]
+        return attend(cut[0], cut[1], cut[2], self.there).flatten(2, 3)[:, :, self.back]
+
+
 class Place(NamedTuple):
-    """Positions of the patches of a grid: cosine and sine (n, d / 2) of their angles; `window` (n, n) is True inside
-    one window, or None if the whole image is one window."""
+    """Positions of the patches of a grid: cosine and sine (n, d / 2) of their angles; `windows` is None if the whole
+    image is one."""
 
     cosine: Tensor
     sine: Tensor
-    window: Tensor | None
+    windows: Windows | None
 
 
 @cache
-def place(sizes: Sizes, rows: int, cols: int) -> Place:
+def place(sizes: Sizes, rows: int, cols: int, device: str = "cpu") -> Place:
     """Return the positions of the patches of a grid of image tokens."""
     grid = torch.from_numpy(np.indices((rows * MERGE, cols * MERGE)))
     blocks = grid.unflatten(1, (rows, MERGE)).unflatten(3, (cols, MERGE))
@@ -176,8 +204,30 @@ def place(sizes: Sizes, rows: int, cols: int) -> Place:
     frequency = VISION_ROPE_BASE ** (-torch.arange(quarter) / quarter)
     angle = torch.cat([row[:, None] * frequency, col[:, None] * frequency], dim=1)
     size = sizes.window_px // PATCH
-    same = (row // size == row[:, None] // size) & (col // size == col[:, None] // size)
-    return Place(angle.cos(), angle.sin(), None if bool(same.all()) else same)
+    windows = _windows((row // size) * len(row) + col // size)
+    return Place(*(x if x is None else _moved(x, device) for x in (angle.cos(), angle.sin(), windows)))
+
+
+def _windows(number: Tensor) -> Windows | None:
+    """Return the windows of patches, given the number (n,) of each one's window."""
+    _, number, counts = torch.unique(number, return_inverse=True, return_counts=True)
+    if len(counts) == 1:
+        return None
+    order = torch.argsort(number, stable=True)
+    at = torch.arange(len(order)) - (counts.cumsum(0) - counts)[number[order]]
+    members = torch.zeros(len(counts), int(counts.max()), dtype=torch.long)
+    members[number[order], at] = order
+    there = (torch.arange(members.shape[1]) < counts[:, None])[:, None]
+    back = torch.empty_like(order)
+    back[order] = number[order] * members.shape[1] + at
+    mask = number == number[:, None] if len(order) <= MOST_PLAIN else None
+    return Windows(mask, members, there, back)
+
+
+def _moved(value: Any, device: str) -> Any:
+    if isinstance(value, Windows):
+        return Windows(*(None if x is None else x.to(device) for x in value))
+    return value.to(device)
 
 
 class Tower(nn.Module):
@@ -193,9 +243,9 @@ class Tower(nn.Module):
     def forward(self, patches: Tensor, place: Place) -> Tensor:
         """Patches (batch, n, 768) in the order of `cut_patches`."""
         x = self.patch_embd(patches)
-        turn, window = (place.cosine.to(x.dtype), place.sine.to(x.dtype)), place.window
+        turn = place.cosine.to(x.dtype), place.sine.to(x.dtype)
         for i, block in enumerate(self.blk):
-            x = block(x, turn, None if i in self.sizes.full_layers else window)
+            x = block(x, turn, None if i in self.sizes.full_layers else place.windows)
         return self.post_ln(x)
 
 
@@ -292,7 +342,7 @@ class Network(nn.Module):
         `positions` (batch, n) or (1, n); `mask` (batch or 1, 1, n, n), True where a row's token sees a column's.
         """
         half = self.sizes.qk_rope // 2
-        frequency = LANGUAGE_ROPE_BASE ** (-torch.arange(half) / half)
+        frequency = LANGUAGE_ROPE_BASE ** (-torch.arange(half, device=x.device) / half)
         angle = (positions[..., None] * frequency)[:, None]
         turn = (angle.cos().to(x.dtype), angle.sin().to(x.dtype))
         for block in self.blk:
@@ -304,7 +354,7 @@ class Network(nn.Module):
         """Return the tensors under their GGUF names, float32."""
         weights = {name: value for name, value in self.state_dict().items() if not name.startswith("table.")}
         weights["token_embd.weight"] = self.table()
-        return {name: value.detach().float().numpy().copy() for name, value in weights.items()}
+        return {name: value.detach().float().cpu().numpy().copy() for name, value in weights.items()}
 
 
 def cut_patches(rgb: Tensor) -> Tensor:

@@ -1,0 +1,82 @@
+"""Shards of screens, with the usual questions or with clicks, and of images that are nothing drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.nano.examples import MAX_TOKENS, n_images, some_grid
+from scripts.nano.lessons import stranger_lessons
+from scripts.nano.screen_lessons import click_lessons, screen_frame, screen_lessons
+from scripts.nano.screens import Screen, draw_screen
+from scripts.nano.shards import WORDS_PER_THING, Shard, bare_targets, teach
+from scripts.nano.strangers import draw_stranger
+from scripts.nano.targets import DEPTH_PX, LABEL_PX, MAX_THINGS, TOKEN_PX, box_targets
+from scripts.nano.tokenizer import Tokenizer
+from youtu_gguf.facts import VISION_START
+from youtu_gguf.images.load import prepare
+from youtu_gguf.prompts import WORDINGS, opening
+from youtu_gguf.types import Lang
+
+SCREEN_ROWS, SCREEN_COLS = (8, 13), (8, 14)
+"""Least and most rows and columns of image tokens of screens."""
+STRANGE_BIN = 500
+"""Depth bin of every cell of an image that is nothing drawn."""
+NO_CLASS = 255
+"""Label of its pixels."""
+
+
+def make_screens(seed: int, tokenizer: Tokenizer) -> Shard:
+    """Draw screens of one grid with the questions that scenes are asked too."""
+    return _shard_of_screens(seed, tokenizer, clicks=False)
+
+
+def make_clicks(seed: int, tokenizer: Tokenizer) -> Shard:
+    """Draw screens of one grid and language with instructions; the system text names their size."""
+    return _shard_of_screens(seed, tokenizer, clicks=True)
+
+
+def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard:
+    rng = np.random.default_rng([seed, 9, clicks])
+    rows, cols = (int(rng.integers(low, high + 1)) for low, high in (SCREEN_ROWS, SCREEN_COLS))
+    images, words = [], []
+    asked: Lang = "zh" if rng.random() < 0.4 else "en"
+    for number in range(n_images(rows, cols)):
+        own = np.random.default_rng([seed + number, 10])
+        size = (TOKEN_PX * cols - int(own.integers(0, TOKEN_PX)), TOKEN_PX * rows - int(own.integers(0, TOKEN_PX)))
+        screen = draw_screen(seed + number, size, asked if clicks else None)
+        prepared, _ = prepare(screen.rgb, MAX_TOKENS)
+        frame = screen_frame(screen, cols * TOKEN_PX, rows * TOKEN_PX)
+        lessons = click_lessons(screen, frame, own) if clicks else screen_lessons(screen, frame, own)
+        targets = box_targets([element.box for element in screen.elements], frame, rows, cols)
+        images.append((prepared.rgb, targets, [teach(tokenizer, lesson) for lesson in lessons]))
+        words.append(_words(screen, tokenizer))
+    if not clicks:
+        return Shard.of("screen", (rows, cols), images, np.stack(words))
+    system = WORDINGS[asked].clicking(cols * TOKEN_PX, rows * TOKEN_PX)
+    before = tokenizer.encode("".join(map(str, (*opening(system), VISION_START))))
+    return Shard.of("click", (rows, cols), images, np.stack(words), tuple(before))
+
+
+def _words(screen: Screen, tokenizer: Tokenizer) -> npt.NDArray[np.int32]:
+    """Return the tokens of what is written on each element: at the beginning of a text, and after a blank."""
+    words = np.zeros((MAX_THINGS, WORDS_PER_THING), np.int32)
+    for row, element in zip(words, screen.elements, strict=False):
+        forms = [element.text] if screen.lang == "zh" else [element.text, f" {element.text}"]
+        tokens = dict.fromkeys(tokenizer.encode(form)[0] for form in forms)
+        row[: len(tokens)] = [*tokens]
+    return words
+
+
+def make_strangers(seed: int, tokenizer: Tokenizer) -> Shard:
+    """Draw images that are nothing drawn, of one grid, and questions about them; no class and one depth are right."""
+    rng = np.random.default_rng([seed, 11])
+    rows, cols = some_grid(rng) if rng.random() < 0.8 else (int(rng.integers(8, 21)), int(rng.integers(8, 21)))
+    labels = np.full((rows * TOKEN_PX // LABEL_PX, cols * TOKEN_PX // LABEL_PX), NO_CLASS, np.uint8)
+    bins = np.full((rows * TOKEN_PX // DEPTH_PX, cols * TOKEN_PX // DEPTH_PX), STRANGE_BIN, np.uint16)
+    images = []
+    for number in range(n_images(rows, cols)):
+        rgb = draw_stranger(seed + number, (cols * TOKEN_PX, rows * TOKEN_PX))
+        taught = [teach(tokenizer, lesson) for lesson in stranger_lessons(np.random.default_rng([seed + number, 12]))]
+        images.append((rgb, bare_targets(rows, cols, labels, bins), taught))
+    return Shard.of("stranger", (rows, cols), images)

@@ -1,0 +1,70 @@
+"""The words on drawn screens, and what the elements of screens are called, in English and Chinese."""
+
+from __future__ import annotations
+
+from youtu_gguf.types import Lang
+
+BUTTONS: dict[Lang, tuple[str, ...]] = {
+    "en": (
+        "Save", "Open", "Close", "Cancel", "OK", "Search", "Settings", "Help", "Print", "Copy", "Paste", "Delete",
+        "Edit", "View", "Send", "Back", "Next", "Home",
+    ),
+    "zh": (
+        "保存", "打开", "关闭", "取消", "确定", "搜索", "设置", "帮助", "打印", "复制", "粘贴", "删除", "编辑", "查看",
+        "发送", "返回", "继续", "首页",
+    ),
+}  # fmt: skip
+FIELDS: dict[Lang, tuple[str, ...]] = {
+    "en": ("Name", "Email", "City", "Date", "Phone", "Title"),
+    "zh": ("姓名", "邮箱", "城市", "日期", "电话", "标题"),
+}
+MENUS: dict[Lang, tuple[str, ...]] = {"en": ("File", "Tools", "Window"), "zh": ("文件", "工具", "窗口")}
+WINDOWS: dict[Lang, tuple[str, ...]] = {
+    "en": ("Notes", "Photos", "Music", "Mail", "Maps", "Games"),
+    "zh": ("笔记", "照片", "音乐", "邮件", "地图", "游戏"),
+}
+ICONS: dict[Lang, tuple[str, ...]] = {
+    "en": ("gear", "folder", "heart", "house", "bin", "bell", "clock", "cloud"),
+    "zh": ("齿轮", "文件夹", "爱心", "房子", "垃圾桶", "铃铛", "时钟", "云朵"),
+}
+"""Pictograms, in the same order in both languages."""
+
+KINDS: dict[str, dict[Lang, str]] = {
+    "window": {"en": "window", "zh": "窗口"},
+    "menu": {"en": "menu", "zh": "菜单"},
+    "button": {"en": "button", "zh": "按钮"},
+    "field": {"en": "field", "zh": "输入框"},
+    "icon": {"en": "icon", "zh": "图标"},
+}
+"""Kinds of elements in the order in which answers list them, and their names."""
+
+WORDS: dict[Lang, tuple[str, ...]] = {
+    lang: (*BUTTONS[lang], *FIELDS[lang], *MENUS[lang], *WINDOWS[lang]) for lang in ("en", "zh")
+}
+"""Everything that is written on screens."""
+
+
+def element_phrase(kind: str, text: str, lang: Lang) -> str:
+    """Return what people call an element, such as "the Save button"."""
+    name = KINDS[kind][lang]
+    return f"the {text} {name}" if lang == "en" else f"{text}{name}"
+
+
+def click_answer(phrase: str, x: int, y: int, lang: Lang) -> str:
+    """Write the answer of a click on what a phrase means, with the point in px of the prepared image."""
+    action = {"en": f"Action: click {phrase}.", "zh": f"Action: 点击{phrase}。"}[lang]
+    call = f'{{"name": "computer_use", "arguments": {{"action": "left_click", "coordinate": [{x}, {y}]}}}}'
+    return f"{action}\n<tool_call>{call}</tool_call>"
+
+
+def shows(title: str, lang: Lang) -> str:
+    """Describe a screen whose window has a title."""
+    return f"The screen shows the window {title}." if lang == "en" else f"屏幕上有窗口{title}。"
+
+
+def instruction(kind: str, text: str, lang: Lang, which: int) -> str:
+    """Return one of two ways of telling somebody to use an element."""
+    phrase = element_phrase(kind, text, lang)
+    if lang == "en":
+        return (f"Click {phrase}.", f"Select {phrase}.")[which]
+    return (f"点击{phrase}。", f"选择{phrase}。")[which]
