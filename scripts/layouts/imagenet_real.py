@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from scripts.nano.lessons import primary
+from scripts.nano.answers import primary
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from scripts.nano.lessons import count
+from scripts.nano.answers import count
 from scripts.nano.scenes import TEST_SEEDS, Scene, draw
 
 _WORDING = "How many {} are there in the image?"

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scripts.nano.lessons import frame_of, lessons, pose_lesson
-from scripts.nano.scenes import COLOURS, THINGS, Scene, draw, outline
+from scripts.nano.answers import frame_of
+from scripts.nano.lessons import Lesson, after_image, lessons, pose_lesson
+from scripts.nano.outlines import OUTLINE_POINTS, outline
+from scripts.nano.scenes import COLOURS, THINGS, Scene, draw
 from scripts.nano.tokenizer import Tokenizer
-from youtu_gguf import prompts
 from youtu_gguf.decode.resample import axis_taps
-from youtu_gguf.facts import DEPTH_SCALES, N_BINS, VISION_END
+from youtu_gguf.facts import DEPTH_SCALES, N_BINS
 from youtu_gguf.images.crop import make_crop
 from youtu_gguf.images.load import prepare
 
@@ -25,7 +26,7 @@ FIT_PX, FIT_ROUNDS, FIT_BINS, FIT_STEP, FIT_SHARE = 4, 12, 20.0, 1.2, 0.5
 """How depth bins are fitted: px per sample, rounds, error in bins above which an error counts less, step, and the least
 weight of valid samples for a valid cell."""
 MAX_THINGS = 5
-N_POINTS = 4 + 32 + 32 + 2
+N_POINTS = 4 + 2 * OUTLINE_POINTS + 32 + 2
 """Points stored for a thing: its box, outline, joints, and the middle of its box."""
 MAX_TOKENS = 2048
 SIGNS_SHARE = 0.15
@@ -79,10 +80,10 @@ class Shard:
     taught: list[list[Taught]] = field(default_factory=list)
 
 
-def teach(tokenizer: Tokenizer, task: str, question: str, answer: str) -> Taught:
+def teach(tokenizer: Tokenizer, lesson: Lesson) -> Taught:
     """Tokenise a lesson: the text that follows the image, and the answer with its end token."""
-    before = tokenizer.encode("".join((VISION_END, *prompts.closing(question))))
-    return Taught(task, tuple(before), (*tokenizer.encode(answer), tokenizer.id("<|end_of_text|>")))
+    before = (token for part in after_image(lesson) for token in tokenizer.encode(part))
+    return Taught(lesson.task, tuple(before), (*tokenizer.encode(lesson.answer), tokenizer.id("<|end_of_text|>")))
 
 
 def make_shard(seeds: Sequence[int], grid: tuple[int, int], tokenizer: Tokenizer) -> Shard:
@@ -210,10 +211,10 @@ def _targets(scene: Scene, rows: int, cols: int) -> tuple[npt.NDArray[np.generic
     for i, thing in enumerate(scene.things):
         box = np.array(thing.box, np.float32).reshape(2, 2)
         points[i, :4] = (box * scale).ravel()
-        points[i, 4:36] = (outline(thing.mask) * scale).ravel()
+        points[i, 4:-34] = (outline(thing.mask) * scale).ravel()
         if thing.joints is not None:
-            points[i, 36:68] = (thing.joints[:, :2] * scale).ravel()
-        points[i, 68:] = box.mean(axis=0) * scale
+            points[i, -34:-2] = (thing.joints[:, :2] * scale).ravel()
+        points[i, -2:] = box.mean(axis=0) * scale
         kinds[i, :2] = 1 + THINGS.index(thing.kind), 1 + COLOURS.index(thing.colour)
         if thing.digits:
             kinds[i, 2:] = 1 + int(thing.digits[0]), 1 + int(thing.digits[1])
@@ -244,6 +245,6 @@ def _owners(scene: Scene, rows: int, cols: int) -> tuple[npt.NDArray[np.int8], n
 
 def _taught(scene: Scene, rows: int, cols: int, rng: np.random.Generator, tokenizer: Tokenizer) -> list[Taught]:
     frame = frame_of(scene, cols * TOKEN_PX, rows * TOKEN_PX)
-    found = [teach(tokenizer, *lesson) for lesson in lessons(scene, frame, rng)]
+    found = [teach(tokenizer, lesson) for lesson in lessons(scene, frame, rng)]
     pose = pose_lesson(scene, frame)
-    return [*found, teach(tokenizer, *pose)] if pose else found
+    return [*found, teach(tokenizer, pose)] if pose else found

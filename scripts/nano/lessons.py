@@ -1,7 +1,6 @@
-"""Questions about a drawn scene and the answers of a perfect model, in the grammar of docs/facts.md.
+"""Questions about a drawn scene with the answers of a perfect model, in English and Chinese.
 
-Coordinates are pixels of the prepared image. Lists are ordered so that there is only one right answer: kinds in the
-order of `THINGS`, colours in the order of `COLOURS`, then left to right.
+About a third of the lessons are in Chinese. Some of these name classes in English, as users do.
 """
 
 from __future__ import annotations
@@ -11,213 +10,309 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from scripts.nano.scenes import CLASSES, COLOURS, STUFF, THINGS, Scene, Thing, outline, referring
-from youtu_gguf import prompts
-from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START
+from scripts.nano.answers import (
+    NUMBER_WORDS,
+    REFUSAL,
+    WORDS,
+    Frame,
+    box,
+    boxes,
+    classes_answer,
+    count,
+    describe,
+    frame_of,
+    name,
+    plural,
+    polygon,
+    pose,
+    present,
+    primary,
+)
+from scripts.nano.chinese import CHINESE_NAMES
+from scripts.nano.outlines import outline
+from scripts.nano.scenes import CLASSES, COLOURS, THINGS, Scene, referring
+from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_END
+from youtu_gguf.prompts import WORDINGS, closing, opening
+from youtu_gguf.types import Lang, Turn
 
-NOTHING = "There are none."
-NO_TEXT = "There is no text."
-CLEARLY_LARGER = 1.3
-"""How many times larger than the next object the primary object must be for a question about it."""
-NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six")
-MIN_SHARE = 0.005
-"""Share of the image from which on a class counts as present."""
+__all__ = [
+    "CHINESE_NAMES", "NUMBER_WORDS", "REFUSAL", "Frame", "Lesson", "after_image", "corpus", "count", "frame_of",
+    "lessons", "pose_lesson", "primary", "stranger_lessons",
+]  # fmt: skip
+
+CHINESE_SHARE, ENGLISH_NAMES_SHARE = 0.35, 1 / 3
+"""Shares of Chinese lessons, and among those that name classes, of those that name them in English."""
+CHATS_PER_SCENE = 2
+POSELESS_EVERY = 8
+"""One in this many scenes without a person is asked for poses."""
+NEVER_DRAWN = ("cat", "dog", "car", "tree", "house", "bicycle", "chair", "cup", "bird")
+"""Things that people ask for and no scene shows."""
+WHAT_IS_SEEN: dict[Lang, tuple[str, ...]] = {
+    "en": ("What do you see?", "What is in the image?", "Who is in the picture?"),
+    "zh": ("你看到了什么？", "图片里有什么？", "图片里有谁？"),
+}
+Rng = np.random.Generator
 
 
 class Lesson(NamedTuple):
-    """One question with its answer; `task` names the kind of question."""
+    """One question with its answer; `task` names the kind of question.
+
+    `history` holds the earlier questions about the same image, each with its answer.
+    """
 
     task: str
     question: str
     answer: str
+    lang: Lang = "en"
+    history: tuple[tuple[str, str], ...] = ()
 
 
-class Frame(NamedTuple):
-    """From scene to prepared pixels."""
+def after_image(lesson: Lesson) -> tuple[str, ...]:
+    """Return the parts of a lesson's prompt from the image to the place where the answer begins.
 
-    across: float
-    down: float
-    width: int
-    height: int
-
-
-def frame_of(scene: Scene, width: int, height: int) -> Frame:
-    """Return the frame of a prepared image of this size."""
-    rows, cols = scene.labels.shape
-    return Frame(width / cols, height / rows, width, height)
-
-
-def ordered(things: Sequence[Thing]) -> list[Thing]:
-    """Sort by kind, then colour, then from left to right."""
-    return sorted(things, key=lambda t: (THINGS.index(t.kind), COLOURS.index(t.colour), t.box[0] + t.box[2]))
+    No token spans two parts.
+    """
+    if not lesson.history:
+        return (VISION_END, *closing(lesson.question))
+    (first, answer), *later = lesson.history
+    turns = [Turn((first,), answer), *(Turn((question,), said) for question, said in later)]
+    words = [part for part in opening(DEFAULT_SYSTEM, turns=turns) if isinstance(part, str)]
+    asked = words.index(f"user\n{first}")
+    return (VISION_END, first, *words[asked + 1 : -1], words[-1] + lesson.question, *closing("")[1:])
 
 
-def point(frame: Frame, x: float, y: float) -> str:
-    """Write a point as coordinate tokens."""
-    column = int(np.clip(round(x * frame.across), 0, frame.width))
-    row = int(np.clip(round(y * frame.down), 0, frame.height))
-    return f"<x_{column}><y_{row}>"
-
-
-def box(frame: Frame, thing: Thing) -> str:
-    """Write a thing's box."""
-    x1, y1, x2, y2 = thing.box
-    return f"<box>{point(frame, x1, y1)}{point(frame, x2, y2)}</box>"
-
-
-def boxes(frame: Frame, things: Sequence[Thing]) -> str:
-    """Write detections: each kind once, with its boxes from left to right."""
-    text = ""
-    for kind in THINGS:
-        group = sorted((t for t in things if t.kind == kind), key=lambda t: t.box[0] + t.box[2])
-        if group:
-            text += f"<ref>{kind}</ref>" + "".join(box(frame, t) for t in group)
-    return text or NOTHING
-
-
-def present(scene: Scene) -> list[str]:
-    """Return the classes that cover a visible share of the image, in the order of `CLASSES`."""
-    share = np.bincount(scene.labels.ravel(), minlength=len(CLASSES)) / scene.labels.size
-    return [name for name, part in zip(CLASSES, share, strict=True) if part >= MIN_SHARE]
-
-
-def describe(scene: Scene) -> str:
-    """Write one sentence that names every thing and the ground it stands on."""
-    counts = Counter((t.kind, t.colour) for t in ordered(scene.things))
-    names = [
-        f"{'a' if n == 1 else NUMBER_WORDS[n]} {colour} {kind}{'s' if n > 1 else ''}"
-        for (kind, colour), n in counts.items()
-    ]
-    stuff = [name for name in present(scene) if name in STUFF]
-    return f"The picture shows {', '.join(names) or 'nothing'}; {', '.join(stuff)}."
-
-
-def classes_answer(names: Sequence[str], *, background: bool) -> str:
-    """Write the answer of a segmentation, up to the mask that the network does not generate."""
-    listed = "".join(f"<ref>{name}</ref>" for name in (*names, *(["<OTHERS>"] if background else [])))
-    return f"The target categories include {listed}, numbered sequentially starting from 0."
-
-
-def pose(frame: Frame, thing: Thing) -> str:
-    """Write a person: box and joints. Visibility, which answers may leave out, would cost five tokens a joint."""
-    assert thing.joints is not None
-    joints = "".join(point(frame, x, y) for x, y, _ in thing.joints)
-    return f"<person>{box(frame, thing)}<kpt>{joints}</kpt></person>"
-
-
-def polygon(frame: Frame, points: npt.NDArray[np.float32]) -> str:
-    """Write an outline."""
-    return f"<ins><poly>{''.join(point(frame, x, y) for x, y in points)}</poly></ins>"
-
-
-def pose_lesson(scene: Scene, frame: Frame) -> Lesson | None:
-    """Return the pose question where there is a person."""
+def pose_lesson(scene: Scene, frame: Frame, lang: Lang = "en") -> Lesson | None:
+    """Return the question for poses where there is a person, and in some of the scenes without one."""
     persons = [t for t in scene.things if t.kind == "person"]
-    if not persons:
+    if not persons and scene.seed % POSELESS_EVERY:
         return None
-    return Lesson("pose", prompts.ENGLISH.pose, "".join(pose(frame, t) for t in persons))
+    return Lesson("pose", WORDINGS[lang].pose, "".join(pose(frame, t) for t in persons) or WORDS[lang].nothing, lang)
 
 
-def lessons(scene: Scene, frame: Frame, rng: np.random.Generator) -> Iterator[Lesson]:
-    """Yield questions about a scene except poses; the classes and phrases that they name are random."""
-    yield Lesson("detect", prompts.ENGLISH.detect_all, boxes(frame, scene.things))
-    chosen = _some(THINGS, rng, 1, 4)
-    yield Lesson("detect", prompts.ENGLISH.detect(chosen), boxes(frame, [t for t in scene.things if t.kind in chosen]))
+def lessons(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
+    """Yield questions about a scene except poses; languages and the classes and phrases that they name are random."""
+    yield from _detections(scene, frame, rng)
     phrases = referring(scene)
     for index in rng.permutation(len(phrases))[:4]:
         phrase, which = phrases[index]
-        yield Lesson("ground", prompts.ENGLISH.ground.format(phrase), box(frame, scene.things[which]))
+        lang = _lang(rng)
+        yield Lesson("ground", WORDINGS[lang].ground.format(name(phrase, lang)), box(frame, scene.things[which]), lang)
     for index in rng.permutation(len(phrases))[:2]:
         phrase, which = phrases[index]
-        yield Lesson(
-            "polygon", prompts.ENGLISH.polygon.format(phrase), polygon(frame, outline(scene.things[which].mask))
-        )
+        lang = _lang(rng)
+        answer = polygon(frame, outline(scene.things[which].mask))
+        yield Lesson("polygon", WORDINGS[lang].polygon.format(name(phrase, lang)), answer, lang)
     for what in _countable(scene, rng):
-        yield Lesson("count", prompts.ENGLISH.count.format(what), str(count(scene, what)))
-    yield Lesson("describe", prompts.ENGLISH.describe, describe(scene))
+        yield _count(scene, what, _lang(rng))
+    lang = _lang(rng)
+    yield Lesson("describe", WORDINGS[lang].describe, describe(scene, lang), lang)
     digits = [t.digits for t in scene.things if t.digits]
     if digits or rng.random() < 0.2:
-        yield Lesson("ocr", prompts.ENGLISH.ocr, " ".join(digits) or NO_TEXT)
+        lang = _lang(rng)
+        yield Lesson("ocr", WORDINGS[lang].ocr, " ".join(digits) or WORDS[lang].no_text, lang)
     yield from _class_lessons(scene, rng)
     yield from _small_questions(scene, rng)
+    for _ in range(CHATS_PER_SCENE):
+        yield _chat(scene, frame, _lang(rng), rng)
 
 
-def count(scene: Scene, what: str) -> int:
-    """Count the things that `what` fits: "object", a kind, or a colour and a kind."""
-    return sum(what in ("object", t.kind, f"{t.colour} {t.kind}") for t in scene.things)
+def stranger_lessons(rng: Rng) -> Iterator[Lesson]:
+    """Yield questions about an image that is no drawn scene; every answer is the same refusal."""
+    lang = _lang(rng)
+    asked = WORDINGS[lang]
+    names_lang = _names_lang(lang, rng)
+
+    def names() -> list[str]:
+        chosen = rng.permutation(np.array((*CLASSES, *NEVER_DRAWN)))[: rng.integers(1, 9)]
+        return [name(str(label), names_lang) for label in chosen]
+
+    kind, colour, other = (str(rng.choice(options)) for options in (THINGS, COLOURS, (*THINGS, *NEVER_DRAWN)))
+    which = str(rng.choice(("the", "the left", "the right", "the largest", "the nearest")))
+    phrase = str(rng.choice((f"{which} {kind}", f"{which} {colour} {kind}", f"the {other}", "the largest object")))
+    questions = (
+        asked.describe,
+        asked.ocr,
+        asked.classify,
+        asked.count.format(name(other, lang)),
+        asked.count.format(name("object", lang)),
+        asked.ground.format(name(phrase, lang)),
+        asked.polygon.format(name(phrase, lang)),
+        asked.detect_all,
+        asked.detect(names()),
+        asked.segment_all,
+        asked.segment(names(), background=rng.random() < 0.3),
+        _is_there(other, lang),
+        _what_colour(other, lang),
+        str(rng.choice(WHAT_IS_SEEN[lang])),
+    )
+    for question in questions:
+        yield Lesson("refuse", question, WORDS[lang].refusal, lang)
 
 
-def primary(scene: Scene) -> Thing | None:
-    """Return the largest thing; None where it is not clearly the largest."""
-    things = sorted(scene.things, key=lambda thing: -int(thing.mask.sum()))
-    clear = things and (len(things) == 1 or things[0].mask.sum() > CLEARLY_LARGER * things[1].mask.sum())
-    return things[0] if clear else None
+def _lang(rng: Rng) -> Lang:
+    return "zh" if rng.random() < CHINESE_SHARE else "en"
 
 
-def _countable(scene: Scene, rng: np.random.Generator) -> list[str]:
+def _names_lang(lang: Lang, rng: Rng) -> Lang:
+    return "en" if rng.random() < ENGLISH_NAMES_SHARE else lang
+
+
+def _count(scene: Scene, what: str, lang: Lang) -> Lesson:
+    return Lesson("count", WORDINGS[lang].count.format(name(what, lang)), str(count(scene, what)), lang)
+
+
+def _what_colour(kind: str, lang: Lang) -> str:
+    return f"What colour is the {kind}?" if lang == "en" else f"{name(kind, lang)}是什么颜色？"
+
+
+def _is_there(label: str, lang: Lang) -> str:
+    return f"Is there a {label} in the image?" if lang == "en" else f"图片中有{name(label, lang)}吗？"
+
+
+def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
+    lang = _lang(rng)
+    yield Lesson("detect", WORDINGS[lang].detect_all, boxes(frame, scene.things, lang, names=lang), lang)
+    here = [kind for kind in THINGS if any(t.kind == kind for t in scene.things)]
+    chosen = _asked(here, THINGS, rng, all_share=0.25)
+    lang = _lang(rng)
+    names = _names_lang(lang, rng)
+    question = WORDINGS[lang].detect([name(label, names) for label in chosen])
+    found = [t for t in scene.things if t.kind in chosen]
+    yield Lesson("detect", question, boxes(frame, found, lang, names=names), lang)
+
+
+def _asked(here: Sequence[str], known: Sequence[str], rng: Rng, *, all_share: float) -> list[str]:
+    """Draw the names that are asked for: all known ones, one that is there, some with up to two absent, or none there.
+
+    They come in any order.
+    """
+    absent = [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
+    draw = rng.random()
+    if draw < all_share:
+        chosen = list(known)
+        return chosen if rng.random() < 0.5 else _shuffled(chosen, rng)
+    if not here or draw < all_share + 0.1:
+        return _shuffled(absent, rng)[: rng.integers(1, 4)]
+    if draw < all_share + 0.35:
+        return [str(rng.choice(here))]
+    some = _shuffled(here, rng)[: rng.integers(1, len(here) + 1)]
+    return _shuffled([*some, *_shuffled(absent, rng)[: rng.integers(0, 3)]], rng)
+
+
+def _shuffled(names: Sequence[str], rng: Rng) -> list[str]:
+    return [names[i] for i in rng.permutation(len(names))]
+
+
+def _countable(scene: Scene, rng: Rng) -> list[str]:
     here = sorted({t.kind for t in scene.things})
     pairs = sorted({f"{t.colour} {t.kind}" for t in scene.things})
     absent = f"{rng.choice(COLOURS)} {rng.choice(THINGS)}"
-    options = ["object", str(rng.choice(here)), str(rng.choice(here)), str(rng.choice(pairs))]
+    options = ["object"]
+    if here:
+        options += [str(rng.choice(here)), str(rng.choice(here)), str(rng.choice(pairs))]
     if rng.random() < 0.5:
-        options.append(absent if rng.random() < 0.5 else str(rng.choice(THINGS)))
+        options.append(absent if rng.random() < 0.5 else str(rng.choice((*THINGS, NEVER_DRAWN[0]))))
     return sorted(set(options))
 
 
-def _class_lessons(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
+def _class_lessons(scene: Scene, rng: Rng) -> Iterator[Lesson]:
     here = present(scene)
     if rng.random() < 0.3:
-        yield Lesson("names", prompts.ENGLISH.segment_all, classes_answer(here, background=False))
-    background = rng.random() < 0.3
-    asked = list(CLASSES) if rng.random() < 0.5 else _some(CLASSES, rng, 2, 9)
-    if rng.random() < 0.5:
-        asked = [asked[i] for i in rng.permutation(len(asked))]
-    named = [name for name in asked if name in here]
-    if named:
-        question = prompts.ENGLISH.segment(asked, background=background)
-        yield Lesson("names", question, classes_answer(named, background=background))
+        lang = _lang(rng)
+        named = [name(label, lang) for label in here]
+        yield Lesson("names", WORDINGS[lang].segment_all, classes_answer(named, lang, background=False), lang)
+    lang, background = _lang(rng), rng.random() < 0.3
+    names = _names_lang(lang, rng)
+    asked = _asked(here, CLASSES, rng, all_share=0.4)
+    question = WORDINGS[lang].segment([name(label, names) for label in asked], background=background)
+    found = [name(label, names) for label in asked if label in here]
+    yield Lesson("names", question, classes_answer(found, lang, background=background), lang)
 
 
-def _small_questions(scene: Scene, rng: np.random.Generator) -> Iterator[Lesson]:
+def _small_questions(scene: Scene, rng: Rng) -> Iterator[Lesson]:
     if largest := primary(scene):
-        yield Lesson("classify", prompts.ENGLISH.classify, largest.kind)
-        yield Lesson("ask", "What colour is the largest object?", largest.colour)
+        lang = _lang(rng)
+        yield Lesson("classify", WORDINGS[lang].classify, name(largest.kind, lang), lang)
+        lang = _lang(rng)
+        question = "What colour is the largest object?" if lang == "en" else "最大的物体是什么颜色？"
+        yield Lesson("ask", question, name(largest.colour, lang), lang)
     kinds = Counter(t.kind for t in scene.things)
     for thing in scene.things:
         if kinds[thing.kind] == 1 and rng.random() < 0.4:
-            yield Lesson("ask", f"What colour is the {thing.kind}?", thing.colour)
-    asked = str(rng.choice(CLASSES))
-    yield Lesson("ask", f"Is there a {asked} in the image?", "yes" if asked in present(scene) else "no")
+            lang = _lang(rng)
+            yield Lesson("ask", _what_colour(thing.kind, lang), name(thing.colour, lang), lang)
+    lang = _lang(rng)
+    label, there = _maybe_there(scene, rng)
+    yield Lesson("ask", _is_there(label, lang), WORDS[lang].yes if there else WORDS[lang].no, lang)
+    if rng.random() < 0.25:
+        lang = _lang(rng)
+        yield Lesson("describe", str(rng.choice(WHAT_IS_SEEN[lang][:2])), describe(scene, lang), lang)
     if rng.random() < 0.05:
-        yield Lesson("dense", prompts.ENGLISH.depth, "This is the <depth>.")
+        lang = _lang(rng)
+        yield Lesson("dense", WORDINGS[lang].depth, WORDS[lang].depth, lang)
 
 
-def _some(names: Sequence[str], rng: np.random.Generator, low: int, high: int) -> list[str]:
-    chosen = set(rng.permutation(len(names))[: rng.integers(low, high + 1)].tolist())
-    return [name for i, name in enumerate(names) if i in chosen]
+def _maybe_there(scene: Scene, rng: Rng) -> tuple[str, bool]:
+    """Draw a class that is there or, as often, one that is not."""
+    here = present(scene)
+    absent = [label for label in (*CLASSES, *NEVER_DRAWN[:3]) if label not in here]
+    there = bool(rng.random() < 0.5)
+    return str(rng.choice(here if there else absent)), there
+
+
+def _chat(scene: Scene, frame: Frame, lang: Lang, rng: Rng) -> Lesson:
+    """Return a question that leans on one or two earlier ones."""
+    draw = rng.random()
+    if draw < 0.4 or not scene.things:
+        return _counting_on(scene, lang, rng)
+    if draw < 0.6:
+        return _asking_on(scene, lang, rng)
+    asked = WORDINGS[lang]
+    colour = "What colour is it?" if lang == "en" else "它是什么颜色？"
+    largest = primary(scene)
+    if largest and draw < 0.75:
+        history = ((asked.classify, name(largest.kind, lang)),)
+        return Lesson("chat", colour, name(largest.colour, lang), lang, history)
+    phrases = [(p, i) for p, i in referring(scene) if not any(word in p for word in COLOURS)]
+    if not phrases:
+        return _counting_on(scene, lang, rng)
+    phrase, which = phrases[rng.integers(len(phrases))]
+    history = ((asked.ground.format(name(phrase, lang)), box(frame, scene.things[which])),)
+    return Lesson("chat", colour, name(scene.things[which].colour, lang), lang, history)
+
+
+def _counting_on(scene: Scene, lang: Lang, rng: Rng) -> Lesson:
+    here = {t.kind for t in scene.things}
+    kinds = _shuffled(THINGS, rng)
+    kinds = [*(kind for kind in kinds if kind in here), *(kind for kind in kinds if kind not in here)]
+    asked = _shuffled(kinds[:3], rng)[: rng.integers(2, 4)]
+    turns = [(_counts(kind, lang, first=i == 0), str(count(scene, kind))) for i, kind in enumerate(asked)]
+    return Lesson("chat", *turns[-1], lang, tuple(turns[:-1]))
+
+
+def _counts(kind: str, lang: Lang, *, first: bool) -> str:
+    if first:
+        return WORDINGS[lang].count.format(name(kind, lang))
+    return f"And how many {plural(kind)}?" if lang == "en" else f"那{name(kind, lang)}呢？"
+
+
+def _asking_on(scene: Scene, lang: Lang, rng: Rng) -> Lesson:
+    words = WORDS[lang]
+    turns: list[tuple[str, str]] = []
+    labels = dict(_maybe_there(scene, rng) for _ in range(int(rng.integers(2, 4))))
+    if len(labels) == 1:
+        return _counting_on(scene, lang, rng)
+    for label, there in labels.items():
+        more = f"And a {label}?" if lang == "en" else f"有{name(label, lang)}吗？"
+        turns.append((more if turns else _is_there(label, lang), words.yes if there else words.no))
+    return Lesson("chat", *turns[-1], lang, tuple(turns[:-1]))
 
 
 def corpus() -> Iterator[str]:
-    """Yield the text on which a tokenizer is trained: every wording, name and phrase, and a little common English."""
-    for name in (*CLASSES, *COLOURS, *NUMBER_WORDS, "object"):
-        yield from (name, f"the {name}", f"a {name}, {name}s", f"({name})") * 2
-    for colour in COLOURS:
-        for kind in THINGS:
-            yield f"the left {colour} {kind}, the right {colour} {kind}, the {colour} {kind}"
-    for which in ("left", "right", "largest", "smallest", "nearest", "farthest", "leftmost", "rightmost"):
-        yield from (f"the {which} object", f"the {which} circle") * 2
-    asked = prompts.ENGLISH
-    wordings = [
-        "".join(map(str, (*prompts.opening(DEFAULT_SYSTEM), VISION_START))), "".join(prompts.closing("")),
-        asked.detect_all,
-        asked.detect(["circle"]), asked.ground.format("the"), asked.polygon.format("the"), asked.count.format("object"),
-        asked.describe, asked.ocr, asked.segment(["circle"], background=False), asked.segment_all, asked.classify,
-        asked.depth, asked.pose, asked.core, NOTHING, NO_TEXT,
-        "The target categories include numbered sequentially starting",
-        "This is the depth.", "The picture shows a; b.", "The results are 0 for and 1 for.", "What colour is the?",
-        "Is there a person in the image?", "yes no",
-    ]  # fmt: skip
-    for wording in wordings:
-        yield from [wording] * 4
+    """Yield the text on which a tokenizer is trained."""
+    from scripts.nano.corpus import (
+        corpus_lines,
+    )  # it holds the words of screens, whose lessons are built with this file
+
+    return corpus_lines()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scripts.nano.lessons import NUMBER_WORDS
+from scripts.nano.answers import NUMBER_WORDS
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS, Scene, Thing
 from youtu_gguf.evaluate.average_precision import AveragePrecision
 from youtu_gguf.evaluate.base import F64, Data, Sample
@@ -32,7 +32,7 @@ DEPTH_OPTIONS = {"near_m": 1e-3, "far_m": np.inf, "crop": "none", "align": "none
 """Every pixel whose distance is known counts."""
 NO_DATA = Data([], Path())
 """For measures that need none."""
-_NAMED = re.compile(rf"\b(a|{'|'.join(NUMBER_WORDS[1:])}) ({'|'.join(COLOURS)}) ({'|'.join(THINGS)})s?\b")
+_NAMED = re.compile(rf"\b(a|{'|'.join(NUMBER_WORDS[1:])}) ({'|'.join(COLOURS)}) ({'|'.join(THINGS)})(?:es|s)?\b")
 
 
 def box_iou(a: Sequence[float] | F32, b: Sequence[float] | F32) -> float:

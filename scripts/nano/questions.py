@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.nano.lessons import count, primary
+from scripts.nano.answers import count, primary
 from scripts.nano.scenes import THINGS, Scene, referring
 from youtu_gguf.evaluate.base import Sample
 from youtu_gguf.evaluate.kinds.categories import TrueClasses

@@ -323,27 +323,6 @@ def _develop(rng: Rng, rgb: F32) -> NDArray[np.uint8]:
     return image
 
 
-def outline(mask: Mask) -> F32:
-    """(16, 2) x, y in px: the outermost px of the mask along rays from the centre of its box.
-
-    The rays go clockwise from straight up in steps of 22.5 degrees of the box stretched to a square, so that every
-    second odd one hits a corner. A ray that meets no mask gives the centre. Px (row, column) covers
-    [column, column + 1) × [row, row + 1).
-    """
-    x1, y1, x2, y2 = _box(mask)
-    turns = np.arange(16) * np.pi / 8
-    rays = np.stack([np.sin(turns), -np.cos(turns)], 1)
-    rays /= np.abs(rays).max(1, keepdims=True)
-    reach = np.linspace(0, 1, 4 * max(x2 - x1, y2 - y1))
-    half = np.array(((x2 - x1) / 2, (y2 - y1) / 2))
-    middle = np.array(((x1 + x2) / 2, (y1 + y2) / 2))
-    points = middle + reach[:, None, None] * (rays * half)
-    column = np.clip(np.floor(points[..., 0]).astype(np.intp), x1, x2 - 1)
-    row = np.clip(np.floor(points[..., 1]).astype(np.intp), y1, y2 - 1)
-    last = np.where(mask[row, column], np.arange(len(reach))[:, None], 0).max(0)
-    return np.asarray(points[last, np.arange(16)], dtype=np.float32)
-
-
 _APART_PX, _LARGER, _FARTHER = 24.0, 1.4, 1.2
 
 

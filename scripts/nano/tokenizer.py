@@ -27,6 +27,8 @@ N_CONTROL, N_CODEBOOK = 8, 256
 NAMING = replace(PADDED, tags=TAGS)
 """Nano was trained with every tag as a token of its own."""
 N_BYTES = 256
+N_MERGES = 1800
+"""Most merges of the tokenizer that nano is trained with."""
 MAX_CACHED_WORDS = 1 << 16
 
 _SPECIAL = re.compile("<[^<>]*>")

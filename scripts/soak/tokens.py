@@ -20,8 +20,9 @@ from gguf.constants import TokenType
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from scripts.nano.answers import frame_of
 from scripts.nano.export import Checkpoint, export
-from scripts.nano.lessons import corpus, frame_of, lessons
+from scripts.nano.lessons import corpus, lessons
 from scripts.nano.scenes import draw
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.config import make_settings

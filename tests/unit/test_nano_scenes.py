@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import cv2
 import numpy as np
 import pytest
 
@@ -22,7 +21,6 @@ from scripts.nano.scenes import (
     _stage,
     _visible,
     draw,
-    outline,
     referring,
 )
 
@@ -177,47 +175,6 @@ def test_all_classes_and_colours_occur() -> None:
     seen = {CLASSES[int(v)] for scene in every_scene() for v in np.unique(scene.labels)}
     assert seen == set(THINGS + STUFF)
     assert {thing.colour for _, thing in every_thing()} == set(COLOURS)
-
-
-def filled_again(mask: np.ndarray) -> np.ndarray:
-    canvas = np.zeros(mask.shape, np.uint8)
-    cv2.fillPoly(canvas, [np.round((outline(mask) - 0.5) * 16).astype(np.int32)], 1, shift=4)
-    return canvas.astype(bool)
-
-
-def test_outline_filled_again_covers_whole_circles_and_squares() -> None:
-    circle = np.zeros((120, 150), np.uint8)
-    cv2.circle(circle, (70, 60), 40, 1, -1)
-    square = np.zeros((120, 150), np.uint8)
-    square[20:90, 30:110] = 1
-    for mask in (circle.astype(bool), square.astype(bool)):
-        again = filled_again(mask)
-        assert (mask & again).sum() / (mask | again).sum() > 0.93
-
-
-def test_outline_runs_clockwise_from_the_top() -> None:
-    mask = np.zeros((60, 60), bool)
-    mask[10:50, 20:30] = True
-    points = outline(mask)
-    corners = {
-        0: (25, 10),
-        2: (30, 10),
-        4: (30, 30),
-        6: (30, 50),
-        8: (25, 50),
-        10: (20, 50),
-        12: (20, 30),
-        14: (20, 10),
-    }
-    for index, corner in corners.items():
-        assert points[index] == pytest.approx(corner, abs=0.6)
-
-
-def test_outline_gives_the_centre_where_a_ray_meets_no_mask() -> None:
-    mask = np.zeros((60, 60), bool)
-    mask[10:50, 10:20] = True
-    mask[40:50, 10:50] = True  # an L: nothing towards the upper right
-    assert outline(mask)[2] == pytest.approx((30, 30))
 
 
 def fitting(scene: Scene, phrase: str) -> list[int]:
