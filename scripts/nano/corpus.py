@@ -17,7 +17,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START
 from youtu_gguf.prompts import CHINESE, ENGLISH, Wording, closing, opening
 from youtu_gguf.types import Lang
 
-CHARACTER_TIMES, NAME_TIMES, WORDING_TIMES = 2000, 60, 4
+CHARACTER_TIMES, NAME_TIMES, WORDING_TIMES = 2000, 60, 8
 SCREEN_PX = (640, 480)
 """Any size: digits are not merged."""
 _ALL_NAMES = (*CLASSES, *COLOURS, *NEVER_DRAWN, "object")
@@ -59,11 +59,13 @@ def _chinese() -> Iterator[tuple[str, int]]:
 def _wordings(asked: Wording, lang: Lang, names: Sequence[str]) -> Iterator[tuple[str, int]]:
     words = WORDS[lang]
     lines = (
-        asked.describe, asked.ocr, asked.classify, asked.detect_all, asked.detect(names), asked.segment_all, asked.pose,
+        asked.describe, asked.ocr, asked.classify, asked.detect_all, asked.detect(names), asked.segment_all,
         asked.segment(names, background=True), asked.segment(names, background=False), asked.core, asked.depth,
-        asked.clicking(*SCREEN_PX), asked.think, words.nothing, words.no_text, words.yes, words.no, words.refusal,
+        asked.think, words.nothing, words.no_text, words.yes, words.no, words.refusal,
         words.depth, *words.classes.split("{}"), *asked.ground.split("{}"), *asked.count.split("{}"),
         *asked.polygon.split("{}"), *asked.depth_before.split("{}"), *WHAT_IS_SEEN[lang], *_OTHER_WORDINGS[lang],
     )  # fmt: skip
     for line in lines:
         yield line, WORDING_TIMES
+    for line in (asked.pose, asked.clicking(*SCREEN_PX)):
+        yield line, 2
