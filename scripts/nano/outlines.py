@@ -21,8 +21,9 @@ _MOST_CORNERS = 18
 _SMOOTH_PX = 1.0
 """Deviation from the contour below which further points go to the longest edges."""
 _SIMPLE_PX = 2.0
-"""Most deviation of evenly spaced points; shapes with more corners than points get the points that deviate least."""
-_FINEST_PX, _COARSEST_PX, _HALVINGS = 0.3, 40.0, 8
+"""Most deviation of evenly spaced points; other shapes keep the corners that matter most."""
+_STAIRS_PX = 0.7
+"""Deviation below which a contour's steps from px to px are no corners."""
 
 
 def outline(mask: NDArray[np.bool_]) -> F32:
@@ -34,7 +35,7 @@ def outline(mask: NDArray[np.bool_]) -> F32:
     """
     contour = _contour(mask)
     points = _evenly_spaced(contour)
-    return _from_the_top(_least_deviating(contour) if points is None else points)
+    return _from_the_top(_largest_triangles(contour) if points is None else points)
 
 
 def _contour(mask: NDArray[np.bool_]) -> F64:
@@ -48,39 +49,38 @@ def _contour(mask: NDArray[np.bool_]) -> F64:
 
 def _evenly_spaced(contour: F64) -> F64 | None:
     """Return (20, 2) corners and evenly spaced points between them; None where these deviate too much."""
-    n = len(contour)
-    corners = _corners(contour)
-    first = corners[0] if corners else 0
-    closed = np.concatenate([np.roll(contour, -first, axis=0), contour[first : first + 1]])
+    corners = _corners(contour) or [0]
+    closed = np.roll(contour, -corners[0], axis=0)
+    closed = np.concatenate([closed, closed[:1]])
     length = np.concatenate([[0.0], np.hypot(*np.diff(closed, axis=0).T).cumsum()])
-    ends = [*(corner - first for corner in corners or [0]), n]
-    pieces = [(closed[a : b + 1], length[a : b + 1]) for a, b in pairwise(ends)]
-    bends = [_deviation(*piece, 1) for piece in pieces]
-    counts = [1] * len(pieces)
-    for _ in range(OUTLINE_POINTS - len(pieces)):
+    ends = [*(corner - corners[0] for corner in corners), len(contour)]
+    bends = [_bend(closed[a : b + 1]) for a, b in pairwise(ends)]
+    stretches = [(length[a], length[b]) for a, b in pairwise(ends)]
+    counts = [1] * len(bends)
+    for _ in range(OUTLINE_POINTS - len(bends)):
         # The deviation of an arc falls with the square of the number of its chords.
         needs = [
-            (bend / k**2 if bend > _SMOOTH_PX * k**2 else 0.0, (piece[1][-1] - piece[1][0]) / k)
-            for piece, bend, k in zip(pieces, bends, counts, strict=True)
+            (bend / k**2 if bend > _SMOOTH_PX * k**2 else 0.0, (b - a) / k)
+            for bend, (a, b), k in zip(bends, stretches, counts, strict=True)
         ]
         counts[needs.index(max(needs))] += 1
-    if max(_deviation(*piece, k) for piece, k in zip(pieces, counts, strict=True)) > _SIMPLE_PX:
-        return None
-    return np.concatenate([_cut(*piece, k)[:-1] for piece, k in zip(pieces, counts, strict=True)])
+    at = [a + (b - a) * i / k for (a, b), k in zip(stretches, counts, strict=True) for i in range(k)]
+    points = _interpolated(np.array(at), length, closed)
+    chords = _interpolated(length, np.array([*at, length[-1]]), np.concatenate([points, points[:1]]))
+    return points if np.hypot(*(chords - closed).T).max() <= _SIMPLE_PX else None
 
 
-def _cut(contour: F64, length: F64, n: int) -> F64:
-    """Return (n + 1, 2) points at equal distances along a piece of the contour, both ends included."""
-    at = np.linspace(length[0], length[-1], n + 1)
-    return np.stack([np.interp(at, length, contour[:, i]) for i in (0, 1)], axis=1)
+def _bend(piece: F64) -> float:
+    """Return how far a piece of the contour is from the chord between its ends, or from its ends where they meet."""
+    (x, y), (across, down) = (piece - piece[0]).T, piece[-1] - piece[0]
+    chord = float(np.hypot(across, down))
+    away = np.abs(x * down - y * across) / chord if chord else np.hypot(x, y)
+    return float(away.max())
 
 
-def _deviation(contour: F64, length: F64, n: int) -> float:
-    """Return the largest distance between a piece of the contour and its n chords."""
-    at = np.linspace(length[0], length[-1], n + 1)
-    points = _cut(contour, length, n)
-    chords = np.stack([np.interp(length, at, points[:, i]) for i in (0, 1)], axis=1)
-    return float(np.hypot(*(chords - contour).T).max())
+def _interpolated(at: F64, length: F64, points: F64) -> F64:
+    """Return (n, 2) points of a line that has `points` at `length`."""
+    return np.stack([np.interp(at, length, points[:, i]) for i in (0, 1)], axis=1)
 
 
 def _corners(contour: F64) -> list[int]:
@@ -92,25 +92,29 @@ def _corners(contour: F64) -> list[int]:
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     turn = np.abs(np.arctan2(cross, (before * after).sum(axis=1)))
     kept: list[int] = []
-    for sharp in np.argsort(-turn, kind="stable")[: int((turn >= np.radians(_CORNER_DEGREES)).sum())].tolist():
-        if all(min((sharp - k) % n, (k - sharp) % n) > reach for k in kept):
+    free = turn >= np.radians(_CORNER_DEGREES)
+    for sharp in np.argsort(-turn, kind="stable")[: int(free.sum())].tolist():
+        if free[sharp]:
             kept.append(sharp)
+            free[np.arange(sharp - reach, sharp + reach + 1) % n] = False
     return sorted(kept[:_MOST_CORNERS])
 
 
-def _least_deviating(contour: F64) -> F64:
-    """Return (20, 2) points of Douglas and Peucker at the finest tolerance that leaves 20, the longest edges halved."""
-    ring = contour[:, None].astype(np.float32)
-    low, high = _FINEST_PX, _COARSEST_PX
-    for _ in range(_HALVINGS):
-        middle = (low * high) ** 0.5
-        low, high = (low, middle) if len(cv2.approxPolyDP(ring, middle, True)) <= OUTLINE_POINTS else (middle, high)
-    points = list(cv2.approxPolyDP(ring, high, True)[:, 0].astype(np.float64))
+def _largest_triangles(contour: F64) -> F64:
+    """Return (20, 2) points of Visvalingam and Whyatt: those whose triangles with their neighbours are largest.
+
+    Where the contour has fewer than 20 corners, the longest edges are halved.
+    """
+    points = cv2.approxPolyDP(contour[:, None].astype(np.float32), _STAIRS_PX, True)[:, 0].astype(np.float64)
+    while len(points) > OUTLINE_POINTS:
+        before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+        area = np.abs(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
+        points = np.delete(points, int(area.argmin()), axis=0)
     while len(points) < OUTLINE_POINTS:
-        edges = [float(np.hypot(*(b - a))) for a, b in pairwise([*points, points[0]])]
-        longest = edges.index(max(edges))
-        points.insert(longest + 1, (points[longest] + points[(longest + 1) % len(points)]) / 2)
-    return np.stack(points)
+        after = np.roll(points, -1, axis=0)
+        longest = int(np.hypot(*(after - points).T).argmax())
+        points = np.insert(points, longest + 1, (points[longest] + after[longest]) / 2, axis=0)
+    return points
 
 
 def _from_the_top(points: F64) -> F32:

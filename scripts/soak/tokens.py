@@ -24,7 +24,7 @@ from scripts.nano.answers import frame_of
 from scripts.nano.export import Checkpoint, export
 from scripts.nano.lessons import corpus, lessons
 from scripts.nano.scenes import draw
-from scripts.nano.tokenizer import Tokenizer
+from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native.llama.handles import LlamaModel
 from youtu_gguf.engines.native.llama.placement import Placement
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="exported GGUF; default: one made from a newly trained tokenizer")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        model = args.model or write_tiny(Tokenizer.train(corpus()), Path(folder))[0]
+        model = args.model or write_tiny(Tokenizer.train(corpus(), N_MERGES), Path(folder))[0]
         different = run(args.count, args.seed, model)
     for text in different[:20]:
         print(repr(text))

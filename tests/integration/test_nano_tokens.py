@@ -13,7 +13,7 @@ import pytest
 import youtu_gguf as yg
 from scripts.nano.export import Checkpoint, export
 from scripts.nano.lessons import corpus
-from scripts.nano.tokenizer import Tokenizer
+from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from tests.integration.test_soak import script
 from tests.reference.compare import compare, picture
 from tests.reference.weights import Weights
@@ -33,7 +33,7 @@ def soak() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer.train(corpus())
+    return Tokenizer.train(corpus(), N_MERGES)
 
 
 @pytest.fixture(scope="module")
