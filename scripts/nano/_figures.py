@@ -6,12 +6,17 @@ A figure does not depend on the scene; it is cut to its own box and can be place
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.nano.glyphs import tight_ink
+
 F32 = NDArray[np.float32]
+Lettering = Literal["opencv", "own"]
+"""Whose letters are on signs: OpenCV's, which its versions draw differently, or those of `glyphs`."""
 Rng = np.random.Generator
 
 SHAPES = ("circle", "square", "triangle", "star", "cross")
@@ -50,12 +55,12 @@ class Figure:
     joints: F32 | None = None
 
 
-def draw_figure(rng: Rng, kind: str, colour: str, most: int, edged: bool) -> Figure:
+def draw_figure(rng: Rng, kind: str, colour: str, most: int, edged: bool, lettering: Lettering = "opencv") -> Figure:
     """One figure no taller than `most` px, with a dark edge where the caller needs one and by chance elsewhere."""
     edged = bool(rng.random() < 0.5) or edged
     if kind == "person":
         return _person(rng, colour, most, edged)
-    return _sign(rng, colour, edged) if kind == "sign" else _shape(rng, kind, colour, edged)
+    return _sign(rng, colour, edged, lettering) if kind == "sign" else _shape(rng, kind, colour, edged)
 
 
 def _paint_colour(rng: Rng, colour: str) -> F32:
@@ -218,10 +223,13 @@ def _draw_body(alpha: NDArray[np.uint8], joints: NDArray[np.float64], thick: flo
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
 
 
-def _ink(rng: Rng, digits: str, tall: float) -> F32:
+def _ink(rng: Rng, digits: str, tall: float, lettering: Lettering) -> F32:
     """The digits cut to their ink, `tall` px high, 0..1. cv2 5 draws these fonts as outlines and ignores thickness."""
     canvas = np.zeros((120, 220), np.uint8)
-    font, thick = _FONTS[int(rng.integers(0, 3))], int(rng.integers(2, 5))
+    which, thick = int(rng.integers(0, 3)), int(rng.integers(2, 5))
+    if lettering == "own":
+        return tight_ink(digits, round(tall), weight=which % 2)
+    font = _FONTS[which]
     cv2.putText(canvas, digits, (20, 90), font, tall / 22, 255, thick, cv2.LINE_AA)
     ys, xs = np.flatnonzero(canvas.any(1)), np.flatnonzero(canvas.any(0))
     ink = canvas[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
@@ -229,9 +237,9 @@ def _ink(rng: Rng, digits: str, tall: float) -> F32:
     return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32) / np.float32(255)
 
 
-def _sign(rng: Rng, colour: str, edged: bool) -> Figure:
+def _sign(rng: Rng, colour: str, edged: bool, lettering: Lettering) -> Figure:
     digits = f"{int(rng.integers(10, 100))}"
-    ink = _ink(rng, digits, rng.uniform(26, 40))
+    ink = _ink(rng, digits, rng.uniform(26, 40), lettering)
     tall = int(np.clip(ink.shape[0] + rng.integers(12, 22), 40, 64))
     wide = int(np.clip(ink.shape[1] + rng.integers(12, 24), 56, 96))
     height, post = tall + int(rng.integers(18, 46)), int(rng.integers(5, 9))

@@ -96,7 +96,9 @@ def _part(array: Any, px: int, top: int, left: int, tall: int, wide: int) -> Any
 
 @lru_cache(maxsize=64)
 def _drawn(seed: int, width: int, height: int, signs: bool) -> Scene:
-    return draw(seed, (width, height), cast=_signs(np.random.default_rng([seed, 5])) if signs else None)
+    rng = np.random.default_rng([seed, 5])
+    cast = _signs(rng) if signs else None
+    return draw(seed, (width, height), cast=cast, lettering="own" if rng.random() < 0.5 else "opencv")
 
 
 def _enlarged(seed: int, rows: int, cols: int, scale: float) -> tuple[U8, Scene, Frame]:

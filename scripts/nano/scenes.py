@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.nano._figures import SHAPES, Figure, draw_figure
+from scripts.nano._figures import SHAPES, Figure, Lettering, draw_figure
 from scripts.nano._paint import GROUND_SCALE, GROUNDS, WALLS, noise, sensor_noise, sky
 
 F32 = NDArray[np.float32]
@@ -121,7 +121,7 @@ class _Placed:
 
 def draw(
     seed: int, size: tuple[int, int] | None = None, focal_px: float = _CANONICAL_FOCAL_PX,
-    cast: Sequence[tuple[str, str]] | None = None,
+    cast: Sequence[tuple[str, str]] | None = None, lettering: Lettering = "opencv",
 ) -> Scene:  # fmt: skip
     """The scene of a seed.
 
@@ -130,11 +130,12 @@ def draw(
         size: Width and height; None draws them too, 224..352 px each.
         focal_px: Another lens sees the same image with all distances multiplied by focal_px / 2000.
         cast: Kinds and colours of the things to place where they fit; None draws them too.
+        lettering: Whose digits are on signs. All else is the same with both, as far as the digits' width allows.
     """
     rng = np.random.default_rng(seed)
     width, height = size or _size(rng)
     world = _stage(rng, width, height)
-    placed = _populate(rng, world, cast or _cast(rng))
+    placed = _populate(rng, world, cast or _cast(rng), lettering)
     for item in placed:
         if rng.random() < 0.7:
             _cast_shadow(rng, world, item)
@@ -198,13 +199,14 @@ def _cast(rng: Rng) -> list[tuple[str, str]]:
     ]
 
 
-def _populate(rng: Rng, world: _World, cast: Sequence[tuple[str, str]]) -> list[_Placed]:
+def _populate(rng: Rng, world: _World, cast: Sequence[tuple[str, str]], lettering: Lettering) -> list[_Placed]:
     """The things that found a place, the farthest first."""
     placed: list[_Placed] = []
     colours = [colour for _, colour in cast]
     for kind, colour in cast:
         # Two things of one colour would merge without an edge.
-        figure = draw_figure(rng, kind, colour, int(world.labels.shape[0] * 0.78), edged=colours.count(colour) > 1)
+        most, edged = int(world.labels.shape[0] * 0.78), colours.count(colour) > 1
+        figure = draw_figure(rng, kind, colour, most, edged, lettering)
         for _ in range(_TRIES):
             item = _drop(rng, world, figure)
             trial = sorted([*placed, item], key=lambda other: other.contact)
