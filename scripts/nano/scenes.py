@@ -199,7 +199,9 @@ def _cast(rng: Rng) -> list[tuple[str, str]]:
     ]
 
 
-def _populate(rng: Rng, world: _World, cast: Sequence[tuple[str, str]], lettering: Lettering) -> list[_Placed]:
+def _populate(
+    rng: Rng, world: _World, cast: Sequence[tuple[str, str]], lettering: Lettering = "opencv"
+) -> list[_Placed]:
     """The things that found a place, the farthest first."""
     placed: list[_Placed] = []
     colours = [colour for _, colour in cast]

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from scripts.nano._figures import Lettering
 from scripts.nano._paint import GROUND_SCALE
 from scripts.nano.scenes import (
     CLASSES,
@@ -222,3 +223,15 @@ def test_left_and_right_are_said_of_two_only() -> None:
                 named = [t for t in scene.things if name in ([t.kind], [t.colour, t.kind])]
                 assert len(named) == 2
                 assert abs(middle_x(named[0]) - middle_x(named[1])) >= 24
+
+
+LETTERINGS: tuple[Lettering, ...] = ("opencv", "own")
+
+
+def test_own_letters_change_nothing_but_signs() -> None:
+    cast = [("circle", "red"), ("square", "blue")]
+    assert np.array_equal(draw(5, (288, 256), cast=cast).rgb, draw(5, (288, 256), cast=cast, lettering="own").rgb)
+    signs = [("sign", "white")]
+    theirs, ours = (draw(5, (288, 256), cast=signs, lettering=lettering) for lettering in LETTERINGS)
+    assert [thing.digits for thing in theirs.things] == [thing.digits for thing in ours.things]
+    assert not np.array_equal(theirs.rgb, ours.rgb)
