@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano import measures
+from scripts.nano.abilities import ABILITIES, N_STRANGERS, Ability, screen_figures, stranger_figures
 from scripts.nano.baselines import baselines
 from scripts.nano.measures import NO_DATA
 from scripts.nano.questions import category_samples, counting_samples, grounding_samples, phrases
@@ -45,6 +46,13 @@ FLOORS = {
 BESIDE = ("detect_ap50_scores",)
 """Figures without a floor: detections ranked by the model's scores, not by area."""
 CORE_CROP_PX = 224
+GOALS = {
+    "detect_asked_ap50": 0.70, "instances_ap50": 0.65, "core_default_miou": 0.85, "click_accuracy": 0.80,
+    "refused": 0.95,
+}  # fmt: skip
+"""Floors of what the shipped weights were not taught yet."""
+OWN_IMAGES = ("screens", "strangers")
+"""Groups that ask about images of their own."""
 GROUPS = ("segment", "detect", "ground", "polygon", "core", "depth", "count", "classify", "pose", "ocr", "describe")
 
 
@@ -150,12 +158,32 @@ def evaluate(
     return tally
 
 
+def evaluate_abilities(
+    model: yg.Model, n: int, seed: int = 0, groups: Sequence[str] = (*ABILITIES, *OWN_IMAGES)
+) -> dict[str, float]:
+    """Measure what `abilities` has, on the same scenes as `evaluate`, on screens and on photographs."""
+    chosen: list[Ability] = [make() for name, make in ABILITIES.items() if name in groups]
+    for i in range(n if chosen else 0):
+        truth = draw(TEST_SEEDS + seed * 1_000_000 + i)
+        with closing(model.open(truth.rgb)) as scene:
+            for ability in chosen:
+                ability.add(i, truth, scene)
+        _say(i + 1)
+    figures = {name: value for ability in chosen for name, value in ability.figures().items()}
+    if "screens" in groups:
+        figures |= screen_figures(model, n, seed)
+    if "strangers" in groups:
+        figures |= stranger_figures(model, min(n, N_STRANGERS))
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--n", type=int, default=300, help="scenes")
-    parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups of tasks")
+    everything = (*GROUPS, *ABILITIES, *OWN_IMAGES)
+    parser.add_argument("--only", nargs="*", choices=everything, default=everything, help="groups of tasks")
     parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
     parser.add_argument("--normalise", choices=get_args(Normalise), help="as in Calibration, not the model's own")
     parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")
@@ -166,8 +194,8 @@ def main() -> None:
     if args.normalise:
         assumed = yg.Calibration(normalise=args.normalise)
     with yg.load(args.model, max_tokens=600, calibration=assumed) as model:
-        tally = evaluate(model, args.n, args.seed, tuple(args.only), args.refine, _say)
-    figures = tally.figures()
+        tally = evaluate(model, args.n, args.seed, tuple(g for g in GROUPS if g in args.only), args.refine, _say)
+        figures = tally.figures() | evaluate_abilities(model, args.n, args.seed, args.only)
     seconds = round(time.monotonic() - began, 1)
     constant = baselines(args.n, args.seed)
     if args.json:
@@ -175,8 +203,9 @@ def main() -> None:
         print(json.dumps({**rounded, "n": args.n, "seconds": seconds, "constant": constant}))
         return
     for name, value in figures.items():
-        floor = f"floor {FLOORS[name]:.2f}" if name in FLOORS else ""
-        short = name in FLOORS and (value > FLOORS[name] if name == "depth_absrel" else value < FLOORS[name])
+        least = (FLOORS | GOALS).get(name)
+        floor = "" if least is None else f"floor {least:.2f}"
+        short = least is not None and (value > least if name == "depth_absrel" else value < least)
         known = "  ".join(f"{answer}: {figure:.3f}" for answer, figure in constant.get(name, {}).items())
         print(f"{name:20} {value:.3f}  {floor:10}  {'short' if short else '':5}  {known}".rstrip())
     if args.classes:

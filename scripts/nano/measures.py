@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.nano.answers import NUMBER_WORDS
+from scripts.nano.chinese import CHINESE_NAMES, CHINESE_NUMBERS
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS, Scene, Thing
 from youtu_gguf.evaluate.average_precision import AveragePrecision
 from youtu_gguf.evaluate.base import F64, Data, Sample
@@ -147,6 +148,24 @@ def named_things(text: str) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for number, colour, kind in _NAMED.findall(text):
         found[colour, kind] += 1 if number == "a" else NUMBER_WORDS.index(number)
+    return found
+
+
+_IN_CHINESE = re.compile(
+    "({})个({})的?({})".format(
+        "|".join(CHINESE_NUMBERS[1:]),
+        "|".join(CHINESE_NAMES[colour] for colour in COLOURS),
+        "|".join(CHINESE_NAMES[kind] for kind in THINGS),
+    )
+)
+
+
+def named_in_chinese(text: str) -> Counter[tuple[str, str]]:
+    """Return the coloured things that a Chinese description names, by their English names, and the number of each."""
+    english = {chinese: word for word, chinese in CHINESE_NAMES.items()}
+    found: Counter[tuple[str, str]] = Counter()
+    for number, colour, kind in _IN_CHINESE.findall(text):
+        found[english[colour], english[kind]] += CHINESE_NUMBERS.index(number)
     return found
 
 
