@@ -11,6 +11,7 @@ from scripts.nano.glyphs import ink, tight_ink, width_of
 from scripts.nano.screen_lessons import click_lessons, screen_frame, screen_lessons, texts
 from scripts.nano.screen_words import ICONS, KINDS, WORDS
 from scripts.nano.screens import draw_screen
+from scripts.nano.targets import TOKEN_PX, box_targets
 from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.decode.boxes import parse_boxes
 from youtu_gguf.types import Lang, Size
@@ -83,6 +84,20 @@ def test_boxes_are_those_of_the_elements() -> None:
                 assert {tuple(map(float, box)) for box in found.xyxy} <= boxes
         (read,) = [lesson.answer for lesson in asked if lesson.task == "ocr"]
         assert read == " ".join(texts(screen))
+
+
+def test_every_element_owns_tokens_and_a_window_only_those_of_its_title() -> None:
+    rows, cols = 10, 12
+    for seed in SEEDS:
+        screen = draw_screen(seed, (cols * TOKEN_PX, rows * TOKEN_PX))
+        boxes, telling = zip(*((element.box, element.telling) for element in screen.elements), strict=True)
+        frame = screen_frame(screen, cols * TOKEN_PX, rows * TOKEN_PX)
+        owner = box_targets(boxes, telling, frame, rows, cols).owner
+        for number, element in enumerate(screen.elements):
+            ys, xs = np.nonzero(owner == number)
+            x1, y1, x2, y2 = np.array(element.telling) / TOKEN_PX
+            assert len(ys)
+            assert (x1 < xs + 1).all() and (xs < x2).all() and (y1 < ys + 1).all() and (ys < y2).all()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
