@@ -48,7 +48,8 @@ def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard
         prepared, _ = prepare(screen.rgb, MAX_TOKENS)
         frame = screen_frame(screen, cols * TOKEN_PX, rows * TOKEN_PX)
         lessons = click_lessons(screen, frame, own) if clicks else screen_lessons(screen, frame, own)
-        targets = box_targets([element.box for element in screen.elements], frame, rows, cols)
+        boxes, telling = zip(*((element.box, element.telling) for element in screen.elements), strict=True)
+        targets = box_targets(boxes, telling, frame, rows, cols)
         images.append((prepared.rgb, targets, [teach(tokenizer, lesson) for lesson in lessons]))
         words.append(_words(screen, tokenizer))
     if not clicks:

@@ -51,8 +51,13 @@ def element_phrase(kind: str, text: str, lang: Lang) -> str:
 
 
 def click_answer(phrase: str, x: int, y: int, lang: Lang) -> str:
-    """Write the answer of a click on what a phrase means, with the point in px of the prepared image."""
-    action = {"en": f"Action: click {phrase}.", "zh": f"Action: 点击{phrase}。"}[lang]
+    """Write the answer of a click on what a phrase means, with the point in px of the prepared image.
+
+    The sentence, which is free text, names the point in coordinate tokens, which image tokens learn to name: the digits
+    of the call only transcribe them.
+    """
+    point = f"<x_{x}><y_{y}>"
+    action = {"en": f"Action: click {phrase} {point}.", "zh": f"Action: 点击{phrase}{point}。"}[lang]
     call = f'{{"name": "computer_use", "arguments": {{"action": "left_click", "coordinate": [{x}, {y}]}}}}'
     return f"{action}\n<tool_call>{call}</tool_call>"
 

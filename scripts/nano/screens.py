@@ -16,6 +16,7 @@ from youtu_gguf.types import Lang
 
 Rng = np.random.Generator
 Box = tuple[float, float, float, float]
+_Px = tuple[int, int, int, int]
 
 SIZES = (256, 416)
 """Sides of screens in px."""
@@ -33,11 +34,14 @@ class Element:
         kind: One of `screen_words.KINDS`.
         box: x1, y1, x2, y2 in px; x2 and y2 are exclusive.
         text: What is written on it, or beside it; of an icon, what it shows.
+        telling: The part of the screen that tells which one it is: the title bar of a window, a field with its label,
+            of others the box.
     """
 
     kind: str
     box: Box
     text: str
+    telling: Box
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class _Layout:
         title = str(rng.choice(WINDOWS[lang]))
         bar = int(rng.integers(22, 30))
         painter.window((left, top, right, bottom), bar, title)
-        self._add("window", (left, top, right, bottom), title)
+        self._add("window", (left, top, right, bottom), title, telling=(left, top, right, top + bar))
         at = top + bar
         if rng.random() < 0.55:
             at = self._menus(left, at, right)
@@ -104,9 +108,8 @@ class _Layout:
         self._rows_of_buttons(left + 8, at + 8, right - 8, bottom - 6)
         return self._found
 
-    def _add(self, kind: str, box: tuple[int, int, int, int], text: str) -> None:
-        x1, y1, x2, y2 = box
-        self._found.append(Element(kind, (float(x1), float(y1), float(x2), float(y2)), text))
+    def _add(self, kind: str, box: _Px, text: str, telling: _Px | None = None) -> None:
+        self._found.append(Element(kind, _floats(box), text, _floats(telling or box)))
 
     def _room(self) -> int:
         return _MOST - len(self._found)
@@ -147,7 +150,7 @@ class _Layout:
             self._painter.label(name, (left, at, left + labels, at + tall), centred=False)
             box = (left + labels, at, right, at + tall)
             self._painter.field(box)
-            self._add("field", box, name)
+            self._add("field", box, name, telling=(left, at, right, at + tall))
             at += tall + int(self._rng.integers(6, 14))
         return at
 
@@ -170,3 +173,8 @@ class _Layout:
                 at_x += wide + int(self._rng.integers(8, 24))
                 wanted -= 1
             at_y += tall + int(self._rng.integers(8, 22))
+
+
+def _floats(box: _Px) -> Box:
+    x1, y1, x2, y2 = box
+    return float(x1), float(y1), float(x2), float(y2)

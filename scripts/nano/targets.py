@@ -67,17 +67,24 @@ def scene_targets(scene: Scene, rows: int, cols: int, scale: float = 1.0) -> Tar
     return Targets(labels, bins, *_owners(masks, [thing.box for thing in scene.things], rows, cols), points, kinds)
 
 
-def box_targets(boxes: Sequence[Sequence[float]], frame: Frame, rows: int, cols: int) -> Targets:
-    """Return what is taught about an image of boxes x1, y1, x2, y2 that lie behind those that follow; no maps."""
+def box_targets(
+    boxes: Sequence[Sequence[float]], telling: Sequence[Sequence[float]], frame: Frame, rows: int, cols: int
+) -> Targets:
+    """Return what is taught about an image of boxes x1, y1, x2, y2; no maps.
+
+    Each box owns tokens where its `telling` part is, which lies behind those that follow. Tokens elsewhere in a box own
+    nothing: the inside of a window is most of a screen, and its title would be nearly all that tokens learn to name.
+    """
     ratio = np.array([frame.across, frame.down], np.float32)
     points = np.full((MAX_THINGS, N_POINTS), np.nan, np.float32)
     size = round(frame.height / frame.down), round(frame.width / frame.across)
     masks: list[npt.NDArray[np.bool_]] = []
-    for i, xyxy in enumerate(boxes):
+    for i, (xyxy, part) in enumerate(zip(boxes, telling, strict=True)):
         x1, y1, x2, y2 = xyxy
         around = [((x1 + x2) / 2, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
         _place(points[i], np.array(xyxy, np.float32).reshape(2, 2) * ratio, _along(around) * ratio)
         mask = np.zeros(size, np.bool_)
+        x1, y1, x2, y2 = part
         mask[round(y1) : round(y2), round(x1) : round(x2)] = True
         masks = [other & ~mask for other in masks] + [mask]
     labels, bins = np.empty((0, 0), np.uint8), np.empty((0, 0), np.uint16)

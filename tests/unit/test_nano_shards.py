@@ -1,0 +1,142 @@
+"""Shards: shapes by kind, and targets that lie where their things are, however much an image was enlarged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.nano import strangers
+from scripts.nano.examples import CoreCrops, make_scenes, make_views
+from scripts.nano.foreign import NO_CLASS, STRANGE_BIN, make_clicks, make_screens, make_strangers
+from scripts.nano.lessons import REFUSAL
+from scripts.nano.pool import draw_shards
+from scripts.nano.scenes import CLASSES, THINGS, draw
+from scripts.nano.shards import Kind, Shard
+from scripts.nano.targets import DEPTH_PX, JOINTS_FROM, LABEL_PX, MAX_THINGS, N_POINTS, TOKEN_PX, scene_targets
+from scripts.nano.tokenizer import Tokenizer
+from youtu_gguf.facts import DEPTH_SCALES, N_BINS
+from youtu_gguf.prompts import WORDINGS
+
+KINDS: tuple[Kind, ...] = ("scene", "view", "core", "screen", "click", "stranger")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer([])
+
+
+@pytest.fixture(scope="module")
+def shards(tokenizer: Tokenizer) -> dict[Kind, Shard]:
+    return {
+        "scene": make_scenes(2, tokenizer),
+        "view": make_views(2),
+        "core": next(shard for seed in range(99) for shard in CoreCrops().add(seed)),
+        "screen": make_screens(2, tokenizer),
+        "click": make_clicks(2, tokenizer),
+        "stranger": make_strangers(2, tokenizer),
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw patterns only: which photographs there are differs from machine to machine."""
+    monkeypatch.setattr(strangers, "photographs", lambda: ())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shapes_follow_the_grid(shards: dict[Kind, Shard], kind: Kind) -> None:
+    shard = shards[kind]
+    n, rows, cols = len(shard.rgb), shard.rows, shard.cols
+    assert shard.kind == kind
+    assert shard.rgb.shape == (n, rows * TOKEN_PX, cols * TOKEN_PX, 3)
+    assert shard.owner.shape == shard.centre.shape == (n, rows, cols)
+    assert shard.points.shape == (n, MAX_THINGS, N_POINTS)
+    assert shard.n_tokens == n * rows * cols
+    assert len(shard.taught) == n
+    if kind in ("scene", "view", "core", "stranger"):
+        assert shard.labels.shape == (n, rows * TOKEN_PX // LABEL_PX, cols * TOKEN_PX // LABEL_PX)
+    if kind in ("scene", "view", "stranger"):
+        assert shard.bins.shape == (n, rows * TOKEN_PX // DEPTH_PX, cols * TOKEN_PX // DEPTH_PX)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
+def test_boxes_outlines_and_owners_lie_on_their_things(scale: float) -> None:
+    scene = draw(11, (256, 288))
+    rows, cols = int(9 * scale), int(8 * scale)
+    ratio = np.array([cols / 8, rows / 9] * 2)
+    targets = scene_targets(scene, rows, cols, scale)
+    for i, thing in enumerate(scene.things):
+        x1, y1, x2, y2 = targets.points[i, :4]
+        label = THINGS.index(thing.kind)
+        ys, xs = np.nonzero(thing.mask)
+        assert (x1, y1, x2, y2) == pytest.approx(
+            np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) * ratio, abs=1e-3
+        )
+        outline = targets.points[i, 4:JOINTS_FROM].reshape(-1, 2)
+        assert (outline >= np.array([x1, y1]) - 1).all()
+        assert (outline <= np.array([x2, y2]) + 1).all()
+        labels = targets.labels[(outline[:, 1] // LABEL_PX).astype(int), (outline[:, 0] // LABEL_PX).astype(int)]
+        assert (labels == label).mean() > 0.3
+        row, col = np.argwhere(targets.centre & (targets.owner == i))[0]
+        assert x1 - TOKEN_PX <= col * TOKEN_PX <= x2
+        assert y1 - TOKEN_PX <= row * TOKEN_PX <= y2
+
+
+def test_an_enlarged_scene_is_as_much_nearer() -> None:
+    scene = draw(11, (256, 288))
+    once, twice = scene_targets(scene, 9, 8), scene_targets(scene, 18, 16, 2.0)
+    sampled = twice.bins[::2, ::2].astype(int)
+    both = (once.bins > 0) & (sampled > 0)
+    scale = DEPTH_SCALES["open"]
+    halved = (N_BINS - 1) * np.log(2) / np.log(scale.far_m / scale.near_m)
+    assert np.median(once.bins.astype(int)[both] - sampled[both]) == pytest.approx(
+        halved, rel=0.1
+    )  # cells of one are half those of the other
+
+
+def test_views_show_no_things_to_ask_about(shards: dict[Kind, Shard]) -> None:
+    view = shards["view"]
+    assert (view.owner == -1).all()
+    assert not any(view.taught)
+    assert view.labels.max() < len(CLASSES)
+
+
+def test_crops_show_their_target(shards: dict[Kind, Shard]) -> None:
+    core = shards["core"]
+    assert set(np.unique(core.labels)) == {0, 1}
+    assert ((core.labels == 1).mean(axis=(1, 2)) > 0.1).all()
+
+
+def test_screens_say_what_is_written_on_them(shards: dict[Kind, Shard], tokenizer: Tokenizer) -> None:
+    screen = shards["screen"]
+    assert (screen.owner >= 0).any()
+    assert (screen.words[:, 0, 0] > 0).all()
+    assert {lesson.task for lessons in screen.taught for lesson in lessons} >= {"ground", "ocr", "count", "describe"}
+    click = shards["click"]
+    assert click.opening is not None
+    lang = "zh" if "你" in tokenizer.decode(click.opening) else "en"
+    system = WORDINGS[lang].clicking(click.cols * TOKEN_PX, click.rows * TOKEN_PX)
+    assert system in tokenizer.decode(click.opening)
+
+
+def test_strangers_are_refused_and_have_no_class(shards: dict[Kind, Shard], tokenizer: Tokenizer) -> None:
+    stranger = shards["stranger"]
+    assert (stranger.labels == NO_CLASS).all()
+    assert (stranger.bins == STRANGE_BIN).all()
+    answers = {tokenizer.decode(lesson.answer[:-1]) for lessons in stranger.taught for lesson in lessons}
+    assert answers <= {*REFUSAL.values()}
+
+
+def test_the_same_seed_gives_the_same_shard(tokenizer: Tokenizer) -> None:
+    first, again = make_scenes(5, tokenizer), make_scenes(5, tokenizer)
+    assert np.array_equal(first.rgb, again.rgb)
+    assert first.taught == again.taught
+    assert np.array_equal(make_views(5).labels, make_views(5).labels)
+
+
+def test_shards_come_in_the_shares_that_are_asked_for(tokenizer: Tokenizer) -> None:
+    shares: dict[Kind, float] = {"screen": 3.0, "stranger": 1.0}
+    found = draw_shards(tokenizer, shares, np.random.default_rng(3))
+    kinds = [shard.kind for _ in range(16) for shard in next(found)]
+    assert {*kinds} == {"screen", "stranger"}
+    assert kinds.count("screen") > kinds.count("stranger")
