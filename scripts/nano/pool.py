@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import queue
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.queues import Queue
@@ -63,7 +64,7 @@ class Pool:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            worker.terminate()
+            worker.kill()  # they ignore milder signals
 
     def fill(self, at_least: int) -> None:
         """Wait until the pool holds so many shards, and some of each kind."""
@@ -72,18 +73,29 @@ class Pool:
                 raise RuntimeError("expected shards from the workers; none came for 120 s.")
 
     def take(self, timeout: float = 0.001) -> bool:
-        """Take one delivery of the workers if there is one; the workers wait while the queue is full."""
+        """Take one delivery of the workers if there is one; the workers wait while the queue is full.
+
+        Raises:
+            RuntimeError: A worker has ended.
+        """
         try:
             shards = self._queue.get(timeout=timeout)
         except queue.Empty:
+            ended = [worker.exitcode for worker in self._workers if worker.exitcode is not None]
+            if ended:
+                raise RuntimeError(f"expected the workers to draw until the end; one ended with {ended[0]}.") from None
             return False
         for shard in shards:
-            self.drawn += 1
-            kept = self.shards[shard.kind]
-            kept.append(shard)
-            while len(kept) > LEAST_HELD and sum(one.n_tokens for one in kept) > self._most[shard.kind]:
-                kept.popleft()
+            self.keep(shard)
         return True
+
+    def keep(self, shard: Shard) -> None:
+        """Add a shard, and drop the oldest of its kind beyond what is kept of that."""
+        self.drawn += 1
+        kept = self.shards[shard.kind]
+        kept.append(shard)
+        while len(kept) > LEAST_HELD and sum(one.n_tokens for one in kept) > self._most[shard.kind]:
+            kept.popleft()
 
     def pick(self, rng: np.random.Generator, kind: Kind) -> Shard:
         """Return a shard at random: one of four times as many images, which are smaller, twice as often."""
@@ -93,6 +105,8 @@ class Pool:
 
 
 def _draw_forever(out: Queue[list[Shard]], tokenizer_path: Path, shares: Mapping[Kind, float], seed: list[int]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they stop the trainer, which still takes shards until it has saved
     parent = os.getppid()
     for shards in draw_shards(Tokenizer.load(tokenizer_path), shares, np.random.default_rng(seed)):
         while os.getppid() == parent:  # ends when the trainer was killed
