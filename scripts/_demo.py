@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import youtu_gguf as yg
 from scripts._sheet import Panel, contact_sheet
-from scripts.nano.evaluate import CORE_CROP_PX
+from scripts.nano.questions import CORE_CROP_PX
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw, referring
 from youtu_gguf.output import write_png
 from youtu_gguf.render import draw as drawn

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import youtu_gguf as yg
 from scripts._sheet import INK, PAPER
-from scripts.nano.evaluate import CORE_CROP_PX
+from scripts.nano.questions import CORE_CROP_PX
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.output import write_bytes
 from youtu_gguf.render import draw as drawn

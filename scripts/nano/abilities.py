@@ -1,45 +1,34 @@
-"""What nano should be able to do beyond the first tasks: lists of classes, scales, instances, Chinese, turns, screens.
+"""What else nano should be able to do with a scene: lists of classes, scales, instances, Chinese, turns.
 
-Each ability asks about its own images and adds to figures of its own; what is slow is asked about the first few only.
 An answer that cannot be read counts as wrong.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 import youtu_gguf as yg
 from scripts.nano import measures
 from scripts.nano.answers import count, name, plural
 from scripts.nano.chinese import CHINESE_NAMES
-from scripts.nano.lessons import REFUSAL
-from scripts.nano.questions import phrases
-from scripts.nano.scenes import CLASSES, TEST_SEEDS, THINGS, Scene
-from scripts.nano.screen_lessons import texts
-from scripts.nano.screen_words import element_phrase, instruction
-from scripts.nano.screens import Screen, draw_screen
-from youtu_gguf.errors import DecodeError
-from youtu_gguf.types import Lang
-
-SLOW_SCENES = 12
-"""Scenes with crops at the package's default of 1,280 px, which take a hundred times as long as nano's own 224."""
-SCALED_SCENES = 60
-N_STRANGERS = 100
-FLAT_SHARE, FLAT_DEPTH = 0.95, 0.05
-"""Share of pixels that must be background, and most deviation of the depth from its mean, relative to that."""
+from scripts.nano.measures import NO_DATA
+from scripts.nano.questions import CORE_CROP_PX, category_samples, counting_samples, grounding_samples
+from scripts.nano.scenes import CLASSES, THINGS, Scene
+from youtu_gguf.evaluate.base import Prediction
+from youtu_gguf.evaluate.kinds.grounding import Grounding
+from youtu_gguf.evaluate.kinds.numbers import Numbers
+from youtu_gguf.prompts import ENGLISH
 
 
 class Ability(Protocol):
-    """Something that is measured on the scenes, or on images of its own."""
+    """A group of figures about scenes."""
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        """Ask about the scene number `index`."""
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Ask about a scene."""
         ...
 
     def figures(self) -> dict[str, float]:
@@ -63,28 +52,31 @@ class Means:
 
 
 class Asked:
-    """Boxes and instances of all classes, asked for by name."""
+    """Boxes and masks of all classes, asked for by name."""
 
     def __init__(self) -> None:
         self._boxes, self._masks = measures.Detections(), measures.Detections()
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        found = scene.detect(THINGS, scores=True)
-        self._boxes.add(truth, found.xyxy, found.labels, scores=found.scores)
-        if index < SLOW_SCENES:
-            masked = scene.instances(THINGS)
-            self._masks.add(truth, masked.xyxy, masked.labels, masked.masks, masked.scores)
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Ask for the boxes and for the masks, the latter in small crops."""
+        boxes = scene.detect(THINGS)
+        self._boxes.add(truth, boxes.xyxy, boxes.labels)
+        found = scene.instances(THINGS, crop_size=CORE_CROP_PX)
+        self._masks.add(truth, found.xyxy, found.labels, found.masks)
 
     def figures(self) -> dict[str, float]:
-        found = {"detect_asked_ap50": self._boxes.ap50()} if self._boxes.n_images else {}
-        return found | ({"instances_ap50": self._masks.ap50()} if self._masks.n_images else {})
+        """Return both average precisions."""
+        if not self._boxes.n_images:
+            return {}
+        return {"detect_asked_ap50": self._boxes.ap50(), "instances_ap50": self._masks.ap50()}
 
 
 class DefaultCrop(Means):
     """Masks in true boxes, at the crop size that the package takes unless told otherwise."""
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        for thing in truth.things if index < SLOW_SCENES else ():
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Ask for the mask of every thing."""
+        for thing in truth.things:
             self.note("core_default_miou", measures.mask_iou(scene.refer(box=thing.box).bits, thing.mask))
 
 
@@ -98,138 +90,95 @@ class Scales:
     def __init__(self) -> None:
         self._maps = {way: measures.Confusion() for way in self.WAYS}
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        for way, options in self.WAYS.items() if index < SCALED_SCENES else ():
-            found = scene.segment(CLASSES, present="all", refine="guided", **options)  # type: ignore[arg-type]
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Segment in every way."""
+        for way, options in self.WAYS.items():
+            found = scene.segment(CLASSES, present="all", **options)  # type: ignore[arg-type]
             self._maps[way].add(truth, found.ids, found.classes)
 
     def figures(self) -> dict[str, float]:
+        """Return the mean IoU of each way."""
         return {way: found.mean() for way, found in self._maps.items() if found.n_images}
 
 
 class Chinese(Means):
-    """The first tasks in Chinese, with Chinese names; figures are `zh_` and the name of the English one."""
+    """The first tasks in Chinese, with Chinese names; each figure is named `zh_` and the English one."""
 
     def __init__(self) -> None:
         super().__init__()
         self._maps, self._boxes = measures.Confusion(), measures.Detections()
+        self._grounded = Grounding().measure(NO_DATA, {})
+        self._counted = Numbers().measure(NO_DATA, {"number_words": "no"})
         self._described: list[tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]] = []
         self._english = {chinese: english for english, chinese in CHINESE_NAMES.items()}
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        del index
-        names = [CHINESE_NAMES[label] for label in CLASSES]
-        found = scene.segment(names, present="all", refine="guided", lang="zh")
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Ask what `evaluate.Tally` asks in English."""
+        found = scene.segment([CHINESE_NAMES[label] for label in CLASSES], present="all", lang="zh")
         self._maps.add(truth, found.ids, self._to_english(found.classes))
         boxes = scene.detect(lang="zh")
         self._boxes.add(truth, boxes.xyxy, self._to_english(boxes.labels))
-        for phrase, which in phrases(truth):
-            answer = scene.ground(name(phrase, "zh"), lang="zh").xyxy
-            right = len(answer) and measures.box_iou(answer[0], truth.things[which].box) >= 0.5
-            self.note("zh_ground_acc50", bool(right))
-        for what in ("object", truth.things[0].kind):
-            self.note("zh_count_exact", scene.count(name(what, "zh"), lang="zh").value == count(truth, what))
+        for sample in grounding_samples(truth):
+            xyxy = scene.ground(name(sample.asked["sent"], "zh"), lang="zh").xyxy
+            self._grounded.add(sample, Prediction({"box": xyxy[0].tolist() if len(xyxy) else None}))
+        for sample in counting_samples(truth):
+            answer = scene.count(name(sample.asked["what"], "zh"), lang="zh").raw
+            self._counted.add(sample, Prediction({"answer": answer}))
+        for sample in category_samples(truth):
+            answer = scene.classify(lang="zh").value
+            self.note("zh_classify_accuracy", answer == CHINESE_NAMES[sample.truth.name])
         digits = [thing.digits for thing in truth.things if thing.digits]
         if digits:
             self.note("zh_ocr_exact", scene.ocr(lang="zh").value == " ".join(digits))
         described = measures.named_in_chinese(scene.describe(lang="zh").value)
         self._described.append((described, Counter((t.colour, t.kind) for t in truth.things)))
 
-    def _to_english(self, names: tuple[str, ...]) -> list[str]:
+    def _to_english(self, names: Sequence[str]) -> list[str]:
         return [self._english.get(label, label) for label in names]
 
     def figures(self) -> dict[str, float]:
+        """Return the figures of each task."""
         if not self._maps.n_images:
             return {}
-        maps = {"zh_segment_all_miou": self._maps.mean(), "zh_detect_ap50": self._boxes.ap50()}
-        return maps | super().figures() | {"zh_describe_f1": measures.f1(self._described)}
+        return {
+            "zh_segment_all_miou": self._maps.mean(),
+            "zh_detect_ap50": self._boxes.ap50(),
+            "zh_ground_acc50": self._grounded.figures()["accuracy"],
+            "zh_count_exact": self._counted.figures()["exact"],
+            **super().figures(),
+            "zh_describe_f1": measures.f1(self._described),
+        }
 
 
 class Turns(Means):
-    """A question that leans on the one before it."""
+    """A question that cannot be understood without the one before it."""
 
-    def add(self, index: int, truth: Scene, scene: yg.Scene) -> None:
-        first, second = truth.things[0].kind, THINGS[index % len(THINGS)]
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Count one kind, then another without saying what to do; two of three scenes have the other kind."""
+        rng = np.random.default_rng(truth.seed)
+        kinds = {
+            there: [kind for kind in THINGS if any(t.kind == kind for t in truth.things) == there]
+            for there in (True, False)
+        }
+        first = str(rng.choice(THINGS))
+        others = [kind for kind in kinds[bool(rng.random() < 2 / 3)] if kind != first]
+        second = str(rng.choice(others or kinds[False]))
         with scene.chat() as chat:
-            chat.ask(f"How many {first} are there in the image? Output the final answer as a single number.")
+            chat.ask(ENGLISH.count.format(first))
             self.note("chat_exact", chat.ask(f"And how many {plural(second)}?").value == str(count(truth, second)))
 
 
 ABILITIES: Mapping[str, type[Ability]] = {
     "asked": Asked, "default": DefaultCrop, "scales": Scales, "chinese": Chinese, "turns": Turns,
 }  # fmt: skip
-"""By the name that the command line has for each; measured on the scenes."""
+"""By the name of the group on the command line."""
+
+MOST_LOST = 0.03
+"""By how much Chinese, zoom and tiles may stay behind their plain forms."""
 
 
-def screen_figures(model: yg.Model, n: int, seed: int) -> dict[str, float]:
-    """Ask for places and texts on `n` screens that were never trained on."""
-    means = Means()
-    for number in range(n):
-        screen = draw_screen(TEST_SEEDS + seed * 1_000_000 + number)
-        with closing(model.open(screen.rgb)) as scene:
-            _ask_screen(screen, scene, means, np.random.default_rng(screen.seed))
-    return means.figures()
-
-
-def _ask_screen(screen: Screen, scene: yg.Scene, means: Means, rng: np.random.Generator) -> None:
-    lang = screen.lang
-    able = [element for element in screen.elements if element.kind != "window"]
-    for number in rng.permutation(len(able))[:3]:
-        element = able[number]
-        x1, y1, x2, y2 = element.box
-        asked = instruction(element.kind, element.text, lang, int(number) % 2)
-        xy = _point(scene, asked, lang)
-        means.note("click_accuracy", xy is not None and x1 <= xy[0] < x2 and y1 <= xy[1] < y2)
-        box = scene.ground(element_phrase(element.kind, element.text, lang), lang=lang).xyxy
-        means.note("screen_ground_acc50", bool(len(box)) and measures.box_iou(box[0], element.box) >= 0.5)
-    means.note("screen_ocr_exact", scene.ocr(lang=lang).value == " ".join(texts(screen)))
-
-
-def _point(scene: yg.Scene, asked: str, lang: Lang) -> tuple[float, float] | None:
-    try:
-        xy = scene.click(asked, lang=lang).xy
-    except DecodeError:
-        return None
-    return None if xy is None else (float(xy[0]), float(xy[1]))
-
-
-def stranger_figures(model: yg.Model, n: int = N_STRANGERS) -> dict[str, float]:
-    """Show photographs that were never trained on; they should be refused in words, without boxes, in flat maps."""
-    means = Means()
-    for rgb in held_out(n):
-        with closing(model.open(rgb)) as scene:
-            refused = scene.describe().value.strip() == REFUSAL["en"] and not len(scene.detect())
-            means.note("refused", refused)
-            means.note("zh_refused", scene.describe(lang="zh").value.strip() == REFUSAL["zh"])
-            labels = scene.segment(CLASSES, present="all", background=True)
-            depth = scene.depth(focal_px="unknown").values
-            means.note("flat_labels", float((labels.ids < 0).mean()) >= FLAT_SHARE)
-            means.note("flat_depth", float(depth.std() / depth.mean()) <= FLAT_DEPTH)
-    return means.figures()
-
-
-def held_out(n: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield `n` images of the photographs that scikit-image's wheel holds: each whole, then parts of all."""
-    from skimage import data
-
-    whole = [
-        np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2))
-        for image in (getattr(data, picture)() for picture in PHOTOGRAPHS)
-    ]
-    rng = np.random.default_rng(0)
-    for number in range(n):
-        image = whole[number % len(whole)][..., :3]
-        if number < len(whole):
-            yield image
-            continue
-        height, width = image.shape[:2]
-        tall, wide = (int(rng.integers(min(224, side), min(side, 448) + 1)) for side in (height, width))
-        top, left = int(rng.integers(0, height - tall + 1)), int(rng.integers(0, width - wide + 1))
-        yield np.ascontiguousarray(image[top : top + tall, left : left + wide])
-
-
-PHOTOGRAPHS = (
-    "astronaut", "camera", "cat", "coffee", "coins", "grass", "gravel", "brick", "hubble_deep_field",
-    "immunohistochemistry", "moon", "page", "retina", "rocket", "text",
-)  # fmt: skip
-"""Of `skimage.data`, those that need no download. None is trained on: see `strangers`."""
+def differences(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return how much better each Chinese figure is than its English twin, and zoom and tiles than one look."""
+    pairs = {name: name.removeprefix("zh_") for name in figures if name.startswith("zh_")}
+    pairs |= {way: "one_look_miou" for way in Scales.WAYS if way != "one_look_miou"}
+    return {name: figures[name] - figures[plain] for name, plain in pairs.items() if {name, plain} <= figures.keys()}

@@ -16,6 +16,8 @@ from youtu_gguf.evaluate.kinds.grounding import Region
 from youtu_gguf.types import Size
 
 PHRASES_PER_SCENE = 3
+CORE_CROP_PX = 224
+"""Side in px of the crops in which things are masked; the package's default costs forty times as much."""
 
 
 def phrases(truth: Scene) -> list[tuple[str, int]]:

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano import measures
-from scripts.nano.questions import phrases
+from scripts.nano.questions import CORE_CROP_PX, phrases
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.polygons import fill_outlines
 from youtu_gguf.engines.native.engine import NativeEngine
@@ -33,7 +33,6 @@ from youtu_gguf.images.zoom import Zoom
 from youtu_gguf.types import Find
 
 CROP_SIZES = (160, 224, 320)
-INSTANCE_CROP_PX = 224
 DEFAULT_CROP_SCENES = 2
 """Number of scenes for the default crop size, 1280 px, which takes a hundred times as long as 224."""
 AUTO_SCENES = 25
@@ -133,7 +132,7 @@ class Recipes:
             row = self._row(name, boxes=True, masks=True)
 
             def ask(scene: yg.Scene, classes: Sequence[str] | None = classes, find: Find = find) -> yg.Instances:
-                return scene.instances(classes, crop_size=INSTANCE_CROP_PX, find=find)
+                return scene.instances(classes, crop_size=CORE_CROP_PX, find=find)
 
             found = row.timed(self._model, truth, ask)
             self._judge(row, truth, found.xyxy, found.labels, found.masks)

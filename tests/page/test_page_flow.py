@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from scripts._workbench import Workbench
-from scripts.nano.evaluate import CORE_CROP_PX
+from scripts.nano.questions import CORE_CROP_PX
 from tests.page.conftest import OpenTab
 
 WORDS = {
