@@ -195,6 +195,6 @@ def test_the_same_seed_gives_the_same_shard(shards: dict[Kind, Shard], tokenizer
 def test_shards_come_in_the_shares_that_are_asked_for(tokenizer: Tokenizer) -> None:
     shares: dict[Kind, float] = {"screen": 3.0, "click": 1.0}
     found = draw_shards(tokenizer, shares, np.random.default_rng(3))
-    kinds = [shard.kind for _ in range(12) for shard in next(found)]
+    kinds = [shard.kind for _ in range(8) for shard in next(found)]
     assert {*kinds} == {"screen", "click"}
     assert kinds.count("screen") > kinds.count("click")
