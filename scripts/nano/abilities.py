@@ -16,7 +16,7 @@ from scripts.nano import measures
 from scripts.nano.answers import count, name, plural
 from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.measures import NO_DATA
-from scripts.nano.questions import CORE_CROP_PX, category_samples, counting_samples, grounding_samples
+from scripts.nano.questions import CORE_CROP_PX, category_samples, counting_samples, grounding_samples, two_kinds
 from scripts.nano.scenes import CLASSES, THINGS, Scene
 from youtu_gguf.evaluate.base import Prediction
 from youtu_gguf.evaluate.kinds.grounding import Grounding
@@ -154,15 +154,8 @@ class Turns(Means):
     """A question that cannot be understood without the one before it."""
 
     def add(self, truth: Scene, scene: yg.Scene) -> None:
-        """Count one kind, then another without saying what to do; two of three scenes have the other kind."""
-        rng = np.random.default_rng(truth.seed)
-        kinds = {
-            there: [kind for kind in THINGS if any(t.kind == kind for t in truth.things) == there]
-            for there in (True, False)
-        }
-        first = str(rng.choice(THINGS))
-        others = [kind for kind in kinds[bool(rng.random() < 2 / 3)] if kind != first]
-        second = str(rng.choice(others or kinds[False]))
+        """Count one kind, then another without saying what to do."""
+        first, second = two_kinds(truth)
         with scene.chat() as chat:
             chat.ask(ENGLISH.count.format(first))
             self.note("chat_exact", chat.ask(f"And how many {plural(second)}?").value == str(count(truth, second)))

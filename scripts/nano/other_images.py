@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -98,14 +99,18 @@ def flat(labels: npt.NDArray[np.int32], depth: npt.NDArray[np.floating]) -> bool
 
 def held_out(n: int = N_STRANGERS) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield `n` images (H, W, 3): each photograph as it is, then scaled parts of one after another."""
-    from skimage import data
-
-    folder = Path(data.__file__).parent
     rng = np.random.default_rng(0)
     for number in range(n):
-        with Image.open(folder / PHOTOGRAPHS[number % len(PHOTOGRAPHS)]) as file:
-            whole = np.asarray(file.convert("RGB"))
+        whole = _photograph(PHOTOGRAPHS[number % len(PHOTOGRAPHS)])
         yield whole if number < len(PHOTOGRAPHS) else _part(whole, rng)
+
+
+@cache
+def _photograph(name: str) -> npt.NDArray[np.uint8]:
+    from skimage import data
+
+    with Image.open(Path(data.__file__).parent / name) as file:
+        return np.asarray(file.convert("RGB"))
 
 
 def _part(whole: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:

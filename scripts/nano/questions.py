@@ -49,5 +49,14 @@ def category_samples(truth: Scene) -> list[Sample]:
     return [_sample(truth, "primary", TrueClasses((THINGS.index(largest.kind),), largest.kind))]
 
 
+def two_kinds(truth: Scene) -> tuple[str, str]:
+    """Return two kinds to count one after the other; the second is there in two of three scenes, where it can be."""
+    rng = np.random.default_rng(truth.seed)
+    first, *others = (str(kind) for kind in rng.permutation(THINGS))
+    here = [kind for kind in others if any(thing.kind == kind for thing in truth.things)]
+    absent = [kind for kind in others if kind not in here]
+    return first, (here if here and rng.random() < 2 / 3 else absent)[0]
+
+
 def _sample(scene: Scene, name: str, truth: Any, asked: Mapping[str, Any] | None = None) -> Sample:
     return Sample(f"{scene.seed}: {name}", Path(str(scene.seed)), asked or {}, truth)

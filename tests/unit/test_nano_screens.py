@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from scripts.nano.glyphs import ink, tight_ink, width_of
+from scripts.nano._widgets import F32, pick_theme
+from scripts.nano.glyphs import ATLAS, BOLD, HEIGHT_PX, REGULAR, TABLE, ink, tight_ink, width_of
 from scripts.nano.screen_lessons import click_lessons, screen_frame, screen_lessons, texts
 from scripts.nano.screen_words import ICONS, KINDS, WORDS
 from scripts.nano.screens import draw_screen
@@ -106,6 +109,31 @@ def test_all_words_can_be_written(lang: Lang) -> None:
         assert ink(word, 18).max() > 0.8
         assert tight_ink(word, 20).shape[0] == 20
         assert width_of(word, 18, 1) >= width_of(word, 18, 0)
+
+
+@pytest.mark.parametrize("weight", [REGULAR, BOLD])
+def test_letters_are_those_of_the_picture(weight: int) -> None:
+    picture = np.asarray(Image.open(ATLAS))[weight * HEIGHT_PX : (weight + 1) * HEIGHT_PX]
+    table = json.loads(TABLE.read_text("utf-8"))[weight]
+    for letter in "Qg7窗":
+        left, width = table[letter]
+        assert np.array_equal(np.rint(ink(letter, HEIGHT_PX, weight) * 255), picture[:, left : left + width])
+
+
+def test_texts_stand_out_from_what_they_are_written_on() -> None:
+    for seed in range(200):
+        theme = pick_theme(np.random.default_rng(seed))
+        assert contrast(theme.text, theme.panel) > 7
+        assert contrast(theme.on_button, theme.button) > 3
+
+
+def contrast(one: F32, other: F32) -> float:
+    """Return the contrast ratio of the Web Content Accessibility Guidelines 2; large text needs 3."""
+    linear = [
+        np.where((c := colour / 255) <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for colour in (one, other)
+    ]
+    dark, light = sorted(float(colour @ np.array([0.2126, 0.7152, 0.0722])) for colour in linear)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_letters_that_nobody_rendered_are_refused() -> None:
