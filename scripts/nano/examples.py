@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -94,8 +93,7 @@ def _part(array: Any, px: int, top: int, left: int, tall: int, wide: int) -> Any
     return np.ascontiguousarray(array[top * px : (top + tall) * px, left * px : (left + wide) * px])
 
 
-@lru_cache(maxsize=64)
-def _drawn(seed: int, width: int, height: int, signs: bool) -> Scene:
+def _drawn(seed: int, width: int, height: int, *, signs: bool) -> Scene:
     rng = np.random.default_rng([seed, 5])
     cast = _signs(rng) if signs else None
     return draw(seed, (width, height), cast=cast, lettering="own" if rng.random() < 0.5 else "opencv")
@@ -105,7 +103,7 @@ def _enlarged(seed: int, rows: int, cols: int, scale: float) -> tuple[U8, Scene,
     """Draw a scene that, `scale` times as large, has this grid; return it prepared, as it is, and the frame."""
     rng = np.random.default_rng([seed, 6])
     width, height = (_side(n, scale, float(rng.random())) for n in (cols, rows))
-    scene = _drawn(seed, width, height, bool(rng.random() < SIGNS_SHARE))
+    scene = _drawn(seed, width, height, signs=rng.random() < SIGNS_SHARE)
     prepared, _ = prepare(scene.rgb, MAX_TOKENS, scale)
     assert prepared.rgb.shape == (rows * TOKEN_PX, cols * TOKEN_PX, 3), (prepared.rgb.shape, rows, cols, scale)
     return prepared.rgb, scene, frame_of(scene, cols * TOKEN_PX, rows * TOKEN_PX)

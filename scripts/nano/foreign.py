@@ -20,6 +20,11 @@ from youtu_gguf.types import Lang
 
 SCREEN_ROWS, SCREEN_COLS = (8, 13), (8, 14)
 """Least and most rows and columns of image tokens of screens."""
+SMALL_SHARE, LARGE_SHARE = 0.5, 0.3
+"""Shares, of the shards of images that are nothing drawn, of those as small as scenes and as large as photographs."""
+SOME_ROWS, LARGE_TOKENS = (8, 20), (300, MAX_TOKENS)
+"""Least and most rows and columns of the others, and image tokens of the large ones."""
+ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 STRANGE_BIN = 500
 """Depth bin of every cell of an image that is nothing drawn."""
 NO_CLASS = 255
@@ -72,7 +77,7 @@ def _words(screen: Screen, tokenizer: Tokenizer) -> npt.NDArray[np.int32]:
 def make_strangers(seed: int, tokenizer: Tokenizer) -> Shard:
     """Draw images that are nothing drawn, of one grid, and questions about them; no class and one depth are right."""
     rng = np.random.default_rng([seed, 11])
-    rows, cols = some_grid(rng) if rng.random() < 0.8 else (int(rng.integers(8, 21)), int(rng.integers(8, 21)))
+    rows, cols = strange_grid(rng)
     labels = np.full((rows * TOKEN_PX // LABEL_PX, cols * TOKEN_PX // LABEL_PX), NO_CLASS, np.uint8)
     bins = np.full((rows * TOKEN_PX // DEPTH_PX, cols * TOKEN_PX // DEPTH_PX), STRANGE_BIN, np.uint16)
     images = []
@@ -81,3 +86,17 @@ def make_strangers(seed: int, tokenizer: Tokenizer) -> Shard:
         taught = [teach(tokenizer, lesson) for lesson in stranger_lessons(np.random.default_rng([seed + number, 12]))]
         images.append((rgb, bare_targets(rows, cols, labels, bins), taught))
     return Shard.of("stranger", (rows, cols), images)
+
+
+def strange_grid(rng: np.random.Generator) -> tuple[int, int]:
+    """Draw a grid: were all of these small, large images would have to be drawn scenes."""
+    draw = rng.random()
+    if draw < SMALL_SHARE:
+        return some_grid(rng)
+    if draw < 1 - LARGE_SHARE:
+        low, high = SOME_ROWS
+        return int(rng.integers(low, high + 1)), int(rng.integers(low, high + 1))
+    n_tokens = np.exp(rng.uniform(*np.log(LARGE_TOKENS)))
+    aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
+    short, long = int(np.sqrt(n_tokens / aspect)), int(np.sqrt(n_tokens * aspect))
+    return (long, short) if rng.random() < 0.3 else (short, long)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing as mp
-import os
-import queue
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing.queues import Queue
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +22,8 @@ from scripts.nano.tokenizer import Tokenizer
 
 LEAST_HELD = 6
 """Shards of each kind that are kept at least."""
-SCENES_FOR_CROPS = 16
+SCENES_FOR_CROPS = 4
+"""Scenes whose things are cropped for a delivery; they give one or two shards."""
 
 
 class Pool:
@@ -45,16 +46,17 @@ class Pool:
         self.shards: dict[Kind, deque[Shard]] = {kind: deque() for kind in shares}
         self._most = {kind: n_tokens * share / total for kind, share in shares.items()}
         self.drawn = start
-        self._queue: Queue[list[Shard]] = context.Queue(maxsize=2)
-        self._workers = [
-            context.Process(
-                target=_draw_forever, args=(self._queue, tokenizer_path, dict(shares), [seed, start, number])
+        self._workers: list[SpawnProcess] = []
+        self._deliveries: list[Connection] = []
+        for number in range(workers):
+            here, there = context.Pipe(duplex=False)
+            worker = context.Process(
+                target=_draw_forever, args=(there, tokenizer_path, dict(shares), [seed, start, number]), daemon=True
             )
-            for number in range(workers)
-        ]
-        for worker in self._workers:
-            worker.daemon = True
             worker.start()
+            there.close()  # the worker holds the only copy, so its end is noticed here
+            self._workers.append(worker)
+            self._deliveries.append(here)
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +65,10 @@ class Pool:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         for worker in self._workers:
-            worker.terminate()
+            worker.kill()  # they ignore milder signals
+            worker.join()
+        for delivery in self._deliveries:
+            delivery.close()
 
     def fill(self, at_least: int) -> None:
         """Wait until the pool holds so many shards, and some of each kind."""
@@ -72,18 +77,30 @@ class Pool:
                 raise RuntimeError("expected shards from the workers; none came for 120 s.")
 
     def take(self, timeout: float = 0.001) -> bool:
-        """Take one delivery of the workers if there is one; the workers wait while the queue is full."""
-        try:
-            shards = self._queue.get(timeout=timeout)
-        except queue.Empty:
+        """Take one delivery of the workers if there is one; a worker waits until its own is taken.
+
+        Raises:
+            RuntimeError: A worker has ended.
+        """
+        ready = wait(self._deliveries, timeout)
+        if not ready:
             return False
+        delivery = next(one for one in self._deliveries if one in ready)
+        try:
+            shards = delivery.recv()
+        except (EOFError, OSError) as exc:
+            raise RuntimeError("expected the workers to draw until the end; one has ended. See its error.") from exc
         for shard in shards:
-            self.drawn += 1
-            kept = self.shards[shard.kind]
-            kept.append(shard)
-            while len(kept) > LEAST_HELD and sum(one.n_tokens for one in kept) > self._most[shard.kind]:
-                kept.popleft()
+            self.keep(shard)
         return True
+
+    def keep(self, shard: Shard) -> None:
+        """Add a shard, and drop the oldest of its kind beyond what is kept of that."""
+        self.drawn += 1
+        kept = self.shards[shard.kind]
+        kept.append(shard)
+        while len(kept) > LEAST_HELD and sum(one.n_tokens for one in kept) > self._most[shard.kind]:
+            kept.popleft()
 
     def pick(self, rng: np.random.Generator, kind: Kind) -> Shard:
         """Return a shard at random: one of four times as many images, which are smaller, twice as often."""
@@ -92,16 +109,13 @@ class Pool:
         return shards[int(rng.choice(len(shards), p=weights / weights.sum()))]
 
 
-def _draw_forever(out: Queue[list[Shard]], tokenizer_path: Path, shares: Mapping[Kind, float], seed: list[int]) -> None:
-    parent = os.getppid()
+def _draw_forever(out: Connection, tokenizer_path: Path, shares: Mapping[Kind, float], seed: list[int]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they stop the trainer, which still takes shards until it has saved
     for shards in draw_shards(Tokenizer.load(tokenizer_path), shares, np.random.default_rng(seed)):
-        while os.getppid() == parent:  # ends when the trainer was killed
-            try:
-                out.put(shards, timeout=5)
-                break
-            except queue.Full:
-                continue
-        if os.getppid() != parent:
+        try:
+            out.send(shards)
+        except BrokenPipeError:  # the trainer has ended
             return
 
 

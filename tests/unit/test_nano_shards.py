@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import cv2
 import numpy as np
 import pytest
 
 from scripts.nano import strangers
-from scripts.nano.examples import CoreCrops, make_scenes, make_views
-from scripts.nano.foreign import NO_CLASS, STRANGE_BIN, make_clicks, make_screens, make_strangers
-from scripts.nano.lessons import REFUSAL
+from scripts.nano.examples import MAX_TOKENS, CoreCrops, make_scenes, make_views
+from scripts.nano.foreign import NO_CLASS, STRANGE_BIN, make_clicks, make_screens, make_strangers, strange_grid
+from scripts.nano.lessons import REFUSAL, Lesson
 from scripts.nano.pool import draw_shards
 from scripts.nano.scenes import CLASSES, THINGS, draw
-from scripts.nano.shards import Kind, Shard
+from scripts.nano.shards import Kind, Shard, teach
 from scripts.nano.targets import DEPTH_PX, JOINTS_FROM, LABEL_PX, MAX_THINGS, N_POINTS, TOKEN_PX, scene_targets
 from scripts.nano.tokenizer import Tokenizer
-from youtu_gguf.facts import DEPTH_SCALES, N_BINS
+from youtu_gguf.facts import DEPTH_SCALES, END, N_BINS
 from youtu_gguf.prompts import WORDINGS
 
 KINDS: tuple[Kind, ...] = ("scene", "view", "core", "screen", "click", "stranger")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_photographs() -> Iterator[None]:
+    """Draw patterns only: which photographs there are differs from machine to machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strangers, "photographs", lambda: ())
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -25,22 +36,21 @@ def tokenizer() -> Tokenizer:
     return Tokenizer([])
 
 
+def make(kind: Kind, tokenizer: Tokenizer) -> Shard:
+    makers: dict[Kind, Callable[[], Shard]] = {
+        "scene": lambda: make_scenes(2, tokenizer),
+        "view": lambda: make_views(2),
+        "core": lambda: next(shard for crops in [CoreCrops()] for seed in range(99) for shard in crops.add(seed)),
+        "screen": lambda: make_screens(2, tokenizer),
+        "click": lambda: make_clicks(2, tokenizer),
+        "stranger": lambda: make_strangers(2, tokenizer),
+    }
+    return makers[kind]()
+
+
 @pytest.fixture(scope="module")
 def shards(tokenizer: Tokenizer) -> dict[Kind, Shard]:
-    return {
-        "scene": make_scenes(2, tokenizer),
-        "view": make_views(2),
-        "core": next(shard for seed in range(99) for shard in CoreCrops().add(seed)),
-        "screen": make_screens(2, tokenizer),
-        "click": make_clicks(2, tokenizer),
-        "stranger": make_strangers(2, tokenizer),
-    }
-
-
-@pytest.fixture(autouse=True)
-def no_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw patterns only: which photographs there are differs from machine to machine."""
-    monkeypatch.setattr(strangers, "photographs", lambda: ())
+    return {kind: make(kind, tokenizer) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,6 +90,34 @@ def test_boxes_outlines_and_owners_lie_on_their_things(scale: float) -> None:
         row, col = np.argwhere(targets.centre & (targets.owner == i))[0]
         assert x1 - TOKEN_PX <= col * TOKEN_PX <= x2
         assert y1 - TOKEN_PX <= row * TOKEN_PX <= y2
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5])
+def test_joints_that_are_seen_lie_on_their_person(scale: float) -> None:
+    scene = draw(3, (256, 288), cast=[("person", "red"), ("star", "blue")])
+    assert any(thing.joints is not None for thing in scene.things)
+    targets = scene_targets(scene, int(9 * scale), int(8 * scale), scale)
+    near = np.ones((3, 3), np.uint8)
+    for thing, points in zip(scene.things, targets.points, strict=False):
+        if thing.joints is None:
+            assert np.isnan(points[JOINTS_FROM:-2]).all()
+            continue
+        mask = cv2.dilate((targets.labels == THINGS.index("person")).astype(np.uint8), near)
+        seen = points[JOINTS_FROM:-2].reshape(16, 2)[thing.joints[:, 2] > 0]
+        assert mask[(seen[:, 1] // LABEL_PX).astype(int), (seen[:, 0] // LABEL_PX).astype(int)].all()
+
+
+@pytest.mark.parametrize("kind", ["scene", "view", "core"])
+def test_borders_of_labels_lie_where_the_picture_changes(shards: dict[Kind, Shard], kind: Kind) -> None:
+    shard = shards[kind]
+    here, away = [], []
+    for rgb, labels in zip(shard.rgb, shard.labels, strict=True):
+        cells = cv2.resize(rgb, labels.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        change = np.abs(np.diff(cells, axis=1)).sum(axis=2)
+        border = np.diff(labels.astype(int), axis=1) != 0
+        here.append(change[border])
+        away.append(change[:, 2:][border[:, :-2]])  # the same borders, moved by two cells
+    assert np.concatenate(here).mean() > 1.5 * np.concatenate(away).mean()
 
 
 def test_an_enlarged_scene_is_as_much_nearer() -> None:
@@ -127,16 +165,36 @@ def test_strangers_are_refused_and_have_no_class(shards: dict[Kind, Shard], toke
     assert answers <= {*REFUSAL.values()}
 
 
-def test_the_same_seed_gives_the_same_shard(tokenizer: Tokenizer) -> None:
-    first, again = make_scenes(5, tokenizer), make_scenes(5, tokenizer)
-    assert np.array_equal(first.rgb, again.rgb)
-    assert first.taught == again.taught
-    assert np.array_equal(make_views(5).labels, make_views(5).labels)
+def test_strangers_are_as_large_as_photographs_too() -> None:
+    rng = np.random.default_rng(0)
+    grids = [strange_grid(rng) for _ in range(400)]
+    n_tokens = np.array([rows * cols for rows, cols in grids])
+    assert n_tokens.max() <= MAX_TOKENS
+    assert 0.05 < (n_tokens > 1000).mean() < 0.3
+    assert (n_tokens <= 100).mean() > 0.4
+    assert {rows > cols for rows, cols in grids if rows * cols > 1000} == {True, False}
+
+
+def test_earlier_turns_stand_before_the_question(tokenizer: Tokenizer) -> None:
+    history = (("How many stars?", "2"), ("And how many circles?", "1"))
+    taught = teach(tokenizer, Lesson("chat", "And how many signs?", "0", "en", history))
+    text = tokenizer.decode(taught.question)
+    places = [text.index(part) for turn in history for part in turn] + [text.index("And how many signs?")]
+    assert places == sorted(places)
+    assert taught.task == "chat"
+    assert taught.answer == (*tokenizer.encode("0"), tokenizer.id(END))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_shard(shards: dict[Kind, Shard], tokenizer: Tokenizer, kind: Kind) -> None:
+    again = make(kind, tokenizer)
+    for name, value in vars(shards[kind]).items():
+        np.testing.assert_equal(getattr(again, name), value, err_msg=name)
 
 
 def test_shards_come_in_the_shares_that_are_asked_for(tokenizer: Tokenizer) -> None:
-    shares: dict[Kind, float] = {"screen": 3.0, "stranger": 1.0}
+    shares: dict[Kind, float] = {"screen": 3.0, "click": 1.0}
     found = draw_shards(tokenizer, shares, np.random.default_rng(3))
-    kinds = [shard.kind for _ in range(16) for shard in next(found)]
-    assert {*kinds} == {"screen", "stranger"}
-    assert kinds.count("screen") > kinds.count("stranger")
+    kinds = [shard.kind for _ in range(8) for shard in next(found)]
+    assert {*kinds} == {"screen", "click"}
+    assert kinds.count("screen") > kinds.count("click")
