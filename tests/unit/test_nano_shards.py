@@ -38,12 +38,12 @@ def tokenizer() -> Tokenizer:
 
 def make(kind: Kind, tokenizer: Tokenizer) -> Shard:
     makers: dict[Kind, Callable[[], Shard]] = {
-        "scene": lambda: make_scenes(2, tokenizer),
+        "scene": lambda: make_scenes(14, tokenizer),
         "view": lambda: make_views(2),
         "core": lambda: next(shard for crops in [CoreCrops()] for seed in range(99) for shard in crops.add(seed)),
         "screen": lambda: make_screens(2, tokenizer),
         "click": lambda: make_clicks(2, tokenizer),
-        "stranger": lambda: make_strangers(2, tokenizer),
+        "stranger": lambda: make_strangers(25, tokenizer),
     }
     return makers[kind]()
 
@@ -195,6 +195,6 @@ def test_the_same_seed_gives_the_same_shard(shards: dict[Kind, Shard], tokenizer
 def test_shards_come_in_the_shares_that_are_asked_for(tokenizer: Tokenizer) -> None:
     shares: dict[Kind, float] = {"screen": 3.0, "click": 1.0}
     found = draw_shards(tokenizer, shares, np.random.default_rng(3))
-    kinds = [shard.kind for _ in range(8) for shard in next(found)]
+    kinds = [shard.kind for _ in range(6) for shard in next(found)]
     assert {*kinds} == {"screen", "click"}
     assert kinds.count("screen") > kinds.count("click")
