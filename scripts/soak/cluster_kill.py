@@ -27,7 +27,6 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.soak._cluster_batch import (
-    GONE_S,
     Command,
     differences,
     left_of_runs,
@@ -48,6 +47,10 @@ KILLS = {"child": 0.05, "actor": 0.15, "node": 0.3, "driver": 0.5}
 
 AT_ONCE = 2
 """Shards that an actor holds, which are done again after its death."""
+
+ACTORS_S = 2.5
+"""How long children are held after the death of what they belong to, so that they begin nothing until their actors end.
+"""
 
 RETRIED = 2
 """Pictures that are begun again without an actor's death: that which crashes, and that which a killed child was at."""
@@ -184,7 +187,7 @@ def killed(command: Command, nodes: RayNodes, seen: Path, n: int, tell: Callable
         parents = [child.parent() for child in found.children]
         n_lost += found.kill()
         if what != "child":
-            psutil.wait_procs([parent for parent in parents if parent is not None], GONE_S / 2)
+            psutil.wait_procs([parent for parent in parents if parent is not None], ACTORS_S)
         let_go(found.children)
         if what == "driver":
             yield from (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.soak._cluster_batch import Command, make_images, n_seen, stored
+from scripts.soak._cluster_batch import GONE_S, Command, make_images, n_seen, stored
 from scripts.soak._ray_nodes import RayNodes, processes_with, wait_until
 
 
@@ -39,7 +39,7 @@ def test_a_ray_of_our_own_heeds_no_other_and_leaves_no_token(command: Command, s
     assert (done.returncode, done.stderr) == (0, "")
     assert len(stored(command.out).lines) == 6
     assert not (home / ".ray").exists()
-    wait_until(lambda: not [*processes_with("OWN_RAY", str(tmp_path))], "the end of the driver's Ray", 5.0)
+    wait_until(lambda: not [*processes_with("OWN_RAY", str(tmp_path))], "the end of the driver's Ray", GONE_S)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
