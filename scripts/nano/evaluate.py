@@ -190,6 +190,7 @@ def main() -> None:
     everything = (*GROUPS, *ABILITIES, *OWN_IMAGES)
     parser.add_argument("--only", nargs="*", choices=everything, default=everything, help="groups of tasks")
     parser.add_argument("--slow-n", type=int, default=SLOW_SCENES, help="scenes with crops of the default size")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
     parser.add_argument("--normalise", choices=get_args(Normalise), help="as in Calibration, not the model's own")
     parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")
@@ -199,7 +200,7 @@ def main() -> None:
     assumed: yg.Calibration | Literal["stored"] = "stored"
     if args.normalise:
         assumed = yg.Calibration(normalise=args.normalise)
-    with yg.load(args.model, max_tokens=600, calibration=assumed) as model:
+    with yg.load(args.model, threads=args.threads, max_tokens=600, calibration=assumed) as model:
         tally = evaluate(model, args.n, args.seed, tuple(g for g in GROUPS if g in args.only), args.refine, _say)
         figures = tally.figures() | evaluate_abilities(model, args.n, args.seed, args.only, args.slow_n)
     seconds = round(time.monotonic() - began, 1)

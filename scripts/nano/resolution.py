@@ -71,7 +71,7 @@ class Tally:
         near = near_seam(scene.size, way.zoom)
         for confusion, part in ((self.near, near), (self.far, ~near)):
             confusion.add(replace(truth, labels=truth.labels[part][None]), found.ids[part][None], found.classes)
-        depth = scene.depth(focal_px="unknown", **options)  # type: ignore[arg-type]
+        depth = scene.depth(focal_px=truth.focal_px, **options)  # type: ignore[arg-type]
         self.errors.append(depth_errors(depth.values, truth))
 
     def row(self) -> str:
