@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
 from scripts.nano.examples import CoreCrops, make_scenes, make_views
@@ -112,6 +113,7 @@ class Pool:
 def _draw_forever(out: Connection, tokenizer_path: Path, shares: Mapping[Kind, float], seed: list[int]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they stop the trainer, which still takes shards until it has saved
+    cv2.setNumThreads(1)  # the trainer wants the processors
     for shards in draw_shards(Tokenizer.load(tokenizer_path), shares, np.random.default_rng(seed)):
         try:
             out.send(shards)
