@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
 
+FRAME_PX = 3
+
 _SHEET = 768  # side of a noise sheet, in px: twice the largest image
 _TABLE = 64  # side of the table of per-brick, per-tile brightness
 
@@ -60,6 +62,13 @@ def noise(rng: Rng, height: int, width: int, sigma: float) -> F32:
 def sensor_noise(rng: Rng, height: int, width: int) -> F32:
     """(height, width, 3) white noise of deviation 1."""
     return _window(_sensor_sheet(), rng, height, width)
+
+
+def draw_frame(rng: Rng, rgb: NDArray[np.uint8]) -> None:
+    """Draw the thin dark frame of drawn images on one (H, W, 3): see `scenes`."""
+    border = np.clip(np.array((40, 36, 34)) + rng.normal(0, 4, 3), 0, 255).astype(np.uint8)
+    for strip in (np.s_[:FRAME_PX], np.s_[-FRAME_PX:], np.s_[:, :FRAME_PX], np.s_[:, -FRAME_PX:]):
+        rgb[strip] = border
 
 
 def _tint(value: F32, colour: F32) -> F32:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.nano._paint import noise, sensor_noise
+from scripts.nano._paint import draw_frame, noise, sensor_noise
 from scripts.nano.glyphs import BOLD, width_of, write
 
 F32 = NDArray[np.float32]
@@ -149,13 +149,11 @@ class Painter:
         area = self._image[y1 + 3 : y2 - 3, x1 + 3 : x2 - 3]
         area += small[..., None] * (ink - area)
 
-    def finished(self, frame_px: int) -> NDArray[np.uint8]:
+    def finished(self) -> NDArray[np.uint8]:
         """Return the image (H, W, 3), with a little noise and the dark frame."""
         image = self._image + sensor_noise(self._rng, self.height, self.width) * np.float32(3 * self._rng.random() ** 2)
         rgb = np.asarray(np.clip(image, 0, 255), np.uint8)
-        border = np.clip(np.array((40, 36, 34)) + self._rng.normal(0, 4, 3), 0, 255).astype(np.uint8)
-        for strip in (np.s_[:frame_px], np.s_[-frame_px:], np.s_[:, :frame_px], np.s_[:, -frame_px:]):
-            rgb[strip] = border
+        draw_frame(self._rng, rgb)
         return rgb
 
     def _fill(self, box: Box, colour: F32) -> None:

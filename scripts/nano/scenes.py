@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.nano._figures import SHAPES, Figure, Lettering, draw_figure
-from scripts.nano._paint import GROUND_SCALE, GROUNDS, WALLS, noise, sensor_noise, sky
+from scripts.nano._paint import GROUND_SCALE, GROUNDS, WALLS, draw_frame, noise, sensor_noise, sky
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -34,7 +34,6 @@ _CANONICAL_FOCAL_PX = 2000.0
 _NEAREST_M, _FARTHEST_M = 0.5, 100.0
 _HORIZON_GAP_PX = 16  # outdoors the visible edge of the ground lies this far below the vanishing row
 _MARGIN_PX = 5
-_FRAME_PX = 3
 _TRIES = 20
 _MIN_VISIBLE, _MIN_AREA_PX, _MIN_APART_PX = 0.55, 500, 30
 _COUNT_WEIGHTS = (0.15, 0.25, 0.25, 0.2, 0.15)
@@ -321,9 +320,7 @@ def _develop(rng: Rng, rgb: F32) -> NDArray[np.uint8]:
         lit = np.asarray(cv2.GaussianBlur(lit, (3, 3), rng.uniform(0.4, 0.9)), dtype=np.float32)
     lit += sensor_noise(rng, height, width) * np.float32(8 * rng.random() ** 1.5)
     image = np.asarray(np.clip(lit, 0, 255), dtype=np.uint8)
-    border = np.clip(np.array((40, 36, 34)) + rng.normal(0, 4, 3), 0, 255).astype(np.uint8)
-    for strip in (np.s_[:_FRAME_PX], np.s_[-_FRAME_PX:], np.s_[:, :_FRAME_PX], np.s_[:, -_FRAME_PX:]):
-        image[strip] = border
+    draw_frame(rng, image)
     return image
 
 

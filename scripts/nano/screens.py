@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.nano._widgets import Painter, Theme, pick_theme
+from scripts.nano._widgets import Painter, pick_theme
 from scripts.nano.screen_words import BUTTONS, FIELDS, ICONS, MENUS, WINDOWS
 from youtu_gguf.types import Lang
 
@@ -20,7 +20,6 @@ _Px = tuple[int, int, int, int]
 
 SIZES = (256, 416)
 """Sides of screens in px."""
-_FRAME_PX = 3
 _EDGE = 6
 _MOST = 10
 """Elements at most."""
@@ -75,7 +74,7 @@ def draw_screen(seed: int, size: tuple[int, int] | None = None, lang: Lang | Non
     lang = lang or drawn
     painter = Painter(rng, width, height, pick_theme(rng))
     elements = _Layout(rng, painter, lang).elements()
-    return Screen(seed, painter.finished(_FRAME_PX), tuple(elements), lang)
+    return Screen(seed, painter.finished(), tuple(elements), lang)
 
 
 class _Layout:
@@ -83,7 +82,6 @@ class _Layout:
 
     def __init__(self, rng: Rng, painter: Painter, lang: Lang) -> None:
         self._rng, self._painter, self._lang = rng, painter, lang
-        self._theme: Theme = painter.theme
         self._buttons = [BUTTONS[lang][i] for i in rng.permutation(len(BUTTONS[lang]))]
         self._found: list[Element] = []
 

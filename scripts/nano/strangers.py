@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.nano._paint import draw_frame
+
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
@@ -31,7 +33,6 @@ TOO_ALIKE = re.compile(r"(left|right)[0-9]+")
 """Names of two dozen photographs of one chessboard."""
 MOST_SIDE = 1024
 PHOTO_SHARE, FRAME_SHARE = 0.6, 0.35
-FRAME_PX = 3
 
 
 @cache
@@ -66,9 +67,7 @@ def draw_stranger(seed: int, size: tuple[int, int]) -> U8:
     image = _PATTERNS[int(rng.integers(len(_PATTERNS)))](rng, width, height) if photo is None else photo
     rgb = np.clip(image, 0, 255).astype(np.uint8)
     if rng.random() < FRAME_SHARE:
-        border = np.clip(np.array((40, 36, 34)) + rng.normal(0, 4, 3), 0, 255).astype(np.uint8)
-        for strip in (np.s_[:FRAME_PX], np.s_[-FRAME_PX:], np.s_[:, :FRAME_PX], np.s_[:, -FRAME_PX:]):
-            rgb[strip] = border
+        draw_frame(rng, rgb)
     return rgb
 
 
