@@ -74,6 +74,7 @@ class Table(nn.Module):
         self.maps = nn.ParameterDict(
             {name: nn.Parameter(torch.randn(2 * N_WAVES, n_embd) * 0.1 * n_embd**-0.5) for name in ramps}
         )
+        self.ramps = tuple(ramps)  # a ParameterDict sorts the names of a plain dict, so its order is another one
         source = torch.arange(n_vocab)
         for offset, (name, ramp) in zip(_offsets(n_vocab, ramps), ramps.items(), strict=True):
             self.register_buffer(f"waves_{name}", ramp.waves(), persistent=False)
@@ -82,7 +83,7 @@ class Table(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the whole table (n_vocab, n_embd)."""
-        parts = [self.plain, *(getattr(self, f"waves_{name}") @ weight for name, weight in self.maps.items())]
+        parts = [self.plain, *(getattr(self, f"waves_{name}") @ self.maps[name] for name in self.ramps)]
         table: Tensor = torch.cat(parts)[self.source]
         return table
 
@@ -120,19 +121,18 @@ class Weight(nn.Module):
         self.weight = nn.Parameter(torch.randn(*shape) * std)
 
 
-MOST_PLAIN = 1024
-"""Tokens up to which attention is written out in bfloat16 on processors, where that is faster than PyTorch's own, above
-all backwards; beyond it, the scores of all pairs would fill the memory."""
+MOST_MASKED = 1024
+"""Patches up to which windows are a mask of all pairs; beyond it, most of the pairs would be computed in vain."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention of (..., n, d); `mask` is True where a row's token sees a column's."""
-    if q.is_cuda or q.dtype == torch.float32 or q.shape[-2] > MOST_PLAIN:
+    """Attention of (..., n, d); `mask` is True where a row's token sees a column's.
+
+    Processors compute it in float32, which PyTorch does faster there than in bfloat16, above all backwards.
+    """
+    if q.is_cuda:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    scores = (q * q.shape[-1] ** -0.5) @ k.mT
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    return torch.softmax(scores, dim=-1) @ v
+    return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask).to(q.dtype)
 
 
 class VisionBlock(nn.Module):
@@ -220,7 +220,7 @@ def _windows(number: Tensor) -> Windows | None:
     there = (torch.arange(members.shape[1]) < counts[:, None])[:, None]
     back = torch.empty_like(order)
     back[order] = number[order] * members.shape[1] + at
-    mask = number == number[:, None] if len(order) <= MOST_PLAIN else None
+    mask = number == number[:, None] if len(order) <= MOST_MASKED else None
     return Windows(mask, members, there, back)
 
 

@@ -121,6 +121,10 @@ class Tokenizer:
         self._words[word] = ids
         return ids
 
+    def merged(self, text: str) -> list[str]:
+        """Return the texts of the tokens of a normal token's text, which another tokenizer may have as one."""
+        return self._merge(list(text))
+
     def _merge(self, pieces: list[str]) -> list[str]:
         while True:
             ranked = [(self._ranks[pair], at) for at, pair in enumerate(pairwise(pieces)) if pair in self._ranks]

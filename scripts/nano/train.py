@@ -32,6 +32,7 @@ from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
 from scripts.nano.packing import Known, choose, pack, visible
 from scripts.nano.pool import Pool
 from scripts.nano.shards import Kind, Shard, Taught
+from scripts.nano.start import started
 from scripts.nano.strangers import photographs
 from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from youtu_gguf import prompts
@@ -46,7 +47,7 @@ TEXT_DENSE_WEIGHT = 0.3
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.65, "view": 0.1, "core": 0.15, "screen": 0.06, "stranger": 0.04},
-    "text": {"scene": 0.6, "view": 0.04, "core": 0.13, "screen": 0.08, "click": 0.08, "stranger": 0.07},
+    "text": {"scene": 0.56, "view": 0.06, "core": 0.15, "screen": 0.08, "click": 0.08, "stranger": 0.07},
 }
 """Share of the steps that each kind of shard has, by stage."""
 POSE_SHARE = 0.25
@@ -65,6 +66,9 @@ WARM_UP = 60
 """Steps over which the rate rises."""
 COLUMNS = 1.5
 """Standard deviation of the Gaussian target of a coordinate in an answer, in pixels."""
+WAVES = {"x": (20.0, 2048.0), "y": (14.0, 2048.0), "depth": (14.0, 2048.0)}
+"""Shortest and longest wave of the tables of coordinates, in pixels, and of the depth bins, in bins. They are such that
+the tables of nano's first pair, whose waves were others by mistake, can be written with them."""
 REPORT_S, SAVE_S = 30, 240
 CONTEXT = 4096
 """Context length in the metadata of the exported model."""
@@ -82,16 +86,19 @@ class Trainer:
         self.tokenizer = Tokenizer.load(tokenizer_path)
         self.words = Words(self.tokenizer).to(self.device)
         id_of = self.tokenizer.id
-        self.axes = (Ramp(id_of("<x_0>"), 2, 2048, 14.0, 2048.0), Ramp(id_of("<y_0>"), 2, 2048, 14.0, 2048.0))
+        self.axes = Ramp(id_of("<x_0>"), 2, 2048, *WAVES["x"]), Ramp(id_of("<y_0>"), 2, 2048, *WAVES["y"])
         self.known = Known(
             range(id_of("<x_0>"), id_of("<x_0>") + 2 * self.axes[0].count),
             frozenset(self.tokenizer.encode(digit)[0] for digit in "0123456789"),
         )
-        ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, 1000, 25.0, 2000.0)}
+        ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, 1000, *WAVES["depth"])}
         torch.manual_seed(args.seed)
         self.sizes = Sizes()
         self.dtype = getattr(torch, args.dtype)
-        self.net = Network(self.sizes, self.words.n_vocab, ramps).to(self.device, self.dtype)
+        self.net = Network(self.sizes, self.words.n_vocab, ramps)
+        if args.start and not (self.out / "checkpoint.pt").exists():
+            self._start(args.start)
+        self.net.to(self.device, self.dtype)
         self.helpers = Helpers(self.sizes.n_embd).to(self.device, self.dtype)
         self.parameters = nn.ModuleDict({"net": self.net, "helpers": self.helpers})
         self.optimizer = Optimizer(self.parameters.named_parameters(), _is_matrix)
@@ -107,6 +114,12 @@ class Trainer:
         self.think = torch.compile(self.net.think, dynamic=True) if args.compile else self.net.think
         self.rng = np.random.default_rng([args.seed, sum(self.steps.values())])
         torch.manual_seed(args.seed + sum(self.steps.values()))
+
+    def _start(self, folder: str) -> None:
+        ramps = {name: (ramp.ids().numpy(), ramp.waves().numpy()) for name, ramp in self.net.ramps.items()}
+        wanted = {name: tuple(value.shape) for name, value in self.net.state_dict().items()}
+        weights = started(folder, self.tokenizer, ramps, wanted)
+        self.net.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
 
     def stop(self, *_signal: object) -> None:
         """Finish the current step, save and return."""
@@ -308,6 +321,7 @@ def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder of checkpoints, weights and the log")
+    parser.add_argument("--start", metavar="FOLDER", help="begin with the weights of this pair, not with random ones")
     parser.add_argument("--dense-steps", type=int, default=2000)
     parser.add_argument("--text-steps", type=int, default=9000)
     parser.add_argument("--minutes", type=float, default=np.inf, help="stop after this time; later runs go on")
