@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.atomic import replacing
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, YoutuError
 from youtu_gguf.facts import LanguageShape, VisionShape
 from youtu_gguf.gguf.writer import Bytes, TensorSpec, write_gguf
 from youtu_gguf.weights.synthetic.layout import FILE_TYPES, describe_language, describe_vision
@@ -165,9 +165,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="OUT_DIR")
     parser.add_argument("--quant", nargs="+", choices=sorted(FILE_TYPES), default=["Q8_0"])
     args = parser.parse_args()
-    checkpoint = Checkpoint.load(args.checkpoint)
-    for quant in args.quant:
-        paths = export(checkpoint, args.folder, quant)
+    try:
+        checkpoint = Checkpoint.load(args.checkpoint)
+        written = [export(checkpoint, args.folder, quant) for quant in args.quant]
+    except (YoutuError, OSError) as exc:
+        sys.exit(str(exc))
+    for paths in written:
         for path in paths:
             print(f"{path.stat().st_size / 1e6:8.2f} MB  {path}")
         print(f"{sum(path.stat().st_size for path in paths) / 1e6:8.2f} MB  in all")

@@ -33,6 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fonts", type=Path)
     args = parser.parse_args()
+    if missing := [name for name in FILES if not (args.fonts / name).is_file()]:  # Pillow would look for them elsewhere
+        parser.error(f"expected the fonts {' and '.join(FILES)} in {args.fonts}; {' and '.join(missing)} is not there.")
     letters = "".join(sorted(set(LATIN) | {letter for words in WORDS.values() for word in words for letter in word}))
     rows, table = [], []
     for name in FILES:

@@ -20,6 +20,7 @@ _Px = tuple[int, int, int, int]
 
 SIZES = (256, 416)
 """Sides of screens in px."""
+LEAST_PX = 224
 _EDGE = 6
 _MOST = 10
 """Elements at most."""
@@ -65,11 +66,16 @@ def draw_screen(seed: int, size: tuple[int, int] | None = None, lang: Lang | Non
 
     Args:
         seed: Not negative; from `scenes.TEST_SEEDS` on, never trained on.
-        size: Width and height in px, at least 224 each; None draws them too.
+        size: Width and height in px, at least `LEAST_PX` each; None draws them too.
         lang: None draws the language too.
+
+    Raises:
+        ValueError: The size is too small for a window with its elements.
     """
     rng = np.random.default_rng([seed, 8])
     width, height = size or (int(v) for v in rng.integers(SIZES[0], SIZES[1] + 1, 2))
+    if min(width, height) < LEAST_PX:
+        raise ValueError(f"expected a screen of at least {LEAST_PX} px a side; got {width}x{height}.")
     drawn: Lang = "zh" if rng.random() < 0.4 else "en"
     lang = lang or drawn
     painter = Painter(rng, width, height, pick_theme(rng))

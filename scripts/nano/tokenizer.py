@@ -20,6 +20,7 @@ from typing import Self
 
 from gguf.constants import TokenType
 
+from youtu_gguf.errors import InputError
 from youtu_gguf.facts import TAGS
 from youtu_gguf.weights.synthetic.tokens import PADDED, VocabularyShape, byte_to_text, make_tokens
 
@@ -159,8 +160,20 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what `save` wrote."""
-        return cls(json.loads(Path(path).read_text("utf-8"))["merges"])
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        try:
+            merges = json.loads(Path(path).read_text("utf-8"))["merges"]
+            if not isinstance(merges, list) or not all(isinstance(m, str) and m.count(" ") == 1 for m in merges):
+                raise TypeError("its merges are no list of pairs")
+            return cls(merges)
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise InputError(
+                f"expected a tokenizer in {path}, as a training run writes it; got: {exc}. Take the file of the run."
+            ) from exc
 
 
 @lru_cache(maxsize=1)

@@ -36,6 +36,7 @@ from scripts.nano.start import started
 from scripts.nano.strangers import photographs
 from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from youtu_gguf import prompts
+from youtu_gguf.errors import YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START, LanguageShape, VisionShape
 
 WEIGHTS = {
@@ -338,7 +339,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.dtype = args.dtype or faster_dtype(args.device)
-    trainer = Trainer(args)
+    try:
+        trainer = Trainer(args)
+    except (YoutuError, OSError) as exc:
+        sys.exit(str(exc))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, trainer.stop)
     trainer.run()

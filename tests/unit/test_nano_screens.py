@@ -30,6 +30,11 @@ def test_a_seed_always_gives_the_same_screen() -> None:
     assert not np.array_equal(first.rgb, draw_screen(7, lang="zh" if first.lang == "en" else "en").rgb)
 
 
+def test_a_screen_too_small_for_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a screen of at least 224 px a side; got 300x200"):
+        draw_screen(1, (300, 200))
+
+
 def test_elements_lie_on_the_screen_and_can_be_told_apart() -> None:
     for seed in SEEDS:
         screen = draw_screen(seed)

@@ -8,6 +8,7 @@ import pytest
 from gguf.constants import TokenType
 
 from scripts.nano.tokenizer import Tokenizer, split_words
+from youtu_gguf.errors import InputError
 
 CORPUS = [
     "You are a helpful assistant.",
@@ -152,6 +153,13 @@ def test_saved_tokenizer_comes_back_the_same(tokenizer: Tokenizer, tmp_path: Pat
     loaded = Tokenizer.load(tmp_path / "tokenizer.json")
     assert (loaded.texts, loaded.types, loaded.merges) == (tokenizer.texts, tokenizer.types, tokenizer.merges)
     assert loaded.encode(CORPUS[3]) == tokenizer.encode(CORPUS[3])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"merges": 3}', '{"merges": ["a b", 4]}', '{"merges": ["ab"]}'])
+def test_a_damaged_tokenizer_is_refused_by_its_path(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(text)
+    with pytest.raises(InputError, match=r"expected a tokenizer in .*tokenizer\.json"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
 
 
 def test_more_words_than_the_cache_holds_do_no_harm(monkeypatch: pytest.MonkeyPatch, tokenizer: Tokenizer) -> None:
