@@ -51,12 +51,31 @@ class FullError(EngineError):
     """The cache has no room for a batch."""
 
 
+AMX = "AMX_INT8 = 1"
+"""How llama.cpp names the matrix instructions of some Intel processors among what it was built for."""
+
+
+def _check_repack() -> None:
+    """Raise EngineError where llama.cpp would end the process.
+
+    With AMX it finds no place for an operation on rearranged weights, and aborts while it makes the context
+    (llama-cpp-python 0.3.36, nano in Q4_0).
+    """
+    if AMX in lib.llama_print_system_info().decode("utf-8", "replace"):
+        raise EngineError(
+            "expected a llama.cpp that can rearrange weights for this processor (repack=True); with its AMX "
+            "instructions, this one would end the process. Leave repack off."
+        )
+
+
 class LlamaModel:
     """A language model's weights and vocabulary."""
 
     def __init__(self, path: Path, settings: Settings, placement: Placement, progress: ProgressFn) -> None:
         bindings.decide_cuda_graphs(settings.cuda_graphs)
         bindings.start()
+        if settings.repack:
+            _check_repack()
         self.placement = placement
         devices = handles_of(placement.devices)
         params = lib.llama_model_default_params()
