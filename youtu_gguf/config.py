@@ -159,8 +159,8 @@ class Settings:
             of llama.cpp and a device, and remembered in the user's state folder. A llama-server has mtmd alone.
         repack: Rearrange weights for the processor's own matrix kernels while loading, where llama.cpp has some for the
             file's encoding. Loading then takes seconds and copies the file into memory of its own. What it brings
-            depends on processor and encoding; measure it (docs/quantisation.md has one processor). EngineError with
-            AMX instructions, where llama.cpp would end the process.
+            depends on processor and encoding; measure it (docs/quantisation.md has one processor). On a
+            processor with AMX it is an EngineError, since llama.cpp would end the process there.
         threads: CPU threads; None means every core this process may use.
         image_max_tokens: Most tokens an image may take (documented: 2,048).
         hidden_way: How hidden states are read; "auto" picks the cheap way where the llama.cpp version is a known one.

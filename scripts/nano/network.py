@@ -126,10 +126,7 @@ MOST_MASKED = 1024
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention of (..., n, d); `mask` is True where a row's token sees a column's.
-
-    Processors compute it in float32, which PyTorch does faster there than in bfloat16, above all backwards.
-    """
+    """Attention of (..., n, d), on processors in float32; `mask` is True where a row's token sees a column's."""
     if q.is_cuda:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask).to(q.dtype)

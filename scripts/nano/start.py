@@ -21,7 +21,7 @@ WELL_KNOWN, LATER_WEIGHT = 384, 0.1
 """Numbers of a ramp that count fully when its map is fitted, and the weight of later ones. In nano's first pair there
 is a step among the coordinates at 1,000, where nothing was trained."""
 RIDGE = 1.0
-"""Weight of a map's size; the maps of coordinates then miss the rows of nano's first pair by 1 to 3 %."""
+"""Weight of a map's size."""
 
 
 def started(

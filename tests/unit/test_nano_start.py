@@ -10,8 +10,9 @@ import pytest
 from scripts.nano.start import TABLE, fitted, read_pair, started, translated
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError
+from youtu_gguf.hub.local import find_nano
 
-NANO = Path(__file__).parents[2] / "models" / "nano"
+NANO = find_nano().parent
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from youtu_gguf.engines.native.llama import bindings
 from youtu_gguf.engines.native.llama.batch import ALL, NONE, Batch, Run
 from youtu_gguf.engines.native.llama.bindings import HiddenWay, lib
 from youtu_gguf.engines.native.llama.compute import ComputeThread
-from youtu_gguf.engines.native.llama.devices import handles_of
+from youtu_gguf.engines.native.llama.devices import features, handles_of
 from youtu_gguf.engines.native.llama.memory import N_SEQUENCES
 from youtu_gguf.engines.native.llama.placement import Placement
 from youtu_gguf.engines.native.llama.tokenizer import Tokenizer
@@ -51,8 +51,8 @@ class FullError(EngineError):
     """The cache has no room for a batch."""
 
 
-AMX = "AMX_INT8 = 1"
-"""How llama.cpp names the matrix instructions of some Intel processors among what it was built for."""
+AMX = "AMX_INT8"
+"""The matrix instructions of some Intel processors, among the features that llama.cpp reports."""
 
 
 def _check_repack() -> None:
@@ -61,7 +61,7 @@ def _check_repack() -> None:
     With AMX it finds no place for an operation on rearranged weights, and aborts while it makes the context
     (llama-cpp-python 0.3.36, nano in Q4_0).
     """
-    if AMX in lib.llama_print_system_info().decode("utf-8", "replace"):
+    if AMX in features():
         raise EngineError(
             "expected a llama.cpp that can rearrange weights for this processor (repack=True); with its AMX "
             "instructions, this one would end the process. Leave repack off."
