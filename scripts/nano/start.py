@@ -15,6 +15,7 @@ from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.export import F32
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError
+from youtu_gguf.gguf.header import read_header
 
 TABLE = "token_embd.weight"
 WELL_KNOWN, LATER_WEIGHT = 384, 0.1
@@ -43,6 +44,7 @@ def started(
 
     Raises:
         InputError: The folder holds no pair, or one of other shapes.
+        ModelFileError: A file of the pair is damaged.
     """
     weights, merges = read_pair(folder)
     rows = translated(weights.pop(TABLE), Tokenizer(merges), tokenizer)
@@ -74,6 +76,7 @@ def read_pair(folder: str | Path) -> tuple[dict[str, F32], list[str]]:
 
     Raises:
         InputError: The folder does not hold exactly one model and its mmproj file.
+        ModelFileError: One of them is damaged.
     """
     paths = sorted(Path(folder).glob("*.gguf"))
     if len(paths) != 2 or sum(path.name.startswith("mmproj") for path in paths) != 1:
@@ -82,6 +85,7 @@ def read_pair(folder: str | Path) -> tuple[dict[str, F32], list[str]]:
     weights: dict[str, F32] = {}
     merges: list[str] = []
     for path in paths:
+        read_header(path)  # says what is wrong with a damaged file
         reader = GGUFReader(path)
         weights |= {t.name: dequantize(t.data, t.tensor_type).astype(np.float32) for t in reader.tensors}
         if field := reader.get_field(Keys.Tokenizer.MERGES):

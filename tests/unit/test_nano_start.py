@@ -9,7 +9,7 @@ import pytest
 
 from scripts.nano.start import TABLE, fitted, read_pair, started, translated
 from scripts.nano.tokenizer import Tokenizer
-from youtu_gguf.errors import InputError
+from youtu_gguf.errors import InputError, ModelFileError
 from youtu_gguf.hub.local import find_nano
 
 NANO = find_nano().parent
@@ -64,6 +64,12 @@ class TestPair:
     def test_other_sizes_are_refused_by_name(self, pair: tuple[dict[str, np.ndarray], list[str]]) -> None:
         with pytest.raises(InputError, match=r"expected the tensors of the network.*differ: .*blk\.0"):
             started(NANO, Tokenizer(pair[1]), {}, {"table.plain": (3, 4)})
+
+    def test_a_cut_file_is_refused(self, tmp_path: Path) -> None:
+        for path in NANO.glob("*.gguf"):
+            (tmp_path / path.name).write_bytes(path.read_bytes()[:5000])
+        with pytest.raises(ModelFileError):
+            read_pair(tmp_path)
 
     def test_a_folder_without_a_pair_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"expected one model and its mmproj file in .*; got no GGUF file"):
