@@ -24,6 +24,9 @@ SHARD_TOKENS, MOST_IMAGES = 2048, 32
 SIGNS_SHARE = 0.15
 """Share of scenes that are full of signs: reading needs more examples than any other task. With more of them, every
 phrase would mean a sign."""
+REPEATED_SHARE, THREE_SHARE = 0.2, 0.3
+"""Share of scenes that repeat one kind of thing, and of these the share with three of it. Otherwise only three scenes
+in ten have two of a kind: lists then named the same one twice, and counts of two were wrong more often than right."""
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
 """Rows and columns of image tokens for which scenes are drawn, before they are enlarged."""
 GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
@@ -93,9 +96,14 @@ def _part(array: Any, px: int, top: int, left: int, tall: int, wide: int) -> Any
     return np.ascontiguousarray(array[top * px : (top + tall) * px, left * px : (left + wide) * px])
 
 
-def _drawn(seed: int, width: int, height: int, *, signs: bool) -> Scene:
+def _drawn(seed: int, width: int, height: int, kind: float) -> Scene:
+    """Draw a scene; `kind`, from 0 to 1, says which things it has."""
     rng = np.random.default_rng([seed, 5])
-    cast = _signs(rng) if signs else None
+    cast = None
+    if kind < SIGNS_SHARE:
+        cast = _signs(rng)
+    elif kind < SIGNS_SHARE + REPEATED_SHARE:
+        cast = _repeated(rng)
     return draw(seed, (width, height), cast=cast, lettering="own" if rng.random() < 0.5 else "opencv")
 
 
@@ -103,7 +111,7 @@ def _enlarged(seed: int, rows: int, cols: int, scale: float) -> tuple[U8, Scene,
     """Draw a scene that, `scale` times as large, has this grid; return it prepared, as it is, and the frame."""
     rng = np.random.default_rng([seed, 6])
     width, height = (_side(n, scale, float(rng.random())) for n in (cols, rows))
-    scene = _drawn(seed, width, height, signs=rng.random() < SIGNS_SHARE)
+    scene = _drawn(seed, width, height, float(rng.random()))
     prepared, _ = prepare(scene.rgb, MAX_TOKENS, scale)
     assert prepared.rgb.shape == (rows * TOKEN_PX, cols * TOKEN_PX, 3), (prepared.rgb.shape, rows, cols, scale)
     return prepared.rgb, scene, frame_of(scene, cols * TOKEN_PX, rows * TOKEN_PX)
@@ -118,6 +126,20 @@ def _side(n_tokens: int, scale: float, share: float) -> int:
 def _signs(rng: np.random.Generator) -> list[tuple[str, str]]:
     cast = [("sign", ("white", "yellow")[int(rng.integers(2))]) for _ in range(int(rng.integers(2, 5)))]
     return [*cast, (THINGS[int(rng.integers(5))], COLOURS[int(rng.integers(len(COLOURS)))])]
+
+
+def _repeated(rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Return two or three things of one kind, as often of one colour as not, and up to two others."""
+    count = 3 if rng.random() < THREE_SHARE else 2
+    kind = THINGS[int(rng.integers(6))]
+    first = COLOURS[int(rng.integers(len(COLOURS)))]
+    alike = rng.random() < 0.5
+    cast = [(kind, first if alike else COLOURS[int(rng.integers(len(COLOURS)))]) for _ in range(count)]
+    others = [
+        (THINGS[int(rng.integers(5))], COLOURS[int(rng.integers(len(COLOURS)))]) for _ in range(rng.integers(0, 3))
+    ]
+    sign = [("sign", "yellow")] if rng.random() < 0.3 else []
+    return [*sign, *cast, *others]
 
 
 def _taught(scene: Scene, frame: Frame, rng: np.random.Generator, tokenizer: Tokenizer) -> list[Taught]:
