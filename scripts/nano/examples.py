@@ -25,8 +25,8 @@ SIGNS_SHARE = 0.15
 """Share of scenes that are full of signs: reading needs more examples than any other task. With more of them, every
 phrase would mean a sign."""
 REPEATED_SHARE, THREE_SHARE = 0.2, 0.3
-"""Share of scenes that repeat one kind of thing, and of these the share with three of it. Otherwise only three scenes
-in ten have two of a kind: lists then named the same one twice, and counts of two were wrong more often than right."""
+"""Share of scenes that repeat one kind of thing, and of these the share with three of it: without them nano lists one
+of two things of a kind twice."""
 GRIDS = tuple((r, c) for r in range(7, 12) for c in range(7, 12) if r * c <= 100 and 2 * max(r, c) <= 3 * min(r, c))
 """Rows and columns of image tokens for which scenes are drawn, before they are enlarged."""
 GRID_WEIGHTS = np.array([(rows * cols) ** -2.0 for rows, cols in GRIDS])
@@ -96,13 +96,13 @@ def _part(array: Any, px: int, top: int, left: int, tall: int, wide: int) -> Any
     return np.ascontiguousarray(array[top * px : (top + tall) * px, left * px : (left + wide) * px])
 
 
-def _drawn(seed: int, width: int, height: int, kind: float) -> Scene:
-    """Draw a scene; `kind`, from 0 to 1, says which things it has."""
+def _drawn(seed: int, width: int, height: int, lot: float) -> Scene:
+    """Draw a scene; `lot`, from 0 to 1, decides whether it is full of signs, repeats a kind of thing, or neither."""
     rng = np.random.default_rng([seed, 5])
     cast = None
-    if kind < SIGNS_SHARE:
+    if lot < SIGNS_SHARE:
         cast = _signs(rng)
-    elif kind < SIGNS_SHARE + REPEATED_SHARE:
+    elif lot < SIGNS_SHARE + REPEATED_SHARE:
         cast = _repeated(rng)
     return draw(seed, (width, height), cast=cast, lettering="own" if rng.random() < 0.5 else "opencv")
 
@@ -125,21 +125,27 @@ def _side(n_tokens: int, scale: float, share: float) -> int:
 
 def _signs(rng: np.random.Generator) -> list[tuple[str, str]]:
     cast = [("sign", ("white", "yellow")[int(rng.integers(2))]) for _ in range(int(rng.integers(2, 5)))]
-    return [*cast, (THINGS[int(rng.integers(5))], COLOURS[int(rng.integers(len(COLOURS)))])]
+    return [*cast, _shape(rng)]
 
 
 def _repeated(rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Return two or three things of one kind, as often of one colour as not, and up to two others."""
+    """Return two or three things of one kind, as often of one colour as not, up to two shapes, and at times a sign."""
     count = 3 if rng.random() < THREE_SHARE else 2
     kind = THINGS[int(rng.integers(6))]
-    first = COLOURS[int(rng.integers(len(COLOURS)))]
+    first = _colour(rng)
     alike = rng.random() < 0.5
-    cast = [(kind, first if alike else COLOURS[int(rng.integers(len(COLOURS)))]) for _ in range(count)]
-    others = [
-        (THINGS[int(rng.integers(5))], COLOURS[int(rng.integers(len(COLOURS)))]) for _ in range(rng.integers(0, 3))
-    ]
+    cast = [(kind, first if alike else _colour(rng)) for _ in range(count)]
+    others = [_shape(rng) for _ in range(rng.integers(0, 3))]
     sign = [("sign", "yellow")] if rng.random() < 0.3 else []
     return [*sign, *cast, *others]
+
+
+def _shape(rng: np.random.Generator) -> tuple[str, str]:
+    return THINGS[int(rng.integers(5))], _colour(rng)
+
+
+def _colour(rng: np.random.Generator) -> str:
+    return COLOURS[int(rng.integers(len(COLOURS)))]
 
 
 def _taught(scene: Scene, frame: Frame, rng: np.random.Generator, tokenizer: Tokenizer) -> list[Taught]:

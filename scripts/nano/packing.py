@@ -110,10 +110,11 @@ def _weights(lesson: Taught, known: Known) -> Tensor:
         pointed |= in_a_row > 0
         if 1 <= in_a_row <= 2:
             weights[i] *= FIRST_POINT
-        if lesson.task == "click" and token in known.digits:
-            weights[i] *= WRITTEN_NUMBER
-        if lesson.task == "click" and not pointed and token in asked:
-            weights[i] *= COPIED
+        if lesson.task == "click":
+            if token in known.digits:
+                weights[i] *= WRITTEN_NUMBER
+            if token in asked and not pointed:
+                weights[i] *= COPIED
     return weights
 
 

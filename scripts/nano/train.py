@@ -318,6 +318,13 @@ def faster_dtype(device: str) -> str:
     return min(seconds, key=lambda name: seconds[name])
 
 
+def share(text: str) -> float:
+    """Read a share above 0 and at most 1."""
+    if not 0 < float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share above 0 and at most 1; got {text}.")
+    return float(text)
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -326,7 +333,7 @@ def main() -> None:
     parser.add_argument("--dense-steps", type=int, default=2000)
     parser.add_argument("--text-steps", type=int, default=9000)
     parser.add_argument("--minutes", type=float, default=np.inf, help="stop after this time; later runs go on")
-    parser.add_argument("--cooldown", type=float, default=0.65, help="share of a stage over which the rate falls to 0")
+    parser.add_argument("--cooldown", type=share, default=0.65, help="share of a stage over which the rate falls to 0")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pool", type=int, default=600_000, help="image tokens of shards kept in memory")
     parser.add_argument("--workers", type=int, default=1)
