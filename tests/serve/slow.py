@@ -18,11 +18,15 @@ N_PIECES = 2_000
 
 
 class SlowEngine(FakeEngine):
-    """Answers "word word ..." piece by piece, and counts the answers that are being given."""
+    """Answers "word word ..." piece by piece, and counts the answers that are being given.
+
+    Once `hurry` is set, it answers at full speed.
+    """
 
     def __init__(self) -> None:
         super().__init__({"": " ".join(["word"] * N_PIECES)})
         self.n_running = 0
+        self.hurry = threading.Event()
         self._counting = threading.Lock()
 
     def open(self, prefix: Prefix) -> SlowSession:
@@ -45,7 +49,7 @@ class SlowSession(FakeSession):
         self._slow.count(1)
         try:
             for piece in super().generate(question, sampling, cancel):
-                time.sleep(PIECE_S)
+                self._slow.hurry.wait(PIECE_S)
                 if time.monotonic() > ends_at:
                     yield Piece("", finish="time")
                     return

@@ -6,6 +6,7 @@ import csv
 import json
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -176,7 +177,7 @@ def test_each_image_is_told_in_events_to_all_who_watch_and_again_to_who_comes_la
 
 def test_requests_come_before_the_images_of_a_batch(slow: tuple[TestClient, SlowEngine]) -> None:
     client, engine = slow
-    id_ = begin(client, {"task": "describe", "options": {"max_tokens": 10}})
+    id_ = begin(client, {"task": "describe", "options": {"max_seconds": 2}})
     for n in range(6):
         add(client, id_, f"{n}.png")
     act(client, id_, "end")
@@ -185,18 +186,19 @@ def test_requests_come_before_the_images_of_a_batch(slow: tuple[TestClient, Slow
     answers: list[int] = []
 
     def ask() -> None:
-        options = {"max_tokens": 25}
-        answers.append(client.post("/v1/tasks/describe", json={**body, "options": options}).status_code)
+        answers.append(client.post("/v1/tasks/describe", json=body).status_code)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     wait_until(lambda: engine.n_running == 4)  # at once, beside the image in progress
-    n_done = told(client, id_)["done"]
+    wait_until(lambda: told(client, id_)["done"] == 1)
+    time.sleep(0.1)
+    assert engine.n_running == 3  # no other image was begun meanwhile
+    engine.hurry.set()
     for thread in threads:
         thread.join()
     assert answers == [200, 200, 200]
-    assert told(client, id_)["done"] <= n_done + 1  # no other image was begun meanwhile
     assert ended(client, id_)["done"] == 6
 
 
