@@ -60,7 +60,7 @@ def pick_theme(rng: Rng) -> Theme:
         on_button=_colour(248, 248, 248) if filled else text,
         field=panel + np.float32(16 if dark else 5),
         line=panel + np.float32(70 if dark else -90),
-        text_px=int(rng.integers(17, 23)),
+        text_px=int(rng.integers(30, 41)),
         weight=int(rng.random() < 0.4),
     )
 

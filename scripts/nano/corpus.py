@@ -80,4 +80,4 @@ def _wordings(asked: Wording, lang: Lang, names: Sequence[str]) -> Iterator[tupl
         yield element_phrase(kind, "", lang), WORDING_TIMES
         for which in (0, 1) if kind != "window" else ():  # never clicked; 窗口 would merge with the verb before it
             yield instruction(kind, "", lang, which), WORDING_TIMES
-    yield click_answer("", 12, 34, lang), WORDING_TIMES
+    yield click_answer(12, 34, lang), WORDING_TIMES

@@ -9,7 +9,7 @@ from scripts.nano.examples import MAX_TOKENS, n_images, some_grid
 from scripts.nano.lessons import stranger_lessons
 from scripts.nano.screen_lessons import click_lessons, screen_frame, screen_lessons
 from scripts.nano.screens import Screen, draw_screen
-from scripts.nano.shards import WORDS_PER_THING, Shard, bare_targets, teach
+from scripts.nano.shards import WORDS_PER_THING, Shard, Taught, bare_targets, teach
 from scripts.nano.strangers import draw_stranger
 from scripts.nano.targets import DEPTH_PX, LABEL_PX, MAX_THINGS, TOKEN_PX, box_targets
 from scripts.nano.tokenizer import Tokenizer
@@ -24,6 +24,10 @@ SMALL_SHARE, LARGE_SHARE = 0.5, 0.3
 """Shares, of the shards of images that are nothing drawn, of those as small as scenes and as large as photographs."""
 SOME_ROWS, LARGE_TOKENS = (8, 20), (300, MAX_TOKENS)
 """Least and most rows and columns of the others, and image tokens of the large ones."""
+WHOLE_CLICKS = 2
+"""Clicks on a screen that are learned to their end; of the others, the point."""
+N_COORDINATES = 4096
+"""Coordinate tokens of both axes."""
 ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 STRANGE_BIN = 500
 """Depth bin of every cell of an image that is nothing drawn."""
@@ -55,13 +59,23 @@ def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard
         lessons = click_lessons(screen, frame, own) if clicks else screen_lessons(screen, frame, own)
         boxes, telling = zip(*((element.box, element.telling) for element in screen.elements), strict=True)
         targets = box_targets(boxes, telling, frame, rows, cols)
-        images.append((prepared.rgb, targets, [teach(tokenizer, lesson) for lesson in lessons]))
+        taught = [teach(tokenizer, lesson) for lesson in lessons]
+        if clicks:
+            taught[WHOLE_CLICKS:] = (_up_to_point(one, tokenizer) for one in taught[WHOLE_CLICKS:])
+        images.append((prepared.rgb, targets, taught))
         words.append(_words(screen, tokenizer))
     if not clicks:
         return Shard.of("screen", (rows, cols), images, np.stack(words))
     system = WORDINGS[asked].clicking(cols * TOKEN_PX, rows * TOKEN_PX)
     before = tokenizer.encode("".join(map(str, (*opening(system), VISION_START))))
     return Shard.of("click", (rows, cols), images, np.stack(words), tuple(before))
+
+
+def _up_to_point(click: Taught, tokenizer: Tokenizer) -> Taught:
+    """Cut an answer off behind its point: the call after it is the same in every answer but for the numbers."""
+    first = tokenizer.id("<x_0>")
+    last = max(i for i, token in enumerate(click.answer) if first <= token < first + N_COORDINATES)
+    return click._replace(answer=click.answer[: last + 1])
 
 
 def _words(screen: Screen, tokenizer: Tokenizer) -> npt.NDArray[np.int32]:

@@ -25,11 +25,8 @@ EMPHASIS = {
 """Weight of a token in lessons that have few significant words among many coordinates; others 1."""
 FIRST_POINT = 4.0
 """Weight of the first point of a box or an outline, which chooses the thing; the others follow from it."""
-WRITTEN_NUMBER = 3.0
+WRITTEN_NUMBER = 6.0
 """Weight of a digit in clicks, whose coordinates are written as numbers among fixed words."""
-COPIED = 8.0
-"""Weight of the words that the sentence before a click repeats from the instruction: with 1, nano learned to click
-something of the right kind and did not read which."""
 BLOCK = 16
 """Sequences are filled up to a multiple of this, so that few lengths occur."""
 
@@ -104,17 +101,13 @@ def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known) -> Packed
 def _weights(lesson: Taught, known: Known) -> Tensor:
     """Return the weight of each token of an answer."""
     weights = torch.full((len(lesson.answer),), EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4)
-    in_a_row, pointed, asked = 0, False, set(lesson.question)
+    in_a_row = 0
     for i, token in enumerate(lesson.answer):
         in_a_row = in_a_row + 1 if token in known.coordinates else 0
-        pointed |= in_a_row > 0
         if 1 <= in_a_row <= 2:
             weights[i] *= FIRST_POINT
-        if lesson.task == "click":
-            if token in known.digits:
-                weights[i] *= WRITTEN_NUMBER
-            if token in asked and not pointed:
-                weights[i] *= COPIED
+        if lesson.task == "click" and token in known.digits:
+            weights[i] *= WRITTEN_NUMBER
     return weights
 
 

@@ -12,8 +12,9 @@ from scripts.nano.screen_words import KINDS, click_answer, element_phrase, instr
 from scripts.nano.screens import Element, Screen
 from youtu_gguf.prompts import WORDINGS
 
-GROUNDED, CLICKED = 4, 4
-"""Questions for a place on a screen; the fixed words of a click are long."""
+GROUNDED, CLICKED = 4, 6
+"""Questions for a place on a screen."""
+CLICK_PX = 10
 
 
 def screen_frame(screen: Screen, width: int, height: int) -> Frame:
@@ -33,9 +34,13 @@ def _place(element: Element) -> tuple[float, float]:
 
 
 def middle(element: Element, frame: Frame) -> tuple[int, int]:
-    """Return where to click: whole px of the prepared image."""
+    """Return where to click: the point of a grid of `CLICK_PX` that is nearest to the middle, in px of the prepared image.
+
+    Numbers are easier to write with few of them, and no element is as small as the grid.
+    """
     x1, y1, x2, y2 = element.box
-    return round((x1 + x2) / 2 * frame.across), round((y1 + y2) / 2 * frame.down)
+    across, down = ((x1 + x2) / 2 * frame.across, (y1 + y2) / 2 * frame.down)
+    return CLICK_PX * round(across / CLICK_PX), CLICK_PX * round(down / CLICK_PX)
 
 
 def box(frame: Frame, element: Element) -> str:
@@ -69,5 +74,4 @@ def click_lessons(screen: Screen, frame: Frame, rng: np.random.Generator) -> Ite
     for index in rng.permutation(len(able))[:CLICKED]:
         element = able[index]
         asked = instruction(element.kind, element.text, screen.lang, int(rng.integers(2)))
-        phrase = element_phrase(element.kind, element.text, screen.lang)
-        yield Lesson("click", asked, click_answer(phrase, *middle(element, frame), screen.lang), screen.lang)
+        yield Lesson("click", asked, click_answer(*middle(element, frame), screen.lang), screen.lang)

@@ -5,23 +5,17 @@ from __future__ import annotations
 from youtu_gguf.types import Lang
 
 BUTTONS: dict[Lang, tuple[str, ...]] = {
-    "en": (
-        "Save", "Open", "Close", "Cancel", "OK", "Search", "Settings", "Help", "Print", "Copy", "Paste", "Delete",
-        "Edit", "View", "Send", "Back", "Next", "Home",
-    ),
-    "zh": (
-        "保存", "打开", "关闭", "取消", "确定", "搜索", "设置", "帮助", "打印", "复制", "粘贴", "删除", "编辑", "查看",
-        "发送", "返回", "继续", "首页",
-    ),
-}  # fmt: skip
-FIELDS: dict[Lang, tuple[str, ...]] = {
-    "en": ("Name", "Email", "City", "Date", "Phone", "Title"),
-    "zh": ("姓名", "邮箱", "城市", "日期", "电话", "标题"),
+    "en": ("Save", "Open", "Close", "OK", "Help", "Copy", "Edit", "Send", "Back", "Next"),
+    "zh": ("保存", "打开", "关闭", "确定", "帮助", "复制", "编辑", "发送", "返回", "继续"),
 }
-MENUS: dict[Lang, tuple[str, ...]] = {"en": ("File", "Tools", "Window"), "zh": ("文件", "工具", "窗口")}
+FIELDS: dict[Lang, tuple[str, ...]] = {
+    "en": ("Name", "City", "Date"),
+    "zh": ("姓名", "城市", "日期"),
+}
+MENUS: dict[Lang, tuple[str, ...]] = {"en": ("File", "View", "Tools"), "zh": ("文件", "查看", "工具")}
 WINDOWS: dict[Lang, tuple[str, ...]] = {
-    "en": ("Notes", "Photos", "Music", "Mail", "Maps", "Games"),
-    "zh": ("笔记", "照片", "音乐", "邮件", "地图", "游戏"),
+    "en": ("Notes", "Music", "Mail", "Maps"),
+    "zh": ("笔记", "音乐", "邮件", "地图"),
 }
 ICONS: dict[Lang, tuple[str, ...]] = {
     "en": ("gear", "folder", "heart", "house", "bin", "bell", "clock", "cloud"),
@@ -50,14 +44,14 @@ def element_phrase(kind: str, text: str, lang: Lang) -> str:
     return f"the {text} {name}" if lang == "en" else f"{text}{name}"
 
 
-def click_answer(phrase: str, x: int, y: int, lang: Lang) -> str:
-    """Write the answer of a click on what a phrase means, with the point in px of the prepared image.
+def click_answer(x: int, y: int, lang: Lang) -> str:
+    """Write the answer of a click on a point in px of the prepared image.
 
     The sentence, which is free text, names the point in coordinate tokens, which image tokens learn to name: the digits
     of the call only transcribe them.
     """
     point = f"<x_{x}><y_{y}>"
-    action = {"en": f"Action: click {phrase} {point}.", "zh": f"Action: 点击{phrase}{point}。"}[lang]
+    action = {"en": f"Action: click {point}.", "zh": f"Action: 点击{point}。"}[lang]
     call = f'{{"name": "computer_use", "arguments": {{"action": "left_click", "coordinate": [{x}, {y}]}}}}'
     return f"{action}\n<tool_call>{call}</tool_call>"
 

@@ -18,7 +18,7 @@ Rng = np.random.Generator
 Box = tuple[float, float, float, float]
 _Px = tuple[int, int, int, int]
 
-SIZES = (256, 416)
+SIZES = (288, 448)
 """Sides of screens in px."""
 LEAST_PX = 224
 _EDGE = 6
@@ -96,13 +96,13 @@ class _Layout:
         rng, painter, lang = self._rng, self._painter, self._lang
         width, height = painter.width, painter.height
         icons_on_left = rng.random() < 0.6
-        left = _EDGE + (int(rng.integers(44, 60)) if icons_on_left else int(rng.integers(0, 12)))
+        left = _EDGE + (int(rng.integers(52, 68)) if icons_on_left else int(rng.integers(0, 12)))
         top, right = _EDGE + int(rng.integers(0, 14)), width - _EDGE - int(rng.integers(0, 14))
         bottom = height - _EDGE - int(rng.integers(0, 20))
         if icons_on_left:
             self._icons(_EDGE, left - 4, top)
         title = str(rng.choice(WINDOWS[lang]))
-        bar = int(rng.integers(22, 30))
+        bar = self._tall(2, 10)
         painter.window((left, top, right, bottom), bar, title)
         self._add("window", (left, top, right, bottom), title, telling=(left, top, right, top + bar))
         at = top + bar
@@ -115,11 +115,15 @@ class _Layout:
     def _add(self, kind: str, box: _Px, text: str, telling: _Px | None = None) -> None:
         self._found.append(Element(kind, _floats(box), text, _floats(telling or box)))
 
+    def _tall(self, least: int, most: int) -> int:
+        """Draw the height of a line with so much space around it."""
+        return self._painter.theme.text_px + int(self._rng.integers(least, most))
+
     def _room(self) -> int:
         return _MOST - len(self._found)
 
     def _icons(self, left: int, right: int, top: int) -> None:
-        side = min(right - left - 4, int(self._rng.integers(32, 44)))
+        side = min(right - left - 4, int(self._rng.integers(42, 58)))
         names = ICONS[self._lang]
         at = top + int(self._rng.integers(0, 10))
         for which in self._rng.permutation(len(names))[: int(self._rng.integers(1, 4))]:
@@ -131,7 +135,7 @@ class _Layout:
             at += side + int(self._rng.integers(10, 24))
 
     def _menus(self, left: int, top: int, right: int) -> int:
-        tall = int(self._rng.integers(20, 26))
+        tall = self._tall(0, 6)
         self._painter.strip((left + 1, top, right - 1, top + tall))
         at = left + 4
         for name in MENUS[self._lang]:
@@ -148,8 +152,8 @@ class _Layout:
         labels = max(self._painter.measure(name) for name in names) + 8
         at = top
         for name in names[: int(self._rng.integers(0, 4))]:
-            tall = int(self._rng.integers(24, 32))
-            if at + tall > bottom - 44 or right - left - labels < 50:
+            tall = self._tall(2, 10)
+            if at + tall > bottom - self._painter.theme.text_px - 28 or right - left - labels < 50:
                 break
             self._painter.label(name, (left, at, left + labels, at + tall), centred=False)
             box = (left + labels, at, right, at + tall)
@@ -162,7 +166,7 @@ class _Layout:
         at_y = top
         wanted = int(self._rng.integers(2, 6))
         while wanted > 0 and self._room() > 0:
-            tall = int(self._rng.integers(26, 36))
+            tall = self._tall(4, 14)
             if at_y + tall > bottom:
                 return
             at_x = left + int(self._rng.integers(0, 16))

@@ -48,7 +48,7 @@ TEXT_DENSE_WEIGHT = 0.3
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.65, "view": 0.1, "core": 0.15, "screen": 0.06, "stranger": 0.04},
-    "text": {"scene": 0.54, "view": 0.06, "core": 0.15, "screen": 0.07, "click": 0.14, "stranger": 0.04},
+    "text": {"scene": 0.56, "view": 0.06, "core": 0.15, "screen": 0.07, "click": 0.12, "stranger": 0.04},
 }
 """Share of the steps that each kind of shard has, by stage."""
 POSE_SHARE = 0.25

@@ -62,7 +62,7 @@ def on(screen: Screen) -> dict[str, str]:
     for element in screen.elements:
         phrase = element_phrase(element.kind, element.text, lang)
         found[WORDINGS[lang].ground.format(phrase)] = element_box(frame, element)
-        answer = click_answer(phrase, *middle(element, frame), lang)
+        answer = click_answer(*middle(element, frame), lang)
         found |= {instruction(element.kind, element.text, lang, which): answer for which in range(2)}
     return found
 
