@@ -15,6 +15,8 @@ from youtu_gguf.prompts import WORDINGS
 GROUNDED, CLICKED = 4, 6
 """Questions for a place on a screen."""
 CLICK_PX = 10
+"""Distance of the points that are clicked, which is less than the size of any element: few numbers are easier to write
+than many."""
 
 
 def screen_frame(screen: Screen, width: int, height: int) -> Frame:
@@ -34,10 +36,7 @@ def _place(element: Element) -> tuple[float, float]:
 
 
 def middle(element: Element, frame: Frame) -> tuple[int, int]:
-    """Return where to click: the point of a grid of `CLICK_PX` that is nearest to the middle, in px of the prepared image.
-
-    Numbers are easier to write with few of them, and no element is as small as the grid.
-    """
+    """Return where to click in px of the prepared image: the point of a grid that is nearest to the middle."""
     x1, y1, x2, y2 = element.box
     across, down = ((x1 + x2) / 2 * frame.across, (y1 + y2) / 2 * frame.down)
     return CLICK_PX * round(across / CLICK_PX), CLICK_PX * round(down / CLICK_PX)
