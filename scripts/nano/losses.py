@@ -22,6 +22,7 @@ from scripts.nano.scenes import CLASSES, COLOURS, THINGS
 from scripts.nano.shards import Shard
 from scripts.nano.targets import LABEL_PX, N_POINTS, TOKEN_PX
 from scripts.nano.tokenizer import Tokenizer
+from youtu_gguf.facts import N_BINS, N_COORDINATES
 
 HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
@@ -70,8 +71,8 @@ class Words:
         self.colour_ids = torch.tensor(colours)
         self.digit_ids = torch.tensor([tokenizer.encode(digit)[0] for digit in "0123456789"])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
-        self.bin_ids = torch.arange(1000) + tokenizer.id("<custom_1>")
-        coordinates = torch.arange(4096) + tokenizer.id("<x_0>")
+        self.bin_ids = torch.arange(N_BINS) + tokenizer.id("<custom_1>")
+        coordinates = torch.arange(2 * N_COORDINATES) + tokenizer.id("<x_0>")
         self.of_other_losses = torch.cat([self.bin_ids, self.colour_ids.flatten(), self.digit_ids, coordinates])
         self.n_vocab = len(tokenizer.texts)
 

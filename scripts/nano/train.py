@@ -37,7 +37,7 @@ from scripts.nano.strangers import photographs
 from scripts.nano.tokenizer import N_MERGES, Tokenizer
 from youtu_gguf import prompts
 from youtu_gguf.errors import YoutuError
-from youtu_gguf.facts import DEFAULT_SYSTEM, VISION_START, LanguageShape, VisionShape
+from youtu_gguf.facts import DEFAULT_SYSTEM, N_BINS, N_COORDINATES, VISION_START, LanguageShape, VisionShape
 
 WEIGHTS = {
     "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 12.0, "colour word": 1.0, "digit word": 1.5,
@@ -87,12 +87,13 @@ class Trainer:
         self.tokenizer = Tokenizer.load(tokenizer_path)
         self.words = Words(self.tokenizer).to(self.device)
         id_of = self.tokenizer.id
-        self.axes = Ramp(id_of("<x_0>"), 2, 2048, *WAVES["x"]), Ramp(id_of("<y_0>"), 2, 2048, *WAVES["y"])
+        x_axis, y_axis = (Ramp(id_of(f"<{axis}_0>"), 2, N_COORDINATES, *WAVES[axis]) for axis in "xy")
+        self.axes = x_axis, y_axis
         self.known = Known(
             range(id_of("<x_0>"), id_of("<x_0>") + 2 * self.axes[0].count),
             frozenset(self.tokenizer.encode(digit)[0] for digit in "0123456789"),
         )
-        ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, 1000, *WAVES["depth"])}
+        ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, N_BINS, *WAVES["depth"])}
         torch.manual_seed(args.seed)
         self.sizes = Sizes()
         self.dtype = getattr(torch, args.dtype)
