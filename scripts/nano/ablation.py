@@ -21,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts.nano._arguments import count
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, draw
 from youtu_gguf.calibration.assumptions import Calibration
@@ -94,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=300, help="scenes")
+    parser.add_argument("--n", type=count, default=300, help="scenes")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with yg.load(args.model) as model:

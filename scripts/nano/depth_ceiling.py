@@ -19,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts.nano._arguments import count
 from scripts.nano.examples import MAX_TOKENS
 from scripts.nano.measures import depth_errors
 from scripts.nano.scenes import TEST_SEEDS, draw
@@ -41,7 +42,7 @@ def medians(depth: F32) -> F32:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=300)
+    parser.add_argument("--n", type=count, default=300)
     args = parser.parse_args()
     ways: dict[str, Callable[[F32], F32]] = {"medians": medians, "fitted": bins_on_grid}
     best: dict[str, list[float]] = {name: [] for name in ways}

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano import measures
+from scripts.nano._arguments import count
 from scripts.nano.abilities import ABILITIES, MOST_LOST, Ability, differences
 from scripts.nano.baselines import baselines
 from scripts.nano.measures import NO_DATA
@@ -186,15 +187,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=300, help="scenes")
+    parser.add_argument("--n", type=count, default=300, help="scenes")
     everything = (*GROUPS, *ABILITIES, *OWN_IMAGES)
     parser.add_argument(
         "--only", nargs="*", choices=everything, default=GROUPS,
         help="groups of tasks; without it, the first eleven, which the shipped weights were taught",
     )  # fmt: skip
     parser.add_argument("--all", dest="only", action="store_const", const=everything, help="all groups of tasks")
-    parser.add_argument("--slow-n", type=int, default=SLOW_SCENES, help="scenes with crops of the default size")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--slow-n", type=count, default=SLOW_SCENES, help="scenes with crops of the default size")
+    parser.add_argument("--threads", type=count, default=1)
     parser.add_argument("--refine", choices=("none", "guided", "crf"), default="guided")
     parser.add_argument("--normalise", choices=get_args(Normalise), help="as in Calibration, not the model's own")
     parser.add_argument("--classes", action="store_true", help="print the IoU of every class too")

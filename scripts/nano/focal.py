@@ -27,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts.nano._arguments import count
 from scripts.nano.measures import depth_errors
 from scripts.nano.resolution import resized
 from scripts.nano.scenes import TEST_SEEDS, Scene, draw
@@ -66,7 +67,7 @@ def table(model: yg.Model, scenes: Callable[[int, float], Scene], n: int) -> Non
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=50, help="scenes for every focal length")
+    parser.add_argument("--n", type=count, default=50, help="scenes for every focal length")
     parser.add_argument("--any", action="store_true", help="sizes that are not whole tokens")
     args = parser.parse_args()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts.nano._arguments import count
 from scripts.nano.evaluate import evaluate
 from youtu_gguf.gguf.header import read_header
 
@@ -54,7 +55,7 @@ def holds(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=300, help="scenes")
+    parser.add_argument("--n", type=count, default=300, help="scenes")
     args = parser.parse_args()
     model, projector = yg.weights.find("nano")
     print(f"| language model | projector | MB | {' | '.join(COLUMNS.values())} | language model holds |")

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
 from scripts.nano import measures
+from scripts.nano._arguments import count
 from scripts.nano.questions import CORE_CROP_PX, phrases
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.polygons import fill_outlines
@@ -202,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--n", type=int, default=300, help="scenes")
+    parser.add_argument("--n", type=count, default=300, help="scenes")
     parser.add_argument("--only", nargs="*", choices=GROUPS, default=GROUPS, help="groups of recipes")
     args = parser.parse_args()
     with yg.load(args.model, threads=1, max_tokens=200, cache_bytes=0) as model:

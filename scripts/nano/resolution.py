@@ -23,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts.nano._arguments import count
 from scripts.nano.measures import Bits, Confusion, depth_errors
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, Scene, draw
 from youtu_gguf.images.zoom import Tiles, grid_at
@@ -121,8 +122,8 @@ SCENES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=100, help="number of images")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--n", type=count, default=100, help="number of images")
+    parser.add_argument("--threads", type=count, default=1)
     args = parser.parse_args()
     print(f"{args.n} images; mIoU without refinement unless stated otherwise; median seconds to encode and prefill")
     print(f"{'':22}{'mIoU':>9}{'guided':>9}{'near':>9}{'far':>9}{'d1':>9}{'AbsRel':>9}{'tokens':>9}{'s':>9}")

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts.nano._arguments import count, share
 from scripts.nano.corpus import corpus_lines
 from scripts.nano.export import Checkpoint
 from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss, mark_losses
@@ -319,13 +320,6 @@ def faster_dtype(device: str) -> str:
     return min(seconds, key=lambda name: seconds[name])
 
 
-def share(text: str) -> float:
-    """Read a share above 0 and at most 1."""
-    if not 0 < float(text) <= 1:
-        raise argparse.ArgumentTypeError(f"expected a share above 0 and at most 1; got {text}.")
-    return float(text)
-
-
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -336,9 +330,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=np.inf, help="stop after this time; later runs go on")
     parser.add_argument("--cooldown", type=share, default=0.65, help="share of a stage over which the rate falls to 0")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--pool", type=int, default=600_000, help="image tokens of shards kept in memory")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--pool", type=count, default=600_000, help="image tokens of shards kept in memory")
+    parser.add_argument("--workers", type=count, default=1)
+    parser.add_argument("--threads", type=count, default=os.cpu_count())
     parser.add_argument("--muon-rate", type=float, default=0.01)
     parser.add_argument("--adam-rate", type=float, default=2e-3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
