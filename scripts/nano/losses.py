@@ -19,6 +19,8 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.network import N_WAVES, Ramp
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS
+from scripts.nano.screen_words import ICONS
+from scripts.nano.screen_words import WORDS as WRITTEN
 from scripts.nano.shards import Shard
 from scripts.nano.targets import LABEL_PX, N_POINTS, TOKEN_PX
 from scripts.nano.tokenizer import Tokenizer
@@ -55,6 +57,7 @@ class Words:
         class_ids: (m,) tokens of the names of the classes, in English and Chinese.
         mean: (m, 2 K) their shares in the names, the English ones first.
         colour_ids: (n, forms) tokens that stand for each colour.
+        written_ids: (k,) first tokens of what elements of screens are called, in ascending order.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -69,6 +72,8 @@ class Words:
         self.class_weights = torch.tensor([THING_WEIGHT if name in THINGS else 1.0 for name in CLASSES])
         colours = [[tokenizer.encode(form)[-1] for form in (name, f" {name}", CHINESE_NAMES[name])] for name in COLOURS]
         self.colour_ids = torch.tensor(colours)
+        written = {tokenizer.encode(word)[0] for lang in WRITTEN for word in (*WRITTEN[lang], *ICONS[lang])}
+        self.written_ids = torch.tensor(sorted(written))
         self.digit_ids = torch.tensor([tokenizer.encode(digit)[0] for digit in "0123456789"])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
         self.bin_ids = torch.arange(N_BINS) + tokenizer.id("<custom_1>")
@@ -274,12 +279,19 @@ def answer_loss(
 
 
 class Helpers(nn.Module):
-    """Heads on the image tokens that predict which thing a token belongs to and where the points of that thing are."""
+    """Heads on the image tokens that predict which thing a token belongs to and where the points of that thing are.
 
-    def __init__(self, n_embd: int) -> None:
+    Args:
+        n_embd: Width of an image token.
+        written_ids: Those of `Words`.
+    """
+
+    def __init__(self, n_embd: int, written_ids: Tensor) -> None:
         super().__init__()
         self.points = nn.Linear(n_embd, (N_POINTS + 2) * 2 * N_WAVES)
         self.kinds = nn.Linear(n_embd, len(THINGS) + 1 + len(COLOURS) + 1 + 11 + 11 + 1)
+        self.written = nn.Linear(n_embd, len(written_ids))
+        self.register_buffer("written_ids", written_ids, persistent=False)
         waves = Ramp(0, 1, SEEN_PX, 16.0, 2048.0).waves()
         self.register_buffer("waves", waves, persistent=False)
 
@@ -304,12 +316,19 @@ class Helpers(nn.Module):
             parts[4][..., 0], centre.float(), pos_weight=torch.tensor(4.0, device=device)
         )
         points = torch.from_numpy(shard.points[index]).to(device)[thing]
-        return {
+        return self._written(tokens, owner, torch.from_numpy(shard.words[index]).to(device).long()[thing]) | {
             "kind": named,
             "digit": digits,
             "middle": middle,
             "points": self._points(tokens, owner, points, shard, sigma, rng),
         }
+
+    def _written(self, tokens: Tensor, owner: Tensor, words: Tensor) -> dict[str, Tensor]:
+        has_word = (owner >= 0) & (words[..., 0] > 0)
+        if not has_word.any():
+            return {}
+        wanted = torch.searchsorted(self.written_ids, words[..., 0][has_word])
+        return {"written": F.cross_entropy(self.written(tokens[has_word]).float(), wanted)}
 
     def _points(
         self, tokens: Tensor, owner: Tensor, points: Tensor, shard: Shard, sigma: float, rng: np.random.Generator
