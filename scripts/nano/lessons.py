@@ -205,12 +205,13 @@ def _shuffled(names: Sequence[str], rng: Rng) -> list[str]:
 
 
 def _countable(scene: Scene, rng: Rng) -> list[str]:
-    here = sorted({t.kind for t in scene.things})
+    kinds = Counter(t.kind for t in scene.things)
+    here = sorted(kinds)
     pairs = sorted({f"{t.colour} {t.kind}" for t in scene.things})
     absent = f"{rng.choice(COLOURS)} {rng.choice(THINGS)}"
     options = ["object"]
     if here:
-        options += [str(rng.choice(here)), str(rng.choice(here)), str(rng.choice(pairs))]
+        options += [max(here, key=lambda kind: kinds[kind]), str(rng.choice(here)), str(rng.choice(pairs))]
     if rng.random() < 0.5:
         options.append(absent if rng.random() < 0.5 else str(rng.choice((*THINGS, NEVER_DRAWN[0]))))
     return sorted(set(options))
