@@ -13,7 +13,7 @@ from scripts.nano.shards import WORDS_PER_THING, Shard, Taught, bare_targets, te
 from scripts.nano.strangers import draw_stranger
 from scripts.nano.targets import DEPTH_PX, LABEL_PX, MAX_THINGS, TOKEN_PX, box_targets
 from scripts.nano.tokenizer import Tokenizer
-from youtu_gguf.facts import N_COORDINATES, VISION_START
+from youtu_gguf.facts import VISION_START
 from youtu_gguf.images.load import prepare
 from youtu_gguf.prompts import WORDINGS, opening
 from youtu_gguf.types import Lang
@@ -71,8 +71,8 @@ def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard
 
 def _up_to_point(click: Taught, tokenizer: Tokenizer) -> Taught:
     """Cut an answer off behind its point: the call after it is the same in every answer but for the numbers."""
-    first = tokenizer.id("<x_0>")
-    last = max(i for i, token in enumerate(click.answer) if first <= token < first + 2 * N_COORDINATES)
+    coordinates = tokenizer.coordinates
+    last = max(i for i, token in enumerate(click.answer) if token in coordinates)
     return click._replace(answer=click.answer[: last + 1])
 
 

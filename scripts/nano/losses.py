@@ -24,7 +24,7 @@ from scripts.nano.screen_words import WORDS as WRITTEN
 from scripts.nano.shards import Shard
 from scripts.nano.targets import LABEL_PX, N_POINTS, TOKEN_PX
 from scripts.nano.tokenizer import Tokenizer
-from youtu_gguf.facts import N_BINS, N_COORDINATES
+from youtu_gguf.facts import N_BINS
 
 HARD_NEGATIVES = 16
 SAMPLED_TOKENS, SAMPLED_CELLS = 12, 64
@@ -77,7 +77,7 @@ class Words:
         self.digit_ids = torch.tensor([tokenizer.encode(digit)[0] for digit in "0123456789"])
         self.core_ids = torch.tensor([tokenizer.id("<BG>"), tokenizer.id("<FG>")])
         self.bin_ids = torch.arange(N_BINS) + tokenizer.id("<custom_1>")
-        coordinates = torch.arange(2 * N_COORDINATES) + tokenizer.id("<x_0>")
+        coordinates = torch.tensor(tokenizer.coordinates)
         self.of_other_losses = torch.cat([self.bin_ids, self.colour_ids.flatten(), self.digit_ids, coordinates])
         self.n_vocab = len(tokenizer.texts)
 

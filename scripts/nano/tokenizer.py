@@ -21,7 +21,7 @@ from typing import Self
 from gguf.constants import TokenType
 
 from youtu_gguf.errors import InputError
-from youtu_gguf.facts import TAGS
+from youtu_gguf.facts import N_COORDINATES, TAGS
 from youtu_gguf.weights.synthetic.tokens import PADDED, VocabularyShape, byte_to_text, make_tokens
 
 N_CONTROL, N_CODEBOOK = 8, 256
@@ -88,6 +88,12 @@ class Tokenizer:
     def id(self, text: str) -> int:
         """Return the id of the special token `text`; KeyError if there is none."""
         return self._specials[text]
+
+    @property
+    def coordinates(self) -> range:
+        """The coordinate tokens of both axes, x before y at each number."""
+        first = self.id("<x_0>")
+        return range(first, first + 2 * N_COORDINATES)
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Return the tokens of `text`; without `special`, control tokens are read as plain text."""

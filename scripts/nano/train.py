@@ -91,7 +91,7 @@ class Trainer:
         x_axis, y_axis = (Ramp(id_of(f"<{axis}_0>"), 2, N_COORDINATES, *WAVES[axis]) for axis in "xy")
         self.axes = x_axis, y_axis
         self.known = Known(
-            range(id_of("<x_0>"), id_of("<x_0>") + 2 * self.axes[0].count),
+            self.tokenizer.coordinates,
             frozenset(self.tokenizer.encode(digit)[0] for digit in "0123456789"),
         )
         ramps = {"x": self.axes[0], "y": self.axes[1], "depth": Ramp(id_of("<custom_1>"), 1, N_BINS, *WAVES["depth"])}
