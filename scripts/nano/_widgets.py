@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.nano._paint import draw_frame, noise, sensor_noise
-from scripts.nano.glyphs import BOLD, width_of, write
+from scripts.nano.glyphs import BOLD, spans, width_of, write
 
 F32 = NDArray[np.float32]
 Rng = np.random.Generator
@@ -66,7 +66,11 @@ def pick_theme(rng: Rng) -> Theme:
 
 
 class Painter:
-    """A screen in the making."""
+    """A screen in the making.
+
+    Attributes:
+        letters: All that were written, each with its box x1, y1, x2, y2 in px, as high as the line.
+    """
 
     def __init__(self, rng: Rng, width: int, height: int, theme: Theme) -> None:
         self._rng, self.width, self.height, self.theme = rng, width, height, theme
@@ -75,6 +79,7 @@ class Painter:
         if rng.random() < 0.5:
             self._image += noise(rng, height, width, 20.0)[..., None] * np.float32(rng.uniform(3, 14))
         self._round = int(rng.integers(0, 7))
+        self.letters: list[tuple[str, tuple[float, float, float, float]]] = []
 
     def measure(self, text: str) -> int:
         """Return the width of a text in px."""
@@ -111,6 +116,8 @@ class Painter:
         left = x1 + max(0, (x2 - x1 - wide) // 2) if centred else x1
         top = y1 + max(0, (y2 - y1 - tall) // 2)
         write(self._image, text, left, top, tall, self.theme.text if colour is None else colour, weight)
+        for letter, (begin, end) in zip(text, spans(text, tall, weight), strict=True):
+            self.letters.append((letter, (left + begin, float(top), left + end, float(top + tall))))
 
     def button(self, box: Box, text: str) -> None:
         """Paint a button."""

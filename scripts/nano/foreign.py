@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
+from scripts.nano.answers import Frame
 from scripts.nano.examples import MAX_TOKENS, n_images, some_grid
 from scripts.nano.lessons import stranger_lessons
 from scripts.nano.screen_lessons import click_lessons, screen_frame, screen_lessons
+from scripts.nano.screen_words import LETTERS
 from scripts.nano.screens import Screen, draw_screen
 from scripts.nano.shards import WORDS_PER_THING, Shard, Taught, bare_targets, teach
 from scripts.nano.strangers import draw_stranger
-from scripts.nano.targets import DEPTH_PX, LABEL_PX, MAX_THINGS, TOKEN_PX, box_targets
+from scripts.nano.targets import DEPTH_PX, LABEL_PX, LETTER_PX, MAX_THINGS, TOKEN_PX, U8, box_targets
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.facts import VISION_START
 from youtu_gguf.images.load import prepare
@@ -46,7 +50,7 @@ def make_clicks(seed: int, tokenizer: Tokenizer) -> Shard:
 def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard:
     rng = np.random.default_rng([seed, 9, clicks])
     rows, cols = (int(rng.integers(low, high + 1)) for low, high in (SCREEN_ROWS, SCREEN_COLS))
-    images, words = [], []
+    images, words, letters = [], [], []
     asked: Lang = "zh" if rng.random() < 0.4 else "en"
     for number in range(n_images(rows, cols)):
         own = np.random.default_rng([seed + number, 10])
@@ -62,11 +66,13 @@ def _shard_of_screens(seed: int, tokenizer: Tokenizer, *, clicks: bool) -> Shard
             taught[WHOLE_CLICKS:] = (_up_to_point(one, tokenizer) for one in taught[WHOLE_CLICKS:])
         images.append((prepared.rgb, targets, taught))
         words.append(_words(screen, tokenizer))
+        letters.append(_letters(screen, frame, rows, cols))
     if not clicks:
-        return Shard.of("screen", (rows, cols), images, np.stack(words))
+        return replace(Shard.of("screen", (rows, cols), images, np.stack(words)), letters=np.stack(letters))
     system = WORDINGS[asked].clicking(cols * TOKEN_PX, rows * TOKEN_PX)
     before = tokenizer.encode("".join(map(str, (*opening(system), VISION_START))))
-    return Shard.of("click", (rows, cols), images, np.stack(words), tuple(before))
+    clicking = Shard.of("click", (rows, cols), images, np.stack(words), tuple(before))
+    return replace(clicking, letters=np.stack(letters))
 
 
 def _up_to_point(click: Taught, tokenizer: Tokenizer) -> Taught:
@@ -84,6 +90,16 @@ def _words(screen: Screen, tokenizer: Tokenizer) -> npt.NDArray[np.int32]:
         tokens = dict.fromkeys(tokenizer.encode(form)[0] for form in forms)
         row[: len(tokens)] = [*tokens]
     return words
+
+
+def _letters(screen: Screen, frame: Frame, rows: int, cols: int) -> U8:
+    """Return which letter lies in the middle of each cell: see `Shard.letters`."""
+    cells = np.zeros((rows * TOKEN_PX // LETTER_PX, cols * TOKEN_PX // LETTER_PX), np.uint8)
+    for letter, (x1, y1, x2, y2) in screen.letters:
+        left, right = (max(0, round(x * frame.across / LETTER_PX)) for x in (x1, x2))
+        top, bottom = (max(0, round(y * frame.down / LETTER_PX)) for y in (y1, y2))
+        cells[top:bottom, left:right] = 1 + LETTERS.index(letter)
+    return cells
 
 
 def make_strangers(seed: int, tokenizer: Tokenizer) -> Shard:

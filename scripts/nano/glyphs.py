@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def write(image: F32, text: str, left: int, top: int, height: int, colour: F32, 
     area = image[top : top + height, left : left + letters.shape[1]]
     area += letters[: area.shape[0], : area.shape[1], None] * (colour - area)
     return int(letters.shape[1])
+
+
+def spans(text: str, height: int, weight: int = REGULAR) -> list[tuple[float, float]]:
+    """Return where each letter of a line begins and ends, in px from the left."""
+    table = _atlas()[1][weight]
+    ends = np.cumsum([0, *(table[letter][1] for letter in text)]) * (height / HEIGHT_PX)
+    return list(pairwise(ends.tolist()))
 
 
 def width_of(text: str, height: int, weight: int = REGULAR) -> int:

@@ -19,10 +19,10 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.network import N_WAVES, Ramp
 from scripts.nano.scenes import CLASSES, COLOURS, THINGS
-from scripts.nano.screen_words import ICONS
+from scripts.nano.screen_words import ICONS, LETTERS
 from scripts.nano.screen_words import WORDS as WRITTEN
 from scripts.nano.shards import Shard
-from scripts.nano.targets import LABEL_PX, N_POINTS, TOKEN_PX
+from scripts.nano.targets import LABEL_PX, LETTER_PX, N_POINTS, TOKEN_PX
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.facts import N_BINS
 
@@ -46,6 +46,8 @@ THING_WEIGHT = 2.0
 """Weight of a pixel of a thing relative to one of the ground, since things are few and small."""
 MOST_POINTS = 6000
 """Points of a batch that helpers use."""
+CELLS = TOKEN_PX // LETTER_PX
+"""Cells along each side of an image token whose letters it is asked for."""
 SEEN_PX = 1344
 """Upper limit of the pixel coordinates of helpers."""
 
@@ -291,6 +293,7 @@ class Helpers(nn.Module):
         self.points = nn.Linear(n_embd, (N_POINTS + 2) * 2 * N_WAVES)
         self.kinds = nn.Linear(n_embd, len(THINGS) + 1 + len(COLOURS) + 1 + 11 + 11 + 1)
         self.written = nn.Linear(n_embd, len(written_ids))
+        self.letters = nn.Linear(n_embd, CELLS**2 * len(LETTERS))
         self.register_buffer("written_ids", written_ids, persistent=False)
         waves = Ramp(0, 1, SEEN_PX, 16.0, 2048.0).waves()
         self.register_buffer("waves", waves, persistent=False)
@@ -316,12 +319,17 @@ class Helpers(nn.Module):
             parts[4][..., 0], centre.float(), pos_weight=torch.tensor(4.0, device=device)
         )
         points = torch.from_numpy(shard.points[index]).to(device)[thing]
-        return self._written(tokens, owner, torch.from_numpy(shard.words[index]).to(device).long()[thing]) | {
-            "kind": named,
-            "digit": digits,
-            "middle": middle,
-            "points": self._points(tokens, owner, points, shard, sigma, rng),
-        }
+        written = self._written(tokens, owner, torch.from_numpy(shard.words[index]).to(device).long()[thing])
+        return (
+            written
+            | self._letters(tokens, shard, index)
+            | {
+                "kind": named,
+                "digit": digits,
+                "middle": middle,
+                "points": self._points(tokens, owner, points, shard, sigma, rng),
+            }
+        )
 
     def _written(self, tokens: Tensor, owner: Tensor, words: Tensor) -> dict[str, Tensor]:
         has_word = (owner >= 0) & (words[..., 0] > 0)
@@ -329,6 +337,17 @@ class Helpers(nn.Module):
             return {}
         wanted = torch.searchsorted(self.written_ids, words[..., 0][has_word])
         return {"written": F.cross_entropy(self.written(tokens[has_word]).float(), wanted)}
+
+    def _letters(self, tokens: Tensor, shard: Shard, index: npt.NDArray[np.int64]) -> dict[str, Tensor]:
+        """Ask tokens for the single letters in them: words of whole elements are not learned without it."""
+        if shard.letters is None:
+            return {}
+        cells = torch.from_numpy(shard.letters[index]).to(tokens.device).long()
+        cells = cells.unflatten(2, (shard.cols, CELLS)).unflatten(1, (shard.rows, CELLS)).transpose(2, 3).flatten(3)
+        wanted = cells.flatten(1, 2) - 1
+        has_letter = (wanted >= 0).any(dim=-1)
+        logits = self.letters(tokens[has_letter]).float().unflatten(-1, (CELLS**2, -1))
+        return {"letter": F.cross_entropy(logits.flatten(0, 1), wanted[has_letter].flatten(), ignore_index=-1)}
 
     def _points(
         self, tokens: Tensor, owner: Tensor, points: Tensor, shard: Shard, sigma: float, rng: np.random.Generator

@@ -37,6 +37,9 @@ WORDS: dict[Lang, tuple[str, ...]] = {
 }
 """Everything that is written on screens."""
 
+LETTERS = "".join(sorted({letter for words in WORDS.values() for word in words for letter in word}))
+"""All letters of it."""
+
 
 def element_phrase(kind: str, text: str, lang: Lang) -> str:
     """Return what people call an element, such as "the Save button"."""

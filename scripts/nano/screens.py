@@ -52,12 +52,14 @@ class Screen:
         seed: The seed from which it was drawn.
         rgb: (H, W, 3).
         elements: From the back to the front; texts are unique among them.
+        letters: Everything written, letter by letter, each with its box in px.
         lang: The language of everything on it.
     """
 
     seed: int
     rgb: NDArray[np.uint8]
     elements: tuple[Element, ...]
+    letters: tuple[tuple[str, Box], ...]
     lang: Lang
 
 
@@ -80,7 +82,7 @@ def draw_screen(seed: int, size: tuple[int, int] | None = None, lang: Lang | Non
     lang = lang or drawn
     painter = Painter(rng, width, height, pick_theme(rng))
     elements = _Layout(rng, painter, lang).elements()
-    return Screen(seed, painter.finished(), tuple(elements), lang)
+    return Screen(seed, painter.finished(), tuple(elements), tuple(painter.letters), lang)
 
 
 class _Layout:

@@ -47,6 +47,8 @@ class Shard:
         words: (n, MAX_THINGS, 2) tokens of what is written on a thing; 0 = none.
         taught: Lessons of each image.
         opening: Tokens before the image, if not the usual ones.
+        letters: (n, H / 16, W / 16) number of the letter in the middle of each cell in `screen_words.LETTERS`, counted
+            from 1; 0 = none. None where nothing is written.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Shard:
     words: npt.NDArray[np.int32]
     taught: list[list[Taught]]
     opening: tuple[int, ...] | None = None
+    letters: U8 | None = None
 
     @property
     def n_tokens(self) -> int:

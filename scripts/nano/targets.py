@@ -16,7 +16,7 @@ from scripts.nano.scenes import COLOURS, THINGS, Scene
 from youtu_gguf.decode.resample import axis_taps
 from youtu_gguf.facts import DEPTH_SCALES, N_BINS
 
-TOKEN_PX, LABEL_PX, DEPTH_PX = 32, 8, 16
+TOKEN_PX, LABEL_PX, DEPTH_PX, LETTER_PX = 32, 8, 16, 16
 MAX_THINGS = 10
 N_POINTS = 4 + 2 * OUTLINE_POINTS + 32 + 2
 """Numbers stored for a thing: its box, outline, joints, and the middle of its box."""

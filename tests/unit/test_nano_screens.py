@@ -49,6 +49,22 @@ def test_elements_lie_on_the_screen_and_can_be_told_apart() -> None:
         assert sum(element.kind == "window" for element in screen.elements) == 1
 
 
+def test_letters_spell_what_is_written_where_it_is_written() -> None:
+    for seed in SEEDS:
+        screen = draw_screen(seed)
+        written = {element.text: element for element in screen.elements if element.kind != "icon"}
+        texts_of: dict[str, list[str]] = {text: [] for text in written}
+        for letter, (x1, y1, x2, y2) in screen.letters:
+            (owner,) = {
+                text
+                for text, element in written.items()
+                if element.telling[0] <= (x1 + x2) / 2 < element.telling[2]
+                and element.telling[1] <= (y1 + y2) / 2 < element.telling[3]
+            }
+            texts_of[owner].append(letter)
+        assert {text: "".join(letters) for text, letters in texts_of.items()} == {text: text for text in written}
+
+
 def test_buttons_differ_from_what_is_around_them() -> None:
     for seed in SEEDS:
         screen = draw_screen(seed)

@@ -15,7 +15,16 @@ from scripts.nano.lessons import REFUSAL, Lesson
 from scripts.nano.pool import draw_shards
 from scripts.nano.scenes import CLASSES, THINGS, draw
 from scripts.nano.shards import Kind, Shard, teach
-from scripts.nano.targets import DEPTH_PX, JOINTS_FROM, LABEL_PX, MAX_THINGS, N_POINTS, TOKEN_PX, scene_targets
+from scripts.nano.targets import (
+    DEPTH_PX,
+    JOINTS_FROM,
+    LABEL_PX,
+    LETTER_PX,
+    MAX_THINGS,
+    N_POINTS,
+    TOKEN_PX,
+    scene_targets,
+)
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.facts import DEPTH_SCALES, END, N_BINS
 from youtu_gguf.prompts import WORDINGS
@@ -155,6 +164,17 @@ def test_screens_say_what_is_written_on_them(shards: dict[Kind, Shard], tokenize
     lang = "zh" if "你" in tokenizer.decode(click.opening) else "en"
     system = WORDINGS[lang].clicking(click.cols * TOKEN_PX, click.rows * TOKEN_PX)
     assert system in tokenizer.decode(click.opening)
+
+
+def test_screens_say_which_letter_lies_in_each_cell(shards: dict[Kind, Shard]) -> None:
+    for kind in ("screen", "click"):
+        shard = shards[kind]
+        assert shard.letters is not None
+        assert shard.letters.shape == (len(shard.rgb), 2 * shard.rows, 2 * shard.cols)
+        cells = shard.rgb.mean(axis=3).reshape(len(shard.rgb), 2 * shard.rows, LETTER_PX, 2 * shard.cols, LETTER_PX)
+        contrast = np.ptp(cells, axis=(2, 4))
+        assert np.median(contrast[shard.letters > 0]) > 2 * np.median(contrast[shard.letters == 0])
+    assert shards["scene"].letters is None
 
 
 def test_strangers_are_refused_and_have_no_class(shards: dict[Kind, Shard], tokenizer: Tokenizer) -> None:
