@@ -22,7 +22,7 @@ from scripts.nano.scenes import CLASSES, COLOURS, THINGS
 from scripts.nano.screen_words import ICONS, LETTERS
 from scripts.nano.screen_words import WORDS as WRITTEN
 from scripts.nano.shards import Shard
-from scripts.nano.targets import LABEL_PX, LETTER_PX, N_POINTS, TOKEN_PX
+from scripts.nano.targets import LABEL_PX, LETTER_PX, N_POINTS, TOKEN_PX, numbered
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.facts import N_BINS
 
@@ -148,9 +148,10 @@ def mark_losses(
 ) -> dict[str, Tensor]:
     """Softmax over the words for what a token's thing looks like.
 
-    These are the words written on it, its colour, on a sign the digit on the token's side, and for each axis the two
-    coordinates of its box and those of the outline's points and joints near the token. The language model can only say
-    what it finds at image tokens; words that are named there need only be copied.
+    These are the words written on it, its colour, on a sign the digit on the token's side, of other things which one of
+    its kind it is (a count is the largest of these), and for each axis the two coordinates of its box and those of the
+    outline's points and joints near the token. The language model can only say what it finds at image tokens; words
+    that are named there need only be copied.
     """
     device = hidden.device
     owner = torch.from_numpy(shard.owner[chosen]).to(device).long().flatten(1)
@@ -188,6 +189,11 @@ def mark_losses(
         logits = (hidden[signs] @ table[words.digit_ids].T).float()
         digits = torch.where(on_left, kinds[..., 2], kinds[..., 3])
         losses["digit word"] = F.cross_entropy(logits, digits[signs] - 1)
+    numbers = np.stack([numbered(shard.owner[i], shard.kinds[i]) for i in chosen])
+    numbers = torch.from_numpy(numbers).to(device).long().flatten(1)
+    if (numbers > 0).any():
+        logits = (hidden[numbers > 0] @ table[words.digit_ids].T).float()
+        losses["number word"] = F.cross_entropy(logits, numbers[numbers > 0])
     return losses
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -131,6 +132,29 @@ def _owners(
         away[owner != i] = np.inf
         centre[np.unravel_index(away.argmin(), away.shape)] = True
     return owner, centre
+
+
+def numbered(owner: npt.NDArray[np.int8], kinds: U8) -> U8:
+    """Return which one of its kind a thing is, in the order in which an image's tokens see the end of each.
+
+    Args:
+        owner: (H / 32, W / 32): see `shards.Shard`.
+        kinds: (MAX_THINGS, 4): likewise.
+
+    Returns:
+        (H / 32, W / 32) numbers from 1 in the last row of tokens that a thing owns; 0 elsewhere and on signs, whose
+        tokens name the digits written on them.
+    """
+    numbers, flat = np.zeros(owner.size, np.uint8), owner.ravel()
+    ends = {int(i): int(np.flatnonzero(flat == i)[-1]) for i in np.unique(flat[flat >= 0])}
+    seen: Counter[int] = Counter()
+    for thing, end in sorted(ends.items(), key=lambda item: item[1]):
+        kind, _, digit, _ = kinds[thing]
+        if kind and not digit:
+            seen[int(kind)] += 1
+            row = slice(end - end % owner.shape[1], end + 1)
+            numbers[row][flat[row] == thing] = seen[int(kind)]
+    return numbers.reshape(owner.shape)
 
 
 def depth_to_bins(depth: F32) -> F32:

@@ -23,6 +23,7 @@ from scripts.nano.targets import (
     MAX_THINGS,
     N_POINTS,
     TOKEN_PX,
+    numbered,
     scene_targets,
 )
 from scripts.nano.tokenizer import Tokenizer
@@ -152,6 +153,28 @@ def test_crops_show_their_target(shards: dict[Kind, Shard]) -> None:
     core = shards["core"]
     assert set(np.unique(core.labels)) == {0, 1}
     assert ((core.labels == 1).mean(axis=(1, 2)) > 0.1).all()
+
+
+def test_the_largest_number_of_a_kind_is_how_many_there_are(shards: dict[Kind, Shard]) -> None:
+    scene = shards["scene"]
+    repeated = 0
+    for owner, kinds in zip(scene.owner, scene.kinds, strict=True):
+        numbers = numbered(owner, kinds)
+        for kind in range(1, len(THINGS) + 1):
+            things = [i for i in np.unique(owner[owner >= 0]) if kinds[i, 0] == kind and not kinds[i, 2]]
+            found = numbers[np.isin(owner, things)]
+            assert set(found[found > 0]) == set(range(1, len(things) + 1)), "numbers without a gap from 1"
+            repeated += len(things) > 1
+        signs = np.isin(owner, np.flatnonzero(kinds[:, 2]))
+        assert not numbers[signs | (owner < 0)].any()
+    assert repeated
+
+
+def test_numbers_follow_the_order_in_which_things_end() -> None:
+    owner = np.array([[0, 0, 1], [0, 2, 1], [0, -1, -1]], np.int8)
+    kinds = np.zeros((MAX_THINGS, 4), np.uint8)
+    kinds[:3, 0] = 4, 4, 5
+    assert numbered(owner, kinds).tolist() == [[0, 0, 0], [0, 1, 1], [2, 0, 0]]
 
 
 def test_screens_say_what_is_written_on_them(shards: dict[Kind, Shard], tokenizer: Tokenizer) -> None:
