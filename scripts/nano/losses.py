@@ -44,6 +44,8 @@ MIN_SHARE = 4 / 16
 """Share of a token's label cells from which on a class is a positive."""
 THING_WEIGHT = 2.0
 """Weight of a pixel of a thing relative to one of the ground, since things are few and small."""
+LATER_WEIGHT = 3.0
+"""Weight of the second and later things of a kind relative to the first, since most are first."""
 MOST_POINTS = 6000
 """Points of a batch that helpers use."""
 CELLS = TOKEN_PX // LETTER_PX
@@ -193,7 +195,8 @@ def mark_losses(
     numbers = torch.from_numpy(numbers).to(device).long().flatten(1)
     if (numbers > 0).any():
         logits = (hidden[numbers > 0] @ table[words.digit_ids].T).float()
-        losses["number word"] = F.cross_entropy(logits, numbers[numbers > 0])
+        weights = torch.tensor([1.0, 1.0, *[LATER_WEIGHT] * 8], device=device)
+        losses["number word"] = F.cross_entropy(logits, numbers[numbers > 0], weights)
     return losses
 
 

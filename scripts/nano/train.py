@@ -42,7 +42,7 @@ from youtu_gguf.facts import DEFAULT_SYSTEM, N_BINS, N_COORDINATES, VISION_START
 
 WEIGHTS = {
     "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 12.0, "colour word": 1.0, "digit word": 1.5,
-    "number word": 2.0, "word": 3.0, "written": 4.0, "letter": 4.0, "box words": 2.0, "outline words": 2.0,
+    "number word": 4.0, "word": 3.0, "written": 4.0, "letter": 4.0, "box words": 2.0, "outline words": 2.0,
     "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0, "strange class": 1.0,
     "strange words": 0.3, "strange depth": 3.0,
 }  # fmt: skip
