@@ -25,7 +25,7 @@ EMPHASIS = {
 """Weight of a token in lessons that have few significant words among many coordinates; others 1."""
 FIRST_POINT = 4.0
 """Weight of the first point of a box or an outline, which chooses the thing; the others follow from it."""
-WRITTEN_NUMBER = 6.0
+WRITTEN_NUMBER = 10.0
 """Weight of a digit in clicks, whose coordinates are written as numbers among fixed words."""
 BLOCK = 16
 """Sequences are filled up to a multiple of this, so that few lengths occur."""

@@ -50,7 +50,7 @@ TEXT_DENSE_WEIGHT = 0.3
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.3, "view": 0.05, "core": 0.2, "screen": 0.42, "stranger": 0.03},
-    "text": {"scene": 0.56, "view": 0.05, "core": 0.16, "screen": 0.07, "click": 0.12, "stranger": 0.04},
+    "text": {"scene": 0.51, "view": 0.05, "core": 0.16, "screen": 0.09, "click": 0.15, "stranger": 0.04},
 }
 """Share of the steps that each kind of shard has, by stage."""
 POSE_SHARE = 0.25
