@@ -48,8 +48,9 @@ def chat_lines() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with the guide's image, and with the model that the guide names."""
-    shutil.copy(ROOT / "docs" / "pictures" / "tasks" / "scene.png", tmp_path)
+    """Work in a folder with the guide's images, and with the model that the guide names."""
+    for name in ("scene.png", "screen.png"):
+        shutil.copy(ROOT / "docs" / "pictures" / "tasks" / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("YOUTU_GGUF_MODEL", "nano")
     return tmp_path
@@ -59,6 +60,7 @@ def test_the_guide_prepares_what_the_test_prepares() -> None:
     others = [line for line in lines("sh") if not line.startswith("youtu-gguf ")]
     assert [shlex.split(line, comments=True) for line in others] == [
         ["cp", "docs/pictures/tasks/scene.png", "scene.png"],
+        ["cp", "docs/pictures/tasks/screen.png", "screen.png"],
         ["export", "YOUTU_GGUF_MODEL=nano"],
     ]
 
@@ -104,7 +106,7 @@ def test_every_task_has_its_section_with_a_command_and_a_call(task: str) -> None
     _, _, section = TEXT.partition(f"\n### {task}\n")
     section, _, _ = section.partition("\n### ")
     assert f"youtu-gguf {task} " in section
-    assert f"scene.{task}(" in section
+    assert f"scene.{task}(" in section or f"screen.{task}(" in section
     assert all(word in section for word in ("**Returns** `", "**Limits:**", "**Tips:**", "**Cost:**"))
 
 

@@ -49,7 +49,7 @@ def test_the_facts_of_nano_are_those_of_its_files() -> None:
     with yg.load("nano", threads=1) as model:
         facts = ModelFacts.of(model)
     assert facts.aliases == ("Youtu-VL-nano-Q8_0",)
-    assert (facts.n_ctx, facts.quantisation, facts.parameter_size) == (4096, "Q8_0", "3.6M")
+    assert (facts.n_ctx, facts.quantisation, facts.parameter_size) == (4096, "Q8_0", "3.8M")
     assert facts.size == sum(filter(None, facts.files.values())) > 7_000_000
     assert len(facts.digest) == 64
 
