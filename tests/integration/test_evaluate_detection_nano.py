@@ -22,7 +22,7 @@ def nano() -> Iterator[yg.Model]:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coco")
-    export(folder, 6)
+    export(folder, 3)
     return folder
 
 
