@@ -43,7 +43,7 @@ from youtu_gguf.types import Normalise, Refine
 AIMS = {
     "segment_all_miou": 0.939, "segment_model_miou": 0.923, "detect_ap50": 0.80, "ground_acc50": 0.931,
     "polygon_miou": 0.80, "core_miou": 0.915, "depth_d1": 0.96, "depth_absrel": 0.08, "count_exact": 0.891,
-    "classify_accuracy": 0.98, "pose_pck10": 0.929, "ocr_exact": 0.986, "describe_f1": 0.832,
+    "classify_accuracy": 0.982, "pose_pck10": 0.929, "ocr_exact": 0.986, "describe_f1": 0.832,
 }  # fmt: skip
 """What the eleven groups should reach: at least what nano's first weights did; `depth_absrel` should stay below. The
 card says which of these the shipped weights reach."""
