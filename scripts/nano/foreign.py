@@ -28,7 +28,7 @@ SMALL_SHARE, LARGE_SHARE = 0.5, 0.3
 """Shares, of the shards of images that are nothing drawn, of those as small as scenes and as large as photographs."""
 SOME_ROWS, LARGE_TOKENS = (8, 20), (300, MAX_TOKENS)
 """Least and most rows and columns of the others, and image tokens of the large ones."""
-WHOLE_CLICKS = 3
+WHOLE_CLICKS = 2
 """Clicks on a screen that are learned to their end; of the others, the point."""
 ASPECTS = (1.0, 4 / 3, 3 / 2, 16 / 9)
 STRANGE_BIN = 500

@@ -12,7 +12,7 @@ from scripts.nano.screen_words import KINDS, click_answer, element_phrase, instr
 from scripts.nano.screens import Element, Screen
 from youtu_gguf.prompts import WORDINGS
 
-GROUNDED, CLICKED = 4, 6
+GROUNDED, CLICKED = 5, 8
 """Questions for a place on a screen."""
 CLICK_PX = 10
 """Distance of the points that are clicked, which is less than the size of any element: few numbers are easier to write

@@ -41,16 +41,16 @@ from youtu_gguf.errors import YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM, N_BINS, N_COORDINATES, VISION_START, LanguageShape, VisionShape
 
 WEIGHTS = {
-    "class": 3.0, "words": 0.3, "core": 2.0, "core words": 0.1, "depth": 12.0, "colour word": 1.0, "digit word": 1.5,
-    "number word": 4.0, "word": 3.0, "written": 4.0, "letter": 4.0, "box words": 2.0, "outline words": 2.0,
+    "class": 3.0, "words": 0.3, "core": 4.0, "core words": 0.1, "depth": 12.0, "colour word": 2.0, "digit word": 1.5,
+    "number word": 4.0, "word": 6.0, "written": 4.0, "letter": 4.0, "box words": 2.0, "outline words": 2.0,
     "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0, "strange class": 1.0,
     "strange words": 0.3, "strange depth": 3.0,
 }  # fmt: skip
 TEXT_DENSE_WEIGHT = 0.3
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
-    "dense": {"scene": 0.3, "view": 0.05, "core": 0.2, "screen": 0.42, "stranger": 0.03},
-    "text": {"scene": 0.51, "view": 0.05, "core": 0.16, "screen": 0.09, "click": 0.15, "stranger": 0.04},
+    "dense": {"scene": 0.25, "view": 0.03, "core": 0.27, "screen": 0.43, "stranger": 0.02},
+    "text": {"scene": 0.48, "view": 0.03, "core": 0.15, "screen": 0.11, "click": 0.2, "stranger": 0.03},
 }
 """Share of the steps that each kind of shard has, by stage."""
 POSE_SHARE = 0.25
