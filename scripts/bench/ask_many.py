@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf import prompts
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.bindings import VERSION
@@ -175,9 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--model", help="a model other than the full-size pair, such as nano")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tokens", type=int, default=32, help="most tokens of an answer")
-    parser.add_argument("--threads", type=int, help="default: all cores")
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--tokens", type=count, default=32, help="most tokens of an answer")
+    parser.add_argument("--threads", type=count, help="default: all cores")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     found = measure(args)

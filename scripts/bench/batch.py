@@ -20,6 +20,8 @@ from pathlib import Path
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts._arguments import count
+
 sys.path.insert(0, str(Path(__file__).parent))
 from _full import add_pair_option, full_pair, machine
 
@@ -75,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--model", help="a model other than the full-size pair, such as nano")
-    parser.add_argument("--images", type=int, default=4, help="number of images for each way")
+    parser.add_argument("--images", type=count, default=4, help="number of images for each way")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     paths = (args.model, None) if args.model else full_pair(args.folder)

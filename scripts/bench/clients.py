@@ -13,15 +13,20 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from _full import add_pair_option, full_pair, machine, photograph
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 
 N_CLIENTS = 8
 QUESTIONS = [
@@ -118,10 +123,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--model", help="a model other than the full-size pair, such as nano")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--tokens", type=int, default=32, help="most tokens of an answer")
-    parser.add_argument("--size", type=int, nargs=2, default=(640, 480), help="width and height of images")
-    parser.add_argument("--threads", type=int, help="of llama.cpp; default: all cores")
+    parser.add_argument("--rounds", type=count, default=15)
+    parser.add_argument("--tokens", type=count, default=32, help="most tokens of an answer")
+    parser.add_argument("--size", type=count, nargs=2, default=(640, 480), help="width and height of images")
+    parser.add_argument("--threads", type=count, help="of llama.cpp; default: all cores")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     paths: tuple[Any, ...] = (args.model, None) if args.model else full_pair(args.folder)

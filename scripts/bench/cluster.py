@@ -36,6 +36,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.soak._cluster_batch import Command, command_line
 from scripts.soak._faults import NULL, faulty_environment
 from scripts.soak._ray_nodes import RayNodes
@@ -267,8 +268,8 @@ def total(costs: Mapping[tuple[str, str], float], methods: tuple[str, ...]) -> f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=6400)
-    parser.add_argument("--names", type=int, default=50_000, help="names for the driver's costs")
+    parser.add_argument("--images", type=count, default=6400)
+    parser.add_argument("--names", type=count, default=50_000, help="names for the driver's costs")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds that an idle Ray is watched")
     parser.add_argument("--list-only", metavar="FOLDER", help=argparse.SUPPRESS)
     args = parser.parse_args()

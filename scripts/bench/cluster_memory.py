@@ -21,6 +21,8 @@ from typing import Any
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts._arguments import count
+
 sys.path.insert(0, str(Path(__file__).parent))
 from _full import add_pair_option, full_pair, machine, photograph
 from _smaps import Share, memory_of
@@ -88,11 +90,11 @@ def _all(parts: tuple[Share, Share]) -> Share:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help='a model; "nano" is quick [default: the full-size synthetic pair]')
-    parser.add_argument("--actors", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--images", type=int, default=2, help="for each actor")
+    parser.add_argument("--actors", type=count, default=2)
+    parser.add_argument("--threads", type=count, default=1)
+    parser.add_argument("--images", type=count, default=2, help="for each actor")
     parser.add_argument("--side", default="640x480", help="of the images")
-    parser.add_argument("--max-tokens", type=int, default=16)
+    parser.add_argument("--max-tokens", type=count, default=16)
     parser.add_argument("--json", action="store_true")
     add_pair_option(parser)
     args = parser.parse_args()

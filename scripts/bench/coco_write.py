@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts._arguments import count
 from youtu_gguf.atomic import json_bytes, write_bytes
 from youtu_gguf.output.coco import CocoDataset
 from youtu_gguf.types import Bits, Boxes, Instances, Result, Size
@@ -53,9 +57,9 @@ def value(rng: np.random.Generator, size: Size, n: int, *, masks: bool) -> Resul
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--annotations", type=int, default=36_000)
+    parser.add_argument("--annotations", type=count, default=36_000)
     parser.add_argument("--size", type=pair, default=(640, 480), metavar="WxH")
-    parser.add_argument("--each", type=int, default=7, help="annotations of an image")
+    parser.add_argument("--each", type=count, default=7, help="annotations of an image")
     args = parser.parse_args()
     size = Size(*args.size)
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")

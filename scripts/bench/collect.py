@@ -29,6 +29,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.batch import Asked
 from youtu_gguf.batch.collect import LINES, Collection
@@ -131,8 +132,8 @@ def size_of(folder: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200_000)
-    parser.add_argument("--objects", type=int, default=12)
+    parser.add_argument("--images", type=count, default=200_000)
+    parser.add_argument("--objects", type=count, default=12)
     parser.add_argument("--shuffled", action="store_true", help="as images in a list without order come")
     parser.add_argument("--formats", nargs="+", default=[INDEX, LINES, *STORED])
     parser.add_argument("--folder", help="where the files are made [default: for temporary files]")

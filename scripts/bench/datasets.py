@@ -25,6 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.atomic import json_bytes
 from youtu_gguf.batch import FILES, Asked, Finished, write_datasets
 from youtu_gguf.batch.image import PARTS
@@ -82,8 +83,8 @@ def write(folder: Path, name: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=5000)
-    parser.add_argument("--objects", type=int, default=7)
+    parser.add_argument("--images", type=count, default=5000)
+    parser.add_argument("--objects", type=count, default=7)
     parser.add_argument("--write", nargs=2, metavar=("FOLDER", "FORMAT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.write:

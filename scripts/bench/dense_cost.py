@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.native.engine import NativeEngine
@@ -197,12 +199,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--loop-rounds", type=int, default=10)
-    parser.add_argument("--tokens", type=int, default=32, help="tokens generated per round of the loop comparison")
-    parser.add_argument("--n-ctx", type=int, default=16_384)
+    parser.add_argument("--width", type=count, default=640)
+    parser.add_argument("--height", type=count, default=480)
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--loop-rounds", type=count, default=10)
+    parser.add_argument("--tokens", type=count, default=32, help="tokens generated per round of the loop comparison")
+    parser.add_argument("--n-ctx", type=count, default=16_384)
     parser.add_argument("--peak-only", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peak_only:

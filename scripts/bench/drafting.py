@@ -25,10 +25,13 @@ from typing import NamedTuple
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from _full import add_pair_option, full_pair, machine
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from scripts.soak._correct import CORRECT
 from scripts.soak.repetition import pieces
@@ -143,8 +146,8 @@ def main() -> None:
         "--costs", type=float, nargs=len(WIDTHS), default=(1.0, 1.5, 1.94, 3.2), help="of 1, 2, 4 and 8 tokens"
     )
     parser.add_argument("--full", action="store_true", help="measure the costs with the full-size pair")
-    parser.add_argument("--answers", type=int, default=20, help="made-up answers of each kind")
-    parser.add_argument("--scenes", type=int, default=30, help="drawn scenes that nano is asked about")
+    parser.add_argument("--answers", type=count, default=20, help="made-up answers of each kind")
+    parser.add_argument("--scenes", type=count, default=30, help="drawn scenes that nano is asked about")
     args = parser.parse_args()
     print(f"{machine()}; contexts of {LENGTHS} tokens")
     costs: Sequence[float] = np.interp(np.arange(1, WIDEST + 1), WIDTHS, args.costs).tolist()

@@ -9,12 +9,17 @@ Scores are seeded noise: every class wins somewhere, which is the most expensive
 import argparse
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts._arguments import count
 from youtu_gguf.decode.dense import label_map, label_margin
 from youtu_gguf.types import Size
 
@@ -37,10 +42,10 @@ def median_ms(work: Callable[[], object], repeats: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--classes", type=int, nargs="+", default=[2, 20, 150])
+    parser.add_argument("--classes", type=count, nargs="+", default=[2, 20, 150])
     parser.add_argument("--size", type=pair, default=(1280, 960), metavar="WxH")
     parser.add_argument("--grid", type=pair, default=(30, 40), metavar="ROWSxCOLS")
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=count, default=9)
     parser.add_argument("--margin", action="store_true", help="time label_margin too")
     args = parser.parse_args()
     size = Size(*args.size)

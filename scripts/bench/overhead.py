@@ -17,6 +17,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts._arguments import count
+
 PARTS = ("sampling", "maps", "opening")
 """Each is the file `_overhead_PART.py`, whose `rows()` yields a `Row` for each figure."""
 
@@ -43,7 +46,7 @@ def show(parts: list[str], n_threads: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; all by default")
-    parser.add_argument("--threads", type=int, help="measure once, with at most this many threads")
+    parser.add_argument("--threads", type=count, help="measure once, with at most this many threads")
     arguments = parser.parse_args()
     parts = arguments.parts or list(PARTS)
     if arguments.threads:

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
@@ -26,6 +27,7 @@ from _serve_rows import Row
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
+from scripts._arguments import count
 from scripts._browser import DRAWN_BY_PROCESSOR, WITHOUT_GRAPHICS, browsing
 from scripts._serving import serving
 from scripts._workbench import Workbench
@@ -189,7 +191,7 @@ def hovering(page: Page) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graphics", choices=GRAPHICS_FLAGS, default="none")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=count, default=5)
     parser.add_argument("--beside", metavar="URL")
     args = parser.parse_args()
     with (

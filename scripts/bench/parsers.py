@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _full import machine
 
+from scripts._arguments import count
 from tests.reference.rle import decode_runs
 from youtu_gguf.decode.actions import parse_action
 from youtu_gguf.decode.boxes import parse_boxes
@@ -179,7 +181,7 @@ def costs(length: int = LENGTH) -> Iterator[tuple[str, str, float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--length", type=int, default=LENGTH, help="characters")
+    parser.add_argument("--length", type=count, default=LENGTH, help="characters")
     args = parser.parse_args()
     print(machine())
     print(f"{'ms per MB (time of 1 MB over that of 250 KB)':44}" + "".join(f"{name:>15}" for name in PARSERS))

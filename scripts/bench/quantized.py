@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +18,10 @@ import numpy as np
 from _compare import Candidate, compare, measure_way
 from _full import add_pair_option, full_pair, machine, smaller_pair
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.batch import Run
 from youtu_gguf.engines.native.llama.handles import LlamaContext
@@ -74,7 +78,7 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="compare logits of prompts decoded alone and together")
     parser.add_argument("--sizes", action="store_true", help="write nothing, print bytes per encoding")
     add_pair_option(parser)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=count, default=10)
     args = parser.parse_args()
     if args.memory:
         for way in ("", "repack", "mapped"):

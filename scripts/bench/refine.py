@@ -27,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS
 from scripts.nano.scenes import draw as draw_scene
@@ -188,8 +189,8 @@ def settings(n_scenes: int, noises: Iterable[float]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=100, help="scenes")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each method, for the seconds")
+    parser.add_argument("--n", type=count, default=100, help="scenes")
+    parser.add_argument("--rounds", type=count, default=5, help="runs of each method, for the seconds")
     parser.add_argument("--noise", action="store_true")
     parser.add_argument("--settings", action="store_true")
     parser.add_argument("--memory", choices=["none", "guided", "crf"])

@@ -25,8 +25,10 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _full import machine
 
+from scripts._arguments import count
 from youtu_gguf.evaluate import Prediction, Sample
 from youtu_gguf.evaluate.data.class_lists import ADE20K
 from youtu_gguf.evaluate.data.label_maps import ADE20K_NUMBERS
@@ -92,7 +94,7 @@ def measured(n: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=300, help="how often each step is timed")
+    parser.add_argument("--n", type=count, default=300, help="how often each step is timed")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     cv2.setNumThreads(1)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import _serve_cancel
@@ -29,6 +30,7 @@ from _full import machine
 from _serve_rows import Row
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts._serving import Server, serving
 
 NAMES = ("latency", "sharing", "cancel", "dialects", "dense", "stop")
@@ -56,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=count, default=10)
     args = parser.parse_args()
     steps = _serve_cancel.Steps()
     print(f"{machine()}; {args.model}")

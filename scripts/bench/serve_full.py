@@ -26,12 +26,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from _full import add_pair_option, full_pair, machine
 from _serve_rows import Row, elapsed, jpegs
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts._asking import Client, Event
 from scripts._dialects import DIALECTS, data_uri
 from scripts._serving import Server, serving
@@ -115,7 +117,7 @@ def main() -> None:
     add_pair_option(parser)
     parser.add_argument("--model", help="another model, such as nano")
     parser.add_argument("--only", nargs="+", choices=("pause", "chat"), default=("pause", "chat"))
-    parser.add_argument("--rounds", type=int, default=2, help="images that are read beside the stream")
+    parser.add_argument("--rounds", type=count, default=2, help="images that are read beside the stream")
     parser.add_argument("--flags", default="", help="additional flags of llama-server")
     args = parser.parse_args()
     model_path, mmproj = (args.model, None) if args.model else full_pair(args.folder)

@@ -25,9 +25,11 @@ from typing import Any
 import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _full import add_pair_option, full_pair, machine, photograph
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.engines.base import Request
 from youtu_gguf.engines.http.session import PATH, HttpSession
 from youtu_gguf.engines.llama_server.engine import ServerEngine
@@ -97,9 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--model", help="another model, such as nano")
-    parser.add_argument("--rounds", type=int, default=7, help="answers per way for measuring supervision")
-    parser.add_argument("--size", type=int, nargs=2, default=(640, 480), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--slots", type=int, default=len(QUESTIONS))
+    parser.add_argument("--rounds", type=count, default=7, help="answers per way for measuring supervision")
+    parser.add_argument("--size", type=count, nargs=2, default=(640, 480), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--slots", type=count, default=len(QUESTIONS))
     parser.add_argument("--flags", default="", help="additional flags of llama-server")
     args = parser.parse_args()
     model, mmproj = (args.model, None) if args.model else full_pair(args.folder)

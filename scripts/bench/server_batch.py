@@ -20,6 +20,8 @@ from typing import Any
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts._arguments import count
+
 sys.path.insert(0, str(Path(__file__).parent))
 from _full import machine
 
@@ -79,9 +81,9 @@ def seconds_of(model: yg.Model, images: list[Path], folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--images", type=int, default=24)
-    parser.add_argument("--slots", type=int, default=4)
-    parser.add_argument("--max-tokens", type=int, default=200)
+    parser.add_argument("--images", type=count, default=24)
+    parser.add_argument("--slots", type=count, default=4)
+    parser.add_argument("--max-tokens", type=count, default=200)
     args = parser.parse_args()
     settings: dict[str, Any] = {"n_ctx": 4096, "threads": 1, "max_tokens": args.max_tokens, "temperature": 0.0}
     print(machine())

@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from _compare import Candidate, compare
 from _full import add_pair_option, full_pair, machine, peak_memory_gb, photograph, smaller_pair
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.sampling import LikeliestDraw, Sampler
@@ -108,7 +110,7 @@ def main() -> None:
     add_pair_option(parser)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--write", action="store_true", help="only write a slim copy; print seconds and peak memory")
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=count, default=10)
     args = parser.parse_args()
     print(machine())
     if args.write:

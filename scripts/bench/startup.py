@@ -10,6 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts._arguments import count
+
 COMMANDS = {
     "youtu-gguf --help": [str(Path(sys.executable).with_name("youtu-gguf")), "--help"],
     "import youtu_gguf": [sys.executable, "-c", "import youtu_gguf"],
@@ -27,7 +31,7 @@ def seconds(command: list[str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=count, default=5)
     args = parser.parse_args()
     for name, command in COMMANDS.items():
         seconds(command)  # fills the file cache

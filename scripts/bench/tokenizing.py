@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 from _full import machine
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf import prompts
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.engines.native.llama.tokenizer import Tokenizer
@@ -37,7 +42,7 @@ ANSWER = "<ref>cat</ref><box><x_1><y_2><x_3><y_4></box>" * 20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--forms", nargs="+", choices=get_args(FileForm), default=["named", "zero-padded", "padded"])
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="Rounds of each measurement.")
+    parser.add_argument("--rounds", type=count, default=9, metavar="N", help="Rounds of each measurement.")
     options = parser.parse_args()
     print(machine())
     print("| form | load, s | question | class name | answer | 150 names one by one | together | again |")

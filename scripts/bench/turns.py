@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -25,7 +26,10 @@ from typing import Any
 
 from _full import full_pair, machine, photograph
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.config import Sampling
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.facts import LanguageShape, VisionShape
@@ -180,9 +184,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mid", action="store_true")
     parser.add_argument("--folder", type=Path, help="the full-size pair")
-    parser.add_argument("--size", type=int, nargs=2, default=(640, 480), help="width and height of images")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, help="of llama.cpp; default: all cores")
+    parser.add_argument("--size", type=count, nargs=2, default=(640, 480), help="width and height of images")
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--threads", type=count, help="of llama.cpp; default: all cores")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.folder:

@@ -18,10 +18,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psutil
 from _full import add_pair_option, full_pair
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts._arguments import count
 from youtu_gguf.config import make_settings
 from youtu_gguf.engines.native.encoder_check import image, least_cosine
 from youtu_gguf.engines.native.llama.devices import features, place_pair
@@ -93,9 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_pair_option(parser)
     parser.add_argument("--mmproj", help="another projector of the same width, such as one of fewer layers")
-    parser.add_argument("--tokens", type=int, nargs="+", default=[*GRIDS], choices=[*GRIDS])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--tokens", type=count, nargs="+", default=[*GRIDS], choices=[*GRIDS])
+    parser.add_argument("--rounds", type=count, default=3)
+    parser.add_argument("--threads", type=count)
     parser.add_argument("--device")
     parser.add_argument("--memory-of", choices=[*TOWERS], help="print the peak memory of this tower alone")
     args = parser.parse_args()

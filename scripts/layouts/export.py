@@ -17,6 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
+
 
 def names() -> list[str]:
     """Return the layouts there are."""
@@ -34,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=names(), metavar="NAME", help=", ".join(names()))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--n", type=int, default=20)
+    parser.add_argument("--n", type=count, default=20)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     export(args.name, args.folder, args.n, args.seed)

@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
-from scripts.nano._arguments import count
+from scripts._arguments import count
 from scripts.nano.measures import Confusion
 from scripts.nano.scenes import CLASSES, TEST_SEEDS, draw
 from youtu_gguf.calibration.assumptions import Calibration

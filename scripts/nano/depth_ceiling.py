@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts.nano._arguments import count
+from scripts._arguments import count
 from scripts.nano.examples import MAX_TOKENS
 from scripts.nano.measures import depth_errors
 from scripts.nano.scenes import TEST_SEEDS, draw

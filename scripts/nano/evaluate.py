@@ -25,8 +25,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano import measures
-from scripts.nano._arguments import count
 from scripts.nano.abilities import ABILITIES, MOST_LOST, Ability, differences
 from scripts.nano.baselines import baselines
 from scripts.nano.measures import NO_DATA

@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
-from scripts.nano._arguments import count
+from scripts._arguments import count
 from scripts.nano.measures import depth_errors
 from scripts.nano.resolution import resized
 from scripts.nano.scenes import TEST_SEEDS, Scene, draw

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
-from scripts.nano._arguments import count
+from scripts._arguments import count
 from scripts.nano.evaluate import evaluate
 from youtu_gguf.gguf.header import read_header
 

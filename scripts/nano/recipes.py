@@ -24,8 +24,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano import measures
-from scripts.nano._arguments import count
 from scripts.nano.questions import CORE_CROP_PX, phrases
 from scripts.nano.scenes import TEST_SEEDS, THINGS, Scene, draw
 from youtu_gguf.decode.polygons import fill_outlines

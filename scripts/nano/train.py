@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from scripts.nano._arguments import count, share
+from scripts._arguments import count, share
 from scripts.nano.corpus import corpus_lines
 from scripts.nano.export import Checkpoint
 from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss, mark_losses

@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.soak._judging import JUDGES
 from scripts.soak._mutating import KINDS, mutated
 
@@ -52,13 +53,13 @@ def run(n: int, seed: int) -> tuple[Counter[str], str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", "--n", type=int, default=50_000)
+    parser.add_argument("-n", "--n", type=count, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     started = time.perf_counter()
     outcomes, fault = run(args.n, args.seed)
-    for outcome, count in sorted(outcomes.items()):
-        print(f"{count:6} {outcome}")
+    for outcome, times in sorted(outcomes.items()):
+        print(f"{times:6} {outcome}")
     print(f"{outcomes.total()} answers in {time.perf_counter() - started:.0f} s")
     sys.exit(fault or 0)
 

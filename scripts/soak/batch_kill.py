@@ -24,6 +24,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 
 TASKS = ("detect", "depth", "describe", "segment sky grass sand person --present all", "count object")
@@ -113,8 +114,8 @@ def check(folder: Path, n: int, kills: int, seed: int = 0, model: str = "nano") 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--images", type=count, default=200)
+    parser.add_argument("--kills", type=count, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="nano")
     args = parser.parse_args()

@@ -17,7 +17,10 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.gguf.header import Header, read_header
 from youtu_gguf.types import FileForm
 
@@ -108,7 +111,7 @@ def run(n: int, seed: int, folder: Path, form: FileForm = "named") -> Counter[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=3000)
+    parser.add_argument("-n", type=count, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--variant", choices=get_args(FileForm), default="named", help="form of the files")
     parser.add_argument("--keep", type=Path, help="folder in which to keep the files that killed the process")
@@ -119,8 +122,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         outcomes = run(args.n, args.seed, args.keep or Path(scratch), args.variant)
-    for outcome, count in outcomes.most_common():
-        print(f"{count:6} {outcome}")
+    for outcome, times in outcomes.most_common():
+        print(f"{times:6} {outcome}")
     sys.exit(any(outcome.startswith("died") for outcome in outcomes))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from tests.altered import Alter, AlteredEngine, noisy, rolled, zero_based
 from youtu_gguf.engines.base import PatchStates
 
@@ -82,8 +83,8 @@ def random_weights(n_pairs: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--random", type=int, default=20)
+    parser.add_argument("--seeds", type=count, default=10)
+    parser.add_argument("--random", type=count, default=20)
     arguments = parser.parse_args()
     np.seterr(all="raise", under="ignore")
     n_wrong = altered_nano(arguments.seeds) + random_weights(arguments.random)

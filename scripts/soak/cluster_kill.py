@@ -26,6 +26,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.soak._cluster_batch import (
     Command,
     differences,
@@ -235,8 +236,8 @@ def object_store_with(images: Path) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--shard-size", type=int, default=8)
+    parser.add_argument("--images", type=count, default=200)
+    parser.add_argument("--shard-size", type=count, default=8)
     parser.add_argument("--s3", action="store_true", help="images and results in an object store")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.config import PENALTY_LAST_N, Sampling
 from youtu_gguf.engines.base import collect
@@ -123,7 +124,7 @@ def run(model_name: str, n_threads: int, seconds: float, seed: int = 0) -> Count
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--threads", type=count, default=8)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -16,8 +16,12 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.engines.native.encoder_check import MAX_DIFFERENCE, image, relative_difference
 from youtu_gguf.engines.native.engine import NativeEngine
 from youtu_gguf.facts import TOKEN_PX
@@ -66,11 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--mmproj")
-    parser.add_argument("--n", type=int, default=300, help="images in all")
+    parser.add_argument("--n", type=count, default=300, help="images in all")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="such as 640x480")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=count)
     parser.add_argument("--cuda-graphs", action="store_true")
     args = parser.parse_args()
     chosen = {"device": args.device, "threads": args.threads, "cuda_graphs": args.cuda_graphs}

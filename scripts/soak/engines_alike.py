@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from tests.server.conftest import NANO, address_of
 from tests.server.test_engines import QUESTIONS, answers
@@ -28,7 +29,7 @@ SHOWN = 60  # characters printed of answers that differ
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", type=int, default=50)
+    parser.add_argument("--scenes", type=count, default=50)
     parser.add_argument("--n-batch", type=int, default=60, help="positions decoded in one batch; 0 means the default")
     args = parser.parse_args()
     settings: dict[str, Any] = {**NANO, "max_tokens": 400, **({"n_batch": args.n_batch} if args.n_batch else {})}

@@ -26,6 +26,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.layouts.export import export, names
 
 LONGEST_S = 3600.0
@@ -119,8 +120,8 @@ def check(folder: Path, name: str, n: int, kills: int, seed: int = 0, more: Sequ
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--benchmark", default="nyuv2", help=f"one of {', '.join(names())}")
-    parser.add_argument("--scenes", type=int, default=60)
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--scenes", type=count, default=60)
+    parser.add_argument("--kills", type=count, default=10)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -26,6 +26,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
+
 os.environ["OMP_WAIT_POLICY"] = "passive"  # two threads that spin take ages where other programs want the processors
 os.environ["OPENBLAS_NUM_THREADS"] = (
     "1"  # OpenBLAS ends its threads before a fork, also those that another thread awaits
@@ -169,7 +171,7 @@ PARENT = os.getpid()
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forks", type=int, default=500)
+    parser.add_argument("--forks", type=count, default=500)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     started = time.monotonic()

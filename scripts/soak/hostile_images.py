@@ -35,6 +35,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.images.load import load
 
 MOST_MB, MOST_S = 2600, 20
@@ -328,14 +329,14 @@ def run(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=count, default=2000)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         outcomes, faults, (seconds, what) = run(args.images, args.seed, Path(folder))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for ended, count in outcomes.most_common():
-        print(f"{count:6} {ended}")
+    for ended, times in outcomes.most_common():
+        print(f"{times:6} {ended}")
     print(f"peak memory {peak:.0f} MB (at most {MOST_MB}); longest time {seconds:.1f} s (at most {MOST_S}), {what}")
     print("\n".join(faults) or "no program started, no other file read, no error but ours")
     sys.exit(bool(faults) or peak > MOST_MB or seconds > MOST_S)

@@ -17,6 +17,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.engines.native.engine import NativeEngine
 
@@ -48,8 +49,8 @@ def run(model: yg.Model, n: int, first: int) -> tuple[list[float], int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--images", type=int, default=300)
-    parser.add_argument("--first", type=int, default=50, help="image from which on growth counts")
+    parser.add_argument("--images", type=count, default=300)
+    parser.add_argument("--first", type=count, default=50, help="image from which on growth counts")
     args = parser.parse_args()
     with yg.load(args.model, max_tokens=100, cache_bytes=CACHE_BYTES) as model:
         memory, largest = run(model, args.images, args.first)

@@ -26,6 +26,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +133,7 @@ def run(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--interrupts", type=int, default=200)
+    parser.add_argument("--interrupts", type=count, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     started = time.monotonic()

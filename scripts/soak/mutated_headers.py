@@ -23,7 +23,10 @@ import numpy as np
 from gguf import GGUFReader
 from gguf.constants import GGUFValueType
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import youtu_gguf as yg
+from scripts._arguments import count
 from youtu_gguf.gguf.header import GGUFArray, Header, read_header
 
 MOST_BYTES = 64 << 20
@@ -144,13 +147,13 @@ def run(n: int, seed: int, folder: Path) -> Counter[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-n", type=int, default=2000)
+    parser.add_argument("-n", type=count, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         outcomes = run(args.n, args.seed, Path(scratch))
-    for outcome, count in outcomes.most_common():
-        print(f"{count:6} {outcome}")
+    for outcome, times in outcomes.most_common():
+        print(f"{times:6} {outcome}")
     sys.exit(any(outcome.startswith("fault") for outcome in outcomes))
 
 

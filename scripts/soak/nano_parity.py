@@ -21,6 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.examples import MAX_TOKENS
 from scripts.nano.export import Checkpoint, export
 from scripts.nano.network import cut_patches, place
@@ -118,7 +119,7 @@ def outputs_of(model: yg.Model, scene: Scene) -> Outputs:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--scenes", type=count, default=100)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     checkpoint = Checkpoint.load(args.checkpoint)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from scripts._arguments import count
 from tests.reference.compare import Agreement, compare, picture
 from tests.reference.weights import Weights
 from youtu_gguf.config import make_settings
@@ -44,8 +45,8 @@ def run(n_grids: int, seeds: range, folder: Path, *, verbose: bool = False) -> A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grids", type=int, default=20, help="grids per seed")
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--grids", type=count, default=20, help="grids per seed")
+    parser.add_argument("--seeds", type=count, default=4)
     args = parser.parse_args()
     print("seed  head   grid  projector  states     logits")
     with tempfile.TemporaryDirectory() as folder:

@@ -25,6 +25,8 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts._arguments import count
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from _full import add_pair_option, full_pair
 
@@ -144,7 +146,7 @@ def _mapped(path: Path) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--kills", type=count, default=25)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--full", action="store_true", help="the full-size pair instead, cut once: 13 GB of disk")
     add_pair_option(parser)

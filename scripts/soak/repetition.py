@@ -21,6 +21,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts.soak._correct import CORRECT
 from scripts.soak._endless import ENDLESS, PIECES, tokens
 from youtu_gguf.engines.repetition import LoopGuard
@@ -67,8 +68,8 @@ def caught(name: str, n_answers: int, seed: int) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--correct", type=int, default=400, help="correct answers of each kind")
-    parser.add_argument("--endless", type=int, default=40, help="endless answers of each kind")
+    parser.add_argument("--correct", type=count, default=400, help="correct answers of each kind")
+    parser.add_argument("--endless", type=count, default=40, help="endless answers of each kind")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     n_wrong = n_answers = n_tokens = 0

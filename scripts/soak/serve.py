@@ -27,6 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts._serving import Server, serving
 from scripts.soak._serve_clients import Visitor
 from scripts.soak._serve_judging import Judge
@@ -165,8 +166,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--clients", type=count, default=64)
+    parser.add_argument("--images", type=count, default=8)
     args = parser.parse_args()
     found = run(args.model, args.clients, args.images, args.minutes * 60)
     if found.drift_mb > MOST_DRIFT_MB:

@@ -32,6 +32,7 @@ from schemathesis.core.result import Ok
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
 from scripts._serving import serving
 from scripts.soak.hostile_images import png
 
@@ -166,7 +167,7 @@ def describe(case: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=5000, help="requests for each route")
+    parser.add_argument("--examples", type=count, default=5000, help="requests for each route")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", default="", help="routes whose path holds this")
     args = parser.parse_args()

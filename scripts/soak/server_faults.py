@@ -26,6 +26,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf.engines.llama_server.engine import ServerEngine
 from youtu_gguf.engines.llama_server.supervisor import Supervisor
@@ -152,9 +153,9 @@ def disturb(number: signal.Signals, times: int, n_threads: int) -> tuple[list[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--freezes", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--kills", type=count, default=50)
+    parser.add_argument("--freezes", type=count, default=10)
+    parser.add_argument("--threads", type=count, default=8)
     args = parser.parse_args()
     failed = False
     for number, times in ((signal.SIGKILL, args.kills), (signal.SIGSTOP, args.freezes)):

@@ -22,6 +22,8 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from scripts._arguments import count
+
 LIMIT_S = 2.0
 START = """
 import os, sys, time, multiprocessing
@@ -146,7 +148,7 @@ def check(death: str, binding: str) -> tuple[float, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--times", type=count, default=10)
     args = parser.parse_args()
     failed = False
     for binding in ("signal", "pipe") if sys.platform == "linux" else ("pipe",):

@@ -26,6 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 from youtu_gguf import prompts
 from youtu_gguf.config import PENALTY_LAST_N
@@ -136,8 +137,8 @@ def run(model: yg.Model, images: Sequence[U8], n_threads: int, seconds: float) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--threads", type=int, default=8)
-    parser.add_argument("--scenes", type=int, default=4)
+    parser.add_argument("--threads", type=count, default=8)
+    parser.add_argument("--scenes", type=count, default=4)
     parser.add_argument("--minutes", type=float, default=5)
     args = parser.parse_args()
     images = [draw(TEST_SEEDS + 900 + i).rgb for i in range(args.scenes)]

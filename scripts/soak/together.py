@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import youtu_gguf as yg
+from scripts._arguments import count
 from scripts.nano.scenes import TEST_SEEDS, draw
 
 QUESTIONS: list[tuple[str, ...]] = [
@@ -45,8 +46,8 @@ def run(model: yg.Model, n_scenes: int) -> tuple[Counter[str], Counter[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--scenes", type=int, default=50)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--scenes", type=count, default=50)
+    parser.add_argument("--threads", type=count, default=1)
     args = parser.parse_args()
     with yg.load(args.model, temperature=0.0, max_tokens=200, threads=args.threads) as model:
         asked, differed = run(model, args.scenes)

@@ -20,6 +20,7 @@ from gguf.constants import TokenType
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from scripts._arguments import count
 from scripts.nano.answers import frame_of
 from scripts.nano.export import Checkpoint, export
 from scripts.nano.lessons import corpus, lessons
@@ -159,7 +160,7 @@ def _agree(tokenizer: Tokenizer, model: LlamaModel, text: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--count", type=count, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, help="exported GGUF; default: one made from a newly trained tokenizer")
     args = parser.parse_args()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the reference is among the tests
 
+from scripts._arguments import count
 from tests.reference.vision import encode_image
 from tests.reference.weights import Weights
 from youtu_gguf.config import Settings, make_settings
@@ -91,10 +92,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano")
     parser.add_argument("--mmproj")
-    parser.add_argument("--n", type=int, default=40)
+    parser.add_argument("--n", type=count, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most", type=int, default=400, help="most image tokens of a random size")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--most", type=count, default=400, help="most image tokens of a random size")
+    parser.add_argument("--threads", type=count)
     parser.add_argument("--device")
     args = parser.parse_args()
     settings = make_settings(threads=args.threads, device=args.device)

@@ -1,4 +1,4 @@
-"""Arguments of nano's scripts that cannot be meant are refused with what was expected."""
+"""Arguments of scripts that cannot be meant are refused with what was expected."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from scripts.nano._arguments import count, share
+from scripts._arguments import count, share
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "", "²"])
