@@ -12,7 +12,7 @@ import youtu_gguf as yg
 from scripts.layouts import refcoco
 from youtu_gguf import evaluate
 
-N = 3
+N = 8
 
 
 @pytest.fixture(scope="module")
