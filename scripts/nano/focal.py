@@ -4,11 +4,11 @@
     python scripts/nano/focal.py --n 50
 
 In the first table, lenses of other focal lengths see the same image with all distances multiplied, which is the model's
-own rule. There zoom="focal" shows nano images that are larger or smaller than any it was trained on. In the second
-table, a camera with fewer pixels has half the focal length and an image of half the size, and the distances stay the
-same. There zoom="focal" shows nano a size that it was trained on. Images are drawn in whole tokens, so that preparation
-does not resize them; with --any they have other sizes, which preparation enlarges by 4% on average. nano was trained to
-ignore that enlargement, but the model's rule takes it into account.
+own rule. There zoom="focal" shows nano larger or smaller images than those it knows best. In the second table, a camera
+with fewer pixels has half the focal length and an image of half the size, and the distances stay the same. There
+zoom="focal" shows nano a size that it was trained on. Images are drawn in whole tokens, so that preparation does not
+resize them; with --any they have other sizes, which preparation enlarges by 4% on average. nano was trained to ignore
+that enlargement, but the model's rule takes it into account.
 
 The error is the median of predicted over true distances in an image, minus one; the table gives the mean over all
 images.
