@@ -13,8 +13,8 @@ from youtu_gguf.types import I32, Size, run_lengths
 
 I64 = npt.NDArray[np.int64]
 
-# Possessive, so that a text which does not fit is refused in linear time.
-_PAIRS = re.compile(r"\s*+(?:\(\s*+-?+[0-9]{1,9}+\s*+,\s*+[0-9]{1,9}+\s*+\)\s*+,?+\s*+)*+")
+# Some at a time: nothing follows them that could fail, so a text which does not fit is refused in linear time.
+_PAIRS = re.compile(r"\s*(?:\(\s*-?[0-9]{1,9}\s*,\s*[0-9]{1,9}\s*\)\s*,?\s*){0,4096}")
 _TO_NUMBERS = str.maketrans("(),", "   ")
 
 
@@ -48,8 +48,9 @@ def decode_runs(pairs: str | npt.ArrayLike, size: Size) -> I32:
 
 
 def _pairs_from_text(text: str) -> I64:
-    match = _PAIRS.match(text)
-    end = match.end() if match else 0
+    end = 0
+    while (match := _PAIRS.match(text, end)) and match.end() > end:
+        end = match.end()
     if end != len(text):
         raise DecodeError(f"expected (value, run) pairs; got {text[end : end + 20]!r} at character {end}.")
     return np.array(text.translate(_TO_NUMBERS).split(), dtype=np.int64).reshape(-1, 2)

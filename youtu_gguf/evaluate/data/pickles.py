@@ -44,14 +44,16 @@ _FIXED = re.compile(
     | \x80[\x00-\x05] | \x95.{8}                                # the protocol, a frame
     | [IL]-?[0-9]{1,39}L?\n | [pg][0-3]?[0-9]{1,6}\n | F[^\n]{1,64}\n # the same as lines of text
     | V[^\n]*\n
-    | S'(?:[^'\\\n]|\\(?:x[0-9a-f]{2}|[\\'"nrt]))*+'\n            # as Python 2 writes a text
-    | S"(?:[^"\\\n]|\\(?:x[0-9a-f]{2}|[\\'"nrt]))*+"\n
     | c[^\n]{1,100}\n[^\n]{1,100}\n                             # a name, which `_Plain.find_class` sees
-    )++""",
+    ){1,4096}""",
     re.DOTALL | re.VERBOSE,
 )
-"""One after the other, instructions of a fixed size. Values that occur again have numbers below 4 million, since Python
-reserves memory for the largest."""
+"""One after the other, instructions of a fixed size or a line, as many as their count needs little memory for. Values
+that occur again have numbers below 4 million, since Python reserves memory for the largest."""
+
+_ESCAPES = (rb"\\", rb"\'", rb"\"", rb"\n", rb"\r", rb"\t")
+_NO_HEXADECIMAL = re.compile(rb"\\(?!x[0-9a-f]{2})")
+"""What Python 2 writes for characters in a quoted text; other characters it writes as hexadecimal numbers."""
 
 _SIZED = {**dict.fromkeys(b"UC\x8c\x8a", 1), **dict.fromkeys(b"TXB\x8b", 4), **dict.fromkeys(b"\x8d\x8e", 8)}
 """How many bytes give the size of what follows an instruction."""
@@ -59,7 +61,7 @@ _SIZED = {**dict.fromkeys(b"UC\x8c\x8a", 1), **dict.fromkeys(b"TXB\x8b", 4), **d
 _LONG = b"\x8a\x8b"
 _CONTAINER = b"]}\x8fld\x91R"
 _TUPLE = b"t\x85\x86\x87"
-_STOP = ord(".")
+_STOP, _QUOTED = ord("."), ord("S")
 _REFUSED = {
     **dict.fromkeys(b"io\x81\x92", "makes an object of a class"),
     **dict.fromkeys(b"b", "sets the state of an object"),
@@ -121,6 +123,12 @@ def _check_instructions(data: bytes, path: Path) -> None:
         code = data[at]
         if code == _STOP:
             return
+        if code == _QUOTED:
+            end = data.find(b"\n", at)
+            if end < 0 or not _is_quoted(data[at + 1 : end]):
+                _refuse(f"{path}, byte {at}", "got a quoted text that is not whole")
+            at = end + 1
+            continue
         if code in _CONTAINER:
             n_containers += 1
             if n_containers > MAX_CONTAINERS:
@@ -142,6 +150,16 @@ def _check_instructions(data: bytes, path: Path) -> None:
                 f"{path}, byte {at}", f"got an instruction that {_REFUSED.get(code, 'does not exist, or is not whole')}"
             )
     _refuse(path, "it ends too early")
+
+
+def _is_quoted(text: bytes) -> bool:
+    """Whether a line is a text in quotes as Python 2 writes it, which ends where its quote does."""
+    quote, inside = text[:1], text[1:-1]
+    if quote not in (b"'", b'"') or not text[1:].endswith(quote):
+        return False
+    for escape in _ESCAPES:
+        inside = inside.replace(escape, b".")
+    return quote not in inside and not _NO_HEXADECIMAL.search(inside)
 
 
 def _to_bytes(text: object, encoding: object) -> bytes:
