@@ -145,8 +145,9 @@ def test_requests_end_and_the_service_is_back_when_the_server_is_killed_or_froze
 
 def test_an_error_of_a_killed_server_says_what_killed_it(serve: Serve) -> None:
     model = serve(max_tokens=1500, loop_guard=False)
+    endless = {"type": "array", "items": {"type": "integer"}, "minItems": 1500}
     with closing(model.open(RGB)) as scene:
-        pieces = scene.ask("What is in the picture? Where is it?", stream=True)
+        pieces = scene.ask("What is in the picture?", stream=True, json_schema=endless)
         next(pieces)
         servers()[0].kill()
         with pytest.raises(yg.ServerError, match=r"ended in the middle of an answer, by SIGKILL.*ask again") as raised:
