@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.nano.abilities import MOST_LOST
-from scripts.nano.evaluate import ABILITY_AIMS, AIMS
+from scripts.nano.evaluate import AT_MOST, aim_of, short_by
+from youtu_gguf.atomic import write_bytes
 
 HEADER = ("| what | figure | aim | |", "|---|---|---|---|")
 ROWS: Mapping[str, str] = {
@@ -51,8 +52,6 @@ CHINESE: Mapping[str, str] = {
     "zh_count_exact": "counting", "zh_classify_accuracy": "category", "zh_ocr_exact": "digits",
     "zh_describe_f1": "description",
 }  # fmt: skip
-AT_MOST = frozenset({"depth_absrel"})
-"""Figures that should be small."""
 
 
 def table(figures: Mapping[str, float]) -> list[str]:
@@ -73,21 +72,20 @@ def table(figures: Mapping[str, float]) -> list[str]:
 
 def row(name: str, value: float) -> str:
     """Return a line: what, the figure, its aim, and by how much it is short."""
-    aim = (AIMS | ABILITY_AIMS).get(name)
+    aim = aim_of(name)
     if aim is None:
         return f"| {ROWS[name]} | {value:.3f} | - | |"
-    short = value - aim if name in AT_MOST else aim - value
     sign = "<=" if name in AT_MOST else ">="
-    return f"| {ROWS[name]} | {value:.3f} | {sign} {aim:.3f} | {_short_by(short)}|"
+    return f"| {ROWS[name]} | {value:.3f} | {sign} {aim:.3f} | {_told(short_by(name, value))}|"
 
 
 def compared(what: str, value: float, plain: float) -> str:
     """Return a line about a figure that may be `MOST_LOST` less than its plain form's."""
     least = plain - MOST_LOST
-    return f"| {what} | {value:.3f} | >= {least:.3f} | {_short_by(least - value)}|"
+    return f"| {what} | {value:.3f} | >= {least:.3f} | {_told(least - value)}|"
 
 
-def _short_by(short: float) -> str:
+def _told(short: float) -> str:
     # less than half of the last digit would print as nothing
     return f"short by {max(short, 0.001):.3f} " if short > 1e-9 else ""
 
@@ -107,16 +105,36 @@ def replaced(text: str, lines: Sequence[str]) -> str:
     return "\n".join([*old[:begin], *lines, *old[end:]]) + "\n"
 
 
+def read_figures(path: Path) -> Mapping[str, float]:
+    """Return the figures of a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not what `evaluate.py --json` prints.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise ValueError(f"{path}: expected the JSON of evaluate.py; {exc}. Write it with --json.") from exc
+    if not isinstance(found, dict) or not ROWS.keys() & found.keys():
+        raise ValueError(f"{path}: expected figures of evaluate.py; found none. Write them with --json.")
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", type=Path, help="what evaluate.py printed with --json")
     parser.add_argument("--into", type=Path, nargs="+", default=[], metavar="FILE")
     args = parser.parse_args()
-    lines = table(json.loads(args.figures.read_text()))
+    try:
+        lines = table(read_figures(args.figures))
+        changed = {path: replaced(path.read_text(encoding="utf-8"), lines) for path in args.into}
+    except (OSError, ValueError) as exc:
+        sys.exit(str(exc))
     if not args.into:
         print("\n".join(lines))
-    for path in args.into:
-        path.write_text(replaced(path.read_text(), lines))
+    for path, text in changed.items():
+        write_bytes(path, text.encode())
 
 
 if __name__ == "__main__":
