@@ -68,9 +68,8 @@ def test_masks_are_made_by_pointing_kept_hidden_and_taken_back(open_tab: OpenTab
     bench.open_sample()
     bench.ask("detect")
     bench.wait_answers()
-    first, *_, second = bench.state("cards")[0]["result"][
-        "boxes"
-    ]  # so far apart that the first one's note covers neither
+    # the first and the last are so far apart that the first one's note covers neither
+    first, *_, second = bench.state("cards")[0]["result"]["boxes"]
     note = page.locator(".pick-note")
 
     def middle(box: dict[str, list[float]]) -> tuple[float, float]:
