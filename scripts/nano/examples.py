@@ -36,8 +36,8 @@ PLAIN_SHARE = 0.72
 """Share of the shards of whole scenes that are not enlarged."""
 MOST_ENLARGED = 4.0
 VIEW_SCALES = (1.0, 2.4)
-CORE_SIZES = (192, 288)
-LARGE_CORE_SHARE, LARGEST_CORE = 0.25, 1280
+CORE_SIZES = (192, 272)
+LARGE_CORE_SHARE, LARGEST_CORE = 0.4, 1280
 """Share of the crops that are larger than these, and the package's default."""
 MAX_CORE_TOKENS, MANY_TOKENS = 2048, 100
 MAX_VIEW_TOKENS = 160

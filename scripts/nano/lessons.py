@@ -98,7 +98,7 @@ def lessons(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
         phrase, which = phrases[index]
         lang = _lang(rng)
         yield Lesson("ground", WORDINGS[lang].ground.format(name(phrase, lang)), box(frame, scene.things[which]), lang)
-    for index in rng.permutation(len(phrases))[:2]:
+    for index in rng.permutation(len(phrases))[:4]:
         phrase, which = phrases[index]
         lang = _lang(rng)
         answer = polygon(frame, outline(scene.things[which].mask))
@@ -207,11 +207,12 @@ def _shuffled(names: Sequence[str], rng: Rng) -> list[str]:
 def _countable(scene: Scene, rng: Rng) -> list[str]:
     kinds = Counter(t.kind for t in scene.things)
     here = sorted(kinds)
-    pairs = sorted({f"{t.colour} {t.kind}" for t in scene.things})
+    pairs = Counter(f"{t.colour} {t.kind}" for t in scene.things)
     absent = f"{rng.choice(COLOURS)} {rng.choice(THINGS)}"
     options = ["object"]
     if here:
-        options += [max(here, key=lambda kind: kinds[kind]), str(rng.choice(here)), str(rng.choice(pairs))]
+        options += [max(here, key=lambda kind: kinds[kind]), str(rng.choice(here))]
+        options += [max(sorted(pairs), key=lambda pair: pairs[pair]), str(rng.choice(sorted(pairs)))]
     if rng.random() < 0.5:
         options.append(absent if rng.random() < 0.5 else str(rng.choice((*THINGS, NEVER_DRAWN[0]))))
     return sorted(set(options))

@@ -14,8 +14,8 @@ from scripts.nano.shards import Taught
 TEXT_BUDGET = 210
 """Text tokens of an image in a step."""
 SHARES = {
-    "ground": 3.0, "detect": 2.5, "polygon": 3.5, "count": 3.0, "describe": 3.0, "ocr": 3.0, "names": 1.6, "ask": 2.0,
-    "chat": 1.2, "click": 3.0,
+    "ground": 3.0, "detect": 2.5, "polygon": 3.5, "count": 3.5, "describe": 2.5, "ocr": 3.5, "names": 2.2, "ask": 2.0,
+    "chat": 1.2, "click": 3.0, "classify": 0.8,
 }  # fmt: skip
 """How often each kind of lesson is used; others 0.5. Poses have steps of their own."""
 EMPHASIS = {
@@ -56,9 +56,9 @@ class Known(NamedTuple):
     digits: frozenset[int]
 
 
-def choose(lessons: Sequence[Taught], *, pose: bool, rng: np.random.Generator) -> list[Taught]:
-    """Draw lessons of an image until the budget is used up; a pose is not combined with others."""
-    able = [lesson for lesson in lessons if (lesson.task == "pose") == pose]
+def choose(lessons: Sequence[Taught], only: str | None, rng: np.random.Generator) -> list[Taught]:
+    """Draw lessons of an image until the budget is used up: those of one task, or without one all but poses."""
+    able = [lesson for lesson in lessons if (lesson.task == only if only else lesson.task != "pose")]
     if not able:
         return []
     weights = np.array([SHARES.get(lesson.task, 0.5) for lesson in able])

@@ -46,21 +46,21 @@ WEIGHTS = {
     "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0, "strange class": 1.0,
     "strange words": 0.3, "strange depth": 3.0,
 }  # fmt: skip
-TEXT_DENSE_WEIGHT = 0.3
+TEXT_DENSE_WEIGHT = 0.4
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.25, "view": 0.03, "core": 0.27, "screen": 0.43, "stranger": 0.02},
-    "text": {"scene": 0.48, "view": 0.03, "core": 0.15, "screen": 0.11, "click": 0.2, "stranger": 0.03},
+    "text": {"scene": 0.6, "view": 0.02, "core": 0.17, "screen": 0.09, "click": 0.1, "stranger": 0.02},
 }
 """Share of the steps that each kind of shard has, by stage."""
-POSE_SHARE = 0.25
-"""Share of the steps on scenes that train poses, in the text stage."""
+LONG_SHARES = {"pose": 0.15, "polygon": 0.27}
+"""Shares of the steps on scenes that train one task of long answers alone, in the text stage."""
 ONLY_SEEN: frozenset[Kind] = frozenset({"view", "core"})
 """Kinds about which nothing is asked."""
 BATCH_TOKENS = {"dense": 1536, "text": 1280}
 """Image tokens of a step, in one shard."""
-POSE_BATCH = 2 / 3
-"""Factor of these in steps on poses, whose question is long."""
+LONG_BATCH = 2 / 3
+"""Factor of these in steps on long answers."""
 FIRST_SHARDS = 60
 """Number of shards to draw before the first step."""
 STEPS_PER_DELIVERY = 3
@@ -192,12 +192,12 @@ class Trainer:
         kinds = TURNS[stage]
         kind = list(kinds)[int(self.rng.choice(len(kinds), p=np.array([*kinds.values()])))]
         shard = pool.pick(self.rng, kind)
-        pose = stage == "text" and kind == "scene" and self.rng.random() < POSE_SHARE
+        only = self._long() if stage == "text" and kind == "scene" else None
         asks = stage == "text" and kind not in ONLY_SEEN
-        chosen = self._choose(shard, int(BATCH_TOKENS[stage] * (POSE_BATCH if pose else 1)), pose=pose)
+        chosen = self._choose(shard, int(BATCH_TOKENS[stage] * (LONG_BATCH if only else 1)), only)
         if not len(chosen):
             return {}
-        picked = [choose(shard.taught[i], pose=pose, rng=self.rng) if asks else [] for i in chosen]
+        picked = [choose(shard.taught[i], only, self.rng) if asks else [] for i in chosen]
         losses = self.losses(shard, chosen, picked, sigma)
         scale = TEXT_DENSE_WEIGHT if stage == "text" else 1.0
         weight = {name: WEIGHTS.get(name, 0.0) * (1 if name == "answer" else scale) for name in losses}
@@ -206,10 +206,17 @@ class Trainer:
         self.optimizer.step(self.args.muon_rate * rate, self.args.adam_rate * rate)
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _choose(self, shard: Shard, n_tokens: int, *, pose: bool) -> np.ndarray:
+    def _long(self) -> str | None:
+        """Draw the task that a step on scenes trains alone; None = all but poses."""
+        lot, tasks = self.rng.random(), [*LONG_SHARES]
+        return next(
+            (task for task, end in zip(tasks, np.cumsum([*LONG_SHARES.values()]), strict=True) if lot < end), None
+        )
+
+    def _choose(self, shard: Shard, n_tokens: int, only: str | None) -> np.ndarray:
         able = np.arange(len(shard.rgb))
-        if pose:
-            able = np.array([i for i in able if any(t.task == "pose" for t in shard.taught[i])], int)
+        if only:
+            able = np.array([i for i in able if any(t.task == only for t in shard.taught[i])], int)
         return self.rng.permutation(able)[: max(1, n_tokens // (shard.rows * shard.cols))]
 
     def losses(self, shard: Shard, chosen: np.ndarray, picked: list[list[Taught]], sigma: float) -> dict[str, Tensor]:
