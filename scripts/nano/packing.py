@@ -27,6 +27,9 @@ FIRST_POINT = 4.0
 """Weight of the first point of a box or an outline, which chooses the thing; the others follow from it."""
 WRITTEN_NUMBER = 10.0
 """Weight of a digit in clicks, whose coordinates are written as numbers among fixed words."""
+DRIFT_PX, DRIFT_KEPT = 4.0, 0.7
+"""Most standard deviation of what is added, from point to point, to the part of an outline that is already written, and
+the share of it that stays: a model that has only seen right points before the next one goes on from its own errors."""
 BLOCK = 16
 """Sequences are filled up to a multiple of this, so that few lengths occur."""
 
@@ -73,7 +76,7 @@ def choose(lessons: Sequence[Taught], only: str | None, rng: np.random.Generator
     return chosen
 
 
-def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known) -> Packed:
+def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known, rng: np.random.Generator) -> Packed:
     """Lay the lessons of each image side by side, behind `start` tokens that all of them see."""
     longest = max((sum(len(t.question) + len(t.answer) for t in lessons) for lessons in picked), default=0)
     n = -(-longest // BLOCK) * BLOCK
@@ -89,13 +92,30 @@ def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known) -> Packed
         for number, lesson in enumerate(lessons, 1):
             tokens = lesson.question + lesson.answer
             end, first = offset + len(tokens), offset + len(lesson.question)
-            text[row, offset:end] = torch.tensor(tokens)
+            text[row, offset:end] = torch.tensor(lesson.question + _written(lesson, known, rng))
             positions[row, start + offset : start + end] = start + torch.arange(len(tokens))
             group[row, start + offset : start + end] = number
             targets[row, first - 1 : end - 1] = torch.tensor(lesson.answer)
             weights[row, first - 1 : end - 1] = _weights(lesson, known)
             offset = end
     return Packed(text, positions, group, targets, weights)
+
+
+def _written(lesson: Taught, known: Known, rng: np.random.Generator) -> tuple[int, ...]:
+    """Return an answer as a model might have written it: outlines drift away from the right points."""
+    if lesson.task != "polygon":
+        return lesson.answer
+    written, drift = [], np.zeros(2)
+    scale = rng.uniform(0.0, DRIFT_PX)
+    for token in lesson.answer:
+        if token in known.coordinates:
+            axis = (token - known.coordinates.start) % 2
+            drift[axis] = DRIFT_KEPT * drift[axis] + rng.normal(0.0, scale)
+            moved = token + 2 * round(drift[axis])
+            written.append(moved if moved in known.coordinates else token)
+        else:
+            written.append(token)
+    return tuple(written)
 
 
 def _weights(lesson: Taught, known: Known) -> Tensor:

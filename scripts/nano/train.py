@@ -226,7 +226,7 @@ class Trainer:
         tokens = self.see(cut_patches(torch.from_numpy(shard.rgb[chosen]).to(device)).to(self.dtype), where)
         opening = torch.tensor(shard.opening or self.opening, device=device)
         n_before, n_seen = len(opening), len(opening) + tokens.shape[1]
-        packed = pack(picked, n_seen, self.known)
+        packed = pack(picked, n_seen, self.known, self.rng)
         text, positions, group, targets, weights = (part.to(device) for part in packed)
         before = table[opening].expand(len(chosen), -1, -1)
         hidden = self.think(torch.cat([before, tokens, table[text]], dim=1), positions, visible(group))
