@@ -83,7 +83,7 @@ def test_classes_and_instances_and_masks(scene: yg.Scene) -> None:
 def test_counts(scene: yg.Scene) -> None:
     count = scene.count("circle")
     assert read(count, count.spans) == (str(count.value), [])
-    detected = scene.count("person", by="detection")
+    detected = scene.count("circle", by="detection")
     assert detected.boxes
     for box in detected.boxes:
         assert corners(scene, read(detected, box.spans)[1]) == pytest.approx(box.xyxy.tolist())

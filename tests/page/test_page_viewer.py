@@ -224,7 +224,7 @@ def test_layers_are_hidden_shown_alone_faded_renamed_and_ordered(open_tab: OpenT
 
 def test_a_class_of_the_legend_is_shown_alone(open_tab: OpenTab) -> None:
     bench, page = opened(open_tab, picture=SCENE)
-    bench.ask("segment", "circle, sky, grass")
+    bench.ask("segment", "circle, sky, grass, star")
     bench.wait_answers()
     (layer,) = bench.state("layers")
     shares = layer["result"]["shares"]

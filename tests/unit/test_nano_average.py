@@ -51,7 +51,8 @@ def test_the_command_writes_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["a", "=1", "a=0", "a=1.5", "a=much"])
 def test_a_run_without_a_usable_share_is_refused(wrong: str, tmp_path: Path) -> None:
-    told = subprocess.run([sys.executable, SCRIPT, tmp_path / "mean", wrong], capture_output=True, text=True)
+    command = [sys.executable, SCRIPT, tmp_path / "mean", wrong]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
     assert told.returncode == 2
     assert "FOLDER=SHARE with a share above 0" in told.stderr
     assert not (tmp_path / "mean").exists()
