@@ -16,7 +16,14 @@ from scripts.nano import measures
 from scripts.nano.answers import count, name, plural
 from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.measures import NO_DATA
-from scripts.nano.questions import CORE_CROP_PX, category_samples, counting_samples, grounding_samples, two_kinds
+from scripts.nano.questions import (
+    CORE_CROP_PX,
+    category_samples,
+    counting_samples,
+    grounding_samples,
+    some_kinds,
+    two_kinds,
+)
 from scripts.nano.scenes import CLASSES, THINGS, Scene
 from youtu_gguf.evaluate.base import Prediction
 from youtu_gguf.evaluate.kinds.grounding import Grounding
@@ -69,6 +76,17 @@ class Asked:
         if not self._boxes.n_images:
             return {}
         return {"detect_asked_ap50": self._boxes.ap50(), "instances_ap50": self._masks.ap50()}
+
+
+class Listed(Means):
+    """Whether nano keeps to a short list of names: it answers with those that are there, and no other."""
+
+    def add(self, truth: Scene, scene: yg.Scene) -> None:
+        """Ask for the boxes and for the label map of one to three kinds."""
+        asked = some_kinds(truth)
+        here = {thing.kind for thing in truth.things} & {*asked}
+        self.note("detect_some_exact", {*scene.detect(asked).labels} == here)
+        self.note("segment_some_exact", {*scene.segment(asked).classes} == here)
 
 
 class DefaultCrop(Means):
@@ -162,7 +180,7 @@ class Turns(Means):
 
 
 ABILITIES: Mapping[str, type[Ability]] = {
-    "asked": Asked, "default": DefaultCrop, "scales": Scales, "chinese": Chinese, "turns": Turns,
+    "asked": Asked, "listed": Listed, "default": DefaultCrop, "scales": Scales, "chinese": Chinese, "turns": Turns,
 }  # fmt: skip
 """By the name of the group on the command line."""
 

@@ -58,5 +58,13 @@ def two_kinds(truth: Scene) -> tuple[str, str]:
     return first, (here if here and rng.random() < 2 / 3 else absent)[0]
 
 
+def some_kinds(truth: Scene) -> list[str]:
+    """Return one to three kinds, of which at least one is there."""
+    rng = np.random.default_rng(truth.seed)
+    here = [str(rng.choice([thing.kind for thing in truth.things]))]
+    others = [str(kind) for kind in rng.permutation(THINGS) if kind not in here]
+    return [str(kind) for kind in rng.permutation([*here, *others[: rng.integers(3)]])]
+
+
 def _sample(scene: Scene, name: str, truth: Any, asked: Mapping[str, Any] | None = None) -> Sample:
     return Sample(f"{scene.seed}: {name}", Path(str(scene.seed)), asked or {}, truth)

@@ -27,6 +27,8 @@ ROWS: Mapping[str, str] = {
     "segment_model_miou": "segmentation, the model names the classes, mIoU",
     "detect_ap50": "detection, AP at IoU 0.5",
     "detect_asked_ap50": "detection, all seven kinds asked for by name, AP at IoU 0.5",
+    "detect_some_exact": "detection, one to three kinds asked for: those that are there and no other",
+    "segment_some_exact": "segmentation, the same",
     "instances_ap50": "instances of all kinds by name, AP of masks at IoU 0.5",
     "ground_acc50": "grounding, right at IoU 0.5",
     "polygon_miou": "outlines, mean IoU",

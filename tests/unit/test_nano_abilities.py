@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import youtu_gguf as yg
-from scripts.nano.abilities import Ability, Chinese, Means, Turns, differences
-from scripts.nano.answers import WORDS, box, boxes, count, describe, frame_of, name, plural
+from scripts.nano.abilities import Ability, Chinese, Listed, Means, Turns, differences
+from scripts.nano.answers import WORDS, box, boxes, classes_answer, count, describe, frame_of, name, plural
 from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.lessons import REFUSAL
 from scripts.nano.measures import named_in_chinese
 from scripts.nano.other_images import PHOTOGRAPHS, ask_screen, ask_stranger, flat, held_out
-from scripts.nano.questions import category_samples, two_kinds
+from scripts.nano.questions import category_samples, some_kinds, two_kinds
 from scripts.nano.scenes import CLASSES, THINGS, Scene, draw, referring
 from scripts.nano.screen_lessons import box as element_box
 from scripts.nano.screen_lessons import middle, screen_frame, texts
@@ -106,6 +106,31 @@ def test_a_question_after_a_turn_has_one_right_number(truths: list[Scene]) -> No
     assert asked(Turns(), truths, [in_turns(truth) for truth in truths]) == {"chat_exact": 1}
     wrong = {"How many": "1", "And how many": "seven"}
     assert asked(Turns(), truths, [wrong] * len(truths)) == {"chat_exact": 0}
+
+
+def to_lists(truth: Scene, *, keeps: bool) -> dict[str, str]:
+    """Return answers to questions about some kinds: with those that were asked for, or with all that are there."""
+    names, frame = some_kinds(truth), frame_of(truth, *SIZE)
+    told = [thing for thing in truth.things if thing.kind in names or not keeps]
+    listed = classes_answer(sorted({thing.kind for thing in told}), background=False)
+    return {ENGLISH.detect(names): boxes(frame, told), ENGLISH.segment(names, background=False): listed}
+
+
+def test_who_keeps_to_a_list_of_names_gets_all() -> None:
+    truths = [draw(seed, SIZE) for seed in range(8)]
+    assert any({thing.kind for thing in truth.things} - {*some_kinds(truth)} for truth in truths)
+    assert all({thing.kind for thing in truth.things} & {*some_kinds(truth)} for truth in truths)
+    assert {len(some_kinds(truth)) for truth in truths} == {1, 2, 3}
+    perfect = asked(Listed(), truths, [to_lists(truth, keeps=True) for truth in truths])
+    assert perfect == {"detect_some_exact": 1, "segment_some_exact": 1}
+
+
+def test_who_lists_what_was_not_asked_for_is_wrong_there() -> None:
+    truths = [draw(seed, SIZE) for seed in range(8)]
+    right = np.mean([{thing.kind for thing in truth.things} <= {*some_kinds(truth)} for truth in truths])
+    found = asked(Listed(), truths, [to_lists(truth, keeps=False) for truth in truths])
+    assert found["detect_some_exact"] == pytest.approx(right)
+    assert 0 < right < 1
 
 
 def test_no_number_suffices_for_all_questions_after_a_turn(truths: list[Scene]) -> None:
