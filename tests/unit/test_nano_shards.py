@@ -93,10 +93,12 @@ def test_boxes_outlines_and_owners_lie_on_their_things(scale: float) -> None:
             np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) * ratio, abs=1e-3
         )
         outline = targets.points[i, 4:JOINTS_FROM].reshape(-1, 2)
-        assert (outline >= np.array([x1, y1]) - 1).all()
-        assert (outline <= np.array([x2, y2]) + 1).all()
-        labels = targets.labels[(outline[:, 1] // LABEL_PX).astype(int), (outline[:, 0] // LABEL_PX).astype(int)]
-        assert (labels == label).mean() > 0.3
+        outside = 3 * ratio[:2]  # px of the scene: points on bends lie a little outside
+        assert (outline >= np.array([x1, y1]) - outside).all()
+        assert (outline <= np.array([x2, y2]) + outside).all()
+        within = np.zeros(targets.labels.shape, np.uint8)
+        cv2.fillPoly(within, [(outline // LABEL_PX).astype(np.int32)], 1)
+        assert (targets.labels[within > 0] == label).mean() > 0.6
         row, col = np.argwhere(targets.centre & (targets.owner == i))[0]
         assert x1 - TOKEN_PX <= col * TOKEN_PX <= x2
         assert y1 - TOKEN_PX <= row * TOKEN_PX <= y2
