@@ -31,8 +31,8 @@ from youtu_gguf.types import U8
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "tasks"
 SEED = TEST_SEEDS + 1184
-"""Not in the training data; of 1,900 scenes with this cast, the one about which nano answers best: two things of
-one kind, and a fifth beside them, are too much for it in most."""
+"""Not in the training data, and one of the few scenes with this cast about which nano answers well: two things of one
+kind, and a fifth beside them, are too much for it in most."""
 SIZE = (320, 256)
 CAST = (("person", "blue"), ("sign", "yellow"), ("circle", "red"), ("circle", "green"), ("star", "purple"))
 THING = "the red circle"

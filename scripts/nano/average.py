@@ -33,8 +33,8 @@ def average(runs: Sequence[tuple[Path, float]]) -> Checkpoint:
         runs: Their folders, each with its share; the shares add up to 1.
 
     Raises:
-        InputError: The shares do not add up to 1, a folder holds no run, or runs have other sizes or tokens than the
-            first one.
+        InputError: The shares do not add up to 1, a folder holds no run, or runs have other sizes, tokens or tensors
+            than the first one.
     """
     whole = sum(part for _, part in runs)
     if abs(whole - 1.0) > _EXACT:
@@ -46,14 +46,18 @@ def average(runs: Sequence[tuple[Path, float]]) -> Checkpoint:
             _refuse("sizes", runs[0][0], folder)
         if other.tokenizer.texts != first.tokenizer.texts:
             _refuse("tokens", runs[0][0], folder)
-    weights = {
-        name: sum(
-            part * other.weights[name].astype(np.float64) for (_, part), other in zip(runs, checkpoints, strict=True)
-        )
-        for name in first.weights
-    }
-    mean = {name: np.asarray(value, np.float32) for name, value in weights.items()}
-    return Checkpoint(mean, first.language, first.vision, first.tokenizer)
+        if _shapes(other) != _shapes(first):
+            _refuse("tensors", runs[0][0], folder)
+    mean = {name: np.zeros(value.shape) for name, value in first.weights.items()}
+    for (_, part), other in zip(runs, checkpoints, strict=True):
+        for name, value in other.weights.items():
+            mean[name] += part * value.astype(np.float64)
+    weights = {name: value.astype(np.float32) for name, value in mean.items()}
+    return Checkpoint(weights, first.language, first.vision, first.tokenizer)
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in checkpoint.weights.items()}
 
 
 def _refuse(what: str, first: Path, other: Path) -> None:
@@ -77,6 +81,8 @@ def main() -> None:
     parser.add_argument("out", help="folder of the mean, for export.py")
     parser.add_argument("runs", type=_run, nargs="+", metavar="FOLDER=SHARE", help="a run, and its share of the mean")
     args = parser.parse_args()
+    if Path(args.out).resolve() in {folder.resolve() for folder, _ in args.runs}:
+        parser.error(f"expected a folder of its own for the mean; {args.out} is a run, whose weights would be lost")
     try:
         average(args.runs).save(args.out)
     except (YoutuError, OSError) as exc:

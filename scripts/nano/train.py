@@ -208,10 +208,8 @@ class Trainer:
 
     def _long(self) -> str | None:
         """Draw the task that a step on scenes trains alone; None = all but poses."""
-        lot, tasks = self.rng.random(), [*LONG_SHARES]
-        return next(
-            (task for task, end in zip(tasks, np.cumsum([*LONG_SHARES.values()]), strict=True) if lot < end), None
-        )
+        tasks, shares = [*LONG_SHARES, None], [*LONG_SHARES.values()]
+        return tasks[int(self.rng.choice(len(tasks), p=[*shares, 1.0 - sum(shares)]))]
 
     def _choose(self, shard: Shard, n_tokens: int, only: str | None) -> np.ndarray:
         able = np.arange(len(shard.rgb))

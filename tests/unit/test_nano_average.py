@@ -43,6 +43,22 @@ def test_runs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         average([(first, 0.5), (run(tmp_path / "c", 1.0, merges=["r e"]), 0.5)])
 
 
+def test_runs_with_other_tensors_are_refused(tmp_path: Path) -> None:
+    first, other = run(tmp_path / "a", 1.0), run(tmp_path / "b", 1.0)
+    replace(Checkpoint.load(other), weights={}).save(other)
+    with pytest.raises(InputError, match="same tensors"):
+        average([(first, 0.5), (other, 0.5)])
+
+
+def test_the_mean_replaces_none_of_its_runs(tmp_path: Path) -> None:
+    first, other = run(tmp_path / "a", 1.0), run(tmp_path / "b", 3.0)
+    command = [sys.executable, SCRIPT, tmp_path / "x" / ".." / "b", f"{first}=0.5", f"{other}=0.5"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert "is a run, whose weights would be lost" in told.stderr
+    assert Checkpoint.load(other).weights["output_norm.weight"].tolist() == [3.0, 3.0, 3.0]
+
+
 def test_the_command_writes_a_run(tmp_path: Path) -> None:
     runs = [f"{run(tmp_path / 'a', 2.0)}=0.5", f"{run(tmp_path / 'b', 4.0)}=0.5"]
     subprocess.run([sys.executable, SCRIPT, tmp_path / "mean", *runs], check=True)
