@@ -52,6 +52,9 @@ WHAT_IS_SEEN: dict[Lang, tuple[str, ...]] = {
     "en": ("What do you see?", "What is in the image?", "Who is in the picture?"),
     "zh": ("你看到了什么？", "图片里有什么？", "图片里有谁？"),
 }
+MOST_FEW, NONE_THERE_SHARE = 3, 0.2
+"""Most names in the second list of classes that each scene is asked for, and the share of these lists of which nothing
+is there."""
 Rng = np.random.Generator
 
 
@@ -174,12 +177,20 @@ def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
     lang = _lang(rng)
     yield Lesson("detect", WORDINGS[lang].detect_all, boxes(frame, scene.things, lang, names=lang), lang)
     here = [kind for kind in THINGS if any(t.kind == kind for t in scene.things)]
-    chosen = _asked(here, THINGS, rng, all_share=0.25)
-    lang = _lang(rng)
-    names = _names_lang(lang, rng)
-    question = WORDINGS[lang].detect([name(label, names) for label in chosen])
-    found = [t for t in scene.things if t.kind in chosen]
-    yield Lesson("detect", question, boxes(frame, found, lang, names=names), lang)
+    for chosen in (_asked(here, THINGS, rng, all_share=0.25), _few(here, THINGS, rng)):
+        lang = _lang(rng)
+        names = _names_lang(lang, rng)
+        question = WORDINGS[lang].detect([name(label, names) for label in chosen])
+        found = [t for t in scene.things if t.kind in chosen]
+        yield Lesson("detect", question, boxes(frame, found, lang, names=names), lang)
+
+
+def _few(here: Sequence[str], known: Sequence[str], rng: Rng) -> list[str]:
+    """Draw one to three names, of which one or more, and now and then none, are there."""
+    absent = [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
+    n_asked = int(rng.integers(1, MOST_FEW + 1))
+    n_here = 0 if not here or rng.random() < NONE_THERE_SHARE else int(rng.integers(1, min(n_asked, len(here)) + 1))
+    return _shuffled([*_shuffled(here, rng)[:n_here], *_shuffled(absent, rng)[: n_asked - n_here]], rng)
 
 
 def _asked(here: Sequence[str], known: Sequence[str], rng: Rng, *, all_share: float) -> list[str]:
@@ -224,12 +235,12 @@ def _class_lessons(scene: Scene, rng: Rng) -> Iterator[Lesson]:
         lang = _lang(rng)
         named = [name(label, lang) for label in here]
         yield Lesson("names", WORDINGS[lang].segment_all, classes_answer(named, lang, background=False), lang)
-    lang, background = _lang(rng), rng.random() < 0.3
-    names = _names_lang(lang, rng)
-    asked = _asked(here, CLASSES, rng, all_share=0.4)
-    question = WORDINGS[lang].segment([name(label, names) for label in asked], background=background)
-    found = [name(label, names) for label in asked if label in here]
-    yield Lesson("names", question, classes_answer(found, lang, background=background), lang)
+    for asked in (_asked(here, CLASSES, rng, all_share=0.4), _few(here, CLASSES, rng)):
+        lang, background = _lang(rng), rng.random() < 0.3
+        names = _names_lang(lang, rng)
+        question = WORDINGS[lang].segment([name(label, names) for label in asked], background=background)
+        found = [name(label, names) for label in asked if label in here]
+        yield Lesson("names", question, classes_answer(found, lang, background=background), lang)
 
 
 def _small_questions(scene: Scene, rng: Rng) -> Iterator[Lesson]:

@@ -1,4 +1,4 @@
-"""Which lessons of an image are learned in a step, and how they are laid side by side in one sequence."""
+"""The lessons of a step, laid side by side in one sequence."""
 
 from __future__ import annotations
 
@@ -9,27 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scripts.nano.choice import Known, weights_of, written
 from scripts.nano.shards import Taught
 
-TEXT_BUDGET = 210
-"""Text tokens of an image in a step."""
-SHARES = {
-    "ground": 3.0, "detect": 2.5, "polygon": 3.5, "count": 3.5, "describe": 2.5, "ocr": 3.5, "names": 2.2, "ask": 2.0,
-    "chat": 1.2, "click": 3.0, "classify": 0.8,
-}  # fmt: skip
-"""How often each kind of lesson is used; others 0.5. Poses have steps of their own."""
-EMPHASIS = {
-    "ocr": 2.5, "ask": 4.0, "describe": 5.0, "count": 5.0, "polygon": 4.0, "pose": 2.0, "names": 3.0, "chat": 4.0,
-    "refuse": 3.0,
-}  # fmt: skip
-"""Weight of a token in lessons that have few significant words among many coordinates; others 1."""
-FIRST_POINT = 4.0
-"""Weight of the first point of a box or an outline, which chooses the thing; the others follow from it."""
-WRITTEN_NUMBER = 10.0
-"""Weight of a digit in clicks, whose coordinates are written as numbers among fixed words."""
-DRIFT_PX, DRIFT_KEPT = 4.0, 0.7
-"""Most standard deviation of what is added, from point to point, to the part of an outline that is already written, and
-the share of it that stays: a model that has only seen right points before the next one goes on from its own errors."""
 BLOCK = 16
 """Sequences are filled up to a multiple of this, so that few lengths occur."""
 
@@ -52,30 +34,6 @@ class Packed(NamedTuple):
     weights: Tensor
 
 
-class Known(NamedTuple):
-    """Tokens that weights depend on: coordinates, and the digits 0 to 9."""
-
-    coordinates: range
-    digits: frozenset[int]
-
-
-def choose(lessons: Sequence[Taught], only: str | None, rng: np.random.Generator) -> list[Taught]:
-    """Draw lessons of an image until the budget is used up: those of one task, or without one all but poses."""
-    able = [lesson for lesson in lessons if (lesson.task == only if only else lesson.task != "pose")]
-    if not able:
-        return []
-    weights = np.array([SHARES.get(lesson.task, 0.5) for lesson in able])
-    order = rng.choice(len(able), len(able), replace=False, p=weights / weights.sum())
-    chosen: list[Taught] = []
-    room = TEXT_BUDGET
-    for i in order:
-        length = len(able[i].question) + len(able[i].answer)
-        if length <= room or not chosen:
-            chosen.append(able[i])
-            room -= length
-    return chosen
-
-
 def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known, rng: np.random.Generator) -> Packed:
     """Lay the lessons of each image side by side, behind `start` tokens that all of them see."""
     longest = max((sum(len(t.question) + len(t.answer) for t in lessons) for lessons in picked), default=0)
@@ -92,43 +50,13 @@ def pack(picked: Sequence[Sequence[Taught]], start: int, known: Known, rng: np.r
         for number, lesson in enumerate(lessons, 1):
             tokens = lesson.question + lesson.answer
             end, first = offset + len(tokens), offset + len(lesson.question)
-            text[row, offset:end] = torch.tensor(lesson.question + _written(lesson, known, rng))
+            text[row, offset:end] = torch.tensor(lesson.question + written(lesson, known, rng))
             positions[row, start + offset : start + end] = start + torch.arange(len(tokens))
             group[row, start + offset : start + end] = number
             targets[row, first - 1 : end - 1] = torch.tensor(lesson.answer)
-            weights[row, first - 1 : end - 1] = _weights(lesson, known)
+            weights[row, first - 1 : end - 1] = torch.from_numpy(weights_of(lesson, known))
             offset = end
     return Packed(text, positions, group, targets, weights)
-
-
-def _written(lesson: Taught, known: Known, rng: np.random.Generator) -> tuple[int, ...]:
-    """Return an answer as a model might have written it: outlines drift away from the right points."""
-    if lesson.task != "polygon":
-        return lesson.answer
-    written, drift = [], np.zeros(2)
-    scale = rng.uniform(0.0, DRIFT_PX)
-    for token in lesson.answer:
-        if token in known.coordinates:
-            axis = (token - known.coordinates.start) % 2
-            drift[axis] = DRIFT_KEPT * drift[axis] + rng.normal(0.0, scale)
-            moved = token + 2 * round(drift[axis])
-            written.append(moved if moved in known.coordinates else token)
-        else:
-            written.append(token)
-    return tuple(written)
-
-
-def _weights(lesson: Taught, known: Known) -> Tensor:
-    """Return the weight of each token of an answer."""
-    weights = torch.full((len(lesson.answer),), EMPHASIS.get(lesson.task, 1.0) * len(lesson.answer) ** -0.4)
-    in_a_row = 0
-    for i, token in enumerate(lesson.answer):
-        in_a_row = in_a_row + 1 if token in known.coordinates else 0
-        if 1 <= in_a_row <= 2:
-            weights[i] *= FIRST_POINT
-        if lesson.task == "click" and token in known.digits:
-            weights[i] *= WRITTEN_NUMBER
-    return weights
 
 
 def visible(group: Tensor) -> Tensor:

@@ -25,12 +25,13 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts._arguments import count, share
+from scripts.nano.choice import Known, choose
 from scripts.nano.corpus import corpus_lines
 from scripts.nano.export import Checkpoint
 from scripts.nano.losses import Helpers, Words, answer_loss, class_losses, core_losses, depth_loss, mark_losses
 from scripts.nano.muon import Optimizer
 from scripts.nano.network import Network, Ramp, Sizes, cut_patches, place
-from scripts.nano.packing import Known, choose, pack, visible
+from scripts.nano.packing import pack, visible
 from scripts.nano.pool import Pool
 from scripts.nano.shards import Kind, Shard, Taught
 from scripts.nano.start import started
@@ -50,7 +51,7 @@ TEXT_DENSE_WEIGHT = 0.4
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.25, "view": 0.03, "core": 0.27, "screen": 0.43, "stranger": 0.02},
-    "text": {"scene": 0.6, "view": 0.02, "core": 0.17, "screen": 0.09, "click": 0.1, "stranger": 0.02},
+    "text": {"scene": 0.59, "view": 0.03, "core": 0.18, "screen": 0.08, "click": 0.1, "stranger": 0.02},
 }
 """Share of the steps that each kind of shard has, by stage."""
 LONG_SHARES = {"pose": 0.15, "polygon": 0.27}

@@ -155,6 +155,18 @@ def test_lists_hold_one_class_to_all_of_them() -> None:
     assert 0.02 < np.mean(nothing) < 0.25
 
 
+@pytest.mark.parametrize("task", ["detect", "names"])
+def test_short_lists_often_name_what_is_not_there(task: str) -> None:
+    absent = []
+    for scene, lesson in of(task):
+        asked = [REVERSED.get(label, label) for label in asked_names(lesson)]
+        here = {t.kind for t in scene.things} if task == "detect" else set(present(scene))
+        if 1 <= len(asked) <= 3:
+            absent.append(sum(label not in here for label in asked))
+    assert {0, 1, 2} <= set(absent)
+    assert 0.25 < np.mean(np.array(absent) > 0) < 0.75
+
+
 def test_yes_is_as_frequent_as_no() -> None:
     answers = [lesson.answer for _, lesson in of("ask")]
     yes, no = (
