@@ -37,7 +37,7 @@ SIZE = (320, 256)
 CAST = (("person", "blue"), ("sign", "yellow"), ("circle", "red"), ("circle", "green"), ("star", "purple"))
 THING = "the red circle"
 CLASSES = ["sky", "grass", "person", "circle", "star", "sign"]
-COLOURS = 256
+COLOURS = 160
 """Size of the palette of an image, so that each file is below 60 KB."""
 LINE_PX = 18
 

@@ -48,7 +48,7 @@ def test_boxes(scene: yg.Scene) -> None:
 
 
 def test_boxes_of_several_scales(scene: yg.Scene) -> None:
-    found = scene.detect(["circle", "sign"], zoom=(1, 2))
+    found = scene.detect(["star", "sign"], zoom=(1, 2))
     first = found.raw.index("\n")
     starts = [spans[0][0] for spans in found.spans or ()]
     assert min(starts) < first < max(starts)  # boxes of both answers remain
