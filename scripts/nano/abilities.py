@@ -23,6 +23,7 @@ from scripts.nano.questions import (
     grounding_samples,
     some_kinds,
     two_kinds,
+    two_there,
 )
 from scripts.nano.scenes import CLASSES, THINGS, Scene
 from youtu_gguf.evaluate.base import Prediction
@@ -79,14 +80,16 @@ class Asked:
 
 
 class Listed(Means):
-    """Whether nano keeps to a short list of names: it answers with those that are there, and no other."""
+    """Whether nano keeps to a short list of names: it answers with those that are there, all of them and no other."""
 
     def add(self, truth: Scene, scene: yg.Scene) -> None:
-        """Ask for the boxes and for the label map of one to three kinds."""
+        """Ask for the boxes and for the label map of one to three kinds, and for the map of two classes, both there."""
         asked = some_kinds(truth)
         here = {thing.kind for thing in truth.things} & {*asked}
         self.note("detect_some_exact", {*scene.detect(asked).labels} == here)
         self.note("segment_some_exact", {*scene.segment(asked).classes} == here)
+        two = two_there(truth)
+        self.note("segment_two_exact", {*scene.segment(two).classes} == {*two})
 
 
 class DefaultCrop(Means):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.nano.answers import count, primary
+from scripts.nano.answers import count, present, primary
 from scripts.nano.scenes import THINGS, Scene, referring
 from youtu_gguf.evaluate.base import Sample
 from youtu_gguf.evaluate.kinds.categories import TrueClasses
@@ -64,6 +64,11 @@ def some_kinds(truth: Scene) -> list[str]:
     here = [str(rng.choice([thing.kind for thing in truth.things]))]
     others = [str(kind) for kind in rng.permutation(THINGS) if kind not in here]
     return [str(kind) for kind in rng.permutation([*here, *others[: rng.integers(3)]])]
+
+
+def two_there(truth: Scene) -> list[str]:
+    """Return two classes that are there, in any order: a scene shows at least its ground and what is behind it."""
+    return [str(label) for label in np.random.default_rng(truth.seed).permutation(present(truth))[:2]]
 
 
 def _sample(scene: Scene, name: str, truth: Any, asked: Mapping[str, Any] | None = None) -> Sample:

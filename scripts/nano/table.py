@@ -29,6 +29,7 @@ ROWS: Mapping[str, str] = {
     "detect_asked_ap50": "detection, all seven kinds asked for by name, AP at IoU 0.5",
     "detect_some_exact": "detection, one to three kinds asked for: those that are there and no other",
     "segment_some_exact": "segmentation, the same",
+    "segment_two_exact": "segmentation, two classes asked for that are both there: these two",
     "instances_ap50": "instances of all kinds by name, AP of masks at IoU 0.5",
     "ground_acc50": "grounding, right at IoU 0.5",
     "polygon_miou": "outlines, mean IoU",

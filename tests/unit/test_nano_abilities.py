@@ -15,7 +15,7 @@ from scripts.nano.chinese import CHINESE_NAMES
 from scripts.nano.lessons import REFUSAL
 from scripts.nano.measures import named_in_chinese
 from scripts.nano.other_images import PHOTOGRAPHS, ask_screen, ask_stranger, flat, held_out
-from scripts.nano.questions import category_samples, some_kinds, two_kinds
+from scripts.nano.questions import category_samples, some_kinds, two_kinds, two_there
 from scripts.nano.scenes import CLASSES, THINGS, Scene, draw, referring
 from scripts.nano.screen_lessons import box as element_box
 from scripts.nano.screen_lessons import middle, screen_frame, texts
@@ -113,7 +113,12 @@ def to_lists(truth: Scene, *, keeps: bool) -> dict[str, str]:
     names, frame = some_kinds(truth), frame_of(truth, *SIZE)
     told = [thing for thing in truth.things if thing.kind in names or not keeps]
     listed = classes_answer(sorted({thing.kind for thing in told}), background=False)
-    return {ENGLISH.detect(names): boxes(frame, told), ENGLISH.segment(names, background=False): listed}
+    two = two_there(truth)
+    return {
+        ENGLISH.detect(names): boxes(frame, told),
+        ENGLISH.segment(names, background=False): listed,
+        ENGLISH.segment(two, background=False): classes_answer(two[: 2 if keeps else 1], background=False),
+    }
 
 
 def test_who_keeps_to_a_list_of_names_gets_all() -> None:
@@ -122,7 +127,7 @@ def test_who_keeps_to_a_list_of_names_gets_all() -> None:
     assert all({thing.kind for thing in truth.things} & {*some_kinds(truth)} for truth in truths)
     assert {len(some_kinds(truth)) for truth in truths} == {1, 2, 3}
     perfect = asked(Listed(), truths, [to_lists(truth, keeps=True) for truth in truths])
-    assert perfect == {"detect_some_exact": 1, "segment_some_exact": 1}
+    assert perfect == {"detect_some_exact": 1, "segment_some_exact": 1, "segment_two_exact": 1}
 
 
 def test_who_lists_what_was_not_asked_for_is_wrong_there() -> None:
@@ -130,6 +135,7 @@ def test_who_lists_what_was_not_asked_for_is_wrong_there() -> None:
     right = np.mean([{thing.kind for thing in truth.things} <= {*some_kinds(truth)} for truth in truths])
     found = asked(Listed(), truths, [to_lists(truth, keeps=False) for truth in truths])
     assert found["detect_some_exact"] == pytest.approx(right)
+    assert found["segment_two_exact"] == 0
     assert 0 < right < 1
 
 
