@@ -13,12 +13,12 @@ from scripts.nano.shards import Taught
 TEXT_BUDGET = 210
 """Text tokens of an image in a step."""
 SHARES = {
-    "ground": 3.0, "detect": 2.5, "polygon": 3.5, "count": 3.5, "describe": 3.5, "ocr": 3.5, "names": 2.2, "ask": 2.0,
+    "ground": 3.0, "detect": 2.5, "polygon": 3.5, "count": 3.5, "describe": 3.5, "ocr": 3.5, "names": 2.0, "ask": 2.0,
     "chat": 1.6, "click": 3.0, "classify": 1.4,
 }  # fmt: skip
 """How often each kind of lesson is used; others 0.5. Poses have steps of their own."""
 EMPHASIS = {
-    "ocr": 2.5, "ask": 4.0, "describe": 5.0, "count": 5.0, "polygon": 4.0, "pose": 2.0, "names": 3.0, "chat": 4.0,
+    "ocr": 2.5, "ask": 4.0, "describe": 5.0, "count": 5.0, "polygon": 4.0, "pose": 2.0, "names": 6.0, "chat": 4.0,
     "refuse": 3.0,
 }  # fmt: skip
 """Weight of a token in lessons that have few significant words among many coordinates; others 1."""

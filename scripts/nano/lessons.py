@@ -52,9 +52,10 @@ WHAT_IS_SEEN: dict[Lang, tuple[str, ...]] = {
     "en": ("What do you see?", "What is in the image?", "Who is in the picture?"),
     "zh": ("你看到了什么？", "图片里有什么？", "图片里有谁？"),
 }
-MOST_FEW, NONE_THERE_SHARE = 3, 0.2
-"""Most names in the second list of classes that each scene is asked for, and the share of these lists of which nothing
-is there."""
+FEW_BOXES, FEW_MAPS = 2, 4
+"""Short lists of classes that each scene is asked for, besides a longer one: for boxes, and for maps."""
+MOST_FEW, NONE_THERE_SHARE = 3, 0.15
+"""Most names in a short list, and the share of these lists of which nothing is there."""
 Rng = np.random.Generator
 
 
@@ -177,7 +178,8 @@ def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
     lang = _lang(rng)
     yield Lesson("detect", WORDINGS[lang].detect_all, boxes(frame, scene.things, lang, names=lang), lang)
     here = [kind for kind in THINGS if any(t.kind == kind for t in scene.things)]
-    for chosen in (_asked(here, THINGS, rng, all_share=0.25), _few(here, THINGS, rng)):
+    few = [_few(here, THINGS, rng) for _ in range(FEW_BOXES)]
+    for chosen in (_asked(here, THINGS, rng, all_share=0.25), *few):
         lang = _lang(rng)
         names = _names_lang(lang, rng)
         question = WORDINGS[lang].detect([name(label, names) for label in chosen])
@@ -186,10 +188,11 @@ def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
 
 
 def _few(here: Sequence[str], known: Sequence[str], rng: Rng) -> list[str]:
-    """Draw one to three names, of which one or more, and now and then none, are there."""
+    """Draw one to three names, of which mostly all are there, now and then fewer or none."""
     absent = [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
     n_asked = int(rng.integers(1, MOST_FEW + 1))
-    n_here = 0 if not here or rng.random() < NONE_THERE_SHARE else int(rng.integers(1, min(n_asked, len(here)) + 1))
+    most = min(n_asked, len(here))
+    n_here = 0 if not here or rng.random() < NONE_THERE_SHARE else max(1, most - int(rng.geometric(0.6)) + 1)
     return _shuffled([*_shuffled(here, rng)[:n_here], *_shuffled(absent, rng)[: n_asked - n_here]], rng)
 
 
@@ -235,7 +238,8 @@ def _class_lessons(scene: Scene, rng: Rng) -> Iterator[Lesson]:
         lang = _lang(rng)
         named = [name(label, lang) for label in here]
         yield Lesson("names", WORDINGS[lang].segment_all, classes_answer(named, lang, background=False), lang)
-    for asked in (_asked(here, CLASSES, rng, all_share=0.4), _few(here, CLASSES, rng)):
+    few = [_few(here, CLASSES, rng) for _ in range(FEW_MAPS)]
+    for asked in (_asked(here, CLASSES, rng, all_share=0.4), *few):
         lang, background = _lang(rng), rng.random() < 0.3
         names = _names_lang(lang, rng)
         question = WORDINGS[lang].segment([name(label, names) for label in asked], background=background)

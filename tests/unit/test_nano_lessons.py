@@ -156,15 +156,17 @@ def test_lists_hold_one_class_to_all_of_them() -> None:
 
 
 @pytest.mark.parametrize("task", ["detect", "names"])
-def test_short_lists_often_name_what_is_not_there(task: str) -> None:
-    absent = []
+def test_of_a_short_list_all_or_some_or_none_are_there(task: str) -> None:
+    n_there: dict[int, list[int]] = {1: [], 2: [], 3: []}
     for scene, lesson in of(task):
         asked = [REVERSED.get(label, label) for label in asked_names(lesson)]
         here = {t.kind for t in scene.things} if task == "detect" else set(present(scene))
-        if 1 <= len(asked) <= 3:
-            absent.append(sum(label not in here for label in asked))
-    assert {0, 1, 2} <= set(absent)
-    assert 0.45 < np.mean(np.array(absent) > 0) < 0.75
+        if len(asked) in n_there:
+            n_there[len(asked)].append(sum(label in here for label in asked))
+    assert all({*range(length + 1)} == {*counts} for length, counts in n_there.items())
+    for length in (2, 3):
+        assert 0.14 < np.mean(np.array(n_there[length]) == length) < 0.6
+        assert np.mean(np.array(n_there[length]) == 0) < 0.3
 
 
 def test_yes_is_as_frequent_as_no() -> None:
