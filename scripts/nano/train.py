@@ -42,7 +42,7 @@ from youtu_gguf.errors import YoutuError
 from youtu_gguf.facts import DEFAULT_SYSTEM, N_BINS, N_COORDINATES, VISION_START, LanguageShape, VisionShape
 
 WEIGHTS = {
-    "class": 3.0, "words": 0.3, "core": 4.0, "core words": 0.1, "depth": 12.0, "colour word": 2.0, "digit word": 1.5,
+    "class": 3.0, "words": 0.3, "core": 4.0, "core words": 0.1, "depth": 14.0, "colour word": 2.0, "digit word": 1.5,
     "number word": 4.0, "word": 6.0, "written": 4.0, "letter": 4.0, "box words": 2.0, "outline words": 2.0,
     "kind": 1.0, "digit": 1.0, "middle": 0.5, "points": 1.6, "answer": 3.0, "strange class": 1.0,
     "strange words": 0.3, "strange depth": 3.0,
@@ -51,10 +51,10 @@ TEXT_DENSE_WEIGHT = 0.4
 """Factor in the second stage for the weights of all losses except that of answers."""
 TURNS: dict[str, dict[Kind, float]] = {
     "dense": {"scene": 0.25, "view": 0.03, "core": 0.27, "screen": 0.43, "stranger": 0.02},
-    "text": {"scene": 0.59, "view": 0.03, "core": 0.18, "screen": 0.08, "click": 0.1, "stranger": 0.02},
+    "text": {"scene": 0.62, "view": 0.03, "core": 0.19, "screen": 0.07, "click": 0.07, "stranger": 0.02},
 }
 """Share of the steps that each kind of shard has, by stage."""
-LONG_SHARES = {"pose": 0.15, "polygon": 0.27}
+LONG_SHARES = {"pose": 0.12, "polygon": 0.28}
 """Shares of the steps on scenes that train one task of long answers alone, in the text stage."""
 ONLY_SEEN: frozenset[Kind] = frozenset({"view", "core"})
 """Kinds about which nothing is asked."""
