@@ -54,8 +54,9 @@ WHAT_IS_SEEN: dict[Lang, tuple[str, ...]] = {
 }
 FEW_BOXES, FEW_MAPS = 2, 4
 """Short lists of classes that each scene is asked for, besides a longer one: for boxes, and for maps."""
-MOST_FEW, NONE_THERE_SHARE = 3, 0.15
-"""Most names in a short list, and the share of these lists of which nothing is there."""
+MOST_FEW, NONE_THERE_SHARE, ALL_THERE_SHARE = 3, 0.15, 0.6
+"""Most names in a short list, the share of these lists of which nothing is there, and the share of the others of which
+as many are there as can be; with each name fewer, the lists are (1 - this share) times as many."""
 Rng = np.random.Generator
 
 
@@ -178,8 +179,7 @@ def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
     lang = _lang(rng)
     yield Lesson("detect", WORDINGS[lang].detect_all, boxes(frame, scene.things, lang, names=lang), lang)
     here = [kind for kind in THINGS if any(t.kind == kind for t in scene.things)]
-    few = [_few(here, THINGS, rng) for _ in range(FEW_BOXES)]
-    for chosen in (_asked(here, THINGS, rng, all_share=0.25), *few):
+    for chosen in _lists(here, THINGS, rng, n_few=FEW_BOXES, all_share=0.25):
         lang = _lang(rng)
         names = _names_lang(lang, rng)
         question = WORDINGS[lang].detect([name(label, names) for label in chosen])
@@ -187,12 +187,23 @@ def _detections(scene: Scene, frame: Frame, rng: Rng) -> Iterator[Lesson]:
         yield Lesson("detect", question, boxes(frame, found, lang, names=names), lang)
 
 
+def _lists(here: Sequence[str], known: Sequence[str], rng: Rng, *, n_few: int, all_share: float) -> list[list[str]]:
+    few = [_few(here, known, rng) for _ in range(n_few)]
+    return [_asked(here, known, rng, all_share=all_share), *few]
+
+
+def _absent(here: Sequence[str], known: Sequence[str]) -> list[str]:
+    return [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
+
+
 def _few(here: Sequence[str], known: Sequence[str], rng: Rng) -> list[str]:
     """Draw one to three names, of which mostly all are there, now and then fewer or none."""
-    absent = [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
+    absent = _absent(here, known)
     n_asked = int(rng.integers(1, MOST_FEW + 1))
     most = min(n_asked, len(here))
-    n_here = 0 if not here or rng.random() < NONE_THERE_SHARE else max(1, most - int(rng.geometric(0.6)) + 1)
+    n_here = 0
+    if here and rng.random() >= NONE_THERE_SHARE:
+        n_here = max(1, most + 1 - int(rng.geometric(ALL_THERE_SHARE)))
     return _shuffled([*_shuffled(here, rng)[:n_here], *_shuffled(absent, rng)[: n_asked - n_here]], rng)
 
 
@@ -201,7 +212,7 @@ def _asked(here: Sequence[str], known: Sequence[str], rng: Rng, *, all_share: fl
 
     They come in any order.
     """
-    absent = [label for label in (*known, *NEVER_DRAWN[:2]) if label not in here]
+    absent = _absent(here, known)
     draw = rng.random()
     if draw < all_share:
         chosen = list(known)
@@ -238,8 +249,7 @@ def _class_lessons(scene: Scene, rng: Rng) -> Iterator[Lesson]:
         lang = _lang(rng)
         named = [name(label, lang) for label in here]
         yield Lesson("names", WORDINGS[lang].segment_all, classes_answer(named, lang, background=False), lang)
-    few = [_few(here, CLASSES, rng) for _ in range(FEW_MAPS)]
-    for asked in (_asked(here, CLASSES, rng, all_share=0.4), *few):
+    for asked in _lists(here, CLASSES, rng, n_few=FEW_MAPS, all_share=0.4):
         lang, background = _lang(rng), rng.random() < 0.3
         names = _names_lang(lang, rng)
         question = WORDINGS[lang].segment([name(label, names) for label in asked], background=background)
