@@ -3,9 +3,11 @@
 
 A run that asks more of one task forgets a little of the others. The mean of its weights and those of the runs before
 keeps most of both, without any training (model soups: Wortsman et al. 2022, arXiv:2203.05482). Weights of runs that
-began apart from each other have no useful mean. Needs no PyTorch.
+began apart from each other have no useful mean. A pair that was exported counts as a run, as the one that a run began
+with (train.py --start) often has no checkpoint any more. Needs no PyTorch.
 
     python scripts/nano/average.py ~/nano-run/mean ~/nano-run/4=0.2 ~/nano-run/5=0.2 ~/nano-run/6=0.6
+    python scripts/nano/average.py ~/nano-run/mean models/nano=0.6 ~/nano-run/8=0.4
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from scripts.nano.export import Checkpoint
+from scripts.nano.export import WEIGHTS, Checkpoint
+from scripts.nano.start import read_pair
+from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError, YoutuError
 
 _EXACT = 1e-6
@@ -30,16 +35,17 @@ def average(runs: Sequence[tuple[Path, float]]) -> Checkpoint:
     """Return the mean of the weights of some runs.
 
     Args:
-        runs: Their folders, each with its share; the shares add up to 1.
+        runs: Their folders, or folders of exported pairs, each with its share; the shares add up to 1.
 
     Raises:
-        InputError: The shares do not add up to 1, a folder holds no run, or runs have other sizes, tokens or tensors
-            than the first one.
+        InputError: The shares do not add up to 1, a folder holds no run, all are pairs, or runs have other sizes,
+            tokens or tensors than the first one.
+        ModelFileError: A pair is damaged.
     """
     whole = sum(part for _, part in runs)
     if abs(whole - 1.0) > _EXACT:
         raise InputError(f"expected shares that add up to 1; got {whole:g}. Change one of them.")
-    checkpoints = [Checkpoint.load(folder) for folder, _ in runs]
+    checkpoints = _load([folder for folder, _ in runs])
     first = checkpoints[0]
     for (folder, _), other in zip(runs, checkpoints, strict=True):
         if (other.language, other.vision) != (first.language, first.vision):
@@ -54,6 +60,19 @@ def average(runs: Sequence[tuple[Path, float]]) -> Checkpoint:
             mean[name] += part * value.astype(np.float64)
     weights = {name: value.astype(np.float32) for name, value in mean.items()}
     return Checkpoint(weights, first.language, first.vision, first.tokenizer)
+
+
+def _load(folders: Sequence[Path]) -> list[Checkpoint]:
+    """Read runs and pairs; a pair has the sizes of the first run, which its tensors are compared with."""
+    pairs = [folder for folder in folders if any(folder.glob("*.gguf")) and not (folder / WEIGHTS).exists()]
+    if len(pairs) == len(folders):
+        raise InputError("expected a run of scripts/nano/train.py among the folders; got pairs only. Add one.")
+    loaded = {folder: Checkpoint.load(folder) for folder in folders if folder not in pairs}
+    sizes = next(iter(loaded.values()))
+    for folder in pairs:
+        weights, merges = read_pair(folder)
+        loaded[folder] = replace(sizes, weights=weights, tokenizer=Tokenizer(merges))
+    return [loaded[folder] for folder in folders]
 
 
 def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:

@@ -54,7 +54,7 @@ WHAT_IS_SEEN: dict[Lang, tuple[str, ...]] = {
 }
 FEW_BOXES, FEW_MAPS = 2, 4
 """Short lists of classes that each scene is asked for, besides a longer one: for boxes, and for maps."""
-MOST_FEW, NONE_THERE_SHARE, ALL_THERE_SHARE = 3, 0.15, 0.6
+MOST_FEW, NONE_THERE_SHARE, ALL_THERE_SHARE = 3, 0.15, 0.5
 """Most names in a short list, the share of these lists of which nothing is there, and the share of the others of which
 as many are there as can be; with each name fewer, the lists are (1 - this share) times as many."""
 Rng = np.random.Generator

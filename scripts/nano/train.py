@@ -68,6 +68,9 @@ STEPS_PER_DELIVERY = 3
 """Steps between two deliveries of new shards: each scene is used about three times, with other questions."""
 WARM_UP = 60
 """Steps over which the rate rises."""
+HELPERS_ALONE = 120
+"""Steps in which, after `--start`, helper heads learn and teach the image tokens nothing: a pair has none of them, and
+random ones would spoil what it sees."""
 COLUMNS = 1.5
 """Standard deviation of the Gaussian target of a coordinate in an answer, in pixels."""
 WAVES = {"x": (20.0, 2048.0), "y": (14.0, 2048.0), "depth": (14.0, 2048.0)}
@@ -233,13 +236,17 @@ class Trainer:
         losses = self._dense(shard, chosen, table, image_hidden)
         if shard.kind not in ("core", "view", "stranger"):
             losses |= mark_losses(image_hidden, table, self.words, shard, chosen, self.axes)
-            losses |= self.helpers(tokens, shard, torch.from_numpy(chosen), sigma, self.rng)
+            helped = tokens.detach() if self._helpers_are_new() else tokens
+            losses |= self.helpers(helped, shard, torch.from_numpy(chosen), sigma, self.rng)
         at = targets >= 0
         if at.any():
             logits = hidden[:, n_seen:][at] @ table.T
             losses["answer"], each = answer_loss(logits, targets[at], weights[at], self.axes, COLUMNS)
             losses |= _by_task(picked, each)
         return losses
+
+    def _helpers_are_new(self) -> bool:
+        return bool(self.args.start) and sum(self.steps.values()) < HELPERS_ALONE
 
     def _dense(self, shard: Shard, chosen: np.ndarray, table: Tensor, hidden: Tensor) -> dict[str, Tensor]:
         """Return the losses of maps, as far as the kind of the shard has them."""

@@ -12,10 +12,13 @@ import pytest
 
 from scripts.nano.average import average
 from scripts.nano.export import Checkpoint
+from scripts.nano.start import read_pair
 from scripts.nano.tokenizer import Tokenizer
 from youtu_gguf.errors import InputError
+from youtu_gguf.hub.local import find_nano
 from youtu_gguf.weights.synthetic.pair import TINY
 
+NANO = find_nano().parent
 SCRIPT = Path(__file__).parents[2] / "scripts/nano/average.py"
 
 
@@ -31,6 +34,21 @@ def test_each_run_has_its_share(tmp_path: Path) -> None:
     mean = average([(run(tmp_path / "a", 1.0), 0.25), (run(tmp_path / "b", 5.0), 0.75)])
     assert mean.weights["output_norm.weight"].tolist() == [4.0, 4.0, 4.0]
     assert mean.weights["output_norm.weight"].dtype == np.float32
+
+
+def test_an_exported_pair_counts_as_a_run(tmp_path: Path) -> None:
+    weights, merges = read_pair(NANO)
+    zero = {name: np.zeros_like(value) for name, value in weights.items()}
+    Checkpoint(zero, TINY.language, TINY.vision, Tokenizer(merges)).save(tmp_path / "a")
+    mean = average([(NANO, 0.75), (tmp_path / "a", 0.25)])
+    assert mean.language == TINY.language
+    for name, value in weights.items():
+        np.testing.assert_allclose(mean.weights[name], 0.75 * value, rtol=1e-6)
+
+
+def test_a_mean_of_pairs_alone_is_refused() -> None:
+    with pytest.raises(InputError, match="got pairs only"):
+        average([(NANO, 0.5), (NANO, 0.5)])
 
 
 def test_runs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
