@@ -145,7 +145,7 @@ class Run:
 
         stage("looking for images")
         store = Store(absolute(self.out))
-        with Claim(store, stage) as claim, _Cluster(self.pool, stage) as cluster:
+        with Claim(store, stage) as claim, ExitStack() as after, _Cluster(self.pool, stage) as cluster:
             loads = self.loading(cluster.ask)
             check_settings(store, self._settings(loads), restart=self.restart)
             items = find_items(self.images, [joined(store.address, name) for name in WRITTEN])
@@ -153,7 +153,7 @@ class Run:
             report.begin(len(items), to_do.broken, to_do.n_finished)
             tell()
             if to_do.items:  # Ray has no data sets without rows
-                self._do(to_do.items, store, claim, cluster, loads, report, tell)
+                self._do(to_do.items, store, claim, cluster, after, loads, report, tell)
         report.seconds = time.monotonic() - started
         return report
 
@@ -163,6 +163,7 @@ class Run:
         store: Store,
         claim: Claim,
         cluster: _Cluster,
+        after: ExitStack,
         loads: Loads,
         report: Report,
         tell: Callable[[], None],
@@ -173,28 +174,40 @@ class Run:
 
         size = cluster.connect()
         loads = loads.sized(size.cpus, size.gpus)
-        shards = [*cut(items, self.pool.shard_size, claim.run, take_over(store, claim.run))]
+        lost = take_over(store, claim.run)
+        after.push(_letting_go(store, claim.run))
+        shards = [*cut(items, self.pool.shard_size, claim.run, lost)]
         job = Job(loads, self.questions, store.address, {"run": claim.run, **loads.about})
         report.stage, report.begun = "loading the model", True
         tell()
-        try:
-            with closing((flow_elsewhere if is_elsewhere() else flow)(shards, job, size, counted)) as summaries:
-                for summary in summaries:
-                    claim.check()
-                    if summary.fault is not None:
-                        raise summary.fault
-                    report.count(summary)
-                    tell()
-        except BaseException:
-            with suppress(YoutuError):  # what ended the run matters more
-                let_go(store, claim.run)
-            raise
+        with closing((flow_elsewhere if is_elsewhere() else flow)(shards, job, size, counted)) as summaries:
+            for summary in summaries:
+                claim.check()
+                if summary.fault is not None:
+                    raise summary.fault
+                report.count(summary)
+                tell()
         clear(store)
 
     def _settings(self, loads: Loads) -> dict[str, Any]:
         asked = self.questions.asked
         settings = settings_of(loads.identity, asked, self.options, self.questions.formats)
         return {**settings, "questions": [*map(question_to_json, asked)]}
+
+
+def _letting_go(store: Store, run: str) -> Callable[..., None]:
+    """Return what ends a run in the store if it ends by an error.
+
+    It belongs after the end of the cluster: an actor has its next shard at hand, and may begin it, and note that,
+    after the iterator that it works for is closed.
+    """
+
+    def ended(kind: type[BaseException] | None, *_of_exception: object) -> None:
+        if kind is not None:
+            with suppress(YoutuError):  # what ended the run matters more
+                let_go(store, run)
+
+    return ended
 
 
 class _Cluster:
