@@ -51,7 +51,7 @@ def scene_tasks(truth: Scene) -> Tasks:
         f"count: {kind}": lambda scene: scene.count(kind),
         "detect": lambda scene: scene.detect(),
         f"ground: {phrase}": lambda scene: scene.ground(phrase),
-        "segment": lambda scene: scene.segment(CLASSES),
+        "segment": lambda scene: scene.segment(),
         "segment, all classes": lambda scene: scene.segment(CLASSES, present="all"),
         "depth": lambda scene: scene.depth(),
         f"polygon: {phrase}": lambda scene: scene.polygon(phrase),
