@@ -74,4 +74,4 @@ def test_a_known_lens_gives_metres(nano: yg.Model, focal_px: float) -> None:
 def test_a_picture_of_few_pixels_is_enlarged_to_the_focal_length_that_the_model_knows(nano: yg.Model) -> None:
     scenes = [resized(draw(seed, (288, 288)), 0.5) for seed in SEEDS]
     _, as_it_is, enlarged = np.mean([errors(nano, scene) for scene in scenes], axis=0)
-    assert enlarged[1] > as_it_is[1] + 0.2
+    assert enlarged[1] > as_it_is[1] + 0.1
