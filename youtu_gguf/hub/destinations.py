@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -94,7 +95,8 @@ class Folder:
 def _link(blob: Path, name: Path) -> None:
     """Let `name` lead to `blob`, by a relative link; where links are not possible, move the file there."""
     name.parent.mkdir(parents=True, exist_ok=True)
-    temporary = name.with_name(f".{name.name}.{os.getpid()}")
+    # Of this thread: threads that name the same file would take each other's link away, or move the file.
+    temporary = name.with_name(f".{name.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         if constants.HF_HUB_DISABLE_SYMLINKS:
             raise OSError("HF_HUB_DISABLE_SYMLINKS is set")
