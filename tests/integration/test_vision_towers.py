@@ -236,3 +236,14 @@ def test_the_setting_decides_in_a_loaded_model(vision: Vision, tiny_pair: Pair) 
 def test_a_type_of_matrices_is_chosen_and_stays() -> None:
     assert choice.compute_kind() in (Kind.F32, Kind.F16)
     assert choice._measured_kind() is choice._measured_kind()
+
+
+def test_nothing_is_timed_for_a_projector_without_matrices_of_16_bits(
+    nano: ModelPair, language_model: LlamaModel, tiny_pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_asked = []
+    monkeypatch.setattr(choice, "compute_kind", lambda: (n_asked.append(1), Kind.F32)[1])
+    opened_as("windowed", nano, language_model).close()
+    assert not n_asked
+    yg.load(*tiny_pair, n_ctx=512, threads=1, vision="windowed").close()
+    assert n_asked == [1]

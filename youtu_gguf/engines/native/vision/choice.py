@@ -112,6 +112,12 @@ def _times_of(kind: Kind, devices: Devices) -> list[float]:
     return times
 
 
+def _kind_for(pair: ModelPair) -> Kind:
+    """Return the type for this projector; without matrices of 16 bits it makes no difference, so nothing is timed."""
+    has_halves = any(info.type in HALVES for info in pair.projector.tensors.values())
+    return compute_kind() if has_halves else Kind.F32
+
+
 def _mtmd(pair: ModelPair, model: LlamaModel, settings: Settings) -> MtmdTower:
     return MtmdTower(pair.projector.path, pair.vision, model, settings)
 
@@ -129,7 +135,7 @@ def _checked(tower: VisionTower, model: LlamaModel, settings: Settings) -> Visio
 
 def _windowed(pair: ModelPair, model: LlamaModel, settings: Settings) -> WindowedTower:
     """Open our own tower, and compare it with llama.cpp's unless that was done before."""
-    device, kind = model.placement.projector, compute_kind()
+    device, kind = model.placement.projector, _kind_for(pair)
     record = _record(pair, device, kind)
     with ExitStack() as stack:
         tower = WindowedTower(pair.projector, pair.vision, device, settings.n_threads, kind)
